@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * Says what a flow carries. A classifier is one .c file ending in one const struct classifier; the
+ * build generates classifier_table. It answers "more", "done" or "never", so that a decided flow
+ * costs nothing.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/flow.h"
+
+enum classify { CLASSIFY_MORE, CLASSIFY_DONE, CLASSIFY_NEVER };
+
+/* What one classifier says of one flow. Strings are the classifier's words, never the packets'. */
+struct label {
+	const char *by;       /* classifier name; NULL: nothing said */
+	char app[48];         /* "TLS.Wikipedia" */
+	char category[24];    /* "Web" */
+	char confidence[16];  /* "dpi", "dpi_cache", "port", "ip", "guess" */
+	uint64_t risk;        /* nDPI's bits; 0 none */
+	char risks[128];      /* their names, comma separated */
+};
+
+struct tls_client_hello; /* classifiers/app/tls.h */
+struct http_request;     /* classifiers/app/http.h */
+
+/* What the bytes of one flow said. Filled by stream classifiers; owned by the inspector. */
+struct app_facts {
+	const char *app_proto; /* wmscope's own conclusion: "tls", "http", …; NULL unknown */
+	struct tls_client_hello *tls; /* malloc'ed, NULL if none was read */
+	struct http_request *http;
+};
+
+struct classifier {
+	const char *name, *doc;
+	size_t shard_size; /* zeroed memory per shard */
+	size_t flow_size;  /* zeroed memory per flow */
+	/* Called when the shard's first flow asks, never two at once in a process. 0 or -errno. */
+	int (*shard_open)(void *shard);
+	void (*shard_close)(void *shard);
+	/* Every packet of a flow until it is decided; NULL for a classifier of streams. */
+	enum classify (*packet)(void *shard, void *state, const struct flow *f, enum dir dir,
+				const struct packet *pkt, const struct headers *h,
+				struct label *out);
+	/*
+	 * In-order bytes of one direction of a TCP flow from its first byte, again with more of them
+	 * each time they grow, at most REASSEMBLY_LIMIT. NULL for a classifier of packets.
+	 */
+	enum classify (*stream)(void *shard, void *state, const struct flow *f, enum dir dir,
+				const uint8_t *data, size_t len, struct app_facts *facts);
+	/* The flow ends or was decided: a last guess, and state's own memory is freed. May be NULL. */
+	void (*flow_end)(void *shard, void *state, const struct flow *f, struct label *out);
+};
+
+extern const struct classifier *const classifier_table[]; /* NULL-terminated, generated */

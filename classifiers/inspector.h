@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * Fills the pipeline's hooks: keeps each flow's evidence, feeds classifiers, and at the end of a
+ * capture has judge turn testimony into findings.
+ *
+ *   analysis_new -> for each capture { analysis_begin, pipeline_run(analysis_hooks), analysis_end }
+ *   -> analysis_judge -> reports -> analysis_free
+ */
+
+#include "classifiers/verdict.h"
+
+struct analysis_config {
+	bool no_ndpi;
+	bool all_flows;          /* keep a record of every flow, not only of those with a finding */
+	enum vantage vantage;    /* VANTAGE_UNKNOWN: infer */
+};
+
+int analysis_new(struct analysis **out, const struct analysis_config *cfg); /* 0 or -errno */
+/* files must outlive the analysis. */
+int analysis_begin(struct analysis *a, const char *const *files, unsigned n_files);
+const struct pipeline_hooks *analysis_hooks(struct analysis *a);
+/* Takes the counters; damage is copied. error: 0 or the -errno of pipeline_run(). */
+int analysis_end(struct analysis *a, const struct pipeline_stats *stats, int error);
+int analysis_judge(struct analysis *a);
+void analysis_free(struct analysis *a); /* NULL is fine */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * What the analysis concludes, in the words of the reports: the boundary between classifiers and
+ * tools. Everything here is owned by the struct analysis it came from and lives until
+ * analysis_free(). Words follow OONI (verdicts) and Cloudflare Radar (stages).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "classifiers/app/http.h"
+#include "classifiers/app/tls.h"
+#include "classifiers/classifier.h"
+#include "dataplane/flow.h"
+#include "dataplane/pipeline.h"
+
+enum family {
+	FAMILY_TCP_INJECTION,
+	FAMILY_SILENT_DROP,
+	FAMILY_TLS_FILTERING,
+	FAMILY_TLS_INTERCEPTION,
+	FAMILY_HTTP_INJECTION,
+	FAMILY_DNS_INJECTION,
+	FAMILY_QUIC_FILTERING,
+	FAMILY_VPN_INTERFERENCE,
+	FAMILY_THROTTLING,
+	FAMILY_RESIDUAL,
+	FAMILY_PAYLOAD_TAMPERING,
+	FAMILY_N
+};
+extern const char *const family_name[FAMILY_N]; /* "tcp-injection", … */
+
+/* In rising order, so that they compare. */
+enum verdict { VERDICT_NONE, VERDICT_INCONCLUSIVE, VERDICT_ANOMALY, VERDICT_LIKELY,
+	       VERDICT_CONFIRMED, VERDICT_N };
+extern const char *const verdict_name[VERDICT_N];
+
+/* Detection grades of the catalogue; points in section 17. */
+enum grade { GRADE_D1 = 1, GRADE_D2, GRADE_D3, GRADE_D4 };
+
+/* How far the connection had come, Cloudflare Radar's glossary. */
+enum stage { STAGE_PRE_SYNACK, STAGE_POST_SYN, STAGE_POST_ACK, STAGE_POST_PSH, STAGE_LATER,
+	     STAGE_N };
+extern const char *const stage_name[STAGE_N]; /* pre_synack is printed as post_syn */
+
+enum trigger_kind { TRIGGER_NONE, TRIGGER_SNI, TRIGGER_HOST, TRIGGER_KEYWORD, TRIGGER_QNAME,
+		    TRIGGER_QUIC_SNI, TRIGGER_PROTOCOL, TRIGGER_N };
+extern const char *const trigger_name[TRIGGER_N];
+
+enum vantage { VANTAGE_UNKNOWN, VANTAGE_CLIENT, VANTAGE_SERVER, VANTAGE_MIDDLE, VANTAGE_ONE_SIDED,
+	       VANTAGE_N };
+extern const char *const vantage_name[VANTAGE_N];
+
+/* One piece of evidence. */
+struct evidence_row {
+	const char *kind;      /* stable kebab-case: "race-data-after-rst", "ttl", "sub-rtt" */
+	enum grade grade;
+	bool counted;          /* false: restates a fact that another row already counts for */
+	uint64_t packet;       /* the frame that shows it, 0 none */
+	char value[96], expected[96];
+};
+
+struct not_testable {
+	const char *kind, *why;
+};
+
+/* A packet as the ladder shows it. */
+struct ladder_packet {
+	uint64_t frame, ts_ns;
+	uint8_t dir;          /* enum dir */
+	uint8_t ttl;
+	bool df, has_ts, icmp;
+	bool forged;          /* one of finding.packets */
+	bool skipped_before;  /* packets of the flow between the previous row and this one are left out */
+	uint16_t flags, window, ip_id;
+	uint32_t seq, ack;    /* relative to the initial sequence numbers where known */
+	uint32_t len;         /* payload bytes */
+	char note[64];        /* "ClientHello sni=…", "ICMP 3/13 from …"; may hold hostile bytes */
+};
+
+struct flow_record {
+	uint64_t id;
+	unsigned capture;     /* index into analysis.captures */
+	uint64_t first_frame, first_ns, last_ns;
+	uint8_t ip_version, proto;
+	struct ip_addr client, server;
+	uint16_t client_port, server_port;
+	uint64_t pkts[2], bytes[2]; /* enum dir */
+	uint8_t state;        /* enum flow_state */
+	uint8_t end;          /* enum flow_end */
+	enum stage stage;
+	enum verdict worst;
+	uint8_t n_tunnels, tunnels[TUNNELS_MAX];
+	char history[FLOW_HISTORY_MAX + 1];
+	const char *app_proto; /* never NULL: "unknown" */
+	uint8_t n_labels;
+	struct label *labels;
+	const struct tls_client_hello *tls; /* NULL: none read */
+	const struct http_request *http;
+};
+
+struct finding {
+	const char *id;       /* the strongest signature's */
+	const char *summary;  /* that signature's one sentence on what it is */
+	const char *refs;
+	enum family family;
+	enum verdict verdict;
+	double score;
+	enum stage stage;
+	enum dir direction;   /* towards whom the forged packets went: DIR_S2C is "to_client" */
+	uint64_t ts_ns;       /* of the first decisive packet */
+	const struct flow_record *flow;
+	char sentence[320];   /* the observation, one sentence; names in it are escaped already */
+	uint64_t *packets;    /* every forged or decisive frame, rising */
+	unsigned n_packets;
+	enum trigger_kind trigger;
+	char trigger_value[256]; /* raw, may be hostile */
+	uint64_t trigger_packet; /* 0 none */
+	double reaction_ms;      /* trigger packet to first decisive packet; negative: unknown */
+	struct evidence_row *rows;
+	unsigned n_rows;
+	struct not_testable *untestable;
+	unsigned n_untestable;
+	const char **benign;     /* explanations left open */
+	unsigned n_benign;
+	const char **ruled_out;  /* explanations that the packets contradict */
+	unsigned n_ruled_out;
+	const char *conditional; /* "yes", "no", "untested" */
+	uint64_t *controls;      /* flow ids */
+	unsigned n_controls;
+	struct ladder_packet *ladder;
+	unsigned n_ladder;
+};
+
+/* Counters of the evidence stage, over one capture. */
+struct inspector_stats {
+	uint64_t duplicate_frames;  /* identical frames within 1 ms: a SPAN port's second copy */
+	uint64_t tso_segments;      /* payload above the negotiated MSS: offload super-segments */
+	uint64_t gaps;              /* acknowledged bytes that the capture does not hold */
+	uint64_t events_dropped;    /* packets left out of long flows' records */
+	uint64_t reassembly_refused;
+	uint64_t ttl_probes;        /* TTL-limited probes of CenTrace and like tools */
+	uint64_t flows[5];          /* by verdict VERDICT_NONE…CONFIRMED */
+	uint64_t scanners;          /* sources left out as scanners */
+	uint64_t no_memory;
+};
+
+/* One capture: a file, or several that are one timeline. */
+struct capture_result {
+	const char *const *files;
+	unsigned n_files;
+	struct pipeline_stats stats;
+	struct inspector_stats inspector;
+	enum vantage vantage;
+	bool vantage_given;   /* the user said so */
+	char vantage_why[160];
+	bool partial;         /* damaged, cut or interrupted */
+	char partial_why[320]; /* file, offset, reason */
+};
+
+/* The model that every report is written from. */
+struct analysis {
+	struct capture_result *captures;
+	unsigned n_captures;
+	struct flow_record **flows; /* order (end time, id) within (capture); all, or the touched ones */
+	size_t n_flows;
+	bool all_flows;
+	struct finding **findings;  /* same order */
+	size_t n_findings;
+};

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * Flows of one shard. A flow is an unordered pair of (address, port) with protocol and tunnel; the
+ * table decides who is the client, when a flow ends, and nothing else. One thread per table.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/decode.h"
+
+enum dir { DIR_C2S, DIR_S2C };
+
+static inline enum dir dir_other(enum dir d)
+{
+	return d == DIR_C2S ? DIR_S2C : DIR_C2S;
+}
+
+/* Compared as bytes: padding is zero. lo < hi in memcmp order of (address, port). */
+struct flow_key {
+	struct ip_addr lo, hi;
+	uint16_t lo_port, hi_port;
+	uint32_t tunnel_id;
+	uint8_t proto, ip_version;
+	uint8_t zero[2];
+};
+
+enum flow_state {
+	FLOW_NEW,         /* no TCP, or nothing understood yet */
+	FLOW_SYN_SENT,
+	FLOW_SYN_RECEIVED, /* SYN+ACK seen */
+	FLOW_ESTABLISHED,
+	FLOW_CLOSING,     /* one FIN */
+	FLOW_CLOSED,      /* both FINs */
+	FLOW_RESET,       /* a RST was seen; packets after it still belong to the flow */
+	FLOW_MIDSTREAM,   /* TCP whose SYN was not captured */
+	FLOW_N_STATES
+};
+extern const char *const flow_state_name[FLOW_N_STATES]; /* snake_case */
+
+/* Why a flow ended. Snake_case names in flow_end_name. */
+enum flow_end {
+	FLOW_END_CLOSED,     /* FINs or RST, then quiet for the linger time */
+	FLOW_END_TIMEOUT,    /* idle for its protocol's time */
+	FLOW_END_PORT_REUSE, /* a new SYN on the same ports */
+	FLOW_END_EVICTED,    /* the table was full: least recently used */
+	FLOW_END_EOF,        /* the capture ended */
+	FLOW_END_N
+};
+extern const char *const flow_end_name[FLOW_END_N];
+
+/* Zeek's conn.log history letters, first of a kind per direction; capitals are the client's. */
+#define FLOW_HISTORY_MAX 24
+
+struct flow {
+	struct flow_key key;
+	uint64_t id;          /* file << 40 | frame << 2 | nesting of the first packet */
+	uint64_t first_frame, last_frame;
+	uint64_t first_ns, last_ns; /* packet time; last never before first */
+	uint64_t pkts[2], bytes[2]; /* by direction; bytes are IP lengths */
+	uint32_t isn[2];      /* TCP: initial sequence numbers, valid with syn_seen */
+	uint32_t file;
+	bool client_is_lo;
+	bool syn_seen[2], fin_seen[2], rst_seen[2]; /* by direction of the packet */
+	bool client_guessed;  /* no SYN told us: first speaker, or the higher port */
+	uint8_t state;        /* enum flow_state */
+	uint8_t n_tunnels, tunnels[TUNNELS_MAX];
+	uint8_t n_vlans;
+	uint16_t vlan[2];
+	char history[FLOW_HISTORY_MAX + 1];
+	void *scratch;        /* the hooks' own */
+	/* private to the table */
+	struct flow *lru_prev, *lru_next;
+	uint32_t hash;
+	uint8_t lru_class;
+};
+
+/* The two ends by role. */
+static inline const struct ip_addr *flow_addr(const struct flow *f, enum dir sender)
+{
+	return (sender == DIR_C2S) == f->client_is_lo ? &f->key.lo : &f->key.hi;
+}
+
+static inline uint16_t flow_port(const struct flow *f, enum dir sender)
+{
+	return (sender == DIR_C2S) == f->client_is_lo ? f->key.lo_port : f->key.hi_port;
+}
+
+struct flow_table_config {
+	uint32_t max_flows; /* 0: 65,536 (a sixteenth of 1 Mi) */
+	/* idle times in ns of packet time; 0 takes the default */
+	uint64_t tcp_idle_ns;   /* 600 s: beyond most NAT and keep-alive periods met in captures */
+	uint64_t tcp_closed_ns; /* 60 s: RACE-8 counts genuine packets up to 60 s after a forgery */
+	uint64_t udp_idle_ns;   /* 180 s: residual windows of UDP last that long (catalogue, section 8) */
+	uint64_t other_idle_ns; /* 60 s */
+};
+
+struct flow_table_stats {
+	uint64_t created, ended[FLOW_END_N];
+	uint64_t peak;     /* most flows at once */
+	uint64_t midstream;
+	uint64_t icmp_unmatched; /* ICMP errors whose quoted flow is not in the table */
+};
+
+typedef void (*flow_end_fn)(void *user, struct flow *f, enum flow_end why);
+
+struct flow_table;
+int flow_table_new(struct flow_table **out, const struct flow_table_config *cfg, flow_end_fn on_end,
+		   void *user);
+/* Ends every flow (FLOW_END_EOF) in order of creation, then frees. */
+void flow_table_free(struct flow_table *t);
+/*
+ * The flow of this packet, made if need be; *dir is who sent it. now_ns is the capture clock. May end
+ * other flows (port reuse, eviction). The flow's counters and state include the packet afterwards.
+ * NULL only when h carries no IP addresses or memory is short (-> counted by the caller).
+ */
+struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
+			       const struct headers *h, uint64_t now_ns, enum dir *dir);
+/* The flow that an ICMP error quotes, or NULL; *dir is who sent the quoted packet. */
+struct flow *flow_table_find_quoted(struct flow_table *t, const struct headers *h, enum dir *dir);
+/* Ends flows idle at now_ns; called at whole seconds of the capture clock. */
+void flow_table_expire(struct flow_table *t, uint64_t now_ns);
+const struct flow_table_stats *flow_table_stats(const struct flow_table *t);
+
+/* Shard of an unordered address pair, 0..15; ports play no part, so that cards can do the same. */
+#define FLOW_SHARDS 16
+unsigned flow_shard(const struct ip_addr *a, const struct ip_addr *b);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * A command is one .c file ending in one const struct command; the build generates command_table.
+ * Options are rows: parsing, help and the manual come from the same table.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit statuses; where several apply: 2, 4, 3, 5, then 1. */
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_FINDINGS = 1, /* findings at or above --fail-on */
+	EXIT_USAGE = 2,
+	EXIT_INPUT = 3,    /* not a capture, or not readable as one */
+	EXIT_IO = 4,
+	EXIT_PARTIAL = 5,  /* damaged or interrupted; the report is written */
+};
+
+enum option_kind { OPTION_FLAG, OPTION_STRING, OPTION_UINT, OPTION_ENUM };
+
+struct option_row {
+	const char *name;      /* long, without dashes */
+	char letter;           /* 0 none */
+	enum option_kind kind;
+	size_t offset;         /* into the command's config: bool, const char *, unsigned long, int */
+	const char *argument;  /* how help names it, NULL for a flag */
+	const char *const *values; /* OPTION_ENUM: NULL-terminated; the index is stored */
+	const char *help;      /* one line */
+};
+
+struct command {
+	const char *name;
+	const char *usage;     /* "FILE…", what follows the options */
+	const char *summary;   /* one line, lower case, no full stop */
+	const char *details;   /* a paragraph for --help and the manual, may be NULL */
+	const struct option_row *options; /* ends with name NULL */
+	size_t config_size;
+	/* config is zeroed then filled from the options; argv are the operands. Returns exit_status. */
+	int (*run)(void *config, int argc, char **argv);
+};
+
+extern const struct command *const command_table[]; /* NULL-terminated, generated */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * Writers of the finished analysis. A report is one report_*.c ending in one const struct report; the
+ * build generates report_table.
+ */
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "classifiers/verdict.h"
+
+struct report_options {
+	enum verdict min_verdict; /* findings below are counted, not shown */
+	bool colour;              /* text on a terminal */
+	bool real_clients;        /* addresses are as captured */
+	int argc;                 /* how it was called, for the run event */
+	char **argv;
+	int exit_status;          /* what the process will exit with */
+};
+
+struct report {
+	const char *name, *doc;
+	/* 0 or -errno (also when out has an error). Does not close out. */
+	int (*write)(const struct analysis *a, const struct report_options *o, FILE *out);
+};
+
+extern const struct report *const report_table[]; /* NULL-terminated, generated */
+const struct report *report_find(const char *name); /* NULL: no such report */
