@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "dataplane/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct source {
+	const struct source_ops *ops;
+	_Alignas(max_align_t) unsigned char state[];
+};
+
+static const struct source_ops *source_find(const char *name)
+{
+	for (unsigned i = 0; source_table[i] != NULL; i++)
+		if (strcmp(source_table[i]->name, name) == 0)
+			return source_table[i];
+	return NULL;
+}
+
+int source_open(struct source **out, const char *name, const struct source_config *cfg, char *err,
+		size_t errlen)
+{
+	*out = NULL;
+	if (errlen != 0)
+		err[0] = 0;
+	const struct source_ops *ops = source_find(name != NULL ? name : "file");
+	if (ops == NULL) {
+		snprintf(err, errlen, "no packet source is called '%s'", name != NULL ? name : "file");
+		return -ENOENT;
+	}
+	struct source *s = calloc(1, sizeof(*s) + ops->state_size);
+	if (s == NULL) {
+		snprintf(err, errlen, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	s->ops = ops;
+	int ret = ops->open(s->state, cfg, err, errlen);
+	if (ret != 0)
+		free(s);
+	else
+		*out = s;
+	return ret;
+}
+
+unsigned source_queues(const struct source *s)
+{
+	return s->ops->queues(s->state);
+}
+
+int source_recv(struct source *s, unsigned q, struct packet pkts[], unsigned max)
+{
+	return s->ops->recv(s->state, q, pkts, max);
+}
+
+void source_release(struct source *s, unsigned q, const struct packet pkts[], unsigned n)
+{
+	s->ops->release(s->state, q, pkts, n);
+}
+
+uint64_t source_now(struct source *s)
+{
+	return s->ops->now(s->state);
+}
+
+void source_stats(struct source *s, struct source_stats *out)
+{
+	memset(out, 0, sizeof(*out));
+	s->ops->stats(s->state, out);
+}
+
+void source_close(struct source *s)
+{
+	if (s == NULL)
+		return;
+	s->ops->close(s->state);
+	free(s);
+}
