@@ -74,9 +74,15 @@ struct flow {
 	void *scratch;        /* the hooks' own */
 	/* private to the table */
 	struct flow *lru_prev, *lru_next;
-	uint32_t hash;
+	uint64_t seen_ns; /* capture clock at the last packet: what idle is measured from */
+	uint64_t serial;  /* order of creation within the table */
+	uint32_t hash, index;
 	uint8_t lru_class;
+	uint8_t history_len;
+	uint16_t history_bits;
 };
+
+_Static_assert(sizeof(struct flow) < 320, "every live flow pays for this");
 
 /* The two ends by role. */
 static inline const struct ip_addr *flow_addr(const struct flow *f, enum dir sender)
@@ -105,12 +111,16 @@ struct flow_table_stats {
 	uint64_t icmp_unmatched; /* ICMP errors whose quoted flow is not in the table */
 };
 
+/* f is out of the table already; its memory is the table's again afterwards. Must not call the table. */
 typedef void (*flow_end_fn)(void *user, struct flow *f, enum flow_end why);
 
 struct flow_table;
+/* 0 or -errno. */
 int flow_table_new(struct flow_table **out, const struct flow_table_config *cfg, flow_end_fn on_end,
 		   void *user);
-/* Ends every flow (FLOW_END_EOF) in order of creation, then frees. */
+/* Ends every flow (FLOW_END_EOF) in order of creation; the statistics then include them. */
+void flow_table_end_all(struct flow_table *t);
+/* The same, then frees; NULL is fine. */
 void flow_table_free(struct flow_table *t);
 /*
  * The flow of this packet, made if need be; *dir is who sent it. now_ns is the capture clock. May end
@@ -119,9 +129,11 @@ void flow_table_free(struct flow_table *t);
  */
 struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
 			       const struct headers *h, uint64_t now_ns, enum dir *dir);
+/* Starts loading what flow_table_update() will touch; a hint, given some packets ahead. */
+void flow_table_prefetch(const struct flow_table *t, const struct headers *h);
 /* The flow that an ICMP error quotes, or NULL; *dir is who sent the quoted packet. */
 struct flow *flow_table_find_quoted(struct flow_table *t, const struct headers *h, enum dir *dir);
-/* Ends flows idle at now_ns; called at whole seconds of the capture clock. */
+/* Ends flows idle at now_ns, each time class oldest first; called at whole seconds of the clock. */
 void flow_table_expire(struct flow_table *t, uint64_t now_ns);
 const struct flow_table_stats *flow_table_stats(const struct flow_table *t);
 
