@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/pipeline.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dataplane/clock.h"
+
+#define SECOND_NS 1000000000ULL
+#define BATCH_DEFAULT 64
+#define BATCH_MAX 1024
+#define MAX_FLOWS_DEFAULT (1U << 20)
+#define RING_PACKETS 4096 /* packets in flight at most, or thereabouts: bounds the source's memory */
+#define WAKE_PACKETS 256  /* workers are woken for this much at a time: a wake-up costs as much */
+#define TAKE_BLOCKS 8     /* a worker says it is done after this many blocks at most */
+#define PROGRESS_BATCHES 64
+#define NO_SHARD 0xff
+
+/*
+ * The reader fills blocks in a ring, one source_recv() each. Every worker goes through every block in
+ * order and does the packets of its own shards; so each shard sees its packets, and the clock, in
+ * arrival order, whatever the number of workers. A block is the reader's again, its packets to be
+ * released, when the slowest worker has passed it.
+ */
+struct work {
+	const struct packet *pkt; /* what to analyse; NULL: nothing but the time */
+	uint64_t now_ns;
+	uint8_t shard;            /* or NO_SHARD */
+	struct headers h;
+};
+
+struct block {
+	unsigned queue, n;
+	struct packet *pkts;
+	struct work *work;
+};
+
+struct shard {
+	_Alignas(64) struct flow_table *flows;
+	void *ctx; /* the hooks' */
+	const struct pipeline_hooks *hooks;
+	uint64_t no_memory;
+};
+
+struct worker {
+	_Alignas(64) struct pipeline *p;
+	unsigned index;
+	pthread_t thread;
+	uint64_t next_second_ns; /* of the capture clock: when flows are next looked at for expiry */
+	uint64_t done;           /* blocks gone through; under the lock */
+};
+
+struct pipeline {
+	/* fixed before the workers start */
+	struct source *src;
+	const struct pipeline_hooks *hooks;
+	const struct pipeline_config *cfg;
+	unsigned n_workers, batch, n_blocks;
+	struct block *blocks;
+	struct worker *workers;
+	struct shard shards[FLOW_SHARDS];
+	/* the reader's own */
+	struct decoder *decoder;
+	struct capture_clock clock;
+	uint64_t filled, released; /* blocks */
+	uint64_t packets, batches;
+	bool interrupted;
+	/* shared, under the lock */
+	pthread_mutex_t lock;
+	pthread_cond_t published_cond, done_cond;
+	uint64_t published;
+	bool finish;
+};
+
+/* Workers */
+
+static void on_flow_end(void *user, struct flow *f, enum flow_end why)
+{
+	struct shard *s = user;
+	s->hooks->on_flow_end(s->ctx, f, why);
+}
+
+static void shard_packet(struct shard *s, const struct work *w)
+{
+	enum dir dir = DIR_C2S;
+	struct flow *f;
+	if (w->h.is_icmp_error) {
+		/* Before the error's own flow is made, which could push the quoted one out. */
+		f = flow_table_find_quoted(s->flows, &w->h, &dir);
+		if (f != NULL)
+			s->hooks->on_icmp(s->ctx, f, dir, w->pkt, &w->h);
+	}
+	f = flow_table_update(s->flows, w->pkt, &w->h, w->now_ns, &dir);
+	if (f != NULL)
+		s->hooks->on_packet(s->ctx, f, dir, w->pkt, &w->h, w->now_ns);
+	else
+		s->no_memory++;
+}
+
+static bool worker_owns(const struct worker *me, unsigned shard)
+{
+	return shard % me->p->n_workers == me->index;
+}
+
+static void worker_expire(struct worker *me, uint64_t now_ns)
+{
+	uint64_t second = now_ns / SECOND_NS;
+	for (unsigned i = me->index; i < FLOW_SHARDS; i += me->p->n_workers)
+		flow_table_expire(me->p->shards[i].flows, second * SECOND_NS);
+	me->next_second_ns = second < UINT64_MAX / SECOND_NS ? (second + 1) * SECOND_NS
+							     : UINT64_MAX;
+}
+
+static void worker_block(struct worker *me, const struct block *b)
+{
+	struct shard *shards = me->p->shards;
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct work *w = &b->work[i];
+		if (w->shard != NO_SHARD && worker_owns(me, w->shard))
+			flow_table_prefetch(shards[w->shard].flows, &w->h);
+	}
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct work *w = &b->work[i];
+		if (w->now_ns >= me->next_second_ns)
+			worker_expire(me, w->now_ns);
+		if (w->shard != NO_SHARD && worker_owns(me, w->shard))
+			shard_packet(&shards[w->shard], w);
+	}
+}
+
+static void worker_end(struct worker *me)
+{
+	for (unsigned i = me->index; i < FLOW_SHARDS; i += me->p->n_workers)
+		flow_table_end_all(me->p->shards[i].flows);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *me = arg;
+	struct pipeline *p = me->p;
+	uint64_t next = 0, upto;
+	pthread_mutex_lock(&p->lock);
+	for (;;) {
+		while (next == p->published && !p->finish)
+			pthread_cond_wait(&p->published_cond, &p->lock);
+		if (next == p->published)
+			break;
+		upto = p->published - next > TAKE_BLOCKS ? next + TAKE_BLOCKS : p->published;
+		pthread_mutex_unlock(&p->lock);
+		for (; next < upto; next++)
+			worker_block(me, &p->blocks[next % p->n_blocks]);
+		pthread_mutex_lock(&p->lock);
+		me->done = next;
+		pthread_cond_signal(&p->done_cond);
+	}
+	pthread_mutex_unlock(&p->lock);
+	worker_end(me);
+	return NULL;
+}
+
+/* Signals stay with the threads that the program made itself. */
+static int workers_start(struct pipeline *p, unsigned *n_started)
+{
+	sigset_t all, old;
+	int err = 0;
+	if (p->n_workers == 1)
+		return 0;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	for (; *n_started < p->n_workers && err == 0; *n_started += err == 0)
+		err = pthread_create(&p->workers[*n_started].thread, NULL, worker_main,
+				     &p->workers[*n_started]);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -err;
+}
+
+static void workers_finish(struct pipeline *p, unsigned n_started)
+{
+	if (p->n_workers == 1) {
+		worker_end(&p->workers[0]);
+		return;
+	}
+	pthread_mutex_lock(&p->lock);
+	p->published = p->filled;
+	p->finish = true;
+	pthread_cond_broadcast(&p->published_cond);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned i = 0; i < n_started; i++)
+		pthread_join(p->workers[i].thread, NULL);
+}
+
+/* Reader */
+
+static void release_upto(struct pipeline *p, uint64_t done)
+{
+	for (; p->released < done; p->released++) {
+		struct block *b = &p->blocks[p->released % p->n_blocks];
+		for (unsigned i = 0; i < b->n; i++)
+			if (b->work[i].pkt != NULL)
+				decoder_release(p->decoder, b->work[i].pkt);
+		source_release(p->src, b->queue, b->pkts, b->n);
+	}
+}
+
+/* Hands over what is filled; with wait, comes back when the ring has room again. */
+static void publish(struct pipeline *p, bool wait)
+{
+	uint64_t done = p->filled;
+	pthread_mutex_lock(&p->lock);
+	if (p->published != p->filled) {
+		p->published = p->filled;
+		pthread_cond_broadcast(&p->published_cond);
+	}
+	for (;;) {
+		for (unsigned i = 0; i < p->n_workers; i++)
+			if (p->workers[i].done < done)
+				done = p->workers[i].done;
+		if (!wait || p->filled - done < p->n_blocks)
+			break;
+		pthread_cond_wait(&p->done_cond, &p->lock);
+		done = p->filled;
+	}
+	pthread_mutex_unlock(&p->lock);
+	release_upto(p, done);
+}
+
+static unsigned shard_of(const struct headers *h)
+{
+	if (h->ip_version == 0 || (h->end != DECODE_OK && h->end != DECODE_NO_PORTS))
+		return NO_SHARD;
+	return h->is_icmp_error && h->quoted_ok ? flow_shard(&h->quoted_src, &h->quoted_dst)
+						: flow_shard(&h->src, &h->dst);
+}
+
+static void block_fill(struct pipeline *p, struct block *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct work *w = &b->work[i];
+		w->now_ns = capture_clock_stamp(&p->clock, b->pkts[i].ts_ns);
+		if (decoder_run(p->decoder, &b->pkts[i], &w->h, &w->pkt)) {
+			w->shard = (uint8_t)shard_of(&w->h);
+		} else {
+			w->pkt = NULL;
+			w->shard = NO_SHARD;
+		}
+	}
+}
+
+static void report_progress(struct pipeline *p)
+{
+	struct source_stats st;
+	if (++p->batches % PROGRESS_BATCHES != 0 || p->cfg->progress == NULL)
+		return;
+	source_stats(p->src, &st);
+	p->cfg->progress(p->cfg->progress_user, &st, p->clock.now_ns);
+}
+
+/* One source_recv(), decoded and handed over. As source_recv() returns. */
+static int read_batch(struct pipeline *p, unsigned queue)
+{
+	unsigned max = p->batch;
+	uint64_t room = p->cfg->stop_after != 0 ? p->cfg->stop_after - p->packets : max;
+	if (room < max)
+		max = (unsigned)room;
+	struct block *b = &p->blocks[p->filled % p->n_blocks];
+	int n = source_recv(p->src, queue, b->pkts, max);
+	if (n <= 0)
+		return n;
+	b->queue = queue;
+	b->n = (unsigned)n;
+	p->packets += b->n;
+	block_fill(p, b);
+	p->filled++;
+	report_progress(p);
+
+	if (p->n_workers == 1) {
+		worker_block(&p->workers[0], b);
+		release_upto(p, p->filled);
+	} else if (p->filled - p->released == p->n_blocks) {
+		publish(p, true);
+	} else if ((p->filled - p->published) * p->batch >= WAKE_PACKETS) {
+		publish(p, false);
+	}
+	return n;
+}
+
+/* No queue had a packet: what is waiting goes to the workers, and the source gets time. */
+static void rest(struct pipeline *p)
+{
+	static const struct timespec half_ms = {.tv_nsec = 500000};
+	if (p->n_workers > 1)
+		publish(p, false);
+	nanosleep(&half_ms, NULL);
+}
+
+static int read_all(struct pipeline *p)
+{
+	unsigned n_queues = source_queues(p->src), n_open = n_queues, n_quiet = 0;
+	bool *ended = calloc(n_queues != 0 ? n_queues : 1, sizeof(*ended));
+	int ret = 0;
+	if (ended == NULL)
+		return -ENOMEM;
+	for (unsigned q = 0; n_open > 0; q = (q + 1) % n_queues) {
+		if (p->cfg->stop != NULL && atomic_load(p->cfg->stop)) {
+			p->interrupted = true;
+			break;
+		}
+		if (p->cfg->stop_after != 0 && p->packets >= p->cfg->stop_after)
+			break;
+		int n = ended[q] ? 0 : read_batch(p, q);
+		if (n == SOURCE_EOF) {
+			ended[q] = true;
+			n_open--;
+		} else if (n < 0) {
+			ret = n;
+			break;
+		}
+		n_quiet = n > 0 ? 0 : n_quiet + 1;
+		if (n_quiet >= n_queues && n_open > 0) {
+			rest(p);
+			n_quiet = 0;
+		}
+	}
+	free(ended);
+	return ret;
+}
+
+/* Set-up */
+
+static int ring_new(struct pipeline *p)
+{
+	p->n_blocks = 1;
+	if (p->n_workers > 1)
+		p->n_blocks = RING_PACKETS / p->batch < 4 ? 4 : RING_PACKETS / p->batch;
+	p->blocks = calloc(p->n_blocks, sizeof(*p->blocks));
+	if (p->blocks == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < p->n_blocks; i++) {
+		struct block *b = &p->blocks[i];
+		b->pkts = calloc(p->batch, sizeof(*b->pkts));
+		b->work = calloc(p->batch, sizeof(*b->work));
+		if (b->pkts == NULL || b->work == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int shards_new(struct pipeline *p)
+{
+	uint32_t max_flows = p->cfg->max_flows != 0 ? p->cfg->max_flows : MAX_FLOWS_DEFAULT;
+	struct flow_table_config cfg = {
+		.max_flows = max_flows / FLOW_SHARDS + (max_flows % FLOW_SHARDS != 0),
+	};
+	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
+		struct shard *s = &p->shards[i];
+		s->hooks = p->hooks;
+		s->ctx = p->hooks->shard_new(p->hooks->user, i);
+		if (s->ctx == NULL)
+			return -ENOMEM;
+		int err = flow_table_new(&s->flows, &cfg, on_flow_end, s);
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static struct pipeline *pipeline_new(struct source *src, const struct pipeline_hooks *hooks,
+				     const struct pipeline_config *cfg)
+{
+	struct pipeline *p = aligned_alloc(_Alignof(struct pipeline), sizeof(*p));
+	if (p == NULL)
+		return NULL;
+	*p = (struct pipeline){.src = src, .hooks = hooks, .cfg = cfg};
+	p->n_workers = cfg->workers != 0 ? cfg->workers : 1;
+	if (p->n_workers > FLOW_SHARDS)
+		p->n_workers = FLOW_SHARDS;
+	p->batch = cfg->batch != 0 ? cfg->batch : BATCH_DEFAULT;
+	if (p->batch > BATCH_MAX)
+		p->batch = BATCH_MAX;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->published_cond, NULL);
+	pthread_cond_init(&p->done_cond, NULL);
+	return p;
+}
+
+static int workers_new(struct pipeline *p)
+{
+	p->workers = aligned_alloc(_Alignof(struct worker), p->n_workers * sizeof(*p->workers));
+	if (p->workers == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < p->n_workers; i++)
+		p->workers[i] = (struct worker){.p = p, .index = i};
+	return 0;
+}
+
+static void pipeline_free(struct pipeline *p)
+{
+	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
+		flow_table_free(p->shards[i].flows);
+		if (p->shards[i].ctx != NULL)
+			p->hooks->shard_free(p->hooks->user, p->shards[i].ctx);
+	}
+	for (unsigned i = 0; p->blocks != NULL && i < p->n_blocks; i++) {
+		free(p->blocks[i].pkts);
+		free(p->blocks[i].work);
+	}
+	free(p->blocks);
+	free(p->workers);
+	decoder_free(p->decoder);
+	pthread_mutex_destroy(&p->lock);
+	pthread_cond_destroy(&p->published_cond);
+	pthread_cond_destroy(&p->done_cond);
+	free(p);
+}
+
+static void flow_stats_add(struct flow_table_stats *sum, const struct flow_table_stats *st)
+{
+	sum->created += st->created;
+	for (unsigned i = 0; i < FLOW_END_N; i++)
+		sum->ended[i] += st->ended[i];
+	sum->peak += st->peak;
+	sum->midstream += st->midstream;
+	sum->icmp_unmatched += st->icmp_unmatched;
+}
+
+static void stats_fill(struct pipeline *p, struct pipeline_stats *out)
+{
+	source_stats(p->src, &out->source);
+	out->decoder = *decoder_stats(p->decoder);
+	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
+		flow_stats_add(&out->flows, flow_table_stats(p->shards[i].flows));
+		out->no_memory += p->shards[i].no_memory;
+	}
+	out->time_backwards = p->clock.backwards;
+	out->time_jump = p->clock.jumps;
+	out->first_ns = p->clock.first_ns;
+	out->last_ns = p->clock.now_ns;
+	out->interrupted = p->interrupted;
+}
+
+int pipeline_run(struct source *src, const struct pipeline_hooks *hooks,
+		 const struct pipeline_config *cfg, struct pipeline_stats *stats)
+{
+	static const struct decoder_config decoder_cfg;
+	unsigned n_started = 0;
+	*stats = (struct pipeline_stats){.interrupted = false};
+	struct pipeline *p = pipeline_new(src, hooks, cfg);
+	if (p == NULL)
+		return -ENOMEM;
+	int ret = workers_new(p);
+	if (ret == 0)
+		ret = ring_new(p);
+	if (ret == 0)
+		ret = decoder_new(&p->decoder, &decoder_cfg);
+	if (ret == 0)
+		ret = shards_new(p);
+	if (ret < 0)
+		goto out;
+
+	ret = workers_start(p, &n_started);
+	if (ret == 0)
+		ret = read_all(p);
+	workers_finish(p, n_started);
+	release_upto(p, p->filled);
+	stats_fill(p, stats);
+out:
+	pipeline_free(p);
+	return ret;
+}
