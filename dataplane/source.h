@@ -37,7 +37,14 @@ struct source_iface {
 	uint32_t file, iface, linktype, snaplen;
 	uint64_t packets;
 	uint64_t dropped; /* by the capturing system, as recorded (pcapng ISB); UINT64_MAX if unknown */
-	char name[32];
+	char name[32]; /* as recorded: escape it before it is shown */
+};
+
+/* A pcapng packet comment, as written there: perhaps not UTF-8, surely not trustworthy. */
+struct source_comment {
+	uint32_t file;
+	uint64_t frame;
+	const char *text; /* NUL-terminated */
 };
 
 struct source_stats {
@@ -53,6 +60,8 @@ struct source_stats {
 	unsigned n_damage;
 	const struct source_iface *ifaces;  /* n_ifaces of them, valid until the next recv or close */
 	unsigned n_ifaces;
+	const struct source_comment *comment; /* the first n_comment of them, 64 KiB of text at most */
+	unsigned n_comment;                   /* valid until the next recv or close */
 };
 
 struct source_ops {
@@ -63,7 +72,10 @@ struct source_ops {
 	/* 0 or -errno; on failure err (errlen bytes) says file, offset and reason. */
 	int (*open)(void *state, const struct source_config *cfg, char *err, size_t errlen);
 	unsigned (*queues)(const void *state);
-	/* n packets (0: none yet), SOURCE_EOF, or -errno. */
+	/*
+	 * n packets (0: none yet, for instance a signal came), SOURCE_EOF, or -errno: a file could
+	 * not be read on, met after every packet before it was handed out; SOURCE_EOF follows.
+	 */
 	int (*recv)(void *state, unsigned q, struct packet pkts[], unsigned max);
 	void (*release)(void *state, unsigned q, const struct packet pkts[], unsigned n);
 	/* ns: files: time of the last packet; live: monotonic plus an offset to UTC fixed at open. */
@@ -77,7 +89,11 @@ extern const struct source_ops *const source_table[];
 
 struct source;
 
-/* name NULL: "file". 0 or -errno with err filled: -EINVAL for a format that is not a capture. */
+/*
+ * name NULL: "file". 0 or -errno with err filled: -EINVAL for a format that is not a capture, -EDOM
+ * for a BPF expression that is not one. Of several rotated files one that is no capture is damage
+ * at its offset 0, unless none is.
+ */
 int source_open(struct source **out, const char *name, const struct source_config *cfg, char *err,
 		size_t errlen);
 unsigned source_queues(const struct source *s);
