@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Runs a few quick scenarios of the lab and checks that the truth read off the captures is the one
+# expected: forged frames where a box resets, none where no box is.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+lab=$here/../../tools/lab/lab.sh
+
+# skip WHY: 77, or a failure where the caller says that this must be testable
+skip() {
+	case " ${WMSCOPE_REQUIRE:-} " in
+	*[\ ,]root[\ ,]* | *[\ ,]netns[\ ,]*)
+		echo "FAIL: required, but $1"
+		exit 1
+		;;
+	esac
+	echo "SKIP: $1"
+	exit 77
+}
+
+((EUID == 0)) || skip "not root"
+for tool in ip iptables-legacy ip6tables-legacy ethtool tcpdump nginx curl openssl ssh-keygen; do
+	command -v "$tool" >/dev/null || skip "$tool is not installed"
+done
+[[ -x /usr/bin/python3 ]] || skip "/usr/bin/python3 is not installed"
+probe=wmlprobe$$
+ip netns add "$probe" 2>/dev/null || skip "network namespaces cannot be made here"
+ip netns exec "$probe" iptables-legacy -A FORWARD -p tcp -m string --algo bm --string x \
+	-j REJECT --reject-with tcp-reset 2>/dev/null && ok=1 || ok=0
+ip netns del "$probe"
+((ok)) || skip "this kernel has no string match or REJECT"
+
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+before=$(ip netns list | grep -c '^wml[0-9]' || true)
+"$lab" --out "$out" --jobs 2 --only sni-rst-inpath --only sni-rst-onpath --only client-abort \
+	--only closed-port
+
+fails=0
+check() { # check WHAT EXPECTED GOT
+	if [[ $2 == "$3" ]]; then
+		echo "ok: $1"
+	else
+		echo "FAIL: $1: expected $2, got $3"
+		fails=1
+	fi
+}
+# rows FILE EXPECT: how many rows of that file expect that; frames FILE: how many name frames
+rows() { awk -F'\t' -v f="$1" -v e="$2" '$1 == f && $3 == e' "$out/MANIFEST" | wc -l; }
+frames() { awk -F'\t' -v f="$1" '$1 == f && $6 != "-"' "$out/MANIFEST" | wc -l; }
+verdicts() { awk -F'\t' -v f="$1" '$1 == f && $6 != "-" {print $4}' "$out/MANIFEST" | sort -u; }
+
+for scenario in sni-rst-inpath sni-rst-onpath; do
+	for vantage in client box; do
+		check "$scenario at $vantage: forged flows" 3 "$(frames $scenario/$vantage.pcap)"
+		check "$scenario at $vantage: controls" 3 "$(rows $scenario/$vantage.pcap none)"
+	done
+	check "$scenario at server: nothing forged arrives" 0 "$(frames $scenario/server.pcap)"
+done
+check "in path, one reset alone" anomaly "$(verdicts sni-rst-inpath/client.pcap)"
+check "on path, the answer comes too" likely "$(verdicts sni-rst-onpath/client.pcap)"
+for scenario in client-abort closed-port; do
+	check "$scenario: one row for all" 1 "$(rows $scenario/client.pcap none)"
+	check "$scenario: nothing forged" 0 "$(frames $scenario/client.pcap)"
+done
+after=$(ip netns list | grep -c '^wml[0-9]' || true)
+((after <= before)) || echo "note: more lab namespaces than before (another lab may be running)"
+exit $fails

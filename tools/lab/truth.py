@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The ground truth of one scenario, read off by comparing its three captures.
+
+A packet that reached an end and never left the other is forged; one that left and never arrived is
+dropped. All captures share one clock, so a copy that shows up sooner than the path allows is not
+the real packet either, even where every field agrees. Prints rows for pcaps/MANIFEST and, last, a
+line for the log. Exits 1 when the scenario did not do what its kind says.
+"""
+import argparse
+import collections
+import os
+import shutil
+import subprocess
+import sys
+
+import capture
+from capture import RST, TCP
+from wording import trigger_of, verdict_drop, verdict_inject
+
+MAX_TRANSIT = 3 * 10**9
+FAMILY = {"inject": "tcp-injection", "drop": "silent-drop", "throttle": "throttling"}
+TAIL = 3 * 10**8        # sent this shortly before the captures ended: may still be under way
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    for name in "name kind note until work out publish vantages nat client server".split():
+        parser.add_argument("--" + name, required=True)
+    args = parser.parse_args()
+    args.client, args.server = set(args.client.split(",")), set(args.server.split(","))
+    args.until = int(float(args.until) * 1e9)
+    args.vantages = args.vantages.split(",")
+    return args
+
+
+def undo_nat(frames, outside, inside):
+    """behind the translator the client wears the box's address; ports are kept"""
+    for frame in frames:
+        frame.src = inside if frame.src == outside else frame.src
+        frame.dst = inside if frame.dst == outside else frame.dst
+
+
+def originals(linktype, frames):
+    """on "any" a frame shows up once for each interface: leave the copies out, remember of what"""
+    if linktype != capture.SLL2:
+        return frames, {}
+    seen, kept, copies = {}, [], {}
+    for frame in frames:
+        first = seen.get(frame.key())
+        if first and first.iface != frame.iface and frame.ts - first.ts < 2 * 10**6:
+            copies[frame.number] = first
+        else:
+            seen[frame.key()] = frame
+            kept.append(frame)
+    return kept, copies
+
+
+def quickest_transit(sent, got):
+    """over packets whose key is unique at both places; never resets, they are what is in doubt"""
+    ways = [collections.Counter(f.key() for f in frames) for frames in (sent, got)]
+    left = {f.key(): f.ts for f in sent if ways[0][f.key()] == 1}
+    times = [f.ts - left[f.key()] for f in got if ways[1][f.key()] == 1 and f.key() in left and not f.flags & RST]
+    return min(times) if times else 0
+
+
+def match(sent, got):
+    """ties each frame in `got` to the frame in `sent` that it is; untied ones came from elsewhere"""
+    floor = quickest_transit(sent, got) * 0.9
+    waiting = collections.defaultdict(collections.deque)
+    for frame in sent:
+        waiting[frame.key()].append(frame)
+    for frame in got:
+        queue = waiting[frame.key()]
+        while queue and frame.ts - queue[0].ts > MAX_TRANSIT:
+            queue.popleft()
+        if queue and frame.ts - queue[0].ts >= floor:
+            frame.origin = queue.popleft()
+        else:
+            frame.fate = "forged"
+
+
+def compare(views, args):
+    """sets .fate on every frame of the three captures"""
+    both = args.client | args.server
+
+    def of(place, who):
+        return [f for f in views[place] if f.src in who and f.dst in both]
+
+    for who, here, there in ((args.client, "client", "server"), (args.server, "server", "client")):
+        sent = of(here, who)
+        match(sent, of(there, who))
+        arrived = {id(f.origin) for f in of(there, who) if f.origin}
+        for frame in sent:
+            if id(frame) not in arrived and frame.ts < args.until - TAIL:
+                frame.fate = "dropped"
+        match(sent, of("box", who))
+        for frame in of("box", who):
+            if frame.origin and frame.origin.fate == "dropped":
+                frame.fate = "dropped"
+    for frames in views.values():
+        for frame in frames:
+            if frame.quoted and frame.src not in args.client | args.server:
+                frame.fate = "icmp"     # an error from the middle of the path, openly so
+
+
+def flow_of(frame, args):
+    pair = capture.quoted_pair(frame) if frame.quoted else frame.pair
+    if pair[0][0] in args.server:
+        pair = pair[1], pair[0]
+    return pair
+
+
+def flows(frames, args):
+    """flow → its frames; only TCP, and ICMP errors about it"""
+    table = {}
+    for frame in frames:
+        if frame.proto == TCP or frame.quoted:
+            table.setdefault(flow_of(frame, args), []).append(frame)
+    return table
+
+
+def publish(view, raw, args):
+    """yields (file, one_sided, frames in it); numbers are those of the file"""
+    _, frames, records = raw
+    base, everything = f"{args.name}/{view}", [f.number for f in frames]
+    path = os.path.join(args.out, base)
+    if args.publish == "oneside":
+        for side, who in (("c2s", args.client), ("s2c", args.server)):
+            chosen = [f for f in frames if f.src in who]
+            capture.write(f"{path}-{side}.pcap", records, [f.number for f in chosen])
+            yield f"{base}-{side}.pcap", side, chosen
+        return
+    if args.publish == "snap96":
+        capture.write(path + ".pcap", records, everything, 96)
+        short = capture.read(path + ".pcap")[1]
+        for whole, cut in zip(frames, short):
+            cut.fate = whole.fate
+        frames = short      # so that a label names only what is still in there
+    elif args.publish == "pcapng":
+        subprocess.run(["editcap", "-F", "pcapng", f"{args.work}/{view}.pcap", path + ".pcapng"],
+                       check=True)
+    else:
+        shutil.copyfile(f"{args.work}/{view}.pcap", path + ".pcap")
+    yield base + (".pcapng" if args.publish == "pcapng" else ".pcap"), None, frames
+
+
+def describe(frames, bad):
+    """one clause on the forged packets, with what a reader would look at first"""
+    words, last = [], None
+    for frame in frames:
+        if frame in bad and frame.proto == TCP:
+            letters = "".join(l for bit, l in ((2, "S"), (1, "F"), (4, "R"), (16, "A"))
+                              if frame.flags & bit)
+            wait = f" +{(frame.ts - last.ts) / 1e6:.1f}ms" if last else ""
+            words.append(f"{letters} ttl={frame.ttl} id={frame.ipid:#x}{wait}")
+        elif frame.fate != "forged":
+            last = frame
+    more = f" and {len(words) - 4} more" if len(words) > 4 else ""
+    return ", ".join(words[:4]) + more
+
+
+def row(args, file, flow, expect, verdict, frames, trigger, view, note):
+    (client, cport), (server, sport) = flow
+    name = "*" if flow == ((0, 0), (0, 0)) else f"tcp {bracket(client)}:{cport}>{bracket(server)}:{sport}"
+    numbers = ",".join(str(n) for n in frames) or "-"
+    return "\t".join((file, name, expect, verdict, "-", numbers, trigger, view, "lab", note))
+
+
+def bracket(address):
+    return f"[{address}]" if ":" in address else address
+
+
+def rows_of_file(args, file, side, frames, numbers, touched, view):
+    """rows for one published file; numbers: frame → its number in that file"""
+    for flow, mine in flows(frames, args).items():
+        trigger = trigger_of(mine, flow)
+        if flow not in touched:
+            yield row(args, file, flow, "none", "-", [], trigger, view, "control: left alone")
+            continue
+        if args.kind == "inject":
+            bad = [f for f in mine if f.fate in ("forged", "icmp")]
+            verdict = verdict_inject(mine, bad, view, side)
+        else:
+            bad, verdict = verdict_drop(mine, flow, view, side)
+            if args.kind == "throttle":     # a measured rate; a client sees it without seeing a drop
+                verdict = "inconclusive"
+        if verdict is None:
+            yield row(args, file, flow, "unscored", "-", [], trigger, view,
+                      f"{args.note}: not visible here")
+            continue
+        family = FAMILY[args.kind]
+        if trigger.startswith("sni="):
+            family += "|tls-filtering"
+        facts = describe(mine, bad) if args.kind == "inject" else f"{len(bad)} decisive"
+        yield row(args, file, flow, family, verdict, [numbers[id(f)] for f in bad], trigger, view,
+                  f"{args.note}; {facts}")
+
+
+def touched_flows(views, args):
+    fates = {"inject": {"forged"}, "drop": {"dropped", "icmp"}, "throttle": {"dropped"},
+             "benign": set()}[args.kind]
+    return {flow_of(f, args) for frames in views.values() for f in frames
+            if f.fate in fates and (f.proto == TCP or f.quoted)}
+
+
+def main():
+    args = arguments()
+    raw = {v: capture.read(f"{args.work}/{v}.pcap") for v in ("client", "box", "server")}
+    views, copies = {}, {}
+    for view, (linktype, frames, _) in raw.items():
+        views[view], copies[view] = originals(linktype, frames)
+    if args.nat:
+        outside, inside = args.nat.split("=")
+        undo_nat(views["server"], outside, inside)
+    compare(views, args)
+    for view, table in copies.items():
+        for frame in raw[view][1]:
+            if frame.number in table:
+                frame.fate = table[frame.number].fate
+    touched = touched_flows(views, args)
+    shutil.rmtree(os.path.join(args.out, args.name), ignore_errors=True)
+    os.makedirs(os.path.join(args.out, args.name))
+    for view in args.vantages:
+        for file, side, frames in publish(view, raw[view], args):
+            numbers = {id(f): n for n, f in enumerate(frames, 1)}
+            if args.kind == "benign":
+                print(row(args, file, ((0, 0), (0, 0)), "none", "-", [], "-", view, args.note))
+                continue
+            for line in rows_of_file(args, file, side, frames, numbers, touched, view):
+                print(line)
+    report(args, views, touched)
+
+
+def report(args, views, touched):
+    counts = collections.Counter(f.fate for place in ("client", "server") for f in views[place])
+    size = sum(entry.stat().st_size for entry in os.scandir(os.path.join(args.out, args.name)))
+    total = len({flow for frames in views.values() for flow in flows(frames, args)})
+    print(f"flows={total} touched={len(touched)} forged={counts['forged']} "
+          f"dropped={counts['dropped']} icmp={counts['icmp']} bytes={size}")
+    if total == 0 or (args.kind != "benign" and not 0 < len(touched) < total):
+        sys.stdout.flush()
+        sys.exit(f"truth: {args.name}: {len(touched)} of {total} flows touched: "
+                 "the scenario did not do what it says")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a manifest row may ask for: the trigger that the file shows, and the least verdict that the
+evidence in that file supports by the catalogue's arithmetic. Modest on purpose: a detector that says
+more is not wrong."""
+import collections
+import re
+import struct
+
+from capture import ACK, SYN, TCP
+
+
+def stream(frames, source):
+    """what one side said, as far as the file has it without a hole"""
+    first = [f for f in frames if f.src == source and f.proto == TCP and f.paylen]
+    if not first:
+        return b""
+    data, at = b"", min(f.seq for f in first)
+    for frame in sorted(first, key=lambda f: f.seq):
+        if frame.seq > at or len(data) > 16384:
+            break
+        fresh = frame.payload[at - frame.seq:]
+        data += fresh
+        at += len(fresh)
+        if len(frame.payload) < frame.paylen:       # cut short by the snaplen
+            break
+    return data
+
+
+def server_name(hello):
+    """SNI of a ClientHello, or None where it is not one or its bytes are missing"""
+    try:
+        if hello[0] != 22 or hello[5] != 1:
+            return None
+        at = 5 + 4 + 2 + 32
+        at += 1 + hello[at]
+        at += 2 + struct.unpack_from("!H", hello, at)[0]
+        at += 1 + hello[at]
+        end = at + 2 + struct.unpack_from("!H", hello, at)[0]
+        at += 2
+        while at < end:
+            kind, size = struct.unpack_from("!HH", hello, at)
+            if kind == 0 and at + 4 + size <= len(hello):
+                return hello[at + 9:at + 4 + size].decode("ascii")
+            at += 4 + size
+    except (IndexError, struct.error):
+        pass
+    return None
+
+
+def trigger_of(frames, flow):
+    said = stream(frames, flow[0][0])
+    name = server_name(said)
+    if b"forbidden-word" in said:
+        return "keyword=forbidden-word"
+    if name:
+        return f"sni={name}"
+    host = re.search(rb"\r\nHost: ([^\r]+)\r\n", said)
+    if host:
+        return f"host={host.group(1).decode()}"
+    return "protocol=ssh" if said.startswith(b"SSH-") else "-"
+
+
+def handshake_time(frames):
+    """SYN to SYN+ACK as seen here, or None"""
+    syn = next((f for f in frames if f.flags & (SYN | ACK) == SYN), None)
+    answer = next((f for f in frames if f.flags & (SYN | ACK) == SYN | ACK), None)
+    return answer.ts - syn.ts if syn and answer else None
+
+
+def verdict_inject(frames, forged, view, side):
+    """None where the forged packets did not come by here"""
+    if not forged:
+        return None
+    if side:
+        return "inconclusive"
+    whole = handshake_time(frames)
+    best = "inconclusive"
+    for suspect in forged:
+        real = [f for f in frames if f.src == suspect.src and f.fate != "forged"
+                and f.proto == TCP and f.ts > suspect.ts]
+        # The server answers a SYN that was reset, or goes on past the reset: two authors.
+        if any(f.flags & (SYN | ACK) == SYN | ACK for f in real) or any(
+                f.paylen and (f.seq - suspect.seq) % 2**32 < 2**31
+                and f.ts - suspect.ts > (whole or 0) / 2 for f in real):
+            return "likely"
+        # Sooner than the server can have answered.
+        asked = [f.ts for f in frames if f.src != suspect.src and f.ts <= suspect.ts
+                 and f.proto == TCP and not f.fate == "forged"]
+        if view != "server" and whole and asked and suspect.ts - asked[-1] < 0.8 * whole:
+            best = "anomaly"
+    return best
+
+
+def verdict_drop(frames, flow, view, side):
+    """→ (decisive frames, least verdict); (…, None) where the drop cannot be told from here"""
+    tcp = [f for f in frames if f.proto == TCP]
+    lost = [f for f in frames if f.fate in ("dropped", "icmp")]
+    if side:
+        return [], None
+    # The drop itself may be out of sight, what it causes is not: the client says it again.
+    spoken = [f for f in tcp if f.src == flow[0][0] and (f.paylen or f.flags & SYN)]
+    said = collections.Counter(f.seq for f in spoken)
+    again = [f for f in spoken if said[f.seq] > 1]
+    decisive = lost or (again if view != "server" else [])
+    if not decisive:
+        return [], None
+    # Only the opening counts as a ladder, not what a client says when it gives up later.
+    answers = [f.ts for f in tcp if f.src == flow[1][0] and f.paylen]
+    opening = next((f.seq for f in spoken if f.paylen), None)
+    early = {f.seq for f in spoken if f.paylen and not (answers and answers[0] < f.ts)} | {opening}
+    ladder = max((said[f.seq] for f in decisive if f.src == flow[0][0] and f.seq in early
+                  and f.paylen), default=0)
+    if view != "server" and ladder >= 4:
+        return decisive, "anomaly"
+    return decisive, "inconclusive"
