@@ -32,6 +32,23 @@ static inline size_t cursor_left(const struct cursor *c)
 	return c->failed ? 0 : c->len - c->pos;
 }
 
+/* Fields of bytes that are known to be there, at any alignment. */
+static inline uint16_t load_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t load_be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline void store_be16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
 /* n bytes in place, or NULL (and the error sticks) if there are fewer. */
 static inline const uint8_t *cursor_bytes(struct cursor *c, size_t n)
 {
@@ -39,7 +56,7 @@ static inline const uint8_t *cursor_bytes(struct cursor *c, size_t n)
 		c->failed = true;
 		return NULL;
 	}
-	const uint8_t *p = c->base + c->pos;
+	const uint8_t *p = c->base != NULL ? c->base + c->pos : NULL;
 	c->pos += n;
 	return p;
 }
@@ -58,7 +75,7 @@ static inline uint8_t cursor_u8(struct cursor *c)
 static inline uint16_t cursor_be16(struct cursor *c)
 {
 	const uint8_t *p = cursor_bytes(c, 2);
-	return p != NULL ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	return p != NULL ? load_be16(p) : 0;
 }
 
 static inline uint32_t cursor_be24(struct cursor *c)
@@ -70,8 +87,7 @@ static inline uint32_t cursor_be24(struct cursor *c)
 static inline uint32_t cursor_be32(struct cursor *c)
 {
 	const uint8_t *p = cursor_bytes(c, 4);
-	return p != NULL ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
-			 : 0;
+	return p != NULL ? load_be32(p) : 0;
 }
 
 /* The next n bytes as a cursor of their own; empty and failed if there are fewer. */

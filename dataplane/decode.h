@@ -82,17 +82,21 @@ struct headers {
 	enum layer reached;
 	uint32_t anomalies; /* enum anomaly, or'ed */
 
-	/* link layer */
+	/* link layer; inside VXLAN and GRE the inner Ethernet header, where there is one */
 	bool has_mac;
-	uint8_t src_mac[6], dst_mac[6];
+	uint8_t src_mac[6], dst_mac[6]; /* cooked captures have src_mac alone: has_mac is false */
 	uint8_t sll_direction; /* Linux cooked packet type: 0 to us, 4 from us; 0xff not cooked */
 	uint16_t vlan[2];      /* outer, inner TCI & 0xfff; n_vlans of them */
 	uint8_t n_vlans;
 	uint8_t n_tunnels;
 	uint8_t tunnels[TUNNELS_MAX]; /* enum tunnel, outermost first */
-	uint32_t tunnel_id; /* hash over tunnels, VNI or key and unordered outer addresses; 0 none */
+	/*
+	 * Hash over tunnels, VNI, key or session and unordered outer addresses; 0 none. MPLS adds
+	 * nothing to it: labels have a direction, and the last hop often has them in one only.
+	 */
+	uint32_t tunnel_id;
 
-	/* innermost IP */
+	/* innermost IP; ip_version 0: none, and what follows is zero */
 	uint8_t ip_version; /* 4, 6 or 0 */
 	uint8_t proto;      /* of the transport layer, after extension headers */
 	uint8_t ttl;        /* or hop limit */
@@ -101,6 +105,7 @@ struct headers {
 	uint16_t ip_id;      /* IPv4; 0 in IPv6 */
 	uint32_t flow_label; /* IPv6; 0 in IPv4 */
 	uint16_t frag_offset; /* bytes */
+	uint32_t frag_id;     /* of a fragment: IPv4's ip_id or IPv6's 32-bit identification */
 	uint16_t ip_hlen;     /* with IPv6 extension headers */
 	uint32_t ip_len;      /* header and payload as the header claims (wirelen's rest for TSO's 0) */
 	struct ip_addr src, dst;
@@ -115,6 +120,7 @@ struct headers {
 	uint8_t tcp_hlen; /* bytes, as claimed by the data offset */
 	uint8_t n_options;
 	uint8_t options[TCP_OPTIONS_MAX]; /* kinds in wire order */
+	bool options_cut; /* the capture ends within them: the absence of one means nothing */
 	bool has_mss, has_wscale, has_ts, sack_permitted;
 	uint16_t mss;
 	uint8_t wscale;
@@ -138,22 +144,33 @@ struct headers {
 /* Fills *out, always. Pointers in it are into pkt->data. */
 void packet_decode(const struct packet *pkt, struct headers *out);
 
+/*
+ * The TCP segment of h is here from its first to its last byte, so that its checksum can be told. h
+ * must still be backed by its packet's bytes.
+ */
+bool tcp_is_whole(const struct headers *h);
+/* False only for a whole segment whose checksum is wrong; a sender's own capture has many (offload). */
+bool tcp_checksum_ok(const struct headers *h);
+
 /* Printable address ("10.0.0.1", "2001:db8::1"); buf at least 46 bytes. Returns buf. */
 const char *ip_addr_format(const struct ip_addr *a, unsigned ip_version, char *buf, size_t len);
 
 struct decoder_config {
-	size_t memory; /* bytes for fragments, 0: 4 MiB */
+	size_t memory; /* bytes for fragments, 0: 4 MiB; never less than one datagram needs, 128 KiB */
 	uint64_t timeout_ns; /* 0: 30 s of packet time (RFC 791 suggests 15 s, Linux uses 30 s) */
 };
 
 struct decoder_stats {
 	uint64_t ends[DECODE_N_ENDS]; /* final state of every packet given to decoder_run() */
-	uint64_t fragments, reassembled;
+	uint64_t fragments, reassembled; /* fragments seen; datagrams made of them */
+	/* of the fragments: given up by time or for want of memory; said other bytes than an earlier
+	   one; broken or part of a datagram that is */
 	uint64_t fragments_timeout, fragments_evicted, fragments_overlap, fragments_bad;
 	uint64_t anomalies[32]; /* by bit of enum anomaly */
 	uint64_t tunnelled;
 };
 
+/* One thread. Every whole is released before decoder_free(). */
 struct decoder;
 int decoder_new(struct decoder **out, const struct decoder_config *cfg); /* 0 or -errno */
 void decoder_free(struct decoder *d);

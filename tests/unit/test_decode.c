@@ -1,0 +1,873 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "dataplane/decode.c"
+#include "dataplane/decode_link.c"
+#include "dataplane/decode_transport.c"
+#include "dataplane/decode_tunnel.c"
+
+/* A packet under construction; every put_ is in network order. */
+struct build {
+	size_t n;
+	uint8_t b[512];
+};
+
+static void put(struct build *k, size_t n, uint64_t v)
+{
+	assert_true(k->n + n <= sizeof(k->b));
+	for (size_t i = 0; i < n; i++)
+		k->b[k->n++] = (uint8_t)(v >> 8 * (n - 1 - i));
+}
+
+static void put_bytes(struct build *k, const void *p, size_t n)
+{
+	assert_true(k->n + n <= sizeof(k->b));
+	memcpy(k->b + k->n, p, n);
+	k->n += n;
+}
+
+static void put_ether(struct build *k, uint16_t type)
+{
+	put(k, 6, 0x0200000000d5);
+	put(k, 6, 0x0200000000a5);
+	put(k, 2, type);
+}
+
+static void set16(struct build *k, size_t at, uint16_t v)
+{
+	store_be16(k->b + at, v);
+}
+
+static void put_checksum(struct build *k, size_t at, size_t hlen)
+{
+	uint8_t *p = k->b + at;
+	store_be16(p + 10, 0);
+	uint16_t sum = (uint16_t)~inet_fold(inet_sum(p, hlen));
+	memcpy(p + 10, &sum, 2);
+}
+
+/* 10.0.0.1 -> 10.0.0.2, TTL 57, id 0xbeef, DF; len bytes follow. */
+static size_t put_ip4(struct build *k, uint8_t proto, size_t len)
+{
+	size_t at = k->n;
+	put(k, 4, 0x45b80000u | (uint32_t)(20 + len));
+	put(k, 4, 0xbeef4000);
+	put(k, 2, (uint16_t)(57 << 8 | proto));
+	put(k, 2, 0);
+	put(k, 4, 0x0a000001);
+	put(k, 4, 0x0a000002);
+	put_checksum(k, at, 20);
+	return at;
+}
+
+/* 2001:db8::1 -> 2001:db8::2, hop limit 61, flow label 0xabcde, class 0x28. */
+static void put_ip6(struct build *k, uint8_t next, size_t len)
+{
+	put(k, 4, 0x628abcde);
+	put(k, 2, len);
+	put(k, 2, (uint16_t)(next << 8 | 61));
+	put(k, 8, 0x20010db800000000);
+	put(k, 8, 1);
+	put(k, 8, 0x20010db800000000);
+	put(k, 8, 2);
+}
+
+static void put_tcp(struct build *k, uint16_t flags, size_t options)
+{
+	put(k, 4, 40000u << 16 | 443);
+	put(k, 4, 0x01020304);
+	put(k, 4, 0x05060708);
+	put(k, 2, (20 + options) / 4 << 12 | flags);
+	put(k, 2, 8192);
+	put(k, 4, 0x0000001f);
+}
+
+static struct packet packet_of(const struct build *k, uint32_t linktype)
+{
+	return (struct packet){.data = k->b, .caplen = (uint32_t)k->n, .wirelen = (uint32_t)k->n,
+			       .linktype = linktype, .frame = 1};
+}
+
+/* Decodes from an allocation of the exact size, so that a sanitizer sees one byte too many. */
+static uint8_t *backing;
+static struct headers decode_cut(const struct build *k, uint32_t linktype, size_t caplen)
+{
+	free(backing);
+	backing = malloc(caplen != 0 ? caplen : 1);
+	assert_non_null(backing);
+	memcpy(backing, k->b, caplen);
+	struct packet pkt = packet_of(k, linktype);
+	pkt.data = backing;
+	pkt.caplen = (uint32_t)caplen;
+	struct headers h;
+	memset(&h, 0xa5, sizeof(h));
+	packet_decode(&pkt, &h);
+	return h;
+}
+
+static struct headers decode(const struct build *k, uint32_t linktype)
+{
+	return decode_cut(k, linktype, k->n);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free(backing);
+	backing = NULL;
+	return 0;
+}
+
+static void put_tcp4(struct build *k)
+{
+	put_ip4(k, 6, 25);
+	put_tcp(k, TCP_PSH | TCP_ACK, 0);
+	put_bytes(k, "hello", 5);
+}
+
+static void assert_tcp4(const struct headers *h)
+{
+	assert_int_equal(h->end, DECODE_OK);
+	assert_int_equal(h->reached, LAYER_TRANSPORT);
+	assert_int_equal(h->ip_version, 4);
+	assert_int_equal(h->sport, 40000);
+	assert_int_equal(h->dport, 443);
+	assert_int_equal(h->payload_len, 5);
+	assert_memory_equal(h->payload, "hello", 5);
+}
+
+static void test_ether_ip4_tcp(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ether(&k, 0x0800);
+	put_tcp4(&k);
+	put(&k, 6, 0); /* padding is no payload */
+	struct headers h = decode(&k, LINKTYPE_ETHERNET);
+	assert_tcp4(&h);
+	assert_int_equal(h.anomalies, 0);
+	assert_true(h.has_mac);
+	assert_int_equal(h.src_mac[5], 0xa5);
+	assert_int_equal(h.dst_mac[5], 0xd5);
+	assert_int_equal(h.sll_direction, 0xff);
+	assert_int_equal(h.ttl, 57);
+	assert_int_equal(h.tos, 0xb8);
+	assert_int_equal(h.ip_id, 0xbeef);
+	assert_true(h.df);
+	assert_false(h.mf);
+	assert_int_equal(h.ip_hlen, 20);
+	assert_int_equal(h.ip_len, 45);
+	assert_int_equal(h.l3_caplen, 45);
+	assert_ptr_equal(h.l3, backing + 14);
+	assert_int_equal(h.seq, 0x01020304);
+	assert_int_equal(h.ack, 0x05060708);
+	assert_int_equal(h.flags, TCP_PSH | TCP_ACK);
+	assert_int_equal(h.window, 8192);
+	assert_int_equal(h.urgent, 0x1f);
+	assert_int_equal(h.tcp_hlen, 20);
+	assert_int_equal(h.payload_caplen, 5);
+	static const uint8_t src[16] = {[10] = 0xff, 0xff, 10, 0, 0, 1};
+	assert_memory_equal(h.src.b, src, 16);
+	char text[46];
+	assert_string_equal(ip_addr_format(&h.dst, 4, text, sizeof(text)), "10.0.0.2");
+}
+
+static void test_all_flags(void **state)
+{
+	(void)state;
+	for (unsigned flags = 0; flags < 0x1000; flags++) {
+		struct build k = {0};
+		put_ip4(&k, 6, 20);
+		put_tcp(&k, (uint16_t)flags, 0);
+		struct headers h = decode(&k, LINKTYPE_RAW);
+		assert_int_equal(h.end, DECODE_OK);
+		assert_int_equal(h.flags, flags);
+		bool odd = (flags & 0x3f) == 0 || (flags & 3) == 3 || (flags & 6) == 6;
+		assert_int_equal(h.anomalies, odd ? ANOMALY_TCP_FLAGS : 0);
+	}
+}
+
+static const uint8_t syn_options[20] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 1, 2,
+					3, 4, 5, 6, 7, 8, 1, 3, 3, 7};
+
+static void test_options(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ip4(&k, 6, 40);
+	put_tcp(&k, TCP_SYN, 20);
+	put_bytes(&k, syn_options, 20);
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.anomalies, 0);
+	assert_int_equal(h.n_options, 5);
+	static const uint8_t kinds[5] = {2, 4, 8, 1, 3};
+	assert_memory_equal(h.options, kinds, 5);
+	assert_true(h.has_mss && h.has_ts && h.has_wscale && h.sack_permitted);
+	assert_int_equal(h.mss, 1460);
+	assert_int_equal(h.wscale, 7);
+	assert_int_equal(h.tsval, 0x01020304);
+	assert_int_equal(h.tsecr, 0x05060708);
+	assert_false(h.options_cut);
+
+	/* Cut by the capture: no anomaly, and said so. */
+	h = decode_cut(&k, LINKTYPE_RAW, 45);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.anomalies, 0);
+	assert_true(h.options_cut && h.has_mss && !h.has_ts);
+	assert_int_equal(h.payload_caplen, 0);
+
+	/* An impossible length: what came before is known. */
+	k.b[40 + 5] = 1;
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.anomalies, ANOMALY_TCP_OPTIONS);
+	assert_int_equal(h.n_options, 2);
+	assert_true(h.has_mss && !h.sack_permitted && !h.has_ts);
+	k.b[40 + 5] = 40;
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.anomalies, ANOMALY_TCP_OPTIONS);
+	/* A wrong length of a known kind does not hide the next. */
+	k.b[40 + 5] = 2;
+	k.b[40 + 1] = 3;
+	k.b[40 + 3] = 1;
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.anomalies, ANOMALY_TCP_OPTIONS);
+	assert_true(!h.has_mss && h.sack_permitted && h.has_ts);
+}
+
+static void test_sack_and_nops(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ip4(&k, 6, 60);
+	put_tcp(&k, TCP_ACK, 40);
+	put(&k, 2, 5 << 8 | 34);
+	for (uint32_t i = 1; i <= 8; i++)
+		put(&k, 4, 0x10000000u * i);
+	put(&k, 6, 0x010101010100);
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.anomalies, 0);
+	assert_int_equal(h.n_sack, 4);
+	assert_int_equal(h.sack[0], 0x10000000);
+	assert_int_equal(h.sack[7], 0x80000000);
+	assert_int_equal(h.n_options, 7);
+	assert_int_equal(h.options[6], 0);
+
+	memset(k.b + 40, 1, 40);
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.n_options, TCP_OPTIONS_MAX);
+	assert_int_equal(h.anomalies, 0);
+}
+
+static void test_tcp_malformed(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_tcp4(&k);
+	k.b[32] = 0x4f; /* data offset 4, reserved bits and AE */
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.anomalies, ANOMALY_TCP_HLEN);
+	assert_int_equal(h.sport, 40000);
+	assert_int_equal(h.flags, 0xf18);
+	assert_int_equal(h.payload_len, 0);
+	k.b[32] = 0xf0; /* beyond the packet */
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.anomalies, ANOMALY_TCP_HLEN);
+	assert_int_equal(h.n_options, 0);
+
+	/* A segment of 14 bytes still tells its flags; of 13 it does not. */
+	set16(&k, 2, 34);
+	put_checksum(&k, 0, 20);
+	h = decode_cut(&k, LINKTYPE_RAW, 34);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.anomalies, ANOMALY_TCP_HLEN);
+	assert_int_equal(h.flags, TCP_PSH | TCP_ACK);
+	set16(&k, 2, 33);
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_CUT_TRANSPORT);
+	assert_int_equal(h.sport, 40000);
+	assert_int_equal(h.flags, 0);
+}
+
+static void test_every_cut(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ether(&k, 0x0800);
+	put_tcp4(&k);
+	for (size_t n = 0; n <= k.n; n++) {
+		struct headers h = decode_cut(&k, LINKTYPE_ETHERNET, n);
+		enum decode_end want = n < 14 ? DECODE_CUT_LINK : n < 34 ? DECODE_CUT_IP
+				       : n < 54 ? DECODE_CUT_TRANSPORT : DECODE_OK;
+		assert_int_equal(h.end, want);
+		assert_int_equal(h.anomalies, 0);
+		assert_int_equal(h.ip_version, n < 34 ? 0 : 4);
+		if (want == DECODE_OK) {
+			assert_int_equal(h.payload_len, 5);
+			assert_int_equal(h.payload_caplen, n - 54);
+		}
+	}
+}
+
+static void test_ip4_malformed(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_tcp4(&k);
+	struct build good = k;
+	k.b[0] = 0x44;
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_BAD_IP);
+	assert_int_equal(h.anomalies, ANOMALY_IP_HLEN);
+	assert_int_equal(h.ip_version, 0);
+	k.b[0] = 0x4f;
+	assert_int_equal(decode(&k, LINKTYPE_RAW).anomalies, ANOMALY_IP_HLEN);
+	k.b[0] = 0x35;
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_BAD_IP);
+	assert_int_equal(h.anomalies, ANOMALY_IP_VERSION);
+
+	k = good;
+	set16(&k, 2, 0); /* TSO */
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.anomalies, ANOMALY_TSO | ANOMALY_IP_CHECKSUM);
+	assert_int_equal(h.ip_len, 45);
+	assert_int_equal(h.payload_len, 5);
+	set16(&k, 2, 400); /* more than the wire had */
+	put_checksum(&k, 0, 20);
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.anomalies, ANOMALY_IP_LEN);
+	assert_int_equal(h.ip_len, 400);
+	assert_int_equal(h.payload_len, 5);
+	set16(&k, 2, 19); /* less than its own header */
+	put_checksum(&k, 0, 20);
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_CUT_TRANSPORT);
+	assert_int_equal(h.anomalies, ANOMALY_IP_LEN);
+
+	k = good;
+	k.b[10] ^= 1;
+	assert_int_equal(decode(&k, LINKTYPE_RAW).anomalies, ANOMALY_IP_CHECKSUM);
+	set16(&k, 10, 0);
+	assert_int_equal(decode(&k, LINKTYPE_RAW).anomalies, 0);
+	k.b[6] = 0x80;
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.anomalies, ANOMALY_IP_FLAG_RESERVED);
+	assert_false(h.df);
+}
+
+static void test_ip4_options(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ip4(&k, 6, 24);
+	put(&k, 4, 0x94040000); /* router alert */
+	k.b[0] = 0x46;
+	put_checksum(&k, 0, 24);
+	put_tcp(&k, TCP_SYN, 0);
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.anomalies, 0);
+	assert_int_equal(h.ip_hlen, 24);
+	assert_int_equal(h.dport, 443);
+	assert_int_equal(decode_cut(&k, LINKTYPE_RAW, 22).end, DECODE_CUT_IP);
+}
+
+static void test_fragments_are_told(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_tcp4(&k);
+	set16(&k, 6, 0x2000);
+	set16(&k, 10, 0);
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_FRAGMENT);
+	assert_true(h.mf);
+	assert_int_equal(h.frag_id, 0xbeef);
+	set16(&k, 6, 0x1fff);
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_FRAGMENT);
+	assert_int_equal(h.frag_offset, 65528);
+	assert_int_equal(h.proto, 6);
+	assert_int_equal(h.sport, 0);
+}
+
+static void test_ip6_extensions(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ip6(&k, 0, 8 + 16 + 8 + 20);
+	put(&k, 8, 0x3c00010400000000);          /* hop-by-hop, then destination */
+	put(&k, 8, 0x2c01010c00000000);          /* destination of 16, then fragment */
+	put(&k, 8, 0);
+	put(&k, 8, 0x0600000012345678);          /* atomic: whole (RFC 6946) */
+	put_tcp(&k, TCP_RST, 0);
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.anomalies, 0);
+	assert_int_equal(h.ip_version, 6);
+	assert_int_equal(h.ip_hlen, 72);
+	assert_int_equal(h.ip_len, 92);
+	assert_int_equal(h.flow_label, 0xabcde);
+	assert_int_equal(h.tos, 0x28);
+	assert_int_equal(h.ttl, 61);
+	assert_int_equal(h.proto, 6);
+	assert_int_equal(h.flags, TCP_RST);
+	char text[46];
+	assert_string_equal(ip_addr_format(&h.src, 6, text, sizeof(text)), "2001:db8::1");
+
+	for (size_t n = 40; n < 72; n++) {
+		h = decode_cut(&k, LINKTYPE_RAW, n);
+		assert_int_equal(h.end, DECODE_CUT_TRANSPORT);
+		assert_int_equal(h.anomalies, 0);
+	}
+	k.b[64 + 3] = 1; /* more fragments */
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_FRAGMENT);
+	assert_int_equal(h.frag_id, 0x12345678);
+	assert_int_equal(h.ip_hlen, 72);
+	k.b[49] = 200; /* the second header says it is longer than the packet */
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_CUT_TRANSPORT);
+	assert_int_equal(h.anomalies, ANOMALY_IP6_EXT);
+}
+
+static void test_ip6_many_extensions(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n <= 10; n++) {
+		struct build k = {0};
+		put_ip6(&k, 60, 8 * n + 20);
+		for (unsigned i = 1; i <= n; i++)
+			put(&k, 8, (i < n ? 60ull : 6ull) << 56 | 0x0000010400000000ull);
+		put_tcp(&k, TCP_SYN, 0);
+		struct headers h = decode(&k, LINKTYPE_IPV6);
+		assert_int_equal(h.end, n <= 8 ? DECODE_OK : DECODE_NO_PORTS);
+		assert_int_equal(h.anomalies, n <= 8 ? 0 : ANOMALY_IP6_EXT);
+	}
+	struct build k = {0};
+	put_ip6(&k, 51, 24 + 20);
+	put(&k, 8, 0x0604000000000001); /* AH: (4 + 2) words */
+	put(&k, 8, 0);
+	put(&k, 8, 0);
+	put_tcp(&k, TCP_SYN, 0);
+	struct headers h = decode(&k, LINKTYPE_IPV6);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.ip_hlen, 64);
+}
+
+static void test_padding(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ether(&k, 0x0800);
+	put_ip4(&k, 6, 26);
+	put_tcp(&k, TCP_RST, 0);
+	put(&k, 6, 0);
+	struct headers h = decode(&k, LINKTYPE_ETHERNET);
+	assert_int_equal(h.anomalies, ANOMALY_ETH_PADDING);
+	assert_int_equal(h.payload_len, 6);
+	k.b[k.n - 1] = 1;
+	assert_int_equal(decode(&k, LINKTYPE_ETHERNET).anomalies, 0);
+
+	k = (struct build){0};
+	put_ether(&k, 0x0800);
+	put_ip4(&k, 6, 25);
+	put_tcp(&k, TCP_RST, 0);
+	put(&k, 6, 0);
+	assert_int_equal(decode(&k, LINKTYPE_ETHERNET).anomalies, 0);
+}
+
+static void test_udp(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ip4(&k, 17, 12);
+	put(&k, 8, 0x0035c0de000c0000);
+	put(&k, 4, 0x61626364);
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.anomalies, 0);
+	assert_int_equal(h.sport, 53);
+	assert_int_equal(h.dport, 0xc0de);
+	assert_int_equal(h.payload_len, 4);
+	set16(&k, 24, 10);
+	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.payload_len, 2);
+	assert_int_equal(h.payload_caplen, 2);
+	assert_int_equal(h.anomalies, 0);
+	for (unsigned len = 0; len < 20; len++) {
+		set16(&k, 24, (uint16_t)len);
+		h = decode(&k, LINKTYPE_RAW);
+		assert_int_equal(h.anomalies, len < 8 || len > 12 ? ANOMALY_UDP_LEN : 0);
+	}
+	set16(&k, 24, 12);
+	h = decode_cut(&k, LINKTYPE_RAW, 24);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.payload_len, 4);
+	assert_int_equal(h.payload_caplen, 0);
+	assert_int_equal(decode_cut(&k, LINKTYPE_RAW, 23).end, DECODE_CUT_TRANSPORT);
+}
+
+static void test_icmp_quote(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ip4(&k, 1, 8 + 28);
+	put(&k, 8, 0x0b00000000000000);
+	size_t quoted = put_ip4(&k, 6, 1000);
+	put(&k, 8, 0x9c4001bb01020304);
+	k.b[quoted + 8] = 1;
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_true(h.is_icmp_error && h.quoted_ok);
+	assert_int_equal(h.sport, 11);
+	assert_int_equal(h.dport, 0);
+	assert_int_equal(h.ttl, 57);
+	assert_int_equal(h.quoted_ttl, 1);
+	assert_int_equal(h.quoted_ip_id, 0xbeef);
+	assert_int_equal(h.quoted_sport, 40000);
+	assert_int_equal(h.quoted_dport, 443);
+	assert_int_equal(h.quoted_seq, 0x01020304);
+	assert_int_equal(h.quoted_dst.b[15], 2);
+	assert_false(decode_cut(&k, LINKTYPE_RAW, k.n - 5).quoted_ok);
+	k.b[20] = 8; /* an echo quotes nothing */
+	assert_false(decode(&k, LINKTYPE_RAW).is_icmp_error);
+
+	k = (struct build){0};
+	put_ip6(&k, 58, 8 + 48);
+	put(&k, 8, 0x0104000000000000);
+	put_ip6(&k, 17, 20);
+	put(&k, 8, 0x1234003500140000);
+	h = decode(&k, LINKTYPE_RAW);
+	assert_true(h.is_icmp_error && h.quoted_ok);
+	assert_int_equal(h.dport, 4);
+	assert_int_equal(h.quoted_proto, 17);
+	assert_int_equal(h.quoted_dport, 53);
+	assert_int_equal(h.quoted_src.b[15], 1);
+}
+
+static void test_tcp_checksum(void **state)
+{
+	(void)state;
+	for (unsigned version = 4; version <= 6; version += 2) {
+		struct build k = {0};
+		if (version == 4)
+			put_ip4(&k, 6, 25);
+		else
+			put_ip6(&k, 6, 25);
+		size_t at = k.n;
+		put_tcp(&k, TCP_ACK, 0);
+		put_bytes(&k, "hello", 5);
+		/* A second implementation: by bytes, big-endian. */
+		uint32_t sum = version == 4 ? 0x0a00 + 1 + 0x0a00 + 2 : 2 * (0x2001 + 0xdb8) + 1 + 2;
+		sum += 6 + 25;
+		for (size_t i = at; i < k.n; i++)
+			sum += (i - at) % 2 == 0 ? (uint32_t)k.b[i] << 8 : k.b[i];
+		while (sum >> 16)
+			sum = (sum & 0xffff) + (sum >> 16);
+		set16(&k, at + 16, (uint16_t)~sum);
+		struct headers h = decode(&k, LINKTYPE_RAW);
+		assert_true(tcp_is_whole(&h) && tcp_checksum_ok(&h));
+		k.b[k.n - 1] ^= 1;
+		h = decode(&k, LINKTYPE_RAW);
+		assert_false(tcp_checksum_ok(&h));
+		h = decode_cut(&k, LINKTYPE_RAW, k.n - 1);
+		assert_true(!tcp_is_whole(&h) && tcp_checksum_ok(&h));
+	}
+}
+
+/* What stands before the IPv4 header, by link type. */
+static const struct {
+	uint32_t linktype;
+	uint8_t len, bytes[32];
+	uint8_t tunnel, n_vlans;
+} links[] = {
+	{LINKTYPE_RAW, 0, {0}, 0, 0},
+	{LINKTYPE_RAW_BSD, 0, {0}, 0, 0},
+	{LINKTYPE_RAW_OPENBSD, 0, {0}, 0, 0},
+	{LINKTYPE_IPV4, 0, {0}, 0, 0},
+	{LINKTYPE_NULL, 4, {2, 0, 0, 0}, 0, 0},
+	{LINKTYPE_NULL, 4, {0, 0, 0, 2}, 0, 0},
+	{LINKTYPE_LOOP, 4, {0, 0, 0, 2}, 0, 0},
+	{LINKTYPE_PPP, 4, {0xff, 3, 0, 0x21}, 0, 0},
+	{LINKTYPE_PPP, 2, {0, 0x21}, 0, 0},
+	{LINKTYPE_PPP, 1, {0x21}, 0, 0},
+	{LINKTYPE_PPP_HDLC, 4, {0xff, 3, 0, 0x21}, 0, 0},
+	{LINKTYPE_PPP_HDLC, 4, {0x0f, 0, 8, 0}, 0, 0},
+	{LINKTYPE_C_HDLC, 4, {0x0f, 0, 8, 0}, 0, 0},
+	{LINKTYPE_PPP_ETHER, 8, {0x11, 0, 0, 7, 0, 47, 0, 0x21}, TUNNEL_PPPOE, 0},
+	{LINKTYPE_LINUX_SLL, 16, {0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}, 0, 0},
+	{LINKTYPE_LINUX_SLL2, 20,
+	 {8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 4, 6, 2, 0, 0, 0, 0, 1, 0, 0}, 0, 0},
+	{LINKTYPE_PPI, 8, {0, 0, 8, 0, 101, 0, 0, 0}, 0, 0},
+	{LINKTYPE_PPI, 16, {0, 0, 12, 0, 9, 0, 0, 0, 1, 2, 3, 4, 0xff, 3, 0, 0x21}, 0, 0},
+	{LINKTYPE_ETHERNET, 18, {[12] = 0x81, 0, 0xe0, 5, 8, 0}, 0, 1},
+	{LINKTYPE_ETHERNET, 22, {[12] = 0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0}, 0, 2},
+	{LINKTYPE_ETHERNET, 26, {[12] = 0x91, 0, 0, 5, 0x81, 0, 0, 6, 0x92, 0, 0, 7, 8, 0}, 0, 2},
+	{LINKTYPE_ETHERNET, 22, {[12] = 0, 53, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0}, 0, 0},
+	{LINKTYPE_ETHERNET, 22, {[12] = 0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64}, TUNNEL_MPLS, 0},
+	{LINKTYPE_ETHERNET, 22, {[12] = 0x88, 0x64, 0x11, 0, 0, 7, 0, 47, 0, 0x21},
+	 TUNNEL_PPPOE, 0},
+};
+
+static void test_links(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++) {
+		struct build k = {0};
+		put_bytes(&k, links[i].bytes, links[i].len);
+		put_tcp4(&k);
+		struct headers h = decode(&k, links[i].linktype);
+		assert_tcp4(&h);
+		assert_int_equal(h.anomalies, 0);
+		assert_int_equal(h.n_vlans, links[i].n_vlans);
+		if (h.n_vlans != 0)
+			assert_int_equal(h.vlan[0], 5);
+		assert_int_equal(h.n_tunnels, links[i].tunnel != 0);
+		assert_int_equal(h.tunnels[0], links[i].tunnel);
+		assert_int_equal(h.tunnel_id != 0, links[i].tunnel == TUNNEL_PPPOE);
+		bool cooked = links[i].linktype == LINKTYPE_LINUX_SLL ||
+			      links[i].linktype == LINKTYPE_LINUX_SLL2;
+		assert_int_equal(h.sll_direction, cooked ? 4 : 0xff);
+		for (size_t n = 0; n < links[i].len; n++) {
+			h = decode_cut(&k, links[i].linktype, n);
+			assert_int_equal(h.ip_version, 0);
+			assert_true(h.end == DECODE_CUT_LINK || h.end == DECODE_CUT_IP);
+		}
+	}
+}
+
+static void test_not_ip(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ether(&k, 0x0806);
+	put(&k, 8, 0);
+	assert_int_equal(decode(&k, LINKTYPE_ETHERNET).end, DECODE_NOT_IP);
+	assert_int_equal(decode(&k, LINKTYPE_ETHERNET).reached, LAYER_LINK);
+	assert_int_equal(decode(&k, 105).end, DECODE_LINKTYPE);
+	assert_int_equal(decode(&k, 105).reached, LAYER_NONE);
+	k = (struct build){0};
+	put(&k, 4, 0x1e000000); /* AF_INET6 of macOS, little-endian */
+	put_ip6(&k, 6, 20);
+	put_tcp(&k, TCP_SYN, 0);
+	struct headers h = decode(&k, LINKTYPE_NULL);
+	assert_int_equal(h.end, DECODE_OK);
+	assert_int_equal(h.anomalies, 0);
+	k.b[0] = 2; /* the family and the header disagree */
+	assert_int_equal(decode(&k, LINKTYPE_NULL).anomalies, ANOMALY_IP_VERSION);
+	k.b[0] = 77;
+	assert_int_equal(decode(&k, LINKTYPE_NULL).end, DECODE_NOT_IP);
+}
+
+static void put_gre(struct build *k, uint16_t flags, uint16_t type)
+{
+	put(k, 2, flags);
+	put(k, 2, type);
+	for (uint16_t bit = 0x8000; bit >= 0x1000; bit >>= 1)
+		if (flags & bit)
+			put(k, 4, 0x2a);
+}
+
+/* The inner packet has addresses of its own. */
+static void put_inner4(struct build *k)
+{
+	size_t at = k->n;
+	put_tcp4(k);
+	memcpy(k->b + at + 12, "\xc0\x00\x02\x07\xc0\x00\x02\x09", 8);
+	put_checksum(k, at, 20);
+}
+
+static void assert_tunnel(const struct build *k, enum tunnel kind)
+{
+	struct headers h = decode(k, LINKTYPE_RAW);
+	assert_tcp4(&h);
+	assert_int_equal(h.anomalies, 0);
+	assert_int_equal(h.n_tunnels, 1);
+	assert_int_equal(h.tunnels[0], kind);
+	assert_int_not_equal(h.tunnel_id, 0);
+	assert_int_equal(h.src.b[15], 7);
+	assert_ptr_equal(h.l3, backing + k->n - 45);
+}
+
+static void test_tunnels(void **state)
+{
+	(void)state;
+	for (unsigned bits = 0; bits < 8; bits++) {
+		uint16_t flags = (uint16_t)((bits & 1) << 15 | (bits & 2) << 12 | (bits & 4) << 10);
+		size_t len = 4 + 4u * (unsigned)__builtin_popcount(bits);
+		struct build k = {0};
+		put_ip4(&k, 47, len + 45);
+		put_gre(&k, flags, 0x0800);
+		put_inner4(&k);
+		assert_tunnel(&k, TUNNEL_GRE);
+		k = (struct build){0};
+		put_ip4(&k, 47, len + 14 + 45);
+		put_gre(&k, flags, 0x6558);
+		put_ether(&k, 0x0800);
+		put_inner4(&k);
+		assert_tunnel(&k, TUNNEL_GRE);
+		k.b[k.n - 45 - 1] = 6; /* ARP inside: the flow outside remains */
+		struct headers h = decode(&k, LINKTYPE_RAW);
+		assert_int_equal(h.end, DECODE_NO_PORTS);
+		assert_int_equal(h.n_tunnels, 0);
+		assert_int_equal(h.src.b[12], 10);
+	}
+	struct build k = {0};
+	put_ip4(&k, 47, 8 + 45);
+	put_gre(&k, 0x2001, 0x880b); /* PPTP */
+	put_inner4(&k);
+	assert_int_equal(decode(&k, LINKTYPE_RAW).end, DECODE_NO_PORTS);
+
+	k = (struct build){0};
+	put_ip4(&k, 4, 45);
+	put_inner4(&k);
+	assert_tunnel(&k, TUNNEL_IPIP);
+	k = (struct build){0};
+	put_ip6(&k, 4, 45);
+	put_inner4(&k);
+	assert_tunnel(&k, TUNNEL_4IN6);
+	for (unsigned outer = 4; outer <= 6; outer += 2) {
+		k = (struct build){0};
+		if (outer == 4)
+			put_ip4(&k, 41, 60);
+		else
+			put_ip6(&k, 41, 60);
+		put_ip6(&k, 6, 20);
+		put_tcp(&k, TCP_SYN, 0);
+		struct headers h = decode(&k, LINKTYPE_RAW);
+		assert_int_equal(h.end, DECODE_OK);
+		assert_int_equal(h.ip_version, 6);
+		assert_int_equal(h.tunnels[0], outer == 4 ? TUNNEL_6IN4 : TUNNEL_IP6IP6);
+		assert_int_equal(h.ip_id, 0);
+		assert_false(h.df);
+	}
+}
+
+static void put_vxlan(struct build *k, uint16_t port, uint8_t flags, uint16_t type)
+{
+	put_ip4(k, 17, 16 + 14 + 45);
+	put(k, 4, 0xd431u << 16 | port);
+	put(k, 4, (16 + 14 + 45) << 16);
+	put(k, 4, (uint32_t)flags << 24);
+	put(k, 4, 4711 << 8);
+	put_ether(k, type);
+	put_inner4(k);
+}
+
+static void test_vxlan(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_vxlan(&k, 4789, 0x08, 0x0800);
+	assert_tunnel(&k, TUNNEL_VXLAN);
+	static const struct {
+		uint16_t port;
+		uint8_t flags;
+		uint16_t type;
+	} not[] = {{4788, 8, 0x0800}, {4789, 0xf7, 0x0800}, {4789, 8, 0x0806}, {4789, 8, 0x86dd}};
+	for (unsigned i = 0; i < 4; i++) {
+		k = (struct build){0};
+		put_vxlan(&k, not[i].port, not[i].flags, not[i].type);
+		struct headers h = decode(&k, LINKTYPE_RAW);
+		assert_int_equal(h.end, DECODE_OK);
+		assert_int_equal(h.proto, 17);
+		assert_int_equal(h.dport, not[i].port);
+		assert_int_equal(h.n_tunnels, 0);
+		assert_int_equal(h.payload_len, 8 + 14 + 45);
+	}
+	/* Cut within: an inner header that is not there leaves no outer one in its place. */
+	k = (struct build){0};
+	put_vxlan(&k, 4789, 0x08, 0x0800);
+	struct headers h = decode_cut(&k, LINKTYPE_RAW, k.n - 40);
+	assert_int_equal(h.end, DECODE_CUT_IP);
+	assert_int_equal(h.ip_version, 0);
+	assert_int_equal(h.sport, 0);
+	static const struct ip_addr none;
+	assert_memory_equal(&h.src, &none, sizeof(none));
+}
+
+static uint32_t gre_id(bool swap, uint32_t key)
+{
+	struct build k = {0};
+	put_ip4(&k, 47, 8 + 45);
+	if (swap) {
+		memcpy(k.b + 12, "\x0a\x00\x00\x02\x0a\x00\x00\x01", 8);
+		put_checksum(&k, 0, 20);
+	}
+	put_gre(&k, 0x2000, 0x0800);
+	store_be16(k.b + 26, (uint16_t)key);
+	put_inner4(&k);
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_tcp4(&h);
+	return h.tunnel_id;
+}
+
+static void test_tunnel_id(void **state)
+{
+	(void)state;
+	assert_int_equal(gre_id(false, 7), gre_id(true, 7));
+	assert_int_not_equal(gre_id(false, 7), gre_id(false, 8));
+	struct build k = {0};
+	put_ip4(&k, 4, 45);
+	put_inner4(&k);
+	assert_int_not_equal(decode(&k, LINKTYPE_RAW).tunnel_id, gre_id(false, 0));
+}
+
+static void test_tunnel_depth(void **state)
+{
+	(void)state;
+	for (unsigned depth = 1; depth <= 6; depth++) {
+		struct build k = {0};
+		for (unsigned i = 0; i < depth; i++)
+			put_ip4(&k, 4, 20 * (depth - 1 - i) + 45);
+		put_inner4(&k);
+		struct headers h = decode(&k, LINKTYPE_RAW);
+		if (depth <= TUNNELS_MAX) {
+			assert_tcp4(&h);
+			assert_int_equal(h.n_tunnels, depth);
+			continue;
+		}
+		assert_int_equal(h.end, DECODE_TUNNEL_DEPTH);
+		assert_int_equal(h.anomalies, ANOMALY_TUNNEL_DEPTH);
+		assert_int_equal(h.n_tunnels, TUNNELS_MAX);
+		assert_int_equal(h.ip_version, 4);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ether_ip4_tcp),
+		cmocka_unit_test(test_all_flags),
+		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_sack_and_nops),
+		cmocka_unit_test(test_tcp_malformed),
+		cmocka_unit_test(test_every_cut),
+		cmocka_unit_test(test_ip4_malformed),
+		cmocka_unit_test(test_ip4_options),
+		cmocka_unit_test(test_fragments_are_told),
+		cmocka_unit_test(test_ip6_extensions),
+		cmocka_unit_test(test_ip6_many_extensions),
+		cmocka_unit_test(test_padding),
+		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_icmp_quote),
+		cmocka_unit_test(test_tcp_checksum),
+		cmocka_unit_test(test_links),
+		cmocka_unit_test(test_not_ip),
+		cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_vxlan),
+		cmocka_unit_test(test_tunnel_id),
+		cmocka_unit_test(test_tunnel_depth),
+	};
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}
