@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "dataplane/flow.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define T0 (1700000000 * SECOND_NS)
+#define MS 1000000ULL
+#define CLIENT 0x0a000001U
+#define SERVER 0xc6336401U
+
+struct ended {
+	uint64_t id, serial;
+	enum flow_end why;
+	char history[FLOW_HISTORY_MAX + 1];
+	uint8_t state;
+};
+
+static struct ended ends[4096];
+static unsigned n_ends;
+static uint64_t next_frame;
+
+static void on_end(void *user, struct flow *f, enum flow_end why)
+{
+	(void)user;
+	assert_true(n_ends < sizeof(ends) / sizeof(ends[0]));
+	struct ended *e = &ends[n_ends++];
+	*e = (struct ended){.id = f->id, .serial = f->serial, .why = why, .state = f->state};
+	memcpy(e->history, f->history, sizeof(e->history));
+}
+
+static struct flow_table *table(struct flow_table_config cfg)
+{
+	struct flow_table *t;
+	n_ends = 0;
+	next_frame = 1;
+	assert_int_equal(flow_table_new(&t, &cfg, on_end, NULL), 0);
+	return t;
+}
+
+static struct ip_addr addr4(uint32_t a)
+{
+	return (struct ip_addr){.b = {[10] = 0xff, 0xff, (uint8_t)(a >> 24), (uint8_t)(a >> 16),
+				      (uint8_t)(a >> 8), (uint8_t)a}};
+}
+
+static struct headers packet4(uint8_t proto, uint32_t src, uint16_t sport, uint32_t dst,
+			      uint16_t dport)
+{
+	return (struct headers){.ip_version = 4, .proto = proto, .src = addr4(src),
+				.dst = addr4(dst), .sport = sport, .dport = dport, .ip_len = 40};
+}
+
+static struct flow *give(struct flow_table *t, const struct headers *h, uint64_t now_ns,
+			 enum dir *dir)
+{
+	struct packet pkt = {.ts_ns = now_ns, .frame = next_frame++};
+	return flow_table_update(t, &pkt, h, now_ns, dir);
+}
+
+/* A packet of the one TCP connection that most tests are about. */
+static struct flow *tcp(struct flow_table *t, bool from_client, uint16_t flags, uint32_t seq,
+			uint32_t len, uint64_t now_ns)
+{
+	struct headers h = from_client ? packet4(IPPROTO_TCP, CLIENT, 40000, SERVER, 443)
+				       : packet4(IPPROTO_TCP, SERVER, 443, CLIENT, 40000);
+	enum dir dir;
+	h.flags = flags;
+	h.seq = seq;
+	h.payload_len = len;
+	h.ip_len += len;
+	struct flow *f = give(t, &h, now_ns, &dir);
+	assert_non_null(f);
+	return f;
+}
+
+static void clients_are_decided(void **state)
+{
+	static const struct {
+		uint8_t proto;
+		uint16_t sport, dport, flags;
+		bool sender_is_client, guessed;
+	} rows[] = {
+		{IPPROTO_TCP, 443, 40000, TCP_SYN, true, false},
+		{IPPROTO_TCP, 40000, 443, TCP_SYN | TCP_ECE | TCP_CWR, true, false},
+		{IPPROTO_TCP, 40000, 443, TCP_SYN | TCP_ACK, false, false},
+		{IPPROTO_TCP, 443, 40000, TCP_SYN | TCP_ACK, false, false},
+		{IPPROTO_TCP, 40000, 443, TCP_SYN | TCP_RST, true, true},
+		{IPPROTO_TCP, 443, 40000, TCP_ACK, false, true},
+		{IPPROTO_TCP, 40000, 443, TCP_ACK, true, true},
+		{IPPROTO_TCP, 40000, 443, TCP_RST, true, true},
+		{IPPROTO_TCP, 443, 40000, TCP_RST | TCP_ACK, false, true},
+		{IPPROTO_TCP, 8080, 2000, TCP_ACK, false, true},
+		{IPPROTO_TCP, 2000, 8080, TCP_ACK, true, true},
+		{IPPROTO_TCP, 22, 80, TCP_ACK, false, true},
+		{IPPROTO_TCP, 80, 22, TCP_ACK, true, true},
+		{IPPROTO_TCP, 50000, 30000, 0, true, true},
+		{IPPROTO_TCP, 30000, 50000, 0, false, true},
+		{IPPROTO_TCP, 30000, 30000, TCP_ACK, true, true},
+		{IPPROTO_UDP, 40000, 53, 0, true, true},
+		{IPPROTO_UDP, 53, 40000, 0, false, true},
+		{IPPROTO_UDP, 53, 53, 0, true, true},
+		{IPPROTO_UDP, 123, 500, 0, true, true},
+		{IPPROTO_UDP, 30000, 50000, 0, true, true},
+		{IPPROTO_UDP, 50000, 30000, 0, true, true},
+		{IPPROTO_ICMP, 8, 0, 0, true, true},
+		{IPPROTO_GRE, 0, 0, 0, true, true},
+	};
+	(void)state;
+	/* Either way round, since the key is unordered. */
+	for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned r = i / 2;
+		uint32_t a = i % 2 == 0 ? CLIENT : SERVER, b = i % 2 == 0 ? SERVER : CLIENT;
+		struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
+		struct headers h = packet4(rows[r].proto, a, rows[r].sport, b, rows[r].dport);
+		enum dir dir;
+		h.flags = rows[r].flags;
+		struct flow *f = give(t, &h, T0, &dir);
+		assert_int_equal(dir, rows[r].sender_is_client ? DIR_C2S : DIR_S2C);
+		assert_int_equal(f->client_guessed, rows[r].guessed);
+		assert_memory_equal(flow_addr(f, dir), &h.src, sizeof(h.src));
+		assert_memory_equal(flow_addr(f, dir_other(dir)), &h.dst, sizeof(h.dst));
+		bool ports = h.proto == IPPROTO_TCP || h.proto == IPPROTO_UDP;
+		assert_int_equal(flow_port(f, dir), ports ? h.sport : 0);
+		assert_int_equal(flow_port(f, dir_other(dir)), ports ? h.dport : 0);
+		/* The answer is the other direction of the same flow. */
+		struct headers back = packet4(rows[r].proto, b, rows[r].dport, a, rows[r].sport);
+		enum dir back_dir;
+		assert_ptr_equal(give(t, &back, T0, &back_dir), f);
+		assert_int_equal(back_dir, dir_other(dir));
+		flow_table_free(t);
+	}
+}
+
+static void a_connection_is_followed(void **state)
+{
+	/* Shifts move both initial sequence numbers across 2^32. */
+	static const uint32_t shifts[] = {0, 0U - 1000, 0U - 2001, 0x80000000U};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+		struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
+		uint32_t c = 1000 + shifts[i], s = 2000 + shifts[i];
+		struct flow *f = tcp(t, true, TCP_SYN, c, 0, T0);
+		assert_int_equal(f->state, FLOW_SYN_SENT);
+		tcp(t, false, TCP_SYN | TCP_ACK, s, 0, T0 + MS);
+		assert_int_equal(f->state, FLOW_SYN_RECEIVED);
+		tcp(t, true, TCP_ACK, c + 1, 0, T0 + 2 * MS);
+		assert_int_equal(f->state, FLOW_ESTABLISHED);
+		tcp(t, true, TCP_ACK | TCP_PSH, c + 1, 500, T0 + 3 * MS);
+		tcp(t, false, TCP_ACK, s + 1, 0, T0 + 4 * MS);
+		tcp(t, false, TCP_ACK | TCP_PSH, s + 1, 700, T0 + 5 * MS);
+		tcp(t, true, TCP_ACK | TCP_FIN, c + 501, 0, T0 + 6 * MS);
+		assert_int_equal(f->state, FLOW_CLOSING);
+		tcp(t, false, TCP_ACK | TCP_FIN, s + 701, 0, T0 + 7 * MS);
+		assert_int_equal(f->state, FLOW_CLOSED);
+		assert_string_equal(f->history, "ShADadFf");
+		assert_true(f->syn_seen[0] && f->syn_seen[1] && f->fin_seen[0] && f->fin_seen[1]);
+		assert_int_equal(f->isn[DIR_C2S], c);
+		assert_int_equal(f->isn[DIR_S2C], s);
+		assert_int_equal(f->pkts[DIR_C2S], 4);
+		assert_int_equal(f->pkts[DIR_S2C], 4);
+		assert_int_equal(f->bytes[DIR_C2S], 4 * 40 + 500);
+		assert_int_equal(f->bytes[DIR_S2C], 4 * 40 + 700);
+		assert_int_equal(f->first_frame, 1);
+		assert_int_equal(f->last_frame, 8);
+		assert_int_equal(f->first_ns, T0);
+		assert_int_equal(f->last_ns, T0 + 7 * MS);
+		assert_false(f->client_guessed);
+		tcp(t, false, TCP_RST, s + 701, 0, T0 + 8 * MS);
+		assert_int_equal(f->state, FLOW_RESET);
+		assert_string_equal(f->history, "ShADadFfr");
+		flow_table_free(t);
+		assert_int_equal(n_ends, 1);
+		assert_int_equal(ends[0].why, FLOW_END_EOF);
+	}
+}
+
+static void a_reset_does_not_end_a_flow(void **state)
+{
+	(void)state;
+	struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
+	struct flow *f = tcp(t, true, TCP_SYN, 1, 0, T0);
+	tcp(t, false, TCP_SYN | TCP_ACK, 7, 0, T0);
+	tcp(t, false, TCP_RST | TCP_ACK, 8, 0, T0 + SECOND_NS);
+	assert_true(f->rst_seen[DIR_S2C]);
+	/* Each packet afterwards makes it linger again. */
+	assert_ptr_equal(tcp(t, true, TCP_ACK, 2, 100, T0 + 50 * SECOND_NS), f);
+	flow_table_expire(t, T0 + 109 * SECOND_NS);
+	assert_int_equal(n_ends, 0);
+	assert_int_equal(f->state, FLOW_RESET);
+	assert_string_equal(f->history, "ShrAD");
+	flow_table_expire(t, T0 + 110 * SECOND_NS);
+	assert_int_equal(n_ends, 1);
+	assert_int_equal(ends[0].why, FLOW_END_CLOSED);
+	assert_int_equal(flow_table_stats(t)->ended[FLOW_END_CLOSED], 1);
+	flow_table_free(t);
+	assert_int_equal(n_ends, 1);
+}
+
+static void a_syn_may_begin_another_connection(void **state)
+{
+	enum before { SENT, RECEIVED, OPEN, RESET_, SHUT, MIDWAY, SYNACK_ONLY };
+	static const struct {
+		enum before before;
+		bool from_client, same_isn;
+		unsigned after_ms;
+		bool anew;
+	} rows[] = {
+		{SENT, true, true, 100, false},       {SENT, true, true, 3000, false},
+		{SENT, true, false, 100, false},      {SENT, true, false, 1000, false},
+		{SENT, true, false, 1001, true},      {SENT, false, false, 3000, false},
+		{RECEIVED, true, false, 100, false},  {RECEIVED, true, false, 1100, true},
+		{RECEIVED, true, true, 5000, false},  {OPEN, true, false, 500, false},
+		{OPEN, true, false, 1500, true},      {OPEN, false, false, 1500, true},
+		{OPEN, true, true, 1500, false},      {RESET_, true, false, 1, true},
+		{RESET_, false, false, 1, true},      {RESET_, true, true, 3000, false},
+		{SHUT, true, false, 1, true},         {SHUT, true, true, 1, false},
+		{MIDWAY, true, false, 1, true},       {MIDWAY, false, false, 1, true},
+		{SYNACK_ONLY, true, false, 1, false}, {SYNACK_ONLY, true, false, 1001, true},
+	};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		enum before b = rows[i].before;
+		uint32_t c = 0U - 5, s = 0U - 1;
+		struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
+		if (b != MIDWAY && b != SYNACK_ONLY)
+			tcp(t, true, TCP_SYN, c, 0, T0);
+		if (b != MIDWAY && b != SENT)
+			tcp(t, false, TCP_SYN | TCP_ACK, s, 0, T0);
+		if (b == OPEN || b == RESET_ || b == SHUT || b == MIDWAY)
+			tcp(t, true, TCP_ACK, c + 1, 10, T0);
+		if (b == RESET_)
+			tcp(t, false, TCP_RST, s + 1, 0, T0);
+		if (b == SHUT)
+			tcp(t, false, TCP_FIN | TCP_ACK, s + 1, 0, T0);
+		if (b == SHUT)
+			tcp(t, true, TCP_FIN | TCP_ACK, c + 11, 0, T0);
+		uint64_t frame = next_frame;
+		uint32_t isn = rows[i].from_client ? c : s;
+		struct flow *f = tcp(t, rows[i].from_client, TCP_SYN,
+				     rows[i].same_isn ? isn : isn + 12345, 0,
+				     T0 + rows[i].after_ms * MS);
+		if (n_ends != rows[i].anew)
+			print_error("row %u\n", i);
+		assert_int_equal(n_ends, rows[i].anew);
+		assert_int_equal(f->first_frame, rows[i].anew ? frame : 1);
+		if (rows[i].anew) {
+			assert_int_equal(ends[0].why, FLOW_END_PORT_REUSE);
+			assert_int_equal(f->state, FLOW_SYN_SENT);
+			assert_false(f->client_guessed);
+			assert_int_equal(flow_port(f, DIR_C2S), rows[i].from_client ? 40000 : 443);
+		} else if (!rows[i].same_isn && b != SYNACK_ONLY && rows[i].from_client) {
+			assert_int_equal(f->isn[DIR_C2S], c);
+		}
+		flow_table_free(t);
+	}
+}
+
+static void flows_end_when_idle(void **state)
+{
+	(void)state;
+	struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
+	struct headers udp = packet4(IPPROTO_UDP, CLIENT, 5000, SERVER, 53);
+	struct headers icmp = packet4(IPPROTO_ICMP, CLIENT, 8, SERVER, 0);
+	enum dir dir;
+	tcp(t, true, TCP_SYN, 1, 0, T0);
+	give(t, &udp, T0, &dir);
+	give(t, &icmp, T0, &dir);
+	flow_table_expire(t, T0 + 59 * SECOND_NS);
+	assert_int_equal(n_ends, 0);
+	flow_table_expire(t, T0 + 60 * SECOND_NS);
+	assert_int_equal(n_ends, 1);
+	assert_int_equal(ends[0].id, 3 << 2);
+	flow_table_expire(t, T0 + 179 * SECOND_NS);
+	assert_int_equal(n_ends, 1);
+	/* Found idle by a lookup, before anybody told the table the time. */
+	struct flow *f = give(t, &udp, T0 + 180 * SECOND_NS, &dir);
+	assert_int_equal(n_ends, 2);
+	assert_int_equal(ends[1].id, 2 << 2);
+	assert_int_equal(ends[1].why, FLOW_END_TIMEOUT);
+	assert_int_equal(f->first_frame, 4);
+	assert_int_equal(f->pkts[DIR_C2S], 1);
+	flow_table_expire(t, T0 + 600 * SECOND_NS);
+	assert_int_equal(n_ends, 4);
+	assert_int_equal(ends[2].id, 4 << 2);
+	assert_int_equal(ends[3].id, 1 << 2);
+	assert_int_equal(flow_table_stats(t)->ended[FLOW_END_TIMEOUT], 4);
+	assert_int_equal(flow_table_stats(t)->created, 4);
+	assert_int_equal(flow_table_stats(t)->peak, 3);
+	flow_table_free(t);
+}
+
+static void a_full_table_evicts(void **state)
+{
+	(void)state;
+	struct flow_table *t = table((struct flow_table_config){.max_flows = 4});
+	enum dir dir;
+	struct headers h = packet4(IPPROTO_UDP, CLIENT, 1000, SERVER, 53);
+	tcp(t, true, TCP_SYN, 1, 0, T0);                       /* 1: lives longest */
+	give(t, &h, T0, &dir);                                 /* 2: UDP */
+	h.sport = 1001;
+	give(t, &h, T0, &dir);                                 /* 3: UDP */
+	h = packet4(IPPROTO_TCP, CLIENT, 1, SERVER, 80);
+	h.flags = TCP_RST;
+	give(t, &h, T0, &dir);                                 /* 4: reset */
+	h = packet4(IPPROTO_UDP, CLIENT, 1000, SERVER, 53);
+	give(t, &h, T0 + 1, &dir);                             /* 5: 2 is used again */
+	static const uint64_t order[] = {4, 3, 2, 6, 7};
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		h.sport = (uint16_t)(2000 + i);
+		give(t, &h, T0 + 2 + i, &dir);
+		assert_int_equal(n_ends, i + 1);
+		assert_int_equal(ends[i].id, order[i] << 2);
+		assert_int_equal(ends[i].why, FLOW_END_EVICTED);
+	}
+	assert_int_equal(flow_table_stats(t)->peak, 4);
+	flow_table_free(t);
+}
+
+static void an_icmp_error_finds_its_flow(void **state)
+{
+	(void)state;
+	struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
+	struct flow *f = tcp(t, true, TCP_SYN, 1, 0, T0);
+	struct headers h = packet4(IPPROTO_ICMP, 0x08080808, 3, CLIENT, 13);
+	enum dir dir = DIR_S2C;
+	h.is_icmp_error = h.quoted_ok = true;
+	h.quoted_proto = IPPROTO_TCP;
+	h.quoted_src = addr4(CLIENT);
+	h.quoted_dst = addr4(SERVER);
+	h.quoted_sport = 40000;
+	h.quoted_dport = 443;
+	assert_ptr_equal(flow_table_find_quoted(t, &h, &dir), f);
+	assert_int_equal(dir, DIR_C2S);
+	h.quoted_src = addr4(SERVER);
+	h.quoted_dst = addr4(CLIENT);
+	h.quoted_sport = 443;
+	h.quoted_dport = 40000;
+	assert_ptr_equal(flow_table_find_quoted(t, &h, &dir), f);
+	assert_int_equal(dir, DIR_S2C);
+	h.quoted_dport = 40001;
+	assert_null(flow_table_find_quoted(t, &h, &dir));
+	h.quoted_dport = 40000;
+	h.quoted_ok = false;
+	assert_null(flow_table_find_quoted(t, &h, &dir));
+	assert_int_equal(flow_table_stats(t)->icmp_unmatched, 2);
+	flow_table_free(t);
+}
+
+static void keys_tell_flows_apart(void **state)
+{
+	(void)state;
+	struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
+	struct headers h = packet4(IPPROTO_TCP, CLIENT, 40000, SERVER, 443);
+	struct packet pkt = {.ts_ns = T0, .frame = 9, .file = 3};
+	enum dir dir;
+	struct flow *f = flow_table_update(t, &pkt, &h, T0, &dir);
+	assert_int_equal(f->id, 3ULL << 40 | 9 << 2);
+	h.tunnel_id = 5;
+	h.n_tunnels = 4;
+	h.tunnels[0] = TUNNEL_GRE;
+	struct flow *g = flow_table_update(t, &pkt, &h, T0, &dir);
+	assert_ptr_not_equal(f, g);
+	assert_int_equal(g->id, 3ULL << 40 | 9 << 2 | 3);
+	assert_int_equal(g->tunnels[0], TUNNEL_GRE);
+	h.ip_version = 6;
+	assert_ptr_not_equal(flow_table_update(t, &pkt, &h, T0, &dir), g);
+	h.proto = IPPROTO_UDP;
+	flow_table_update(t, &pkt, &h, T0, &dir);
+	assert_int_equal(flow_table_stats(t)->created, 4);
+	h.ip_version = 0;
+	assert_null(flow_table_update(t, &pkt, &h, T0, &dir));
+	flow_table_free(t);
+}
+
+/* Thousands of flows come and go; a plain array says which ought to be there. */
+static void the_table_holds_what_it_was_given(void **state)
+{
+	enum { N = 3000, ROUNDS = 60000 };
+	static uint64_t model[N]; /* id, 0 not there */
+	static uint64_t last[N];
+	uint32_t x = 1;
+	(void)state;
+	memset(model, 0, sizeof(model));
+	struct flow_table *t = table((struct flow_table_config){.udp_idle_ns = 20 * SECOND_NS});
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		x = x * 1664525U + 1013904223U;
+		unsigned k = (x >> 12) % N;
+		uint64_t now = T0 + i * 10 * MS;
+		struct headers h = packet4(IPPROTO_UDP, CLIENT + k % 7, (uint16_t)(1024 + k), SERVER, 53);
+		enum dir dir;
+		if (i % 100 == 0) {
+			flow_table_expire(t, now);
+			n_ends = 0;
+		}
+		if (model[k] != 0 && now - last[k] >= 20 * SECOND_NS)
+			model[k] = 0;
+		struct flow *f = give(t, &h, now, &dir);
+		if (model[k] == 0)
+			model[k] = (next_frame - 1) << 2;
+		last[k] = now;
+		assert_int_equal(f->id, model[k]);
+	}
+	/* What is left ends in order of creation. */
+	n_ends = 0;
+	flow_table_end_all(t);
+	assert_true(n_ends > 1000);
+	for (unsigned i = 1; i < n_ends; i++)
+		assert_true(ends[i - 1].serial < ends[i].serial);
+	assert_int_equal(flow_table_stats(t)->ended[FLOW_END_EOF], n_ends);
+	struct headers h = packet4(IPPROTO_UDP, CLIENT, 1, SERVER, 53);
+	enum dir dir;
+	assert_non_null(give(t, &h, T0, &dir));
+	flow_table_free(t);
+}
+
+static void shards_are_even_and_symmetric(void **state)
+{
+	unsigned count[FLOW_SHARDS] = {0};
+	(void)state;
+	for (uint32_t i = 0; i < 16000; i++) {
+		struct ip_addr a = addr4(CLIENT + i % 400), b = addr4(SERVER + i / 400 * 256);
+		unsigned s = flow_shard(&a, &b);
+		assert_true(s < FLOW_SHARDS);
+		assert_int_equal(s, flow_shard(&b, &a));
+		count[s]++;
+	}
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		assert_in_range(count[i], 800, 1200);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clients_are_decided),
+		cmocka_unit_test(a_connection_is_followed),
+		cmocka_unit_test(a_reset_does_not_end_a_flow),
+		cmocka_unit_test(a_syn_may_begin_another_connection),
+		cmocka_unit_test(flows_end_when_idle),
+		cmocka_unit_test(a_full_table_evicts),
+		cmocka_unit_test(an_icmp_error_finds_its_flow),
+		cmocka_unit_test(keys_tell_flows_apart),
+		cmocka_unit_test(the_table_holds_what_it_was_given),
+		cmocka_unit_test(shards_are_even_and_symmetric),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
