@@ -288,7 +288,7 @@ static enum lru_class class_of(const struct flow *f)
 
 /* The table */
 
-static struct flow *flow_begin(struct flow_table *t, const struct flow_key *key, uint32_t hash,
+static struct flow *flow_begin(struct flow_table *t, const struct flow_probe *probe,
 			       const struct packet *pkt, const struct headers *h)
 {
 	if (t->n_flows >= t->max_flows)
@@ -300,8 +300,8 @@ static struct flow *flow_begin(struct flow_table *t, const struct flow_key *key,
 		return NULL;
 
 	unsigned nesting = h->n_tunnels < 3 ? h->n_tunnels : 3;
-	f->key = *key;
-	f->hash = hash;
+	f->key = probe->key;
+	f->hash = probe->hash;
 	f->id = (uint64_t)pkt->file << 40 | pkt->frame << 2 | nesting;
 	f->file = pkt->file;
 	f->first_frame = pkt->frame;
@@ -312,22 +312,28 @@ static struct flow *flow_begin(struct flow_table *t, const struct flow_key *key,
 	f->n_vlans = h->n_vlans;
 	memcpy(f->vlan, h->vlan, sizeof(f->vlan));
 
-	slots_put(t->slots, t->mask, hash, f->index + 1);
+	slots_put(t->slots, t->mask, f->hash, f->index + 1);
 	if (++t->n_flows > t->stats.peak)
 		t->stats.peak = t->n_flows;
 	t->stats.created++;
 	return f;
 }
 
-struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
-			       const struct headers *h, uint64_t now_ns, enum dir *dir)
+void flow_table_probe(const struct flow_table *t, const struct headers *h, struct flow_probe *out)
 {
-	struct flow_key key;
+	out->src_is_lo = key_of_packet(&out->key, h);
+	out->hash = key_hash(t, &out->key);
+	__builtin_prefetch(&t->slots[out->hash & t->mask]);
+}
+
+struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,
+				      const struct packet *pkt, const struct headers *h,
+				      uint64_t now_ns, enum dir *dir)
+{
+	bool from_lo = probe->src_is_lo;
 	if (h->ip_version == 0)
 		return NULL;
-	bool from_lo = key_of_packet(&key, h);
-	uint32_t hash = key_hash(t, &key);
-	struct flow *f = table_find(t, &key, hash);
+	struct flow *f = table_find(t, &probe->key, probe->hash);
 	if (f != NULL) {
 		*dir = from_lo == f->client_is_lo ? DIR_C2S : DIR_S2C;
 		if (flow_is_idle(t, f, now_ns)) {
@@ -340,7 +346,7 @@ struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
 	}
 	bool is_new = f == NULL;
 	if (is_new) {
-		f = flow_begin(t, &key, hash, pkt, h);
+		f = flow_begin(t, probe, pkt, h);
 		if (f == NULL)
 			return NULL;
 		f->client_is_lo = sender_is_client(h, &f->client_guessed) == from_lo;
@@ -353,7 +359,7 @@ struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
 	f->last_frame = pkt->frame;
 	f->pkts[*dir]++;
 	f->bytes[*dir] += h->ip_len;
-	if (key.proto == IPPROTO_TCP)
+	if (f->key.proto == IPPROTO_TCP)
 		tcp_advance(f, h, *dir);
 	else
 		history_add(f, 'd', 3, *dir);
@@ -365,11 +371,12 @@ struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
 	return f;
 }
 
-void flow_table_prefetch(const struct flow_table *t, const struct headers *h)
+struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
+			       const struct headers *h, uint64_t now_ns, enum dir *dir)
 {
-	struct flow_key key;
-	key_of_packet(&key, h);
-	__builtin_prefetch(&t->slots[key_hash(t, &key) & t->mask]);
+	struct flow_probe probe;
+	flow_table_probe(t, h, &probe);
+	return flow_table_update_probed(t, &probe, pkt, h, now_ns, dir);
 }
 
 struct flow *flow_table_find_quoted(struct flow_table *t, const struct headers *h, enum dir *dir)

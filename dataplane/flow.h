@@ -129,8 +129,19 @@ void flow_table_free(struct flow_table *t);
  */
 struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
 			       const struct headers *h, uint64_t now_ns, enum dir *dir);
-/* Starts loading what flow_table_update() will touch; a hint, given some packets ahead. */
-void flow_table_prefetch(const struct flow_table *t, const struct headers *h);
+/*
+ * The same in two steps, for batches: with many flows nearly all time is spent waiting for memory, and
+ * when all packets of a batch are probed before the first is updated, they wait together.
+ */
+struct flow_probe {
+	struct flow_key key;
+	uint32_t hash;
+	bool src_is_lo;
+};
+void flow_table_probe(const struct flow_table *t, const struct headers *h, struct flow_probe *out);
+struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,
+				      const struct packet *pkt, const struct headers *h,
+				      uint64_t now_ns, enum dir *dir);
 /* The flow that an ICMP error quotes, or NULL; *dir is who sent the quoted packet. */
 struct flow *flow_table_find_quoted(struct flow_table *t, const struct headers *h, enum dir *dir);
 /* Ends flows idle at now_ns, each time class oldest first; called at whole seconds of the clock. */

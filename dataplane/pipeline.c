@@ -14,7 +14,8 @@
 #define BATCH_DEFAULT 64
 #define BATCH_MAX 1024
 #define MAX_FLOWS_DEFAULT (1U << 20)
-#define RING_PACKETS 4096 /* packets in flight at most, or thereabouts: bounds the source's memory */
+#define RING_PACKETS 4096 /* packets in flight at most, or thereabouts, */
+#define RING_BYTES (32U << 20) /* and their bytes: bounds what the source has to keep */
 #define WAKE_PACKETS 256  /* workers are woken for this much at a time: a wake-up costs as much */
 #define TAKE_BLOCKS 8     /* a worker says it is done after this many blocks at most */
 #define PROGRESS_BATCHES 64
@@ -31,10 +32,12 @@ struct work {
 	uint64_t now_ns;
 	uint8_t shard;            /* or NO_SHARD */
 	struct headers h;
+	struct flow_probe probe;  /* the worker's */
 };
 
 struct block {
 	unsigned queue, n;
+	uint64_t bytes; /* captured, of its packets */
 	struct packet *pkts;
 	struct work *work;
 };
@@ -67,6 +70,7 @@ struct pipeline {
 	struct decoder *decoder;
 	struct capture_clock clock;
 	uint64_t filled, released; /* blocks */
+	uint64_t bytes_out;        /* of the blocks between the two */
 	uint64_t packets, batches;
 	bool interrupted;
 	/* shared, under the lock */
@@ -94,7 +98,7 @@ static void shard_packet(struct shard *s, const struct work *w)
 		if (f != NULL)
 			s->hooks->on_icmp(s->ctx, f, dir, w->pkt, &w->h);
 	}
-	f = flow_table_update(s->flows, w->pkt, &w->h, w->now_ns, &dir);
+	f = flow_table_update_probed(s->flows, &w->probe, w->pkt, &w->h, w->now_ns, &dir);
 	if (f != NULL)
 		s->hooks->on_packet(s->ctx, f, dir, w->pkt, &w->h, w->now_ns);
 	else
@@ -115,13 +119,13 @@ static void worker_expire(struct worker *me, uint64_t now_ns)
 							     : UINT64_MAX;
 }
 
-static void worker_block(struct worker *me, const struct block *b)
+static void worker_block(struct worker *me, struct block *b)
 {
 	struct shard *shards = me->p->shards;
 	for (unsigned i = 0; i < b->n; i++) {
-		const struct work *w = &b->work[i];
+		struct work *w = &b->work[i];
 		if (w->shard != NO_SHARD && worker_owns(me, w->shard))
-			flow_table_prefetch(shards[w->shard].flows, &w->h);
+			flow_table_probe(shards[w->shard].flows, &w->h, &w->probe);
 	}
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct work *w = &b->work[i];
@@ -203,26 +207,27 @@ static void release_upto(struct pipeline *p, uint64_t done)
 			if (b->work[i].pkt != NULL)
 				decoder_release(p->decoder, b->work[i].pkt);
 		source_release(p->src, b->queue, b->pkts, b->n);
+		p->bytes_out -= b->bytes;
 	}
 }
 
-/* Hands over what is filled; with wait, comes back when the ring has room again. */
-static void publish(struct pipeline *p, bool wait)
+/* Hands over what is filled; comes back when at least the first min_done blocks are the reader's. */
+static void publish(struct pipeline *p, uint64_t min_done)
 {
-	uint64_t done = p->filled;
+	uint64_t done;
 	pthread_mutex_lock(&p->lock);
 	if (p->published != p->filled) {
 		p->published = p->filled;
 		pthread_cond_broadcast(&p->published_cond);
 	}
 	for (;;) {
+		done = p->filled;
 		for (unsigned i = 0; i < p->n_workers; i++)
 			if (p->workers[i].done < done)
 				done = p->workers[i].done;
-		if (!wait || p->filled - done < p->n_blocks)
+		if (done >= min_done)
 			break;
 		pthread_cond_wait(&p->done_cond, &p->lock);
-		done = p->filled;
 	}
 	pthread_mutex_unlock(&p->lock);
 	release_upto(p, done);
@@ -238,8 +243,10 @@ static unsigned shard_of(const struct headers *h)
 
 static void block_fill(struct pipeline *p, struct block *b)
 {
+	b->bytes = 0;
 	for (unsigned i = 0; i < b->n; i++) {
 		struct work *w = &b->work[i];
+		b->bytes += b->pkts[i].caplen;
 		w->now_ns = capture_clock_stamp(&p->clock, b->pkts[i].ts_ns);
 		if (decoder_run(p->decoder, &b->pkts[i], &w->h, &w->pkt)) {
 			w->shard = (uint8_t)shard_of(&w->h);
@@ -247,7 +254,10 @@ static void block_fill(struct pipeline *p, struct block *b)
 			w->pkt = NULL;
 			w->shard = NO_SHARD;
 		}
+		if (w->pkt != NULL && w->pkt != &b->pkts[i])
+			b->bytes += w->pkt->caplen;
 	}
+	p->bytes_out += b->bytes;
 }
 
 static void report_progress(struct pipeline *p)
@@ -280,10 +290,12 @@ static int read_batch(struct pipeline *p, unsigned queue)
 	if (p->n_workers == 1) {
 		worker_block(&p->workers[0], b);
 		release_upto(p, p->filled);
+	} else if (p->bytes_out > RING_BYTES) {
+		publish(p, p->filled);
 	} else if (p->filled - p->released == p->n_blocks) {
-		publish(p, true);
+		publish(p, p->released + 1);
 	} else if ((p->filled - p->published) * p->batch >= WAKE_PACKETS) {
-		publish(p, false);
+		publish(p, 0);
 	}
 	return n;
 }
@@ -293,7 +305,7 @@ static void rest(struct pipeline *p)
 {
 	static const struct timespec half_ms = {.tv_nsec = 500000};
 	if (p->n_workers > 1)
-		publish(p, false);
+		publish(p, 0);
 	nanosleep(&half_ms, NULL);
 }
 

@@ -14,7 +14,11 @@
 #include "dataplane/flow.h"
 #include "dataplane/source.h"
 
-/* The inspector fills these. shard is what shard_new returned; all are called on its worker. */
+/*
+ * The inspector fills these, all of them. shard is what shard_new returned. shard_new and shard_free
+ * are called on pipeline_run()'s thread, in order of shards; the others on the shard's worker, which
+ * with one worker is the same thread. Within a shard the order is that of arrival.
+ */
 struct pipeline_hooks {
 	void *user;
 	void *(*shard_new)(void *user, unsigned shard); /* NULL: out of memory */
@@ -29,11 +33,12 @@ struct pipeline_hooks {
 };
 
 struct pipeline_config {
-	unsigned workers; /* 0: 1 */
-	unsigned batch;   /* 0: 64 */
+	unsigned workers; /* 0: 1; at most FLOW_SHARDS */
+	unsigned batch;   /* packets asked of the source at once; 0: 64; at most 1024 */
 	uint32_t max_flows; /* over all shards; 0: 1 Mi */
 	uint64_t stop_after; /* packets; 0 no limit */
 	const atomic_bool *stop; /* becomes true: input ends, flows end, the report is written */
+	/* Now and then, on pipeline_run()'s thread; may be NULL. */
 	void (*progress)(void *user, const struct source_stats *st, uint64_t now_ns);
 	void *progress_user;
 };

@@ -30,6 +30,7 @@ struct source {
 	unsigned calls;
 	int error;        /* at the end, instead of the end */
 	unsigned max_out; /* most packets out at once */
+	uint32_t caplen;  /* of each packet, as far as the pipeline is told */
 	unsigned char taken[PACKETS_MAX + 1]; /* by frame: out to the pipeline */
 };
 
@@ -47,7 +48,7 @@ int source_recv(struct source *s, unsigned q, struct packet pkts[], unsigned max
 		return s->error != 0 ? s->error : SOURCE_EOF;
 	for (; n < max && s->next < s->n; n++, s->next++) {
 		pkts[n] = (struct packet){.ts_ns = s->rows[s->next].ts_ns, .frame = s->next + 1,
-					  .cookie = q};
+					  .caplen = s->caplen, .cookie = q};
 		s->taken[s->next + 1] = 1;
 	}
 	if (s->next - s->released > s->max_out)
@@ -315,7 +316,8 @@ static void neither_batch_nor_workers_change_anything(void **state)
 		struct outcome o = {.n_new = 0};
 		struct pipeline_config cfg = {.batch = batches[i % 4], .workers = workers[i / 4],
 					      .max_flows = 1600};
-		src = (struct source){.rows = rows, .n = N, .n_queues = 1, .stutter = i * 37};
+		src = (struct source){.rows = rows, .n = N, .n_queues = 1, .stutter = i * 37,
+				      .caplen = i % 3 == 0 ? 262144 : 60};
 		struct pipeline_stats st = run(&src, &cfg, &o, 0);
 		uint64_t ends = 0;
 		for (unsigned e = 0; e < DECODE_N_ENDS; e++)
@@ -324,6 +326,7 @@ static void neither_batch_nor_workers_change_anything(void **state)
 		assert_int_equal(o.packets, st.decoder.ends[DECODE_OK] +
 						    st.decoder.ends[DECODE_NO_PORTS]);
 		assert_true(src.max_out <= RING_PACKETS);
+		assert_true(src.caplen == 60 || src.max_out <= RING_BYTES / src.caplen + 1000);
 		if (i == 0) {
 			first = o;
 			first_stats = st;
