@@ -35,6 +35,11 @@ mirror() { # mirror c2s|both
 	done
 }
 
+strip_options() {
+	box -t mangle -A FORWARD -p tcp --tcp-flags SYN SYN -j TCPOPTSTRIP --strip-options timestamp
+	box -t mangle -A FORWARD -p tcp --tcp-flags SYN SYN -j TCPMSS --set-mss 1200
+}
+
 # Remember a connection by what one of its packets said.
 mark_flow() { # mark_flow ROLE-FUNCTION MATCH…
 	local where=$1

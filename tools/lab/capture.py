@@ -28,9 +28,11 @@ class Frame:
         return self.seq + self.paylen + bool(self.flags & SYN) + bool(self.flags & FIN)
 
     def key(self):
-        """What no router on the way changes; the same packet has the same key everywhere."""
+        """What no router on the way changes: the same packet has the same key everywhere. (The
+        options of a SYN are what routers do change.)"""
         return (self.src, self.dst, self.proto, self.sport, self.dport, self.ipid, self.seq,
-                self.ack, self.flags, self.window, self.options, self.paylen, self.payload)
+                self.ack, self.flags, self.window, b"" if self.flags & SYN else self.options,
+                self.paylen, self.payload)
 
 
 def transport(frame, data, length):

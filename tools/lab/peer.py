@@ -116,6 +116,21 @@ def do_linger(addr, port, stage, name="allowed.example"):
     return abort(sock)
 
 
+def do_reuse(addr, port, times, name="allowed.example"):
+    """the same source port again and again, each time after a reset"""
+    for last in range(int(times)):
+        def bind(sock):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(("::" if ":" in addr else "0.0.0.0", 40001))
+        sock = dial(addr, port, bind)
+        sock.sendall(request("/small", name))
+        try:
+            read_answer(sock)
+        except ConnectionResetError:
+            pass
+        abort(sock)
+
+
 def do_fin_then_rst(addr, port, name="allowed.example"):
     """the server closes after its answer; then the client goes with bytes unread: RST after FIN"""
     sock = dial(addr, port)
@@ -206,6 +221,8 @@ def do_serve(port, behaviour):
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlate")
             sock.close()
             continue
+        if behaviour == "burst":        # the reset leaves right behind the data
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b"f" * 9000)
         if behaviour == "half":
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b"f" * 4000)
             time.sleep(0.3)

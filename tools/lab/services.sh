@@ -23,7 +23,7 @@ make_certificate() { # make_certificate DIR
 	cp "$1/www/index.html" "$1/www/forbidden-word"
 }
 
-nginx_start() { # nginx_start [EXTRA LINE FOR THE SERVER BLOCK]
+nginx_start() { # nginx_start [EXTRA LINES OF THE SERVER BLOCK [ANOTHER BLOCK]]
 	cat >"$WORK/nginx.conf" <<-CONF
 		daemon off; master_process off; pid $WORK/nginx.pid; error_log $WORK/nginx.err;
 		events { worker_connections 128; }
@@ -40,12 +40,13 @@ nginx_start() { # nginx_start [EXTRA LINE FOR THE SERVER BLOCK]
 				location /upload { client_max_body_size 2m; dav_methods PUT; root $WORK/up; }
 				${1:-}
 			}
+			${2:-}
 		}
 	CONF
 	# Not every nginx has WebDAV; an upload then goes to a location that reads and refuses it.
 	mkdir -p "$WORK/up/upload"
-	nginx -tq -c "$WORK/nginx.conf" 2>/dev/null || sed -i 's/dav_methods PUT;//' "$WORK/nginx.conf"
-	spawn s nginx.log nginx -c "$WORK/nginx.conf"
+	nginx -tq -e "$WORK/nginx.err" -c "$WORK/nginx.conf" 2>/dev/null || sed -i 's/dav_methods PUT;//' "$WORK/nginx.conf"
+	spawn s nginx.log nginx -e "$WORK/nginx.err" -c "$WORK/nginx.conf"
 	NGINX=$SPAWNED
 	await_port 443
 }
@@ -62,10 +63,12 @@ await_port() { # await_port PORT: until something listens there in the server's 
 }
 
 sshd_start() {
-	mkdir -p /run/sshd # sshd insists on its empty folder
 	cp "$KEYS/ssh_host" "$WORK/ssh_host"
 	chmod 600 "$WORK/ssh_host"
-	spawn s sshd.log /usr/sbin/sshd -D -e -f /dev/null -p 22 -h "$WORK/ssh_host" -o UsePAM=no \
+	# sshd insists on an empty folder of its own: give it one in the mounts of this command alone.
+	# shellcheck disable=SC2016 # expands inside
+	spawn s sshd.log bash -c 'mount -t tmpfs none /run && mkdir -m 755 /run/sshd && exec "$@"' - \
+		/usr/sbin/sshd -D -e -f /dev/null -p 22 -h "$WORK/ssh_host" -o UsePAM=no \
 		-o StrictModes=no -o PidFile=none -o AuthorizedKeysFile="$KEYS/ssh_user.pub"
 	await_port 22
 }
@@ -96,7 +99,7 @@ fetch() {
 		pin+=(--resolve "$name:443:${PIN:-$S4}" --resolve "$name:80:${PIN:-$S4}")
 	done
 	echo "== $url $*" >>"$WORK/client.log"
-	nx c curl -sS -k --max-time "${GIVE_UP:-8}" "${pin[@]}" -o /dev/null -w '%{http_code}\n' "$@" \
+	nx c curl -q -sS -k --max-time "${GIVE_UP:-8}" "${pin[@]}" -o /dev/null -w '%{http_code}\n' "$@" \
 		"$url" >>"$WORK/client.log" 2>&1 || true
 }
 

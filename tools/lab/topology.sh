@@ -80,6 +80,11 @@ topology_up() {
 			net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.all.send_redirects=0 \
 			net.ipv4.conf.default.send_redirects=0 net.ipv4.icmp_ratelimit=0
 	done
+	for role in c s; do
+		# The usual buffers and no memory of earlier connections, whatever this machine has.
+		nx "$role" sysctl -qw net.ipv4.tcp_rmem='4096 131072 6291456' \
+			net.ipv4.tcp_wmem='4096 16384 4194304' net.ipv4.tcp_no_metrics_save=1
+	done
 	for role in b o r; do
 		nx "$role" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 	done
@@ -180,8 +185,8 @@ capture_start() {
 	local spec role dev file
 	for spec in "client c ${CLIENT_IF:-c0}" "box b ${BOX_IF:-b0}" "server s s0"; do
 		read -r file role dev <<<"$spec"
-		spawn "$role" "tcpdump-$file.log" tcpdump --immediate-mode -U -n -i "$dev" -s "${SNAP:-0}" \
-			--time-stamp-precision="${PRECISION:-micro}" -B 4096 -w "$WORK/$file.pcap"
+		spawn "$role" "tcpdump-$file.log" tcpdump --immediate-mode -U -n -i "$dev" -s "${SNAP:-2000}" \
+			--time-stamp-precision="${PRECISION:-micro}" -B 16384 -w "$WORK/$file.pcap"
 		CAPTURES+=("$SPAWNED")
 		wait_for "$WORK/tcpdump-$file.log" 'listening on'
 	done

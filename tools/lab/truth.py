@@ -218,6 +218,10 @@ def main():
             if frame.number in table:
                 frame.fate = table[frame.number].fate
     touched = touched_flows(views, args)
+    total = len({flow for frames in views.values() for flow in flows(frames, args)})
+    if total == 0 or (args.kind != "benign" and not 0 < len(touched) < total):
+        sys.exit(f"truth: {args.name}: {len(touched)} of {total} flows touched: "
+                 "the scenario did not do what it says")
     shutil.rmtree(os.path.join(args.out, args.name), ignore_errors=True)
     os.makedirs(os.path.join(args.out, args.name))
     for view in args.vantages:
@@ -228,19 +232,14 @@ def main():
                 continue
             for line in rows_of_file(args, file, side, frames, numbers, touched, view):
                 print(line)
-    report(args, views, touched)
+    report(args, views, len(touched), total)
 
 
-def report(args, views, touched):
+def report(args, views, touched, total):
     counts = collections.Counter(f.fate for place in ("client", "server") for f in views[place])
     size = sum(entry.stat().st_size for entry in os.scandir(os.path.join(args.out, args.name)))
-    total = len({flow for frames in views.values() for flow in flows(frames, args)})
-    print(f"flows={total} touched={len(touched)} forged={counts['forged']} "
+    print(f"flows={total} touched={touched} forged={counts['forged']} "
           f"dropped={counts['dropped']} icmp={counts['icmp']} bytes={size}")
-    if total == 0 or (args.kind != "benign" and not 0 < len(touched) < total):
-        sys.stdout.flush()
-        sys.exit(f"truth: {args.name}: {len(touched)} of {total} flows touched: "
-                 "the scenario did not do what it says")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,12 @@ sni_rst_onpath_both() {
 	controls_tls
 }
 
+scenario sni-rst-onpath-nots inject "as sni-rst-onpath on a path that strips timestamps from SYNs" VANTAGES=client
+sni_rst_onpath_nots() {
+	strip_options
+	sni_rst_onpath
+}
+
 scenario sni-rst-onpath-oneside inject "as sni-rst-onpath, but each file holds one direction only" PUBLISH=oneside
 sni_rst_onpath_oneside() { sni_rst_onpath; }
 

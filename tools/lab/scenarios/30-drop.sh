@@ -185,6 +185,22 @@ sni_drop_v6() {
 scenario sni-drop-oneside drop "as sni-drop-flow, but each file holds one direction only" PUBLISH=oneside
 sni_drop_oneside() { sni_drop_flow; }
 
+scenario sni-drop-residual drop "after the name was seen the box drops every SYN to that server for 12 s" VANTAGES=client,box
+sni_drop_residual() {
+	nginx_start
+	box -A FORWARD -i b0 -p tcp --syn -m recent --name cut --rcheck --rdest --seconds 12 -j DROP
+	box -A FORWARD -i b0 "${BAD[@]}" -m connmark --mark 0 -m recent --name cut --set --rdest
+	mark_flow box "${BAD[@]}"
+	box -A FORWARD -m connmark --mark 1 -j DROP
+	capture_start
+	controls_tls
+	GIVE_UP=3 fetch https://blocked.example/
+	sleep 0.5
+	GIVE_UP=6 fetch https://allowed.example/
+	sleep 13
+	controls_tls
+}
+
 scenario name-policed throttle "connections that named the site are policed to 20 packets a second: what exceeds it is dropped" SNAP=140 VANTAGES=client,server
 name_policed() {
 	nginx_start
@@ -192,7 +208,6 @@ name_policed() {
 	box -A FORWARD -i b1 -m connmark --mark 1 -m hashlimit --hashlimit-name slow \
 		--hashlimit-above 20/s --hashlimit-burst 20 -j DROP
 	capture_start
-	fetch http://allowed.example/wide
 	GIVE_UP=25 fetch http://blocked.example/wide
 	fetch http://allowed.example/wide
 }

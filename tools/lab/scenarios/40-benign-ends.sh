@@ -31,7 +31,8 @@ fetch_dns() {
 	echo "nameserver $S4" >"$WORK/resolv.conf"
 	capture_start
 	# The mount lives in the namespace of this one command.
-	nx c bash -c 'mount --bind "$1" /etc/resolv.conf && curl -sSk -m 8 -o /dev/null \
+	# shellcheck disable=SC2016 # expands inside
+	nx c bash -c 'mount --bind "$1" /etc/resolv.conf && curl -q -sSk -m 8 -o /dev/null \
 		https://allowed.example/ http://lab.example/ http://missing.example/' - "$WORK/resolv.conf" \
 		>>"$WORK/client.log" 2>&1 || true
 }
@@ -48,7 +49,7 @@ client_abort() {
 	nginx_start
 	capture_start
 	fetch http://allowed.example/slow/file --max-time 2
-	spawn c crash.log curl -sk -o /dev/null --resolve "allowed.example:443:$S4" \
+	spawn c crash.log curl -q -sk -o /dev/null --resolve "allowed.example:443:$S4" \
 		https://allowed.example/slow/file
 	sleep 1.5
 	crash "$SPAWNED"
@@ -133,13 +134,37 @@ server_aborts() {
 	fetch http://allowed.example/
 }
 
+scenario port-reuse benign "a client aborts and takes the same source port again; then a server that resets each time" VANTAGES=client,server
+port_reuse() {
+	nginx_start
+	peer_server 8080 half
+	capture_start
+	peer c reuse "$S4" 80 3
+	peer c reuse "$S4" 8080 3
+}
+
+scenario server-refuses-name benign "the server itself will not have a name: closes, resets or sends an alert after a full round trip" VANTAGES=client,server
+server_refuses_name() {
+	nginx_start '' 'server { listen 80; listen 443 ssl; server_name blocked.example;
+		ssl_reject_handshake on; reset_timedout_connection on; return 444; }
+		server { listen 80; server_name lab.example; return 444; }'
+	capture_start
+	fetch http://allowed.example/
+	fetch http://blocked.example/
+	fetch http://lab.example/
+	fetch https://allowed.example/
+	fetch https://blocked.example/
+	fetch http://blocked.example/small
+	fetch http://allowed.example/
+}
+
 scenario tls-refused benign "the server refuses: protocol version alert, a plain request on the TLS port, the client dislikes the certificate" VANTAGES=client,server
 tls_refused() {
 	nginx_start
 	capture_start
 	fetch https://allowed.example/ --tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0
 	fetch "http://$S4:443/"
-	nx c curl -sS -m 5 --resolve "allowed.example:443:$S4" https://allowed.example/ \
+	nx c curl -q -sS -m 5 --resolve "allowed.example:443:$S4" https://allowed.example/ \
 		>>"$WORK/client.log" 2>&1 || true
 	fetch https://allowed.example/
 }

@@ -13,7 +13,7 @@ down_and_up() {
 	fetch http://allowed.example/upload/one -T "$KEYS/www/big" --max-time 30
 }
 
-scenario lossy-1 benign "1 % loss both ways under a download and an upload of 300 KB and some fetches" VANTAGES=client,server SNAP=96
+scenario lossy-1 benign "1 % loss both ways under a download and an upload of 300 KB" VANTAGES=client SNAP=96
 lossy_1() {
 	nginx_start
 	lose 0.01
@@ -44,13 +44,33 @@ lossy_15() {
 	done
 }
 
-scenario reordered benign "6 % of the frames come 9 ms late and out of order" VANTAGES=client,server SNAP=96 LATE=:0.06:9
+scenario reordered benign "6 % of the frames come 9 ms late and out of order" VANTAGES=client SNAP=96 LATE=:0.06:9
 reordered() {
 	nginx_start
 	capture_start
 	fetch http://allowed.example/big --max-time 30
 	fetch http://allowed.example/upload/one -T "$KEYS/www/mid" --max-time 30
 	fetch https://allowed.example/small
+}
+
+scenario reordered-rst benign "a server resets right behind its data on a path that reorders: the reset overtakes" VANTAGES=client,server SNAP=96 LATE=:0.3:9
+reordered_rst() {
+	peer_server 80 burst
+	capture_start
+	local _
+	for _ in 1 2 3 4 5 6 7 8; do
+		fetch http://allowed.example/
+	done
+}
+
+scenario options-stripped benign "the path strips timestamps from SYNs and clamps the MSS" VANTAGES=client
+options_stripped() {
+	nginx_start
+	strip_options
+	capture_start
+	fetch https://allowed.example/
+	fetch http://blocked.example/small
+	peer c linger "$S4" 80 request
 }
 
 scenario slow-link benign "a link of 400 kbit/s with a short queue (TBF) for all alike" VANTAGES=client SNAP=96
