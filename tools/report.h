@@ -11,6 +11,12 @@
 
 #include "classifiers/verdict.h"
 
+/* An input that could not be analysed at all. */
+struct report_input_error {
+	const char *file;
+	char reason[320];
+};
+
 struct report_options {
 	enum verdict min_verdict; /* findings below are counted, not shown */
 	bool colour;              /* text on a terminal */
@@ -18,6 +24,10 @@ struct report_options {
 	int argc;                 /* how it was called, for the run event */
 	char **argv;
 	int exit_status;          /* what the process will exit with */
+	unsigned conditions;      /* 1 << enum exit_status, or'ed: all that apply */
+	bool utf8;                /* the reader of text can take more than ASCII */
+	const struct report_input_error *errors;
+	unsigned n_errors;
 };
 
 struct report {

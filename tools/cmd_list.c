@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* wmscope list: everything that is registered. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "classifiers/classifier.h"
+#include "classifiers/tamper/signature.h"
+#include "dataplane/source.h"
+#include "tools/command.h"
+#include "tools/options.h"
+#include "tools/report.h"
+
+extern const struct command command_list;
+
+struct list_config {
+	bool verbose;
+};
+
+static const struct option_row list_options[] = {
+	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG,
+	 .offset = offsetof(struct list_config, verbose),
+	 .help = "signatures also with what innocent traffic looks the same, and where described"},
+	{.name = NULL},
+};
+
+static void row(const char *name, const char *doc)
+{
+	printf("%-26s %s\n", name, doc);
+}
+
+static void list_sources(bool verbose)
+{
+	(void)verbose;
+	for (unsigned i = 0; source_table[i] != NULL; i++)
+		row(source_table[i]->name, source_table[i]->doc);
+}
+
+static void list_classifiers(bool verbose)
+{
+	(void)verbose;
+	for (unsigned i = 0; classifier_table[i] != NULL; i++)
+		row(classifier_table[i]->name, classifier_table[i]->doc);
+}
+
+static void list_reports(bool verbose)
+{
+	(void)verbose;
+	for (unsigned i = 0; report_table[i] != NULL; i++)
+		row(report_table[i]->name, report_table[i]->doc);
+}
+
+static void detail(const char *label, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		printf("    %-9s %s\n", label, text);
+}
+
+static void list_signatures(bool verbose)
+{
+	for (unsigned i = 0; signature_table[i] != NULL; i++) {
+		for (const struct signature *s = signature_table[i]; s->id != NULL; s++) {
+			row(s->id, s->summary);
+			if (!verbose)
+				continue;
+			detail("family", family_name[s->family]);
+			detail("benign", s->benign);
+			detail("refs", s->refs);
+		}
+	}
+}
+
+static void list_nothing(bool verbose)
+{
+	(void)verbose;
+	fputs("none yet\n", stderr);
+}
+
+static const struct {
+	const char *name;
+	void (*list)(bool verbose);
+} kinds[] = {
+	{.name = "sources", .list = list_sources},
+	{.name = "sinks", .list = list_nothing},
+	{.name = "classifiers", .list = list_classifiers},
+	{.name = "signatures", .list = list_signatures},
+	{.name = "devices", .list = list_nothing},
+	{.name = "reports", .list = list_reports},
+};
+
+static int list_run(void *config, int argc, char **argv)
+{
+	const struct list_config *cfg = config;
+
+	if (argc != 1) {
+		options_error(&command_list, argc == 0 ? "what should be listed?"
+						       : "one thing at a time can be listed", NULL);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i].name, argv[0]) != 0)
+			continue;
+		kinds[i].list(cfg->verbose);
+		if (fflush(stdout) == 0 && !ferror(stdout))
+			return EXIT_DONE;
+		fprintf(stderr, "error: standard output: %s\n", strerror(errno));
+		return EXIT_IO;
+	}
+	options_error(&command_list, "nothing of that name can be listed", argv[0]);
+	return EXIT_USAGE;
+}
+
+const struct command command_list = {
+	.name = "list",
+	.usage = "sources|sinks|classifiers|signatures|devices|reports",
+	.summary = "show everything of one kind that is registered",
+	.details = NULL,
+	.options = list_options,
+	.config_size = sizeof(struct list_config),
+	.run = list_run,
+};

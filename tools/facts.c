@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/facts.h"
+
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tools/command.h"
+#include "tools/community_id.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const char *facts_time(uint64_t ts_ns, char out[FACTS_TIME_SIZE])
+{
+	time_t seconds = (time_t)(ts_ns / 1000000000);
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) == NULL)
+		memset(&tm, 0, sizeof(tm));
+	snprintf(out, FACTS_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		 (unsigned)(ts_ns % 1000000000));
+	return out;
+}
+
+const char *facts_proto(uint8_t proto, char out[8])
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return "TCP";
+	case IPPROTO_UDP:
+		return "UDP";
+	case IPPROTO_ICMP:
+		return "ICMP";
+	case IPPROTO_ICMPV6:
+		return "ICMPv6";
+	}
+	snprintf(out, 8, "%u", proto);
+	return out;
+}
+
+const char *facts_stage(enum stage stage)
+{
+	return stage_name[stage == STAGE_PRE_SYNACK ? STAGE_POST_SYN : stage];
+}
+
+const char *facts_direction(enum dir dir)
+{
+	return dir == DIR_S2C ? "to_client" : "to_server";
+}
+
+const char *facts_tunnel(uint8_t tunnel)
+{
+	static const char *const names[] = {
+		[TUNNEL_GRE] = "gre",     [TUNNEL_IPIP] = "ipip",     [TUNNEL_6IN4] = "6in4",
+		[TUNNEL_VXLAN] = "vxlan", [TUNNEL_PPPOE] = "pppoe",   [TUNNEL_MPLS] = "mpls",
+		[TUNNEL_IP6IP6] = "ip6ip6", [TUNNEL_4IN6] = "4in6",
+	};
+
+	return tunnel < COUNT(names) && names[tunnel] != NULL ? names[tunnel] : "unknown";
+}
+
+const char *facts_linktype(uint32_t linktype)
+{
+	static const struct {
+		uint32_t linktype;
+		const char *name;
+	} names[] = {
+		{LINKTYPE_NULL, "null"},           {LINKTYPE_ETHERNET, "ethernet"},
+		{LINKTYPE_PPP, "ppp"},             {LINKTYPE_RAW_BSD, "raw"},
+		{LINKTYPE_RAW_OPENBSD, "raw"},     {LINKTYPE_PPP_HDLC, "ppp_hdlc"},
+		{LINKTYPE_PPP_ETHER, "pppoe"},     {LINKTYPE_RAW, "raw"},
+		{LINKTYPE_C_HDLC, "c_hdlc"},       {LINKTYPE_LOOP, "loop"},
+		{LINKTYPE_LINUX_SLL, "linux_sll"}, {LINKTYPE_PPI, "ppi"},
+		{LINKTYPE_IPV4, "ipv4"},           {LINKTYPE_IPV6, "ipv6"},
+		{LINKTYPE_LINUX_SLL2, "linux_sll2"},
+	};
+
+	for (size_t i = 0; i < COUNT(names); i++) {
+		if (names[i].linktype == linktype)
+			return names[i].name;
+	}
+	return NULL;
+}
+
+const char *facts_exit_status(unsigned status)
+{
+	static const char *const names[] = {
+		[EXIT_DONE] = "done",   [EXIT_FINDINGS] = "findings", [EXIT_USAGE] = "usage",
+		[EXIT_INPUT] = "input", [EXIT_IO] = "io",             [EXIT_PARTIAL] = "partial",
+	};
+
+	return status < COUNT(names) ? names[status] : "unknown";
+}
+
+bool facts_has_ports(const struct flow_record *f)
+{
+	return f->proto == IPPROTO_TCP || f->proto == IPPROTO_UDP || f->client_port != 0 ||
+	       f->server_port != 0;
+}
+
+bool facts_several_files(const struct analysis *a)
+{
+	return a->n_captures > 1 || (a->n_captures == 1 && a->captures[0].n_files > 1);
+}
+
+const char *facts_filename(const struct analysis *a, const struct flow_record *f)
+{
+	if (f->capture >= a->n_captures || a->captures[f->capture].n_files == 0)
+		return "";
+	const struct capture_result *c = &a->captures[f->capture];
+	uint64_t file = c->n_files > 1 ? f->id >> 40 : 0;
+	return c->files[file < c->n_files ? file : 0];
+}
+
+const char *facts_community_id(const struct flow_record *f, char out[32])
+{
+	/* Without its type an ICMP flow would get another flow's name. */
+	bool icmp = f->proto == IPPROTO_ICMP || f->proto == IPPROTO_ICMPV6;
+
+	out[0] = '\0';
+	if (f->ip_version == 0 || (icmp && f->client_port == 0 && f->server_port == 0))
+		return out;
+	struct community_tuple t = {.src = f->client, .dst = f->server, .sport = f->client_port,
+				    .dport = f->server_port, .ip_version = f->ip_version,
+				    .proto = f->proto};
+	(void)community_id(&t, out);
+	return out;
+}
+
+uint64_t facts_decisive_frame(const struct finding *f)
+{
+	if (f->n_packets > 0)
+		return f->packets[0];
+	if (f->trigger_packet != 0)
+		return f->trigger_packet;
+	return f->flow != NULL ? f->flow->first_frame : 0;
+}
+
+void facts_tally(const struct analysis *a, enum verdict min_verdict, struct facts_tally *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < a->n_captures; i++) {
+		const struct capture_result *c = &a->captures[i];
+		out->packets += c->stats.source.received;
+		uint64_t flows = 0;
+		for (unsigned v = 0; v < COUNT(c->inspector.flows); v++)
+			flows += c->inspector.flows[v];
+		out->flows += flows != 0 ? flows : c->stats.flows.created;
+	}
+	for (size_t i = 0; i < a->n_findings;) {
+		/* A flow's findings stand side by side. */
+		const struct flow_record *flow = a->findings[i]->flow;
+		enum verdict worst = VERDICT_NONE;
+		do {
+			const struct finding *f = a->findings[i];
+			out->findings_by[f->verdict]++;
+			out->families[f->family]++;
+			out->hidden += f->verdict < min_verdict;
+			worst = f->verdict > worst ? f->verdict : worst;
+			i++;
+		} while (i < a->n_findings && a->findings[i]->flow == flow);
+		out->flows_by[worst]++;
+	}
+}
+
+uint64_t facts_dropped(const struct capture_result *c, bool *known)
+{
+	uint64_t sum = 0;
+
+	*known = false;
+	for (unsigned i = 0; i < c->stats.source.n_ifaces; i++) {
+		if (c->stats.source.ifaces[i].dropped != UINT64_MAX) {
+			*known = true;
+			sum += c->stats.source.ifaces[i].dropped;
+		}
+	}
+	return sum;
+}
+
+static void note(struct facts_notes *out, bool when, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void note(struct facts_notes *out, bool when, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!when || out->n == FACTS_NOTES_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(out->text[out->n++], sizeof(out->text[0]), fmt, ap);
+	va_end(ap);
+}
+
+/* How the capture was taken. */
+static void notes_of_capture(const struct capture_result *c, struct facts_notes *out)
+{
+	const struct source_stats *s = &c->stats.source;
+	bool known;
+	uint64_t dropped = facts_dropped(c, &known);
+
+	note(out, s->received == 0, "the capture holds no packets that could be examined");
+	note(out, c->vantage == VANTAGE_ONE_SIDED,
+	     "only one direction of the connections was captured: an answer that is not there proves "
+	     "nothing, and races between a forged and a genuine packet are only half visible");
+	note(out, c->vantage == VANTAGE_UNKNOWN && s->received > 0,
+	     "it is not known where the capture was taken: round-trip times and TTLs could not be tied "
+	     "to the client's or the server's side (--vantage can say)");
+	note(out, dropped > 0,
+	     "packets lost by the capturing system: %" PRIu64 "; a packet that is not in the capture "
+	     "may still have been sent, so missing answers are inconclusive", dropped);
+	note(out, s->truncated > 0,
+	     "packets cut short by the capture: %" PRIu64 "; names in them may be missing, and their "
+	     "payload could not be compared in full", s->truncated);
+	note(out, s->filtered > 0, "packets left out by the filter expression: %" PRIu64, s->filtered);
+	note(out, s->unfiltered > 0,
+	     "packets of a link type that the filter expression cannot test, analysed all the same: "
+	     "%" PRIu64, s->unfiltered);
+	note(out, c->partial, "the capture was not read to its end: what came later is unknown");
+}
+
+/* What the packets show of it. */
+static void notes_of_packets(const struct capture_result *c, struct facts_notes *out)
+{
+	const struct pipeline_stats *s = &c->stats;
+	const struct inspector_stats *i = &c->inspector;
+
+	note(out, i->gaps > 0,
+	     "acknowledged bytes that the capture does not hold, in %" PRIu64 " places: packets are "
+	     "missing, and absence of a packet was not taken as evidence there", i->gaps);
+	note(out, i->duplicate_frames > 0,
+	     "frames captured twice, as by a mirror port that shows them entering and leaving: "
+	     "%" PRIu64 "; the copies were not counted as evidence", i->duplicate_frames);
+	note(out, i->tso_segments > 0,
+	     "segments larger than the network carries, captured before the card split them: "
+	     "%" PRIu64 "; sizes and checksums of that end's packets say nothing", i->tso_segments);
+	note(out, s->time_backwards > 0 || s->time_jump > 0,
+	     "packets stamped before the one ahead of them: %" PRIu64 ", more than an hour after it: "
+	     "%" PRIu64 "; time differences there are not sure", s->time_backwards, s->time_jump);
+	note(out, s->flows.midstream > 0,
+	     "connections whose handshake was not seen, under way when the capture began: %" PRIu64,
+	     s->flows.midstream);
+	note(out, i->events_dropped > 0,
+	     "packets in the middle of long connections, counted but not kept as evidence: %" PRIu64,
+	     i->events_dropped);
+	note(out, i->reassembly_refused > 0 || i->no_memory > 0 || s->no_memory > 0,
+	     "memory limits were reached: streams not reassembled: %" PRIu64 ", packets not examined: "
+	     "%" PRIu64, i->reassembly_refused, i->no_memory + s->no_memory);
+	note(out, s->flows.ended[FLOW_END_EVICTED] > 0,
+	     "connections closed early because the flow table was full: %" PRIu64,
+	     s->flows.ended[FLOW_END_EVICTED]);
+}
+
+void facts_notes(const struct capture_result *c, struct facts_notes *out)
+{
+	memset(out, 0, sizeof(*out));
+	notes_of_capture(c, out);
+	notes_of_packets(c, out);
+}

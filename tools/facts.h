@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* What every report derives from the model in the same way: words, times, counts and notes. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "classifiers/verdict.h"
+#include "tools/report.h"
+
+#define FACTS_TIME_SIZE 96
+
+/* "2026-11-21T12:34:56.123456789Z" */
+const char *facts_time(uint64_t ts_ns, char out[FACTS_TIME_SIZE]);
+const char *facts_proto(uint8_t proto, char out[8]); /* "TCP", "UDP", "ICMP", "ICMPv6" or a number */
+const char *facts_stage(enum stage stage);
+const char *facts_direction(enum dir dir); /* "to_client", "to_server" */
+const char *facts_tunnel(uint8_t tunnel);
+const char *facts_linktype(uint32_t linktype); /* NULL: not known by name */
+const char *facts_exit_status(unsigned status);
+bool facts_has_ports(const struct flow_record *f);
+
+/* More than one file was analysed, so that a frame number alone does not say which packet. */
+bool facts_several_files(const struct analysis *a);
+/* The file that the flow's first packet is in. */
+const char *facts_filename(const struct analysis *a, const struct flow_record *f);
+/* Community ID of the flow, "" where it cannot be known. */
+const char *facts_community_id(const struct flow_record *f, char out[32]);
+/* The frame that the finding points at, 0 if none. */
+uint64_t facts_decisive_frame(const struct finding *f);
+
+struct facts_tally {
+	uint64_t flows;                  /* of all captures */
+	uint64_t flows_by[VERDICT_N];    /* flows with a finding, by their worst verdict */
+	uint64_t findings_by[VERDICT_N], families[FAMILY_N];
+	uint64_t hidden;                 /* findings below min_verdict */
+	uint64_t packets;
+};
+void facts_tally(const struct analysis *a, enum verdict min_verdict, struct facts_tally *out);
+
+/* Every named counter of a capture. group is NULL for the ungrouped; groups come in one piece. */
+typedef void (*facts_counter_fn)(void *user, const char *group, const char *name, uint64_t n);
+void facts_counters(const struct capture_result *c, facts_counter_fn fn, void *user);
+
+/* What the quality of a capture rules out or makes less sure. */
+#define FACTS_NOTES_MAX 16
+struct facts_notes {
+	unsigned n;
+	char text[FACTS_NOTES_MAX][256];
+};
+void facts_notes(const struct capture_result *c, struct facts_notes *out);
+/* Packets that the capturing system says it lost; *known false if it says nothing. */
+uint64_t facts_dropped(const struct capture_result *c, bool *known);

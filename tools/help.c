@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What options.h prints: help, manual pages and completion. */
+
+#include <string.h>
+
+#include "config.h"
+#include "tools/options.h"
+
+#define HELP_WIDTH 96
+
+static const struct option_row common_rows[] = {
+	{.name = "help", .letter = 'h', .kind = OPTION_FLAG, .help = "show this help"},
+	{.name = "version", .letter = 'V', .kind = OPTION_FLAG,
+	 .help = "show the version and the libraries built in"},
+	{.name = NULL},
+};
+
+static const struct {
+	int status;
+	const char *meaning;
+} statuses[] = {
+	{EXIT_DONE, "done, and no finding at or above --fail-on"},
+	{EXIT_FINDINGS, "findings at or above --fail-on"},
+	{EXIT_USAGE, "the command line is wrong"},
+	{EXIT_INPUT, "an input is missing, or is not a capture; other inputs were still analysed"},
+	{EXIT_IO, "a report could not be written, or the machine failed"},
+	{EXIT_PARTIAL, "a capture is damaged, or the run was interrupted; the report is still written"},
+};
+static const char status_order[] = "Where several apply, the first of 2, 4, 3, 5 and 1 is returned.";
+
+/* Breaks text at blanks; the first line begins at column at, the others at column indent. */
+static void wrap(FILE *out, const char *text, unsigned at, unsigned indent)
+{
+	unsigned column = at;
+
+	while (*text != '\0') {
+		size_t n = strcspn(text, " \n");
+		if (column > indent && column + 1 + n > HELP_WIDTH) {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			putc(' ', out);
+			column++;
+		}
+		fwrite(text, 1, n, out);
+		column += (unsigned)n;
+		text += n;
+		if (*text == '\n') {
+			fprintf(out, "\n%*s", (int)indent, "");
+			column = indent;
+		}
+		text += *text != '\0';
+	}
+	putc('\n', out);
+}
+
+/* "-f, --filter EXPR" or "    --color auto|always|never"; the first value is the default. */
+static void row_synopsis(const struct option_row *row, char *out, size_t room)
+{
+	int n = row->letter != 0 ? snprintf(out, room, "-%c, --%s", row->letter, row->name)
+				 : snprintf(out, room, "    --%s", row->name);
+
+	if (row->kind == OPTION_ENUM) {
+		for (unsigned i = 0; row->values[i] != NULL && (size_t)n < room; i++)
+			n += snprintf(out + n, room - (size_t)n, "%s%s", i == 0 ? " " : "|",
+				      row->values[i]);
+	} else if (row->kind != OPTION_FLAG) {
+		snprintf(out + n, room - (size_t)n, " %s", row->argument);
+	}
+}
+
+static void help_rows(const struct option_row *rows, FILE *out)
+{
+	enum { INDENT = 28 };
+
+	for (; rows->name != NULL; rows++) {
+		char synopsis[160];
+		row_synopsis(rows, synopsis, sizeof(synopsis));
+		int n = fprintf(out, "  %s", synopsis);
+		if (n >= INDENT - 1)
+			fprintf(out, "\n%*s", INDENT, "");
+		else
+			fprintf(out, "%*s", INDENT - n, "");
+		wrap(out, rows->help, INDENT, INDENT);
+	}
+}
+
+static void help_statuses(FILE *out)
+{
+	fputs("\nExit status:\n", out);
+	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		fprintf(out, "  %d  %s\n", statuses[i].status, statuses[i].meaning);
+	fprintf(out, "%s\n", status_order);
+}
+
+void options_help(const struct command *c, FILE *out)
+{
+	fprintf(out, "Usage: wmscope %s [options] %s\n\n", c->name, c->usage);
+	wrap(out, c->summary, 0, 0);
+	if (c->details != NULL) {
+		putc('\n', out);
+		wrap(out, c->details, 0, 0);
+	}
+	fputs("\nOptions:\n", out);
+	help_rows(c->options, out);
+	help_rows(common_rows, out);
+	help_statuses(out);
+}
+
+void options_overview(FILE *out)
+{
+	fputs("Usage: wmscope COMMAND [options] [FILE...]\n\n"
+	      "Reads packet captures and reports what a middlebox did to which connection.\n\n"
+	      "Commands:\n", out);
+	for (unsigned i = 0; command_table[i] != NULL; i++)
+		fprintf(out, "  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
+	fputs("\nOptions:\n", out);
+	help_rows(common_rows, out);
+	help_statuses(out);
+	fputs("\n`wmscope COMMAND --help` says more.\n", out);
+}
+
+/* roff takes a backslash, and a dot or quote that begins a line, for itself; a dash must stay one. */
+static void roff(FILE *out, const char *text)
+{
+	if (*text == '.' || *text == '\'')
+		fputs("\\&", out);
+	for (; *text != '\0'; text++) {
+		if (*text == '\\')
+			fputs("\\e", out);
+		else if (*text == '-')
+			fputs("\\-", out);
+		else
+			putc(*text, out);
+	}
+}
+
+static void roff_rows(const struct option_row *rows, FILE *out)
+{
+	for (; rows->name != NULL; rows++) {
+		char synopsis[160];
+		row_synopsis(rows, synopsis, sizeof(synopsis));
+		fputs(".TP\n.B ", out);
+		roff(out, synopsis + strspn(synopsis, " "));
+		putc('\n', out);
+		roff(out, rows->help);
+		putc('\n', out);
+	}
+}
+
+static void roff_program(FILE *out)
+{
+	fprintf(out, ".TH WMSCOPE 1 \"\" \"wmscope %s\" \"User commands\"\n", WMSCOPE_VERSION);
+	fputs(".SH NAME\nwmscope \\- reports what a middlebox did to connections in packet captures\n"
+	      ".SH SYNOPSIS\n.B wmscope\n.I COMMAND\n[options] [FILE...]\n"
+	      ".SH DESCRIPTION\nwmscope reads packet captures and reports which connections a "
+	      "middlebox interfered with, how, with which packets as evidence, and what else could "
+	      "explain it. Results go to standard output, words about the run to standard error, "
+	      "and \\- is standard input or output.\n.SH COMMANDS\n", out);
+	for (unsigned i = 0; command_table[i] != NULL; i++) {
+		fprintf(out, ".TP\n.BR wmscope\\-%s (1)\n", command_table[i]->name);
+		roff(out, command_table[i]->summary);
+		putc('\n', out);
+	}
+}
+
+static void roff_command(const struct command *c, FILE *out)
+{
+	fprintf(out, ".TH WMSCOPE-%s 1 \"\" \"wmscope %s\" \"User commands\"\n", c->name,
+		WMSCOPE_VERSION);
+	fprintf(out, ".SH NAME\nwmscope\\-%s \\- ", c->name);
+	roff(out, c->summary);
+	fprintf(out, "\n.SH SYNOPSIS\n.B wmscope %s\n[options] ", c->name);
+	roff(out, c->usage);
+	fputs("\n.SH DESCRIPTION\n", out);
+	roff(out, c->details != NULL ? c->details : c->summary);
+	putc('\n', out);
+}
+
+void options_manual(const struct command *c, FILE *out)
+{
+	if (c != NULL)
+		roff_command(c, out);
+	else
+		roff_program(out);
+	fputs(".SH OPTIONS\n", out);
+	if (c != NULL)
+		roff_rows(c->options, out);
+	roff_rows(common_rows, out);
+	fputs(".SH EXIT STATUS\n", out);
+	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		fprintf(out, ".TP\n.B %d\n", statuses[i].status);
+		roff(out, statuses[i].meaning);
+		putc('\n', out);
+	}
+	fprintf(out, ".PP\n%s\n", status_order);
+}
+
+/* Words of one command, for one arm of the shell's case. */
+static void complete_command(const struct command *c, FILE *out)
+{
+	fprintf(out, "\t%s) words=\"", c->name);
+	for (const struct option_row *r = c->options; r->name != NULL; r++)
+		fprintf(out, "--%s ", r->name);
+	fputs("--help --version\" ;;\n", out);
+}
+
+void options_completion(FILE *out)
+{
+	fputs("# Generated by wmscope.\n_wmscope()\n{\n"
+	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=\n"
+	      "\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W \"", out);
+	for (unsigned i = 0; command_table[i] != NULL; i++)
+		fprintf(out, "%s ", command_table[i]->name);
+	fputs("help --help --version\" -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase $prev in\n", out);
+	for (unsigned i = 0; command_table[i] != NULL; i++) {
+		for (const struct option_row *r = command_table[i]->options; r->name != NULL; r++) {
+			if (r->kind != OPTION_ENUM)
+				continue;
+			fprintf(out, "\t--%s) COMPREPLY=($(compgen -W \"", r->name);
+			for (unsigned k = 0; r->values[k] != NULL; k++)
+				fprintf(out, "%s ", r->values[k]);
+			fputs("\" -- \"$cur\")); return ;;\n", out);
+		}
+	}
+	fputs("\tesac\n\tcase ${COMP_WORDS[1]} in\n", out);
+	for (unsigned i = 0; command_table[i] != NULL; i++)
+		complete_command(command_table[i], out);
+	fputs("\tesac\n\tif [[ $cur == -* ]]; then\n"
+	      "\t\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+	      "\telse\n\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\tfi\n}\n"
+	      "complete -o filenames -F _wmscope wmscope\n", out);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Finds the command and calls it. */
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/command.h"
+#include "tools/options.h"
+
+/* Words for the user went to stdout: did they arrive? */
+static int printed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_DONE;
+	fprintf(stderr, "error: standard output: %s\n", strerror(errno));
+	return EXIT_IO;
+}
+
+static int run_command(const struct command *c, int argc, char **argv)
+{
+	int operands = argc;
+	void *config = malloc(c->config_size != 0 ? c->config_size : 1);
+
+	if (config == NULL) {
+		fputs("error: out of memory\n", stderr);
+		return EXIT_IO;
+	}
+	int status = EXIT_USAGE;
+	switch (options_parse(c, config, argc, argv, &operands)) {
+	case OPTIONS_RUN:
+		status = c->run(config, argc - operands, argv + operands);
+		break;
+	case OPTIONS_DONE:
+		status = printed();
+		break;
+	case OPTIONS_BAD:
+		break;
+	}
+	free(config);
+	return status;
+}
+
+static int help(int argc, char **argv)
+{
+	const struct command *c = argc > 1 ? options_find(argv[1]) : NULL;
+
+	if (argc > 1 && c == NULL) {
+		options_error(NULL, "no such command", argv[1]);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[0], "--man") == 0)
+		options_manual(c, stdout);
+	else if (c != NULL)
+		options_help(c, stdout);
+	else
+		options_overview(stdout);
+	return printed();
+}
+
+int main(int argc, char **argv)
+{
+	/* Characters only: numbers stay as they are written everywhere. */
+	setlocale(LC_CTYPE, "");
+	signal(SIGPIPE, SIG_IGN);
+	if (options_remember(argc, argv) != 0) {
+		fputs("error: out of memory\n", stderr);
+		return EXIT_IO;
+	}
+
+	if (argc < 2) {
+		options_overview(stderr);
+		return EXIT_USAGE;
+	}
+	const char *name = argv[1];
+	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+	    strcmp(name, "--man") == 0)
+		return help(argc - 1, argv + 1);
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+		options_version(stdout);
+		return printed();
+	}
+	if (strcmp(name, "--completion") == 0) {
+		options_completion(stdout);
+		return printed();
+	}
+	const struct command *c = options_find(name);
+	if (c == NULL) {
+		options_error(NULL, name[0] == '-' ? "unknown option" : "no such command", name);
+		return EXIT_USAGE;
+	}
+	return run_command(c, argc - 1, argv + 1);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* Command lines, help, manual pages and completion, all from the same option rows. */
+
+#include <stdio.h>
+
+#include "tools/command.h"
+
+enum options_outcome {
+	OPTIONS_RUN,  /* *operands is set */
+	OPTIONS_DONE, /* help or version went to stdout */
+	OPTIONS_BAD,  /* the reason went to stderr */
+};
+
+/*
+ * argv[0] is the command's name. config: config_size bytes, zeroed here. Options and operands may be
+ * mixed; argv is reordered so that operands are argv[*operands] and on.
+ */
+enum options_outcome options_parse(const struct command *c, void *config, int argc, char **argv,
+				   int *operands);
+
+/* The command line as it was typed, for the run event: parsing reorders the real one. */
+int options_remember(int argc, char **argv); /* 0 or -errno */
+char **options_invocation(int *argc);
+
+void options_help(const struct command *c, FILE *out);
+/* c NULL: of the program as a whole. */
+void options_manual(const struct command *c, FILE *out);
+void options_completion(FILE *out); /* for bash */
+void options_overview(FILE *out);   /* the program's own help */
+void options_version(FILE *out);    /* with the libraries */
+const struct command *options_find(const char *name); /* NULL: no such command */
+/* "error: …" on stderr; what is printed from outside is made harmless. */
+void options_error(const struct command *c, const char *what, const char *raw);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/outputs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dataplane/log.h"
+
+static bool is_stdout(const struct output *o)
+{
+	return strcmp(o->path, "-") == 0;
+}
+
+int outputs_add(struct outputs *o, const char *report, const char *path)
+{
+	if (o->n == OUTPUTS_MAX)
+		return -E2BIG;
+	struct output *out = &o->list[o->n];
+	out->report = report_find(report);
+	out->path = strdup(path);
+	if (out->path == NULL)
+		return -ENOMEM;
+	o->n++;
+	return out->report != NULL ? 0 : -ENOENT;
+}
+
+int outputs_add_folder(struct outputs *o, const char *dir)
+{
+	static const struct {
+		const char *report, *name;
+	} files[] = {
+		{.report = "text", .name = "report.txt"},
+		{.report = "jsonl", .name = "events.jsonl"},
+	};
+
+	if (mkdir(dir, 0777) != 0 && errno != EEXIST) {
+		int err = -errno;
+		log_error(NULL, "%s: %s", dir, strerror(-err));
+		return err;
+	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char *path;
+		if (asprintf(&path, "%s/%s", dir, files[i].name) < 0)
+			return -ENOMEM;
+		int err = outputs_add(o, files[i].report, path);
+		free(path);
+		if (err != 0)
+			return err;
+	}
+	return 0;
+}
+
+bool outputs_has(const struct outputs *o, const char *report)
+{
+	for (unsigned i = 0; i < o->n; i++) {
+		if (o->list[i].report != NULL && strcmp(o->list[i].report->name, report) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	/* A terminal or pipe may be both. */
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
+	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool clash(const struct output *a, const struct output *b)
+{
+	return strcmp(a->path, b->path) == 0 || same_file(a->path, b->path);
+}
+
+bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs)
+{
+	for (unsigned i = 0; i < o->n; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			if (clash(&o->list[i], &o->list[k])) {
+				log_error(NULL, "%s: two reports cannot go to one place",
+					  o->list[i].path);
+				return true;
+			}
+		}
+		for (int k = 0; k < n_inputs && !is_stdout(&o->list[i]); k++) {
+			if (same_file(o->list[i].path, inputs[k])) {
+				log_error(NULL, "%s: the report would overwrite a capture",
+					  o->list[i].path);
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+int outputs_open(struct outputs *o)
+{
+	for (unsigned i = 0; i < o->n; i++) {
+		struct output *out = &o->list[i];
+		/* Appending: an earlier report is not lost before there is one to replace it. */
+		out->file = is_stdout(out) ? stdout : fopen(out->path, "ae");
+		if (out->file == NULL) {
+			int err = -errno;
+			log_error(NULL, "%s: %s", out->path, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+/* Closing is where a full disk may first be told. */
+static int finish(struct output *out)
+{
+	FILE *file = out->file;
+
+	out->file = NULL;
+	if (file == stdout)
+		return fflush(stdout) != 0 ? -errno : 0;
+	return fclose(file) != 0 ? -errno : 0;
+}
+
+static int write_one(struct output *out, const struct analysis *a, const struct report_options *ro)
+{
+	struct report_options mine = *ro;
+	struct stat st;
+	int err = 0;
+
+	/* Colour is for the terminal, and only stdout may be one. */
+	mine.colour = ro->colour && is_stdout(out);
+	/* Devices and pipes cannot be emptied, and need not be. */
+	if (!is_stdout(out) && fstat(fileno(out->file), &st) == 0 && S_ISREG(st.st_mode) &&
+	    ftruncate(fileno(out->file), 0) != 0)
+		err = -errno;
+	if (err == 0)
+		err = out->report->write(a, &mine, out->file);
+	int end = finish(out);
+	return err != 0 ? err : end;
+}
+
+int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro)
+{
+	int first = 0;
+
+	for (unsigned i = 0; i < o->n; i++) {
+		struct output *out = &o->list[i];
+		int err = write_one(out, a, ro);
+		if (err != 0)
+			log_error(NULL, "%s: %s", is_stdout(out) ? "standard output" : out->path,
+				  strerror(-err));
+		first = first != 0 ? first : err;
+	}
+	return first;
+}
+
+void outputs_close(struct outputs *o)
+{
+	for (unsigned i = 0; i < o->n; i++) {
+		if (o->list[i].file != NULL && o->list[i].file != stdout)
+			fclose(o->list[i].file);
+		free(o->list[i].path);
+	}
+	o->n = 0;
+}

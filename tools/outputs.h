@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* Where reports go. All are opened before the analysis, so that an hour's work is not lost to a typo. */
+
+#include <stdbool.h>
+
+#include "tools/report.h"
+
+#define OUTPUTS_MAX 8
+
+struct output {
+	const struct report *report;
+	char *path; /* "-" is stdout */
+	FILE *file;
+};
+
+struct outputs {
+	struct output list[OUTPUTS_MAX];
+	unsigned n;
+};
+
+/* Adds; nothing is opened yet. 0 or -errno. path is copied. */
+int outputs_add(struct outputs *o, const char *report, const char *path);
+/* report.txt and events.jsonl in a folder, which is made if it is not there. 0 or -errno. */
+int outputs_add_folder(struct outputs *o, const char *dir);
+bool outputs_has(const struct outputs *o, const char *report);
+/* More than one report on stdout, or a report that would overwrite an input: says so on stderr. */
+bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs);
+/* 0 or -errno, said on stderr. */
+int outputs_open(struct outputs *o);
+/* Every one is tried; the first error is returned, all are said on stderr. */
+int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro);
+void outputs_close(struct outputs *o); /* frees; what was not written is lost */

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * One event a line for machines; tools/schema.json says what may be in it. Keys come in a fixed order,
+ * and reports only ever gain keys.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "tools/facts.h"
+#include "tools/json.h"
+#include "tools/report_jsonl.h"
+
+void jsonl_time(struct json *j, const char *key, uint64_t ts_ns)
+{
+	char text[FACTS_TIME_SIZE];
+
+	json_string(j, key, facts_time(ts_ns, text));
+}
+
+void jsonl_strings(struct json *j, const char *key, const char *const *list, unsigned n)
+{
+	json_array(j, key);
+	for (unsigned i = 0; i < n; i++)
+		json_string(j, NULL, list[i]);
+	json_end(j);
+}
+
+static void frame_or_null(struct json *j, const char *key, uint64_t frame)
+{
+	if (frame != 0)
+		json_uint(j, key, frame);
+	else
+		json_null(j, key);
+}
+
+/* What flow and finding events have in common, up to community_id. */
+static void common(struct json *j, const struct analysis *a, const struct flow_record *f,
+		   const char *event, uint64_t ts_ns, uint64_t frame)
+{
+	char addr[64], proto[8], id[32];
+
+	json_uint(j, "schema", 1);
+	json_string(j, "event_type", event);
+	jsonl_time(j, "timestamp", ts_ns);
+	json_id(j, "flow_id", f->id);
+	json_uint(j, "pcap_cnt", frame);
+	if (facts_several_files(a))
+		json_string(j, "pcap_filename", facts_filename(a, f));
+	if (f->ip_version != 0) {
+		json_string(j, "src_ip",
+			    ip_addr_format(&f->client, f->ip_version, addr, sizeof(addr)));
+		if (facts_has_ports(f))
+			json_uint(j, "src_port", f->client_port);
+		json_string(j, "dest_ip",
+			    ip_addr_format(&f->server, f->ip_version, addr, sizeof(addr)));
+		if (facts_has_ports(f))
+			json_uint(j, "dest_port", f->server_port);
+	}
+	json_string(j, "proto", facts_proto(f->proto, proto));
+	if (f->n_tunnels > 0) {
+		json_array(j, "tunnels");
+		for (unsigned i = 0; i < f->n_tunnels && i < TUNNELS_MAX; i++)
+			json_string(j, NULL, facts_tunnel(f->tunnels[i]));
+		json_end(j);
+	}
+	if (facts_community_id(f, id)[0] != '\0')
+		json_string(j, "community_id", id);
+}
+
+static void labels(struct json *j, const struct flow_record *f)
+{
+	json_array(j, "labels");
+	for (unsigned i = 0; i < f->n_labels; i++) {
+		const struct label *l = &f->labels[i];
+		if (l->by == NULL)
+			continue;
+		json_object(j, NULL);
+		json_string(j, "by", l->by);
+		json_string(j, "app", l->app);
+		json_string(j, "category", l->category);
+		json_string(j, "confidence", l->confidence);
+		if (l->risk != 0) {
+			json_id(j, "risk", l->risk);
+			json_string(j, "risks", l->risks);
+		}
+		json_end(j);
+	}
+	json_end(j);
+}
+
+/* The bytes that were kept of a name of true length len in a field of size bytes. */
+static void name(struct json *j, const char *key, bool has, const char *field, size_t size,
+		 size_t len)
+{
+	if (has)
+		json_bytes(j, key, field, len < size ? len : size - 1);
+	else
+		json_null(j, key);
+}
+
+static void hash(struct json *j, const char *key, const char *value)
+{
+	json_string(j, key, value[0] != '\0' ? value : NULL);
+}
+
+static void tls(struct json *j, const struct tls_client_hello *t)
+{
+	unsigned n = t->n_alpn < TLS_ALPN_MAX ? t->n_alpn : TLS_ALPN_MAX;
+	bool utf8 = true;
+
+	json_object(j, "tls");
+	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
+	json_array(j, "alpn");
+	for (unsigned i = 0; i < n; i++) {
+		size_t len = strnlen(t->alpn[i], sizeof(t->alpn[i]));
+		json_bytes(j, NULL, t->alpn[i], len);
+		utf8 = utf8 && json_is_utf8(t->alpn[i], len);
+	}
+	json_end(j);
+	if (!utf8) {
+		json_array(j, "alpn_hex");
+		for (unsigned i = 0; i < n; i++)
+			json_hex(j, NULL, t->alpn[i], strnlen(t->alpn[i], sizeof(t->alpn[i])));
+		json_end(j);
+	}
+	hash(j, "ja3", t->ja3);
+	hash(j, "ja4", t->ja4);
+	json_bool(j, "ech", t->ech);
+	json_bool(j, "esni", t->esni);
+	json_uint(j, "version", t->highest_version);
+	json_uint(j, "legacy_version", t->legacy_version);
+	json_uint(j, "record_version", t->record_version);
+	json_uint(j, "records", t->n_records);
+	if (t->has_sni)
+		json_uint(j, "sni_length", t->sni_len);
+	json_bool(j, "truncated", t->truncated);
+	json_end(j);
+}
+
+static void http(struct json *j, const struct http_request *h)
+{
+	json_object(j, "http");
+	json_string(j, "method", h->method);
+	name(j, "host", h->has_host, h->host, sizeof(h->host), h->host_len);
+	name(j, "path", true, h->path, sizeof(h->path), h->path_len);
+	json_string(j, "version", h->version);
+	json_bool(j, "truncated", h->truncated);
+	json_end(j);
+}
+
+static void flow_event(struct json *j, const struct analysis *a, const struct flow_record *f)
+{
+	json_object(j, NULL);
+	common(j, a, f, "flow", f->first_ns, f->first_frame);
+	json_string(j, "app_proto", f->app_proto != NULL ? f->app_proto : "unknown");
+	json_object(j, "flow");
+	json_uint(j, "pkts_toserver", f->pkts[DIR_C2S]);
+	json_uint(j, "pkts_toclient", f->pkts[DIR_S2C]);
+	json_uint(j, "bytes_toserver", f->bytes[DIR_C2S]);
+	json_uint(j, "bytes_toclient", f->bytes[DIR_S2C]);
+	jsonl_time(j, "start", f->first_ns);
+	jsonl_time(j, "end", f->last_ns);
+	json_string(j, "state", f->state < FLOW_N_STATES ? flow_state_name[f->state] : NULL);
+	json_string(j, "reason", f->end < FLOW_END_N ? flow_end_name[f->end] : NULL);
+	json_string(j, "history", f->history);
+	json_string(j, "stage", facts_stage(f->stage));
+	json_string(j, "worst", verdict_name[f->worst]);
+	json_end(j);
+	labels(j, f);
+	if (f->tls != NULL)
+		tls(j, f->tls);
+	if (f->http != NULL)
+		http(j, f->http);
+	json_end(j);
+}
+
+static void evidence(struct json *j, const struct finding *f)
+{
+	char grade[3] = "D0";
+
+	json_array(j, "evidence");
+	for (unsigned i = 0; i < f->n_rows; i++) {
+		const struct evidence_row *r = &f->rows[i];
+		json_object(j, NULL);
+		json_string(j, "kind", r->kind);
+		/* An ungraded row counts as the weakest (catalogue, section 17). */
+		grade[1] = (char)('0' + (r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1));
+		json_string(j, "grade", grade);
+		frame_or_null(j, "packet", r->packet);
+		json_bytes(j, "value", r->value, strnlen(r->value, sizeof(r->value)));
+		json_bytes(j, "expected", r->expected, strnlen(r->expected, sizeof(r->expected)));
+		json_bool(j, "counted", r->counted);
+		json_end(j);
+	}
+	json_end(j);
+	json_array(j, "not_testable");
+	for (unsigned i = 0; i < f->n_untestable; i++) {
+		json_object(j, NULL);
+		json_string(j, "kind", f->untestable[i].kind);
+		json_string(j, "why", f->untestable[i].why);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void ladder(struct json *j, const struct finding *f)
+{
+	json_array(j, "ladder");
+	for (unsigned i = 0; i < f->n_ladder; i++) {
+		const struct ladder_packet *p = &f->ladder[i];
+		json_object(j, NULL);
+		json_uint(j, "packet", p->frame);
+		jsonl_time(j, "timestamp", p->ts_ns);
+		json_string(j, "direction", facts_direction(p->dir == DIR_C2S ? DIR_C2S : DIR_S2C));
+		json_bool(j, "forged", p->forged);
+		json_bool(j, "skipped_before", p->skipped_before);
+		json_bool(j, "icmp", p->icmp);
+		json_uint(j, "flags", p->flags);
+		json_uint(j, "seq", p->seq);
+		json_uint(j, "ack", p->ack);
+		json_uint(j, "len", p->len);
+		json_uint(j, "ttl", p->ttl);
+		json_uint(j, "ip_id", p->ip_id);
+		json_uint(j, "window", p->window);
+		json_bool(j, "df", p->df);
+		json_bool(j, "tcp_timestamp", p->has_ts);
+		json_bytes(j, "note", p->note, strnlen(p->note, sizeof(p->note)));
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static void trigger(struct json *j, const struct finding *f)
+{
+	json_object(j, "trigger");
+	json_string(j, "kind", trigger_name[f->trigger]);
+	if (f->trigger != TRIGGER_NONE)
+		json_bytes(j, "value", f->trigger_value,
+			   strnlen(f->trigger_value, sizeof(f->trigger_value)));
+	else
+		json_null(j, "value");
+	frame_or_null(j, "packet", f->trigger_packet);
+	json_end(j);
+}
+
+static void finding_event(struct json *j, const struct analysis *a, const struct finding *f)
+{
+	json_object(j, NULL);
+	common(j, a, f->flow, "finding", f->ts_ns, facts_decisive_frame(f));
+	json_object(j, "finding");
+	json_string(j, "id", f->id);
+	json_string(j, "family", family_name[f->family]);
+	json_string(j, "verdict", verdict_name[f->verdict]);
+	json_number(j, "score", f->score);
+	json_string(j, "stage", facts_stage(f->stage));
+	json_string(j, "direction", facts_direction(f->direction));
+	json_array(j, "packets");
+	for (unsigned i = 0; i < f->n_packets; i++)
+		json_uint(j, NULL, f->packets[i]);
+	json_end(j);
+	if (facts_several_files(a))
+		json_string(j, "pcap_filename", facts_filename(a, f->flow));
+	trigger(j, f);
+	evidence(j, f);
+	jsonl_strings(j, "benign", f->benign, f->n_benign);
+	json_string(j, "conditional", f->conditional != NULL ? f->conditional : "untested");
+	json_array(j, "controls");
+	for (unsigned i = 0; i < f->n_controls; i++)
+		json_id(j, NULL, f->controls[i]);
+	json_end(j);
+	json_null(j, "device");
+	json_array(j, "devices");
+	json_end(j);
+	jsonl_strings(j, "ruled_out", f->ruled_out, f->n_ruled_out);
+	json_string(j, "summary", f->summary);
+	json_bytes(j, "sentence", f->sentence, strnlen(f->sentence, sizeof(f->sentence)));
+	json_string(j, "refs", f->refs);
+	if (f->reaction_ms >= 0)
+		json_number(j, "reaction_ms", f->reaction_ms);
+	else
+		json_null(j, "reaction_ms");
+	ladder(j, f);
+	json_end(j);
+	json_end(j);
+}
+
+/* The findings of one flow from index at on; returns the index after them. */
+static size_t findings_of(struct json *j, const struct analysis *a, const struct report_options *o,
+			  size_t at, const struct flow_record *flow)
+{
+	for (; at < a->n_findings && a->findings[at]->flow == flow; at++) {
+		if (a->findings[at]->verdict >= o->min_verdict)
+			finding_event(j, a, a->findings[at]);
+	}
+	return at;
+}
+
+static bool any_shown(const struct analysis *a, const struct report_options *o, size_t at,
+		      const struct flow_record *flow)
+{
+	for (; at < a->n_findings && a->findings[at]->flow == flow; at++) {
+		if (a->findings[at]->verdict >= o->min_verdict)
+			return true;
+	}
+	return false;
+}
+
+static int jsonl_write(const struct analysis *a, const struct report_options *o, FILE *out)
+{
+	struct json j;
+	size_t at = 0;
+
+	json_start(&j, out);
+	jsonl_run(&j, a, o);
+	for (size_t i = 0; i < a->n_flows; i++) {
+		const struct flow_record *f = a->flows[i];
+		if (a->all_flows || any_shown(a, o, at, f))
+			flow_event(&j, a, f);
+		at = findings_of(&j, a, o, at, f);
+	}
+	/* A finding whose flow has no record of its own in the list is still told. */
+	while (at < a->n_findings)
+		at = findings_of(&j, a, o, at, a->findings[at]->flow);
+	errno = 0;
+	if (fflush(out) != 0 || ferror(out))
+		return errno != 0 ? -errno : -EIO;
+	return 0;
+}
+
+const struct report report_jsonl = {
+	.name = "jsonl",
+	.doc = "JSON Lines: one event a line (run, flow, finding), for machines",
+	.write = jsonl_write,
+};

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* The two halves of the JSON Lines report: events of flows and findings, and the run event. */
+
+#include "tools/json.h"
+#include "tools/report.h"
+
+void jsonl_time(struct json *j, const char *key, uint64_t ts_ns);
+void jsonl_strings(struct json *j, const char *key, const char *const *list, unsigned n);
+void jsonl_run(struct json *j, const struct analysis *a, const struct report_options *o);

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The report for people: what was found first, then how good the capture is, then each finding with
+ * its packets, its evidence and what else it could be.
+ */
+
+#include "tools/report_text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "tools/facts.h"
+
+#define IN_FULL 20 /* findings of one kind towards one server */
+
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* "1 confirmed, 2 likely" or "1 anomaly; 3 inconclusive": the verdicts from high down to low. */
+static size_t verdicts(const struct facts_tally *t, enum verdict high, enum verdict low, char *out,
+		       size_t room)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int v = (int)high; v >= (int)low; v--) {
+		if (t->flows_by[v] == 0)
+			continue;
+		int k = snprintf(out + n, room - n, "%s%" PRIu64 " %s", n != 0 ? ", " : "",
+				 t->flows_by[v], verdict_name[v]);
+		n += k > 0 && (size_t)k < room - n ? (size_t)k : 0;
+	}
+	return n;
+}
+
+static void headline(const struct text *t, const struct facts_tally *n)
+{
+	uint64_t touched = n->flows_by[VERDICT_CONFIRMED] + n->flows_by[VERDICT_LIKELY];
+	char strong[80], weak[80], text[320];
+
+	fprintf(t->out, "wmscope %s\n\n", WMSCOPE_VERSION);
+	verdicts(n, VERDICT_CONFIRMED, VERDICT_LIKELY, strong, sizeof(strong));
+	size_t more = verdicts(n, VERDICT_ANOMALY, VERDICT_INCONCLUSIVE, weak, sizeof(weak));
+	if (touched > 0)
+		text_colour(t, VERDICT_CONFIRMED);
+	if (n->flows == 0 && t->analysis->n_findings == 0)
+		snprintf(text, sizeof(text), "There are no connections to examine.");
+	else if (touched > 0)
+		snprintf(text, sizeof(text),
+			 "%" PRIu64 " of %" PRIu64 " connections %s interfered with: %s%s%s.", touched,
+			 n->flows, touched == 1 ? "was" : "were", strong, more != 0 ? "; also " : "",
+			 weak);
+	else if (more != 0)
+		snprintf(text, sizeof(text),
+			 "No connection of %" PRIu64 " was found to be interfered with, but some are "
+			 "worth a look: %s.", n->flows, weak);
+	else
+		snprintf(text, sizeof(text),
+			 "No interference was found in %" PRIu64 " connection%s.", n->flows,
+			 plural(n->flows));
+	text_wrap(t, 0, text);
+	text_plain(t);
+	if (n->hidden > 0)
+		fprintf(t->out, "%" PRIu64 " finding%s below \"%s\" %s counted but not shown.\n",
+			n->hidden, plural(n->hidden), verdict_name[t->options->min_verdict],
+			n->hidden == 1 ? "is" : "are");
+}
+
+static int by_strength(const void *a, const void *b)
+{
+	const struct text_finding *x = a, *y = b;
+
+	if (x->f->verdict != y->f->verdict)
+		return x->f->verdict < y->f->verdict ? 1 : -1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* The same thing towards the same server. */
+static int by_group(const void *a, const void *b)
+{
+	const struct text_finding *const *x = a, *const *y = b;
+	const struct flow_record *p = (*x)->f->flow, *q = (*y)->f->flow;
+	int order = strcmp((*x)->f->id, (*y)->f->id);
+
+	if (order == 0)
+		order = memcmp(&p->server, &q->server, sizeof(p->server));
+	if (order == 0)
+		order = (int)p->server_port - (int)q->server_port;
+	return order;
+}
+
+static int by_group_then_strength(const void *a, const void *b)
+{
+	const struct text_finding *const *x = a, *const *y = b;
+	int order = by_group(a, b);
+
+	return order != 0 ? order : by_strength(*x, *y);
+}
+
+/* Marks what comes after the first IN_FULL of each group. 0 or -ENOMEM. */
+static int fold(struct text_finding *list, size_t n)
+{
+	struct text_finding **sorted = malloc((n != 0 ? n : 1) * sizeof(*sorted));
+
+	if (sorted == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &list[i];
+	qsort(sorted, n, sizeof(struct text_finding *), by_group_then_strength);
+	for (size_t i = 0, first = 0; i < n; i++) {
+		if (by_group(&sorted[first], &sorted[i]) != 0)
+			first = i;
+		if (i - first >= IN_FULL) {
+			sorted[i]->folded = true;
+			sorted[first + IN_FULL - 1]->more++;
+		}
+	}
+	free(sorted);
+	return 0;
+}
+
+/* Findings to show, strongest first. */
+static int collect(const struct text *t, struct text_finding **out, size_t *n_out)
+{
+	const struct analysis *a = t->analysis;
+	struct text_finding *list = calloc(a->n_findings != 0 ? a->n_findings : 1, sizeof(*list));
+	size_t n = 0;
+
+	*out = NULL;
+	if (list == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->n_findings; i++) {
+		if (a->findings[i]->verdict >= t->options->min_verdict)
+			list[n++] = (struct text_finding){.f = a->findings[i], .order = i};
+	}
+	qsort(list, n, sizeof(*list), by_strength);
+	int err = fold(list, n);
+	if (err != 0) {
+		free(list);
+		return err;
+	}
+	*out = list;
+	*n_out = n;
+	return 0;
+}
+
+struct table_row {
+	char verdict[16], frame[24], trigger[1100], flow[192];
+};
+
+static void table_row(const struct text *t, const struct finding *f, struct table_row *r)
+{
+	enum { TRIGGER_MAX = 34 };
+
+	snprintf(r->verdict, sizeof(r->verdict), "%s", verdict_name[f->verdict]);
+	snprintf(r->frame, sizeof(r->frame), "%" PRIu64, facts_decisive_frame(f));
+	text_trigger(t, f, r->trigger, sizeof(r->trigger));
+	text_flow(t, f->flow, r->flow, sizeof(r->flow));
+	if (text_columns(r->trigger) <= TRIGGER_MAX)
+		return;
+	/* Cut between characters. */
+	size_t i = 0;
+	for (unsigned n = 0; n < TRIGGER_MAX - 3; n++) {
+		i++;
+		while (((unsigned char)r->trigger[i] & 0xc0) == 0x80)
+			i++;
+	}
+	snprintf(r->trigger + i, sizeof(r->trigger) - i, "%s", t->ellipsis);
+}
+
+static void pad(const struct text *t, const char *s, unsigned width)
+{
+	unsigned n = text_columns(s);
+
+	fprintf(t->out, "  %s%*s", s, n < width ? (int)(width - n) : 0, "");
+}
+
+static void grow(unsigned *width, const char *s)
+{
+	unsigned n = text_columns(s);
+
+	*width = n > *width ? n : *width;
+}
+
+static void more_like_it(const struct text *t, const struct text_finding *f, const char *indent)
+{
+	char flow[192];
+
+	if (f->more == 0)
+		return;
+	text_flow(t, f->f->flow, flow, sizeof(flow));
+	const char *server = strrchr(flow, ' ');
+	fprintf(t->out, "%s%s %u more %s towards%s (--jsonl has all of them)\n", indent, t->ellipsis,
+		f->more, f->f->id, server != NULL ? server : " it");
+}
+
+static void table(const struct text *t, const struct text_finding *list, size_t n)
+{
+	unsigned w_frame = 5, w_id = 4, w_trigger = 7, number = 0;
+	struct table_row r;
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].folded)
+			continue;
+		table_row(t, list[i].f, &r);
+		grow(&w_frame, r.frame);
+		grow(&w_id, list[i].f->id);
+		grow(&w_trigger, r.trigger);
+	}
+	unsigned at = 20 + w_frame + w_id + 2 + w_trigger + 2;
+	fprintf(t->out, "\n%4s  %-12s  %*s", "#", "verdict", (int)w_frame, "frame");
+	pad(t, "what", w_id);
+	pad(t, "trigger", w_trigger);
+	fputs("  connection\n", t->out);
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].folded)
+			continue;
+		table_row(t, list[i].f, &r);
+		fprintf(t->out, "%4u  ", ++number);
+		text_colour(t, list[i].f->verdict);
+		fprintf(t->out, "%-12s", r.verdict);
+		text_plain(t);
+		fprintf(t->out, "  %*s", (int)w_frame, r.frame);
+		pad(t, list[i].f->id, w_id);
+		/* A connection that the line cannot hold, of IPv6 mostly, goes below. */
+		bool below = at + text_columns(r.flow) > TEXT_WIDTH;
+		pad(t, r.trigger, below ? 0 : w_trigger);
+		fprintf(t->out, "%s  %s\n", below ? "\n    " : "", r.flow);
+		more_like_it(t, &list[i], "      ");
+	}
+}
+
+static void details(const struct text *t, const struct text_finding *list, size_t n)
+{
+	unsigned number = 0;
+
+	putc('\n', t->out);
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].folded)
+			continue;
+		text_finding(t, list[i].f, ++number);
+		more_like_it(t, &list[i], "  ");
+		if (list[i].more != 0)
+			putc('\n', t->out);
+	}
+}
+
+static int text_write(const struct analysis *a, const struct report_options *o, FILE *out)
+{
+	struct text t = text_of(a, o, out);
+	struct text_finding *list;
+	struct facts_tally tally;
+	size_t n = 0;
+
+	int err = collect(&t, &list, &n);
+	if (err != 0)
+		return err;
+	facts_tally(a, o->min_verdict, &tally);
+	headline(&t, &tally);
+	if (n > 0)
+		table(&t, list, n);
+	text_captures(&t);
+	if (n > 0) {
+		details(&t, list, n);
+		text_legend(&t);
+	}
+	free(list);
+	errno = 0;
+	if (fflush(out) != 0 || ferror(out))
+		return errno != 0 ? -errno : -EIO;
+	return 0;
+}
+
+const struct report report_text = {
+	.name = "text",
+	.doc = "text for people: findings with their packets, evidence and other explanations",
+	.write = text_write,
+};

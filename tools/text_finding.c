@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* One finding in full. */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "tools/escape.h"
+#include "tools/facts.h"
+#include "tools/report_text.h"
+
+#define LABEL 17
+
+static void label(const struct text *t, const char *word)
+{
+	fprintf(t->out, "  %-*s", LABEL - 2, word);
+}
+
+/* What the packets' own words may be in: made harmless, then wrapped. */
+static void wrapped(const struct text *t, unsigned indent, const char *raw, unsigned flags)
+{
+	char buf[4 * 1024 + 1];
+
+	escape_string(buf, sizeof(buf), raw, t->escape | flags);
+	text_wrap(t, indent, buf);
+}
+
+static void line(const struct text *t, const char *word, const char *raw)
+{
+	if (raw == NULL || raw[0] == '\0')
+		return;
+	label(t, word);
+	wrapped(t, LABEL, raw, ESCAPE_KEEP_BACKSLASH);
+}
+
+static const char *stage_words(enum stage stage)
+{
+	static const char *const words[STAGE_N] = {
+		[STAGE_PRE_SYNACK] = "before the server had answered",
+		[STAGE_POST_SYN] = "during the handshake",
+		[STAGE_POST_ACK] = "after the handshake, before any data",
+		[STAGE_POST_PSH] = "after the first packet of data",
+		[STAGE_LATER] = "later, after several packets of data",
+	};
+
+	return words[stage];
+}
+
+static const char *direction_words(const struct finding *f)
+{
+	if (f->family == FAMILY_SILENT_DROP || f->family == FAMILY_THROTTLING)
+		return f->direction == DIR_S2C ? "what should reach the client"
+					       : "what should reach the server";
+	return f->direction == DIR_S2C ? "packets that reached the client"
+				       : "packets that reached the server";
+}
+
+static void head(const struct text *t, const struct finding *f, unsigned number)
+{
+	char flow[192], proto[8];
+	unsigned score = (unsigned)(f->score > 0 && f->score < 1e6 ? f->score * 10 + 0.5 : 0);
+
+	for (unsigned i = 0; i < TEXT_WIDTH; i++)
+		putc('-', t->out);
+	fprintf(t->out, "\n[%u] ", number);
+	text_colour(t, f->verdict);
+	fprintf(t->out, "%s", verdict_name[f->verdict]);
+	text_plain(t);
+	fprintf(t->out, "  %s  (%s, score %u.%u)\n", f->id, family_name[f->family], score / 10,
+		score % 10);
+	text_flow(t, f->flow, flow, sizeof(flow));
+	fprintf(t->out, "    %s%s%s  flow %" PRIu64, flow,
+		text_columns(flow) > TEXT_WIDTH - 50 ? "\n    " : "  ",
+		facts_proto(f->flow->proto, proto), f->flow->id);
+	for (unsigned i = 0; i < f->flow->n_tunnels && i < TUNNELS_MAX; i++)
+		fprintf(t->out, "%s%s", i == 0 ? "  within " : "+", facts_tunnel(f->flow->tunnels[i]));
+	putc('\n', t->out);
+	if (facts_several_files(t->analysis)) {
+		fputs("    in ", t->out);
+		const char *file = facts_filename(t->analysis, f->flow);
+		text_raw(t, file, strlen(file));
+		putc('\n', t->out);
+	}
+	if (f->sentence[0] != '\0') {
+		fputs("\n  ", t->out);
+		/* Names in it went through escape_bytes() when it was made. */
+		wrapped(t, 2, f->sentence, ESCAPE_KEEP_BACKSLASH);
+	}
+	putc('\n', t->out);
+}
+
+static void trigger(const struct text *t, const struct finding *f)
+{
+	char name[4 * sizeof(f->trigger_value) + 32], text[sizeof(name) + 128];
+	char frame[40] = "", reaction[64] = "";
+
+	if (f->trigger == TRIGGER_NONE)
+		snprintf(name, sizeof(name), "none known");
+	else
+		text_trigger(t, f, name, sizeof(name));
+	if (f->trigger_packet != 0)
+		snprintf(frame, sizeof(frame), " in frame %" PRIu64, f->trigger_packet);
+	if (f->reaction_ms >= 0) {
+		uint64_t us = f->reaction_ms < 1e12 ? (uint64_t)(f->reaction_ms * 1000 + 0.5) : 0;
+		snprintf(reaction, sizeof(reaction), "; reaction after %" PRIu64 ".%03u ms",
+			 us / 1000, (unsigned)(us % 1000));
+	}
+	label(t, "Trigger");
+	snprintf(text, sizeof(text), "%s%s%s", name, frame, reaction);
+	text_wrap(t, LABEL, text);
+}
+
+static void numbers(const struct text *t, const char *word, const uint64_t *list, unsigned n)
+{
+	unsigned column = LABEL;
+
+	if (n == 0)
+		return;
+	label(t, word);
+	for (unsigned i = 0; i < n; i++) {
+		char number[24];
+		int len = snprintf(number, sizeof(number), "%" PRIu64 "%s", list[i],
+				   i + 1 < n ? "," : "");
+		if (column > LABEL && column + 1 + (unsigned)len > TEXT_WIDTH) {
+			fprintf(t->out, "\n%*s", LABEL, "");
+			column = LABEL;
+		} else if (column > LABEL) {
+			putc(' ', t->out);
+			column++;
+		}
+		fputs(number, t->out);
+		column += (unsigned)len;
+	}
+	putc('\n', t->out);
+}
+
+static void evidence_row(const struct text *t, const struct evidence_row *r)
+{
+	char text[1024], value[4 * sizeof(r->value) + 1], expected[4 * sizeof(r->expected) + 1];
+	char frame[40] = "";
+	unsigned grade = r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1;
+
+	escape_bytes(value, sizeof(value), r->value, strnlen(r->value, sizeof(r->value)),
+		     t->escape | ESCAPE_KEEP_BACKSLASH);
+	escape_bytes(expected, sizeof(expected), r->expected,
+		     strnlen(r->expected, sizeof(r->expected)), t->escape | ESCAPE_KEEP_BACKSLASH);
+	if (r->packet != 0)
+		snprintf(frame, sizeof(frame), " (frame %" PRIu64 ")", r->packet);
+	snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", r->kind, frame, value[0] != '\0' ? ": " : "",
+		 value, expected[0] != '\0' ? "; expected: " : "", expected,
+		 r->counted ? "" : " [restates another row: not counted]");
+	fprintf(t->out, "    %sD%u%s ", r->counted ? " " : "(", grade, r->counted ? " " : ")");
+	text_wrap(t, 9, text);
+}
+
+static void evidence(const struct text *t, const struct finding *f)
+{
+	if (f->n_rows > 0)
+		fputs("\n  Evidence\n", t->out);
+	for (unsigned i = 0; i < f->n_rows; i++)
+		evidence_row(t, &f->rows[i]);
+	if (f->n_untestable > 0)
+		fputs("\n  Not testable here\n", t->out);
+	for (unsigned i = 0; i < f->n_untestable; i++) {
+		char text[512];
+		snprintf(text, sizeof(text), "%s: %s", f->untestable[i].kind, f->untestable[i].why);
+		fputs("    - ", t->out);
+		wrapped(t, 6, text, ESCAPE_KEEP_BACKSLASH);
+	}
+}
+
+static void explanations(const struct text *t, const char *title, const char **list, unsigned n)
+{
+	if (n > 0)
+		fprintf(t->out, "\n  %s\n", title);
+	for (unsigned i = 0; i < n; i++) {
+		fputs("    - ", t->out);
+		wrapped(t, 6, list[i], ESCAPE_KEEP_BACKSLASH);
+	}
+}
+
+static void conditional(const struct text *t, const struct finding *f)
+{
+	const char *word = f->conditional != NULL ? f->conditional : "untested";
+
+	label(t, "Conditional");
+	if (strcmp(word, "yes") == 0)
+		fputs("yes, only connections with this trigger were touched\n", t->out);
+	else if (strcmp(word, "no") == 0)
+		fputs("no, connections without this trigger were touched too\n", t->out);
+	else
+		fputs("untested, no comparable connection without this trigger\n", t->out);
+	numbers(t, "Compared with", f->controls, f->n_controls);
+}
+
+void text_finding(const struct text *t, const struct finding *f, unsigned number)
+{
+	char when[FACTS_TIME_SIZE];
+
+	head(t, f, number);
+	line(t, "What it is", f->summary);
+	trigger(t, f);
+	label(t, "Stage");
+	fprintf(t->out, "%s (%s)\n", stage_words(f->stage), facts_stage(f->stage));
+	label(t, "Direction");
+	fprintf(t->out, "%s (%s)\n", direction_words(f), facts_direction(f->direction));
+	label(t, "Time");
+	fprintf(t->out, "%s\n", facts_time(f->ts_ns, when));
+	numbers(t, "Frames", f->packets, f->n_packets);
+	text_ladder(t, f);
+	evidence(t, f);
+	explanations(t, "What else could explain it", f->benign, f->n_benign);
+	explanations(t, "Ruled out by the packets", f->ruled_out, f->n_ruled_out);
+	putc('\n', t->out);
+	conditional(t, f);
+	line(t, "References", f->refs);
+	putc('\n', t->out);
+}

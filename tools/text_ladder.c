@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A finding's packets one below the other, forged ones marked. */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "tools/escape.h"
+#include "tools/report_text.h"
+
+enum column { COL_FRAME, COL_MS, COL_FLAGS, COL_SEQ, COL_ACK, COL_LEN, COL_TTL, COL_ID, COL_WIN,
+	      COL_OPT, COL_N };
+
+static const char *const titles[COL_N] = {
+	[COL_FRAME] = "frame", [COL_MS] = "ms", [COL_FLAGS] = "flags", [COL_SEQ] = "seq",
+	[COL_ACK] = "ack", [COL_LEN] = "len", [COL_TTL] = "ttl", [COL_ID] = "ip-id",
+	[COL_WIN] = "window", [COL_OPT] = "opt",
+};
+
+struct cells {
+	char text[COL_N][24];
+};
+
+static void flag_letters(uint16_t flags, char *out, size_t room)
+{
+	/* In the order of tcpdump's letters; AE is RFC 9768, r a reserved bit. */
+	static const struct {
+		uint16_t bit;
+		char letter;
+	} letters[] = {
+		{.bit = TCP_FIN, .letter = 'F'}, {.bit = TCP_SYN, .letter = 'S'},
+		{.bit = TCP_RST, .letter = 'R'}, {.bit = TCP_PSH, .letter = 'P'},
+		{.bit = TCP_ACK, .letter = 'A'}, {.bit = TCP_URG, .letter = 'U'},
+		{.bit = TCP_ECE, .letter = 'E'}, {.bit = TCP_CWR, .letter = 'W'},
+		{.bit = TCP_AE, .letter = 'N'},  {.bit = TCP_RESERVED, .letter = 'r'},
+	};
+	char text[16];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+		if ((flags & letters[i].bit) != 0)
+			text[n++] = letters[i].letter;
+	}
+	text[n] = '\0';
+	snprintf(out, room, "[%s]", n != 0 ? text : "none");
+}
+
+static void relative_ms(uint64_t ts_ns, uint64_t start_ns, char *out, size_t room)
+{
+	bool before = ts_ns < start_ns;
+	uint64_t us = (before ? start_ns - ts_ns : ts_ns - start_ns) / 1000;
+
+	snprintf(out, room, "%s%" PRIu64 ".%03u", before ? "-" : "", us / 1000,
+		 (unsigned)(us % 1000));
+}
+
+static void fill(const struct finding *f, const struct ladder_packet *p, struct cells *c)
+{
+	bool v6 = f->flow->ip_version == 6, tcp = f->flow->proto == 6 && !p->icmp;
+
+	memset(c, 0, sizeof(*c));
+	snprintf(c->text[COL_FRAME], sizeof(c->text[0]), "%" PRIu64, p->frame);
+	relative_ms(p->ts_ns, f->flow->first_ns, c->text[COL_MS], sizeof(c->text[0]));
+	if (p->icmp)
+		snprintf(c->text[COL_FLAGS], sizeof(c->text[0]), "ICMP");
+	else if (tcp)
+		flag_letters(p->flags, c->text[COL_FLAGS], sizeof(c->text[0]));
+	if (tcp) {
+		snprintf(c->text[COL_SEQ], sizeof(c->text[0]), "%" PRIu32, p->seq);
+		snprintf(c->text[COL_ACK], sizeof(c->text[0]), "%" PRIu32, p->ack);
+		snprintf(c->text[COL_WIN], sizeof(c->text[0]), "%u", p->window);
+	}
+	snprintf(c->text[COL_LEN], sizeof(c->text[0]), "%" PRIu32, p->len);
+	snprintf(c->text[COL_TTL], sizeof(c->text[0]), "%u", p->ttl);
+	/* IPv6 has neither. */
+	if (!v6)
+		snprintf(c->text[COL_ID], sizeof(c->text[0]), "%u", p->ip_id);
+	snprintf(c->text[COL_OPT], sizeof(c->text[0]), "%s%s%s", p->df && !v6 ? "DF" : "",
+		 p->df && !v6 && p->has_ts ? "," : "", p->has_ts ? "TS" : "");
+}
+
+/* Blanks are owed, not put, until something follows them: no line ends with one. */
+static unsigned put_cells(const struct text *t, const struct cells *c, const unsigned width[COL_N],
+			  const char *arrow)
+{
+	unsigned owed = 1;
+
+	for (unsigned i = 0; i < COL_N; i++) {
+		bool left = i == COL_FLAGS || i == COL_OPT;
+		unsigned n = (unsigned)strlen(c->text[i]);
+		if (i == COL_FLAGS) {
+			fprintf(t->out, "%*s%s", (int)owed, "", arrow);
+			owed = 2;
+		}
+		if (width[i] == 0)
+			continue;
+		if (n == 0) {
+			owed += width[i] + 2;
+			continue;
+		}
+		fprintf(t->out, "%*s%s", (int)(owed + (left ? 0 : width[i] - n)), "", c->text[i]);
+		owed = 2 + (left ? width[i] - n : 0);
+	}
+	return owed;
+}
+
+/* Ends the row: beside it where there is room, else below. */
+static void put_note(const struct text *t, const struct ladder_packet *p, unsigned owed,
+		     unsigned used)
+{
+	enum { BELOW = 26 };
+	char note[4 * sizeof(p->note) + 1];
+
+	escape_bytes(note, sizeof(note), p->note, strnlen(p->note, sizeof(p->note)), t->escape);
+	if (note[0] == '\0') {
+		putc('\n', t->out);
+	} else if (used + 2 + text_columns(note) > TEXT_WIDTH) {
+		fprintf(t->out, "\n%*s", BELOW, "");
+		text_wrap(t, BELOW, note);
+	} else {
+		fprintf(t->out, "%*s%s\n", (int)owed, "", note);
+	}
+}
+
+static void put_row(const struct text *t, const struct finding *f, const struct ladder_packet *p,
+		    const unsigned width[COL_N], unsigned used)
+{
+	struct cells c;
+	char arrow[32];
+	bool to_server = p->dir == DIR_C2S;
+
+	if (p->skipped_before)
+		fprintf(t->out, "    %s packets of this connection left out\n", t->ellipsis);
+	fill(f, p, &c);
+	snprintf(arrow, sizeof(arrow), "client %s server", to_server ? t->to_server : t->to_client);
+	if (p->forged)
+		text_colour(t, VERDICT_CONFIRMED);
+	fputs(p->forged ? "  >>" : "    ", t->out);
+	unsigned owed = put_cells(t, &c, width, arrow);
+	if (p->forged)
+		text_plain(t);
+	put_note(t, p, owed, used);
+}
+
+void text_ladder(const struct text *t, const struct finding *f)
+{
+	unsigned width[COL_N] = {0}, used = 4 + 2 + 17; /* mark, arrow */
+	struct cells head;
+	bool forged = false;
+
+	if (f->n_ladder == 0)
+		return;
+	for (unsigned i = 0; i < f->n_ladder; i++) {
+		struct cells c;
+		fill(f, &f->ladder[i], &c);
+		forged = forged || f->ladder[i].forged;
+		for (unsigned k = 0; k < COL_N; k++) {
+			unsigned n = (unsigned)strlen(c.text[k]);
+			width[k] = n > width[k] ? n : width[k];
+		}
+	}
+	for (unsigned k = 0; k < COL_N; k++) {
+		snprintf(head.text[k], sizeof(head.text[k]), "%s", titles[k]);
+		unsigned n = (unsigned)strlen(titles[k]);
+		/* A column that no packet has anything in is left out. */
+		if (width[k] != 0 && width[k] < n)
+			width[k] = n;
+		used += width[k] != 0 ? width[k] + 2 : 0;
+	}
+	fprintf(t->out, "\n  Packets of the connection%s\n",
+		forged ? " (>> marks those that this finding is about)" : "");
+	fputs("    ", t->out);
+	put_cells(t, &head, width, "                 ");
+	putc('\n', t->out);
+	for (unsigned i = 0; i < f->n_ladder; i++)
+		put_row(t, f, &f->ladder[i], width, used);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* How the report for people puts words on the page. */
+
+#include <string.h>
+
+#include "tools/escape.h"
+#include "tools/facts.h"
+#include "tools/report_text.h"
+
+struct text text_of(const struct analysis *a, const struct report_options *o, FILE *out)
+{
+	return (struct text){
+		.out = out,
+		.analysis = a,
+		.options = o,
+		.escape = o->utf8 ? 0 : ESCAPE_ASCII,
+		.dash = o->utf8 ? "\xe2\x80\x93" : "-",
+		.ellipsis = o->utf8 ? "\xe2\x80\xa6" : "...",
+		.to_server = o->utf8 ? "\xe2\x94\x80\xe2\x94\x80\xe2\x86\x92" : "-->",
+		.to_client = o->utf8 ? "\xe2\x86\x90\xe2\x94\x80\xe2\x94\x80" : "<--",
+	};
+}
+
+void text_raw(const struct text *t, const void *data, size_t len)
+{
+	escape_write(t->out, data, len, t->escape);
+}
+
+unsigned text_columns(const char *s)
+{
+	unsigned n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((uint8_t)*s & 0xc0) != 0x80;
+	return n;
+}
+
+/* Bytes of the first columns characters of s. */
+static size_t prefix(const char *s, size_t columns)
+{
+	size_t i = 0;
+
+	while (s[i] != '\0' && columns > 0) {
+		i++;
+		while (((uint8_t)s[i] & 0xc0) == 0x80)
+			i++;
+		columns--;
+	}
+	return i;
+}
+
+void text_wrap(const struct text *t, unsigned indent, const char *text)
+{
+	unsigned column = indent, room = TEXT_WIDTH - indent;
+
+	while (*text != '\0') {
+		char word[1024];
+		size_t n = strcspn(text, " ");
+		if (n >= sizeof(word))
+			n = sizeof(word) - 1;
+		/* A word longer than a line is broken where the line ends. */
+		n = prefix(text, room) < n ? prefix(text, room) : n;
+		memcpy(word, text, n);
+		word[n] = '\0';
+		unsigned columns = text_columns(word);
+		if (column > indent && column + 1 + columns > TEXT_WIDTH) {
+			fprintf(t->out, "\n%*s", (int)indent, "");
+			column = indent;
+		} else if (column > indent) {
+			putc(' ', t->out);
+			column++;
+		}
+		fwrite(word, 1, n, t->out);
+		column += columns;
+		text += n;
+		text += strspn(text, " ");
+	}
+	putc('\n', t->out);
+}
+
+void text_colour(const struct text *t, enum verdict v)
+{
+	static const char *const codes[VERDICT_N] = {
+		[VERDICT_NONE] = "0",    [VERDICT_INCONCLUSIVE] = "2", [VERDICT_ANOMALY] = "33",
+		[VERDICT_LIKELY] = "31", [VERDICT_CONFIRMED] = "1;31",
+	};
+
+	if (t->options->colour)
+		fprintf(t->out, "\033[%sm", codes[v]);
+}
+
+void text_plain(const struct text *t)
+{
+	if (t->options->colour)
+		fputs("\033[0m", t->out);
+}
+
+static int endpoint(const struct flow_record *f, bool client, char *out, size_t room)
+{
+	char addr[64];
+	uint16_t port = client ? f->client_port : f->server_port;
+
+	if (f->ip_version == 0)
+		return snprintf(out, room, "?");
+	ip_addr_format(client ? &f->client : &f->server, f->ip_version, addr, sizeof(addr));
+	if (!facts_has_ports(f))
+		return snprintf(out, room, "%s", addr);
+	return snprintf(out, room, f->ip_version == 6 ? "[%s]:%u" : "%s:%u", addr, port);
+}
+
+const char *text_flow(const struct text *t, const struct flow_record *f, char *out, size_t room)
+{
+	char client[80], server[80];
+
+	endpoint(f, true, client, sizeof(client));
+	endpoint(f, false, server, sizeof(server));
+	snprintf(out, room, "%s %s %s", client, t->options->utf8 ? "\xe2\x86\x92" : "->", server);
+	return out;
+}
+
+const char *text_trigger(const struct text *t, const struct finding *f, char *out, size_t room)
+{
+	static const char *const words[TRIGGER_N] = {
+		[TRIGGER_NONE] = "-",          [TRIGGER_SNI] = "SNI",
+		[TRIGGER_HOST] = "Host",       [TRIGGER_KEYWORD] = "keyword",
+		[TRIGGER_QNAME] = "DNS name",  [TRIGGER_QUIC_SNI] = "QUIC SNI",
+		[TRIGGER_PROTOCOL] = "protocol",
+	};
+	int n = snprintf(out, room, "%s", words[f->trigger]);
+
+	if (f->trigger != TRIGGER_NONE && n >= 0 && (size_t)n + 2 < room) {
+		out[n++] = ' ';
+		escape_bytes(out + n, room - (size_t)n, f->trigger_value,
+			     strnlen(f->trigger_value, sizeof(f->trigger_value)), t->escape);
+	}
+	return out;
+}
