@@ -94,6 +94,8 @@ struct flow_record {
 	enum stage stage;
 	enum verdict worst;
 	uint8_t n_tunnels, tunnels[TUNNELS_MAX];
+	uint8_t n_vlans;
+	uint16_t vlan[2];
 	char history[FLOW_HISTORY_MAX + 1];
 	const char *app_proto; /* never NULL: "unknown" */
 	uint8_t n_labels;

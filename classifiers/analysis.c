@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* From captures to the model that reports are written from. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classifiers/shard.h"
+
+int analysis_new(struct analysis **out, const struct analysis_config *cfg)
+{
+	struct inspector *in = calloc(1, sizeof(*in));
+	if (in == NULL)
+		return -ENOMEM;
+	in->cfg = *cfg;
+	in->pub.all_flows = cfg->all_flows;
+	pthread_mutex_init(&in->open_lock, NULL);
+	for (unsigned i = 0; classifier_table[i] != NULL && i < CLASSIFIERS_MAX; i++) {
+		const struct classifier *c = classifier_table[i];
+		if (cfg->no_ndpi && strcmp(c->name, "ndpi") == 0)
+			continue;
+		in->classifiers[in->n_classifiers] = c;
+		in->state_offset[in->n_classifiers++] = in->state_size;
+		in->state_size += (c->flow_size + 15) & ~(size_t)15;
+	}
+	in->hooks = (struct pipeline_hooks){
+		.user = in,
+		.shard_new = shard_new,
+		.on_packet = shard_packet,
+		.on_icmp = shard_icmp,
+		.on_flow_end = shard_flow_end,
+		.shard_free = shard_free,
+	};
+	*out = &in->pub;
+	return 0;
+}
+
+static struct inspector *of(struct analysis *a)
+{
+	return (struct inspector *)(void *)a;
+}
+
+int analysis_begin(struct analysis *a, const char *const *files, unsigned n_files)
+{
+	struct inspector *in = of(a);
+	unsigned n = a->n_captures + 1;
+	void *captures = realloc(a->captures, n * sizeof(*a->captures));
+	if (captures != NULL)
+		a->captures = captures;
+	void *contexts = realloc(in->contexts, n * sizeof(struct context *));
+	if (contexts != NULL)
+		in->contexts = contexts;
+	if (captures == NULL || contexts == NULL)
+		return -ENOMEM;
+	a->captures[n - 1] = (struct capture_result){.files = files, .n_files = n_files};
+	in->contexts[n - 1] = NULL;
+	a->n_captures = n;
+	return 0;
+}
+
+const struct pipeline_hooks *analysis_hooks(struct analysis *a)
+{
+	return &of(a)->hooks;
+}
+
+static int copy_source(struct inspector *in, struct capture_result *c)
+{
+	struct source_stats *s = &c->stats.source;
+	struct source_damage *d = arena_alloc(&in->arena, (s->n_damage + 1) * sizeof(*d));
+	struct source_iface *i = arena_alloc(&in->arena, (s->n_ifaces + 1) * sizeof(*i));
+	if (d == NULL || i == NULL)
+		return -ENOMEM;
+	if (s->n_damage != 0)
+		memcpy(d, s->damage, s->n_damage * sizeof(*d));
+	if (s->n_ifaces != 0)
+		memcpy(i, s->ifaces, s->n_ifaces * sizeof(*i));
+	s->damage = d;
+	s->ifaces = i;
+	return 0;
+}
+
+static void say_partial(struct capture_result *c, int error)
+{
+	const struct source_stats *s = &c->stats.source;
+	c->partial = error != 0 || s->n_damage != 0 || c->stats.interrupted;
+	if (s->n_damage != 0)
+		snprintf(c->partial_why, sizeof(c->partial_why), "%.120s: offset %llu: %s",
+			 s->damage[0].file < c->n_files ? c->files[s->damage[0].file] : "?",
+			 (unsigned long long)s->damage[0].offset, s->damage[0].reason);
+	else if (error != 0)
+		snprintf(c->partial_why, sizeof(c->partial_why), "%s", strerror(-error));
+	else if (c->stats.interrupted)
+		snprintf(c->partial_why, sizeof(c->partial_why), "interrupted");
+}
+
+static void add_counters(struct capture_result *c, const struct shard *s)
+{
+	struct inspector_stats *n = &c->inspector;
+	n->duplicate_frames += s->counters.duplicate_frames;
+	n->tso_segments += s->counters.tso_segments;
+	n->gaps += s->counters.gaps;
+	n->events_dropped += s->counters.events_dropped;
+	n->ttl_probes += s->counters.ttl_probes;
+	n->no_memory += s->counters.no_memory + s->no_memory;
+	n->reassembly_refused += s->pool.refused;
+	n->flows[VERDICT_NONE] += s->untouched;
+}
+
+static int compare_flows(const struct flow_record *x, const struct flow_record *y)
+{
+	if (x->capture != y->capture)
+		return x->capture < y->capture ? -1 : 1;
+	if (x->last_ns != y->last_ns)
+		return x->last_ns < y->last_ns ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int compare_records(const void *a, const void *b)
+{
+	return compare_flows(*(struct flow_record *const *)a, *(struct flow_record *const *)b);
+}
+
+static int compare_kept(const void *a, const void *b)
+{
+	return compare_flows(((const struct kept_flow *)a)->rec, ((const struct kept_flow *)b)->rec);
+}
+
+/* Takes over what a shard found; the shard ends. */
+static int take_shard(struct inspector *in, struct shard *s, unsigned capture)
+{
+	struct analysis *a = &in->pub;
+	int err = 0;
+	for (size_t i = 0; i < s->n_records; i++)
+		s->records[i]->capture = capture;
+	keep_room((void **)&in->kept, &in->room_kept, in->n_kept + s->n_kept, sizeof(*in->kept));
+	keep_room((void **)&a->flows, &in->room_flows, a->n_flows + s->n_records,
+		  sizeof(struct flow_record *));
+	if (in->room_kept < in->n_kept + s->n_kept || in->room_flows < a->n_flows + s->n_records) {
+		err = -ENOMEM;
+		for (size_t i = 0; i < s->n_kept; i++)
+			evidence_free(&s->kept[i].ev);
+	} else {
+		if (s->n_kept != 0)
+			memcpy(in->kept + in->n_kept, s->kept, s->n_kept * sizeof(*s->kept));
+		if (s->n_records != 0)
+			memcpy(a->flows + a->n_flows, s->records, s->n_records * sizeof(*s->records));
+		in->n_kept += s->n_kept;
+		a->n_flows += s->n_records;
+	}
+	arena_move(&in->arena, &s->arena);
+	context_shard_free(s->context);
+	free(s->kept);
+	free(s->records);
+	free(s);
+	return err;
+}
+
+int analysis_end(struct analysis *a, const struct pipeline_stats *stats, int error)
+{
+	struct inspector *in = of(a);
+	unsigned n = a->n_captures - 1;
+	struct capture_result *c = &a->captures[n];
+	struct context_shard *contexts[FLOW_SHARDS] = {0};
+
+	c->stats = *stats;
+	int err = copy_source(in, c);
+	say_partial(c, error);
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		if (in->shards[i] != NULL)
+			contexts[i] = in->shards[i]->context;
+	if (err == 0)
+		err = context_new(&in->contexts[n], contexts, FLOW_SHARDS, in->cfg.vantage,
+				  stats->last_ns);
+	if (err == 0) {
+		c->vantage = context_vantage(in->contexts[n], c->vantage_why, sizeof(c->vantage_why));
+		c->vantage_given = in->cfg.vantage != VANTAGE_UNKNOWN;
+		c->inspector.scanners = context_scanners(in->contexts[n]);
+	}
+	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
+		struct shard *s = in->shards[i];
+		if (s == NULL)
+			continue;
+		add_counters(c, s);
+		int e = take_shard(in, s, n);
+		err = err != 0 ? err : e;
+		in->shards[i] = NULL;
+	}
+	return err;
+}
+
+/* Without every flow wanted only those with a finding stay in the model. */
+static void drop_untouched(struct analysis *a)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < a->n_flows; i++)
+		if (a->flows[i]->worst != VERDICT_NONE)
+			a->flows[n++] = a->flows[i];
+	a->n_flows = n;
+}
+
+int analysis_judge(struct analysis *a)
+{
+	struct inspector *in = of(a);
+	size_t room = 0;
+	if (a->n_flows != 0)
+		qsort(a->flows, a->n_flows, sizeof(*a->flows), compare_records);
+	if (in->n_kept != 0)
+		qsort(in->kept, in->n_kept, sizeof(*in->kept), compare_kept);
+	for (size_t i = 0; i < in->n_kept; i++) {
+		struct flow_record *r = in->kept[i].rec;
+		struct finding *found[CAUSE_N];
+		int n = judge_flow(&in->arena, &in->kept[i].ev, r, in->contexts[r->capture], found);
+		if (n < 0)
+			return n;
+		keep_room((void **)&a->findings, &room, a->n_findings + (size_t)n,
+			  sizeof(struct finding *));
+		if (room < a->n_findings + (size_t)n)
+			return -ENOMEM;
+		for (int k = 0; k < n; k++)
+			a->findings[a->n_findings++] = found[k];
+		a->captures[r->capture].inspector.flows[r->worst]++;
+		evidence_free(&in->kept[i].ev);
+	}
+	in->n_kept = 0;
+	if (!a->all_flows)
+		drop_untouched(a);
+	return 0;
+}
+
+void analysis_free(struct analysis *a)
+{
+	if (a == NULL)
+		return;
+	struct inspector *in = of(a);
+	for (unsigned i = 0; i < a->n_captures; i++)
+		context_free(in->contexts[i]);
+	for (size_t i = 0; i < in->n_kept; i++)
+		evidence_free(&in->kept[i].ev);
+	pthread_mutex_destroy(&in->open_lock);
+	arena_free(&in->arena);
+	free(in->contexts);
+	free(in->kept);
+	free(a->captures);
+	free(a->flows);
+	free(a->findings);
+	free(in);
+}
+

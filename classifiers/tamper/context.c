@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/tamper/context.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define TABLE_START 256u
+#define TABLE_MAX (1u << 16) /* entries a shard; beyond, hosts are not remembered */
+#define SCAN_TARGETS 20      /* distinct servers of a client that never speaks to any */
+#define ZMAP_IPID 54321      /* ZMap until 2024-03-01 (zmap pull request 798) */
+
+/* An open-addressing table of fixed-size entries that begin with an address. */
+struct host_table {
+	uint8_t *entries;
+	uint32_t *hashes; /* 0: empty */
+	uint32_t room, n;
+	size_t size;
+	uint64_t refused;
+};
+
+struct client_entry {
+	struct client_habits h;
+	uint64_t targets; /* linear counting over 64 bits of hashed server addresses */
+};
+
+struct vantage_votes {
+	uint64_t client, server, middle, both;
+	uint64_t two_way, one_way;
+};
+
+struct context_shard {
+	struct host_table servers, clients;
+	struct vantage_votes votes;
+};
+
+struct context {
+	struct host_table servers, clients;
+	struct vantage_votes votes;
+	enum vantage vantage;
+	bool given;
+	uint64_t end_ns;
+};
+
+static uint32_t host_hash(const struct ip_addr *a, uint16_t port)
+{
+	uint32_t x = (uint32_t)XXH3_64bits_withSeed(a->b, sizeof(a->b), port);
+	return x != 0 ? x : 1;
+}
+
+static uint8_t *table_slot(const struct host_table *t, uint32_t i)
+{
+	return t->entries + (size_t)i * t->size;
+}
+
+static uint16_t entry_port(const struct host_table *t, const uint8_t *entry)
+{
+	return t->size == sizeof(struct server_habits)
+		       ? ((const struct server_habits *)(const void *)entry)->port
+		       : 0;
+}
+
+static uint32_t table_find(const struct host_table *t, const struct ip_addr *a, uint16_t port,
+			   uint32_t hash)
+{
+	uint32_t i = hash & (t->room - 1);
+	while (t->hashes[i] != 0) {
+		const uint8_t *e = table_slot(t, i);
+		if (t->hashes[i] == hash && memcmp(e, a, sizeof(*a)) == 0 &&
+		    entry_port(t, e) == port)
+			break;
+		i = (i + 1) & (t->room - 1);
+	}
+	return i;
+}
+
+static int table_grow(struct host_table *t)
+{
+	struct host_table bigger = {.room = t->room != 0 ? t->room * 2 : TABLE_START, .n = t->n,
+				    .size = t->size, .refused = t->refused};
+	bigger.entries = calloc(bigger.room, t->size);
+	bigger.hashes = calloc(bigger.room, sizeof(*bigger.hashes));
+	if (bigger.entries == NULL || bigger.hashes == NULL) {
+		free(bigger.entries);
+		free(bigger.hashes);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < t->room; i++) {
+		if (t->hashes[i] == 0)
+			continue;
+		uint32_t k = t->hashes[i] & (bigger.room - 1);
+		while (bigger.hashes[k] != 0)
+			k = (k + 1) & (bigger.room - 1);
+		bigger.hashes[k] = t->hashes[i];
+		memcpy(table_slot(&bigger, k), table_slot(t, i), t->size);
+	}
+	free(t->entries);
+	free(t->hashes);
+	*t = bigger;
+	return 0;
+}
+
+/* The entry, zeroed but for its address when new; NULL when full or out of memory. */
+static void *table_get(struct host_table *t, const struct ip_addr *a, uint16_t port, bool *fresh,
+		       uint32_t max)
+{
+	if ((t->n + 1) * 4 > t->room * 3 && t->n < max && table_grow(t) != 0 && t->room == 0)
+		return NULL;
+	uint32_t hash = host_hash(a, port), i = table_find(t, a, port, hash);
+	*fresh = t->hashes[i] == 0;
+	if (*fresh) {
+		if (t->n >= max || (t->n + 1) * 8 > t->room * 7) {
+			t->refused++;
+			return NULL;
+		}
+		t->hashes[i] = hash;
+		t->n++;
+		memcpy(table_slot(t, i), a, sizeof(*a));
+	}
+	return table_slot(t, i);
+}
+
+static void table_free(struct host_table *t)
+{
+	free(t->entries);
+	free(t->hashes);
+	memset(t, 0, sizeof(*t));
+}
+
+int context_shard_new(struct context_shard **out)
+{
+	struct context_shard *s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return -ENOMEM;
+	s->servers.size = sizeof(struct server_habits);
+	s->clients.size = sizeof(struct client_entry);
+	*out = s;
+	return 0;
+}
+
+void context_shard_free(struct context_shard *s)
+{
+	if (s == NULL)
+		return;
+	table_free(&s->servers);
+	table_free(&s->clients);
+	free(s);
+}
+
+/* Kept sorted by flow id and cut to the lowest, so that the order of merging does not matter. */
+static void habit_insert(struct server_habits *s, const struct habit *h)
+{
+	unsigned at = s->n;
+	while (at > 0 && s->habit[at - 1].flow_id > h->flow_id)
+		at--;
+	if (at == HABITS_FLOWS)
+		return;
+	unsigned last = s->n < HABITS_FLOWS ? s->n++ : HABITS_FLOWS - 1u;
+	memmove(&s->habit[at + 1], &s->habit[at], (last - at) * sizeof(*h));
+	s->habit[at] = *h;
+}
+
+static void note_server(struct context_shard *s, const struct flow *f, const struct evidence *ev)
+{
+	const struct half *h = &ev->half[DIR_S2C];
+	bool fresh;
+	struct server_habits *e = table_get(&s->servers, flow_addr(f, DIR_S2C),
+					    flow_port(f, DIR_S2C), &fresh, TABLE_MAX);
+	if (e == NULL)
+		return;
+	e->port = flow_port(f, DIR_S2C);
+	e->ip_version = f->key.ip_version;
+	e->flows++;
+	e->answered += h->n_data != 0;
+	if (h->ttl_max == 0)
+		return;
+	uint16_t doubt = EVIDENCE_TSGONE | EVIDENCE_BYTES | EVIDENCE_HEADER | EVIDENCE_FINDATA;
+	habit_insert(e, &(struct habit){
+				.flow_id = f->id,
+				.ttl_lo = h->ttl_min,
+				.ttl_hi = h->ttl_max,
+				.df = h->df,
+				.trusted = (ev->found & doubt) == 0,
+			});
+}
+
+static void note_client(struct context_shard *s, const struct flow *f, const struct evidence *ev)
+{
+	const struct half *c = &ev->half[DIR_C2S];
+	bool fresh;
+	if (!c->syn)
+		return;
+	struct client_entry *e = table_get(&s->clients, flow_addr(f, DIR_C2S), 0, &fresh, TABLE_MAX);
+	if (e == NULL)
+		return;
+	const struct event *syn = ev->n_events != 0 ? &ev->events[0] : NULL;
+	bool bare = syn != NULL && (syn->bits & EVENT_OPTIONS) == 0 && syn->ttl > 200;
+	e->h.ip_version = f->key.ip_version;
+	e->h.flows++;
+	e->h.syn_only += c->n_data == 0 && ev->half[DIR_S2C].n_data == 0;
+	e->h.marked += syn != NULL && (syn->ip_id == ZMAP_IPID || bare);
+	e->targets |= 1ull << (host_hash(flow_addr(f, DIR_S2C), 0) & 63);
+}
+
+/*
+ * Near the client its ACK follows the SYN+ACK at once, near the server the SYN+ACK follows the SYN,
+ * and the TTL is still one that stacks begin with.
+ */
+static void vote(struct vantage_votes *n, const struct evidence *ev)
+{
+	uint64_t syn = 0, synack = 0, ack = 0;
+	if (ev->half[DIR_C2S].n_syn != 1 || ev->half[DIR_S2C].n_syn != 1)
+		return;
+	for (unsigned i = 0; i < ev->n_events && i < 6 && ack == 0; i++) {
+		const struct event *e = &ev->events[i];
+		if ((e->flags & TCP_RST) != 0)
+			continue;
+		if ((e->flags & TCP_SYN) != 0)
+			*(event_dir(e) == DIR_S2C ? &synack : &syn) = e->ts_ns;
+		else if (event_dir(e) == DIR_C2S && synack != 0)
+			ack = e->ts_ns;
+	}
+	if (syn == 0 || synack < syn || ack < synack)
+		return;
+	uint64_t to_server = synack - syn, to_client = ack - synack;
+	uint8_t ct = ev->half[DIR_C2S].syn_ttl, st = ev->half[DIR_S2C].syn_ttl;
+	bool c = ct == 32 || ct == 64 || ct == 128 || ct == 255;
+	bool s = st == 32 || st == 64 || st == 128 || st == 255;
+	if (c && (!s || to_client * 4 < to_server))
+		n->client++;
+	else if (s && (!c || to_server * 4 < to_client))
+		n->server++;
+	else if (c && s)
+		n->both++;
+	else if (to_client * 20 < to_server)
+		n->client++;
+	else if (to_server * 20 < to_client)
+		n->server++;
+	else
+		n->middle++;
+}
+
+void context_flow(struct context_shard *s, const struct flow *f, const struct evidence *ev)
+{
+	if (f->pkts[DIR_C2S] != 0 && f->pkts[DIR_S2C] != 0)
+		s->votes.two_way++;
+	else if (ev->half[DIR_C2S].n_acks + ev->half[DIR_C2S].n_data + ev->half[DIR_S2C].n_acks +
+			 ev->half[DIR_S2C].n_data + ev->half[DIR_S2C].n_syn >= 2)
+		s->votes.one_way++;
+	vote(&s->votes, ev);
+	note_server(s, f, ev);
+	note_client(s, f, ev);
+}
+
+static void merge_server(struct server_habits *to, const struct server_habits *from)
+{
+	to->port = from->port;
+	to->ip_version = from->ip_version;
+	to->flows += from->flows;
+	to->answered += from->answered;
+	for (unsigned i = 0; i < from->n; i++)
+		habit_insert(to, &from->habit[i]);
+}
+
+static int merge_table(struct host_table *to, const struct host_table *from)
+{
+	for (uint32_t i = 0; i < from->room; i++) {
+		if (from->hashes[i] == 0)
+			continue;
+		const uint8_t *e = table_slot(from, i);
+		bool fresh;
+		void *into = table_get(to, (const struct ip_addr *)(const void *)e,
+				       entry_port(from, e), &fresh, UINT32_MAX / 16);
+		if (into == NULL)
+			return -ENOMEM;
+		if (from->size == sizeof(struct server_habits)) {
+			merge_server(into, (const struct server_habits *)(const void *)e);
+			continue;
+		}
+		const struct client_entry *c = (const struct client_entry *)(const void *)e;
+		struct client_entry *all = into;
+		all->h.ip_version = c->h.ip_version;
+		all->h.flows += c->h.flows;
+		all->h.syn_only += c->h.syn_only;
+		all->h.marked += c->h.marked;
+		all->targets |= c->targets;
+	}
+	return 0;
+}
+
+static enum vantage infer(const struct vantage_votes *n)
+{
+	if (n->two_way == 0 || n->one_way > n->two_way)
+		return n->one_way != 0 ? VANTAGE_ONE_SIDED : VANTAGE_UNKNOWN;
+	uint64_t all = n->client + n->server + n->middle;
+	if (all == 0)
+		return VANTAGE_UNKNOWN;
+	if (n->client * 3 >= all * 2)
+		return VANTAGE_CLIENT;
+	if (n->server * 3 >= all * 2)
+		return VANTAGE_SERVER;
+	return VANTAGE_MIDDLE;
+}
+
+int context_new(struct context **out, struct context_shard *const shards[], unsigned n,
+		enum vantage vantage, uint64_t end_ns)
+{
+	struct context *c = calloc(1, sizeof(*c));
+	int err = c == NULL ? -ENOMEM : 0;
+	if (err != 0)
+		return err;
+	c->servers.size = sizeof(struct server_habits);
+	c->clients.size = sizeof(struct client_entry);
+	c->end_ns = end_ns;
+	for (unsigned i = 0; i < n && err == 0; i++) {
+		if (shards[i] == NULL)
+			continue;
+		const struct vantage_votes *v = &shards[i]->votes;
+		c->votes.client += v->client;
+		c->votes.server += v->server;
+		c->votes.middle += v->middle;
+		c->votes.both += v->both;
+		c->votes.two_way += v->two_way;
+		c->votes.one_way += v->one_way;
+		err = merge_table(&c->servers, &shards[i]->servers);
+		if (err == 0)
+			err = merge_table(&c->clients, &shards[i]->clients);
+	}
+	c->given = vantage != VANTAGE_UNKNOWN;
+	c->vantage = c->given ? vantage : infer(&c->votes);
+	if (err != 0) {
+		context_free(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+void context_free(struct context *c)
+{
+	if (c == NULL)
+		return;
+	table_free(&c->servers);
+	table_free(&c->clients);
+	free(c);
+}
+
+enum vantage context_vantage(const struct context *c, char *why, size_t len)
+{
+	const struct vantage_votes *n = &c->votes;
+	if (why != NULL && c->given)
+		snprintf(why, len, "as told");
+	else if (why != NULL && c->vantage == VANTAGE_ONE_SIDED)
+		snprintf(why, len, "%llu of %llu TCP flows show one direction only",
+			 (unsigned long long)n->one_way,
+			 (unsigned long long)(n->one_way + n->two_way));
+	else if (why != NULL)
+		snprintf(why, len,
+			 "by handshake times and TTLs: %llu flows near the client, %llu near the "
+			 "server, %llu between, %llu undecided",
+			 (unsigned long long)n->client, (unsigned long long)n->server,
+			 (unsigned long long)n->middle, (unsigned long long)n->both);
+	return c->vantage;
+}
+
+uint64_t context_end_ns(const struct context *c)
+{
+	return c->end_ns;
+}
+
+bool context_one_sided(const struct context *c)
+{
+	return c->vantage == VANTAGE_ONE_SIDED || c->votes.two_way == 0 ||
+	       c->votes.one_way > c->votes.two_way;
+}
+
+const struct server_habits *context_server(const struct context *c, const struct ip_addr *addr,
+					   uint16_t port, unsigned ip_version)
+{
+	if (c->servers.room == 0)
+		return NULL;
+	uint32_t i = table_find(&c->servers, addr, port, host_hash(addr, port));
+	const struct server_habits *h =
+		(const struct server_habits *)(const void *)table_slot(&c->servers, i);
+	return c->servers.hashes[i] != 0 && h->ip_version == ip_version ? h : NULL;
+}
+
+static bool entry_is_scanner(const struct client_entry *e)
+{
+	return e->h.marked * 2 > e->h.flows ||
+	       (e->h.flows >= SCAN_TARGETS && e->h.syn_only * 10 >= e->h.flows * 9 &&
+		__builtin_popcountll(e->targets) >= SCAN_TARGETS - 4);
+}
+
+bool context_is_scanner(const struct context *c, const struct ip_addr *addr, unsigned ip_version)
+{
+	(void)ip_version;
+	if (c->clients.room == 0)
+		return false;
+	uint32_t i = table_find(&c->clients, addr, 0, host_hash(addr, 0));
+	return c->clients.hashes[i] != 0 &&
+	       entry_is_scanner((const struct client_entry *)(const void *)table_slot(&c->clients, i));
+}
+
+uint64_t context_scanners(const struct context *c)
+{
+	uint64_t n = 0;
+	for (uint32_t i = 0; i < c->clients.room; i++)
+		n += c->clients.hashes[i] != 0 &&
+		     entry_is_scanner(
+			     (const struct client_entry *)(const void *)table_slot(&c->clients, i));
+	return n;
+}

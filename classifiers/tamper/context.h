@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * Facts of one capture that a flow alone does not know: where it was taken, how its servers stamp
+ * packets, who only scans. Gathered per shard while flows end, merged once, then read only. Memory
+ * is bounded; what did not fit is counted, and missing facts only make judge humbler.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "classifiers/tamper/evidence.h"
+#include "classifiers/verdict.h"
+
+#define HABITS_FLOWS 6   /* flows remembered of each server */
+
+/* How one flow of a server stamped its post-handshake packets. */
+struct habit {
+	uint64_t flow_id;
+	uint8_t ttl_lo, ttl_hi, df;
+	bool trusted; /* no suspect among them */
+};
+
+struct server_habits {
+	struct ip_addr addr;
+	uint16_t port;
+	uint8_t ip_version, n;
+	uint32_t flows, answered;     /* TCP flows, and those in which the server sent payload */
+	struct habit habit[HABITS_FLOWS]; /* lowest flow ids */
+};
+
+struct client_habits {
+	struct ip_addr addr;
+	uint8_t ip_version;
+	uint32_t flows, syn_only;     /* flows that never got past SYN and its answer */
+	uint32_t marked;              /* SYNs with the marks of a scanner */
+};
+
+struct context_shard;
+struct context;
+
+int context_shard_new(struct context_shard **out); /* 0 or -errno */
+void context_shard_free(struct context_shard *s);
+/* At the end of every TCP flow; ev is finished. */
+void context_flow(struct context_shard *s, const struct flow *f, const struct evidence *ev);
+
+/* Merges; the shards stay the caller's. vantage: VANTAGE_UNKNOWN infers it. */
+int context_new(struct context **out, struct context_shard *const shards[], unsigned n,
+		enum vantage vantage, uint64_t end_ns);
+void context_free(struct context *c);
+
+enum vantage context_vantage(const struct context *c, char *why, size_t len);
+uint64_t context_end_ns(const struct context *c); /* time of the capture's last packet */
+/* One direction is missing so often that silence proves nothing. */
+bool context_one_sided(const struct context *c);
+const struct server_habits *context_server(const struct context *c, const struct ip_addr *addr,
+					   uint16_t port, unsigned ip_version); /* or NULL */
+/* The client sends SYNs all over and never speaks. */
+bool context_is_scanner(const struct context *c, const struct ip_addr *addr, unsigned ip_version);
+uint64_t context_scanners(const struct context *c);

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/tamper/evidence.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "dataplane/seq.h"
+
+/* Frames of a SPAN port's second copy follow within this; catalogue, section 18, point 7. */
+#define DUPLICATE_NS 1000000ull
+/* Room kept for what matters at the end of a long record. */
+#define EVENTS_RESERVE 24
+#define PAYLOAD_HASHED 64
+
+static void count8(uint8_t *n)
+{
+	*n += *n != UINT8_MAX;
+}
+
+static void count16(uint16_t *n)
+{
+	*n += *n != UINT16_MAX;
+}
+
+static uint16_t mac_hash(const struct headers *h)
+{
+	if (!h->has_mac)
+		return 0;
+	uint16_t x = (uint16_t)XXH3_64bits(h->src_mac, sizeof(h->src_mac));
+	return x != 0 ? x : 1;
+}
+
+static uint32_t payload_hash(const struct headers *h)
+{
+	if (h->payload_caplen == 0)
+		return 0;
+	uint32_t n = h->payload_caplen < PAYLOAD_HASHED ? h->payload_caplen : PAYLOAD_HASHED;
+	uint32_t x = (uint32_t)XXH3_64bits(h->payload, n);
+	return x != 0 ? x : 1;
+}
+
+static struct event event_of(const struct half *s, enum dir dir, const struct packet *pkt,
+			     const struct headers *h)
+{
+	uint16_t mac = mac_hash(h);
+	uint8_t bits = (dir == DIR_S2C ? EVENT_S2C : 0) | (h->df ? EVENT_DF : 0) |
+		       (h->has_ts ? EVENT_TS : 0) | (h->tcp_hlen > 20 ? EVENT_OPTIONS : 0) |
+		       ((h->anomalies & ANOMALY_ETH_PADDING) != 0 ? EVENT_PADDING : 0) |
+		       (s->mac != 0 && mac != 0 && mac != s->mac ? EVENT_MAC : 0);
+	return (struct event){
+		.ts_ns = pkt->ts_ns,
+		.frame = (uint32_t)pkt->frame,
+		.seq = h->seq,
+		.ack = h->ack,
+		.payhash = payload_hash(h),
+		.tsval = h->has_ts ? h->tsval : 0,
+		.flags = h->flags,
+		.window = h->window,
+		.ip_id = h->ip_id,
+		.len = h->payload_len < UINT16_MAX ? (uint16_t)h->payload_len : UINT16_MAX,
+		.file = (uint16_t)pkt->file,
+		.ttl = h->ttl,
+		.bits = bits,
+	};
+}
+
+/*
+ * Frames that a SPAN port or a capture on all interfaces shows twice. RSTs are never left out here:
+ * some injectors send identical ones.
+ */
+static bool is_duplicate(const struct evidence *ev, const struct event *e)
+{
+	if ((e->flags & TCP_RST) != 0 ||
+	    (e->len == 0 && e->ip_id == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0))
+		return false;
+	for (unsigned i = 0; i < ev->n_events && i < 4; i++) {
+		unsigned at = ev->n_events - 1 - i;
+		if (ev->tail_from != 0 && !ev->frozen)
+			at = ev->tail_from + (ev->tail_next + 2 * EVENTS_TAIL - 1 - i) % EVENTS_TAIL;
+		if (at >= ev->n_events)
+			break;
+		const struct event *o = &ev->events[at];
+		/* One hop between the two copies is a router captured on both sides. */
+		if (e->ts_ns - o->ts_ns <= DUPLICATE_NS && event_dir(o) == event_dir(e) &&
+		    o->seq == e->seq && o->ack == e->ack && o->flags == e->flags &&
+		    o->len == e->len && o->ip_id == e->ip_id && o->window == e->window &&
+		    o->payhash == e->payhash && o->tsval == e->tsval &&
+		    (o->ttl == e->ttl || (e->ip_id != 0 && abs(o->ttl - e->ttl) == 1)))
+			return true;
+	}
+	return false;
+}
+
+static int events_grow(struct evidence *ev)
+{
+	unsigned room = ev->room_events == 0 ? 4
+			: ev->room_events < EVENTS_HEAD + EVENTS_TAIL ? EVENTS_HEAD + EVENTS_TAIL
+								       : ev->room_events * 2u;
+	if (room > EVENTS_MAX)
+		room = EVENTS_MAX;
+	struct event *bigger = realloc(ev->events, room * sizeof(*bigger));
+	if (bigger == NULL)
+		return -1;
+	ev->events = bigger;
+	ev->room_events = (uint16_t)room;
+	return 0;
+}
+
+static void freeze(struct evidence *ev)
+{
+	if (ev->frozen)
+		return;
+	ev->frozen = true;
+	if (ev->tail_from == 0)
+		return;
+	struct event tail[EVENTS_TAIL];
+	unsigned n = ev->n_events - ev->tail_from;
+	for (unsigned i = 0; i < n; i++)
+		tail[i] = ev->events[ev->tail_from + (ev->tail_next + i) % n];
+	memcpy(&ev->events[ev->tail_from], tail, n * sizeof(*tail));
+	if (ev->skipped != 0)
+		ev->skipped_at = ev->tail_from;
+}
+
+static void event_append(struct evidence *ev, const struct event *e, struct evidence_counters *n)
+{
+	if (!ev->frozen && ev->n_events == EVENTS_HEAD + EVENTS_TAIL) {
+		ev->tail_from = EVENTS_HEAD;
+		ev->events[ev->tail_from + ev->tail_next] = *e;
+		ev->tail_next = (ev->tail_next + 1) % EVENTS_TAIL;
+		ev->skipped++;
+		n->events_dropped++;
+		return;
+	}
+	unsigned limit = (ev->found & EVIDENCE_RST) != 0 ? EVENTS_MAX : EVENTS_MAX - EVENTS_RESERVE;
+	if (ev->n_events >= limit) {
+		if (ev->skipped_at == 0)
+			ev->skipped_at = ev->n_events;
+		ev->skipped++;
+		n->events_dropped++;
+		return;
+	}
+	if (ev->n_events == ev->room_events && events_grow(ev) != 0) {
+		ev->skipped++;
+		n->no_memory++;
+		return;
+	}
+	ev->events[ev->n_events++] = *e;
+}
+
+static void half_syn(struct evidence *ev, struct half *s, enum dir dir, const struct event *e,
+		     const struct headers *h)
+{
+	count16(&s->n_syn);
+	if (s->syn) {
+		if (e->seq != s->isn && dir == DIR_S2C)
+			ev->found |= EVIDENCE_SYNACK2;
+		if (e->seq == s->isn && dir == DIR_C2S)
+			ev->found |= EVIDENCE_SYN_AGAIN;
+		return;
+	}
+	s->syn = true;
+	s->isn = e->seq;
+	s->syn_ttl = e->ttl;
+	s->ts_ok = h->has_ts;
+	s->sack_ok = h->sack_permitted;
+	s->has_mss = h->has_mss;
+	s->mss = h->mss;
+	s->has_wscale = h->has_wscale;
+	s->wscale = h->wscale;
+}
+
+/* Bytes that an earlier copy of the same sequence numbers contradicts (RACE-7). */
+static bool bytes_differ(const struct evidence *ev, const struct half *s, const struct event *e,
+			 const struct headers *h)
+{
+	if (s->n_data != 0 && e->seq == s->first_seq && s->excerpt_len != 0) {
+		uint32_t n = h->payload_caplen < s->excerpt_len ? h->payload_caplen : s->excerpt_len;
+		if (memcmp(s->excerpt, h->payload, n) != 0)
+			return true;
+	}
+	if (e->payhash == 0)
+		return false;
+	for (unsigned i = 0; i < ev->n_events; i++) {
+		const struct event *o = &ev->events[i];
+		/* Comparable only where both hashes cover the same count of bytes. */
+		bool same_cover = o->len == e->len || (o->len >= PAYLOAD_HASHED &&
+						       e->len >= PAYLOAD_HASHED);
+		if (o->seq == e->seq && event_dir(o) == event_dir(e) && o->payhash != 0 &&
+		    same_cover && (o->flags & (TCP_RST | TCP_SYN)) == 0 &&
+		    h->payload_caplen >= (e->len < PAYLOAD_HASHED ? e->len : PAYLOAD_HASHED) &&
+		    o->payhash != e->payhash)
+			return true;
+	}
+	return false;
+}
+
+static bool is_keepalive(const struct half *s, const struct event *e)
+{
+	return s->seen && e->len <= 1 && (e->flags & (TCP_SYN | TCP_FIN | TCP_RST)) == 0 &&
+	       e->seq == s->next - 1 && (e->len == 1 || s->n_data != 0 || s->syn);
+}
+
+static void half_stuck(struct half *s, const struct half *p, const struct event *e,
+		       struct evidence *ev)
+{
+	uint32_t una = p->acked ? p->max_ack : s->first_seq;
+	if (p->acked && seq_leq(e->seq + e->len, una)) {
+		s->again = s->again_seq == e->seq ? s->again : 0;
+		s->again_seq = e->seq;
+		count16(&s->again);
+		if (s->again >= 2)
+			ev->found |= EVIDENCE_STUCK;
+		return;
+	}
+	if (!seq_leq(e->seq, una) || !seq_lt(una, e->seq + e->len))
+		return;
+	if (s->stuck == 0 || s->stuck_seq != e->seq) {
+		s->stuck_seq = e->seq;
+		s->stuck_len = e->len;
+		s->stuck_ns = e->ts_ns;
+		s->stuck = 0;
+	}
+	count16(&s->stuck);
+	if (s->stuck >= 2)
+		ev->found |= EVIDENCE_STUCK;
+}
+
+static void half_payload(struct evidence *ev, struct half *s, const struct half *p, enum dir dir,
+			 struct event *e, const struct headers *h)
+{
+	if (is_keepalive(s, e)) {
+		count16(&s->n_keepalive);
+		return;
+	}
+	/* Of a client's own decoys (evasion tools send them) nobody else is the author. */
+	if (dir == DIR_S2C && bytes_differ(ev, s, e, h)) {
+		ev->found |= EVIDENCE_BYTES;
+		if (ev->bytes_frame == 0)
+			ev->bytes_frame = e->frame;
+	}
+	if (s->n_data == 0) {
+		s->first_seq = e->seq;
+		s->first_len = e->len;
+		s->first_data_ns = e->ts_ns;
+		uint32_t n = h->payload_caplen < EVENT_EXCERPT ? h->payload_caplen : EVENT_EXCERPT;
+		if (n != 0)
+			memcpy(s->excerpt, h->payload, n);
+		s->excerpt_len = (uint8_t)n;
+		if (dir == DIR_S2C && (e->flags & TCP_FIN) != 0)
+			ev->found |= EVIDENCE_FINDATA;
+		if (dir == DIR_S2C && p->n_data != 0 && (e->flags & TCP_ACK) != 0 &&
+		    seq_leq(e->ack, p->first_seq))
+			ev->found |= EVIDENCE_ACKOFF;
+	} else if (e->seq == s->first_seq) {
+		count16(&s->first_retx);
+	}
+	if (s->n_data == 0 || seq_lt(s->next, e->seq + e->len)) {
+		s->n_data++;
+	} else {
+		e->bits |= EVENT_RETX;
+		if ((e->bits & EVENT_PROBE) == 0)
+			half_stuck(s, p, e, ev);
+	}
+}
+
+/* The flow's own header habits, after the handshake and without resets and probes. */
+static void half_habits(struct evidence *ev, struct half *s, enum dir dir, const struct event *e)
+{
+	if ((e->flags & (TCP_SYN | TCP_RST)) != 0 || (e->bits & EVENT_PROBE) != 0)
+		return;
+	uint8_t df = ev->ipv6 ? 0 : (e->bits & EVENT_DF) != 0 ? 2 : 1;
+	bool odd_ttl = s->ttl_max != 0 && (e->ttl + 10 <= s->ttl_min || e->ttl >= s->ttl_max + 10);
+	if (dir == DIR_S2C && s->ttl_max != 0 && (odd_ttl || (df != 0 && (s->df & df) == 0)))
+		ev->found |= EVIDENCE_HEADER;
+	if (s->ttl_max == 0 || e->ttl < s->ttl_min)
+		s->ttl_min = e->ttl;
+	if (e->ttl > s->ttl_max)
+		s->ttl_max = e->ttl;
+	s->df |= df;
+	s->ts_later |= (e->bits & EVENT_TS) != 0;
+}
+
+static void half_ack(struct half *s, struct half *p, const struct event *e,
+		     struct evidence_counters *n)
+{
+	if ((e->flags & TCP_ACK) == 0)
+		return;
+	if (!s->acked || seq_lt(s->max_ack, e->ack)) {
+		if (p->stuck != 0 && seq_lt(p->stuck_seq, e->ack))
+			p->stuck = 0;
+		s->max_ack = e->ack;
+		s->acked = true;
+	}
+	if ((e->flags & TCP_SYN) == 0 && p->seen && seq_lt(p->next, e->ack)) {
+		n->gaps += !p->gap;
+		p->gap = true;
+	}
+	if (e->len == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0)
+		s->n_acks++;
+}
+
+static void half_rst(struct evidence *ev, struct half *s, const struct event *e)
+{
+	ev->found |= EVIDENCE_RST | ((e->flags & (TCP_RESERVED | TCP_AE)) != 0 ? EVIDENCE_RSVD : 0);
+	if ((e->flags & TCP_ACK) != 0)
+		count16(&s->n_rstack);
+	else
+		count16(&s->n_rst);
+}
+
+static void half_update(struct evidence *ev, enum dir dir, struct event *e,
+			const struct headers *h, struct evidence_counters *n)
+{
+	struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
+
+	if (s->mac == 0)
+		s->mac = mac_hash(h);
+	s->last_ns = e->ts_ns;
+	if ((e->flags & TCP_RST) != 0) {
+		half_rst(ev, s, e);
+		return;
+	}
+	if ((e->flags & TCP_SYN) != 0)
+		half_syn(ev, s, dir, e, h);
+	if (s->ts_ok && p->ts_ok && (e->bits & EVENT_TS) == 0 &&
+	    (e->len != 0 || (e->flags & (TCP_FIN | TCP_SYN)) != 0) && !is_keepalive(s, e))
+		ev->found |= EVIDENCE_TSGONE;
+	half_habits(ev, s, dir, e);
+	if (e->len != 0)
+		half_payload(ev, s, p, dir, e, h);
+	if ((e->flags & TCP_FIN) != 0)
+		count16(&s->n_fin);
+	uint32_t end = e->seq + event_seqlen(e);
+	if (!s->seen || seq_lt(s->next, end))
+		s->next = end;
+	s->seen = true;
+	half_ack(s, p, e, n);
+}
+
+/*
+ * Next to the client any step down from the SYN's TTL is deliberate; further away paths of one flow
+ * differ by a few hops (EV-TTL's tolerance of 6).
+ */
+static bool ttl_limited(const struct half *s, uint8_t ttl)
+{
+	bool initial = s->syn_ttl == 32 || s->syn_ttl == 64 || s->syn_ttl == 128 || s->syn_ttl == 255;
+	return s->syn && ttl + (initial ? 0 : 6) < s->syn_ttl;
+}
+
+void evidence_packet(struct evidence *ev, const struct flow *f, enum dir dir,
+		     const struct packet *pkt, const struct headers *h, struct evidence_counters *n)
+{
+	const struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
+	struct event e = event_of(s, dir, pkt, h);
+
+	ev->ipv6 = f->key.ip_version == 6;
+	if (is_duplicate(ev, &e)) {
+		count8(&ev->duplicates);
+		n->duplicate_frames++;
+		return;
+	}
+	if (dir == DIR_C2S && e.len != 0 && (e.flags & TCP_RST) == 0 && ttl_limited(s, e.ttl)) {
+		e.bits |= EVENT_PROBE;
+		count8(&ev->n_probes);
+		n->ttl_probes++;
+	}
+	if (p->has_mss && h->payload_len > p->mss) {
+		count8(&ev->tso);
+		n->tso_segments++;
+	}
+	half_update(ev, dir, &e, h, n);
+	if ((ev->found & ~(EVIDENCE_SYN_AGAIN | EVIDENCE_HEADER)) != 0)
+		freeze(ev);
+	event_append(ev, &e, n);
+}
+
+void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
+		   const struct headers *h)
+{
+	if (ev->icmp == NULL)
+		ev->icmp = calloc(ICMP_NOTES, sizeof(*ev->icmp));
+	if (ev->icmp == NULL || ev->n_icmp == ICMP_NOTES)
+		return;
+	ev->found |= EVIDENCE_ICMP;
+	freeze(ev);
+	ev->icmp[ev->n_icmp++] = (struct icmp_note){
+		.ts_ns = pkt->ts_ns,
+		.frame = (uint32_t)pkt->frame,
+		.file = (uint16_t)pkt->file,
+		.quoted_seq = h->quoted_seq,
+		.quoted_ip_id = h->quoted_ip_id,
+		.type = (uint8_t)h->sport,
+		.code = (uint8_t)h->dport,
+		.version = h->ip_version,
+		.ttl = h->ttl,
+		.quoted_dir = (uint8_t)quoted_dir,
+		.from = h->src,
+	};
+}
+
+void evidence_finish(struct evidence *ev)
+{
+	freeze(ev);
+}
+
+void evidence_free(struct evidence *ev)
+{
+	free(ev->events);
+	free(ev->icmp);
+	ev->events = NULL;
+	ev->icmp = NULL;
+	ev->n_events = 0;
+	ev->n_icmp = 0;
+}

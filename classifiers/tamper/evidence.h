@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * What one TCP flow leaves behind for the signatures: a bounded record of its packets and the state
+ * that the catalogue's predicates assume. Recorded packet by packet, judged after the flow's end.
+ *
+ * The first EVENTS_HEAD packets are kept, then the last EVENTS_TAIL as a ring. The first packet that
+ * could be somebody else's (a RST, an answer that does not fit, a third copy of the same bytes)
+ * stops the ring and everything after it is kept up to EVENTS_MAX, so that a flow that nothing
+ * happened to stays small.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/decode.h"
+#include "dataplane/flow.h"
+
+#define EVENTS_HEAD 8
+#define EVENTS_TAIL 4
+#define EVENTS_MAX  128
+#define EVENT_EXCERPT 32 /* first payload bytes kept of each direction */
+#define ICMP_NOTES 4
+
+enum event_bits {
+	EVENT_S2C = 1 << 0,
+	EVENT_DF = 1 << 1,
+	EVENT_TS = 1 << 2,       /* carries the timestamp option */
+	EVENT_OPTIONS = 1 << 3,  /* TCP header longer than 20 bytes */
+	EVENT_RETX = 1 << 4,     /* begins before bytes already seen of its direction */
+	EVENT_PROBE = 1 << 5,    /* client data whose TTL is below the handshake's: TTL-limited probe */
+	EVENT_MAC = 1 << 6,      /* another source MAC than the direction's first packet */
+	EVENT_PADDING = 1 << 7,  /* payload is all zero and ends a 60-byte frame */
+};
+
+struct event {
+	uint64_t ts_ns;
+	uint32_t frame;          /* of a capture below 2^32 packets */
+	uint32_t seq, ack;
+	uint32_t payhash;        /* of the first 64 payload bytes; 0 without payload */
+	uint32_t tsval;
+	uint16_t flags;          /* 12 bits */
+	uint16_t window, ip_id;
+	uint16_t len;            /* payload bytes, saturating */
+	uint16_t file;
+	uint8_t ttl;
+	uint8_t bits;            /* enum event_bits */
+};
+
+/* One direction. */
+struct half {
+	uint32_t isn;            /* valid with syn */
+	uint32_t next;           /* highest end of sequence seen, valid with seen */
+	uint32_t max_ack;        /* highest acknowledgement seen, valid with acked; RSTs do not count */
+	uint32_t first_seq;      /* of the first payload, valid with n_data */
+	uint32_t first_len;
+	uint32_t stuck_seq;      /* start of the segment that is being sent again and again */
+	uint32_t stuck_len;
+	uint64_t stuck_ns;       /* when its first copy was sent again */
+	uint64_t first_data_ns, last_ns;
+	uint32_t n_data;         /* packets with new payload */
+	uint32_t n_acks;         /* pure acknowledgements */
+	uint16_t first_retx;     /* times that the first payload was sent again, saturating */
+	uint16_t stuck;          /* retransmissions of stuck_seq without progress, saturating */
+	uint32_t again_seq;      /* segment sent again although the other side had acknowledged it */
+	uint16_t again;          /* how often, saturating */
+	uint16_t n_syn, n_fin, n_rst, n_rstack, n_keepalive; /* saturating */
+	uint16_t mss;
+	uint16_t mac;            /* hash of the first source MAC, 0 none */
+	uint8_t wscale;
+	uint8_t syn_ttl;
+	uint8_t ttl_min, ttl_max; /* post-handshake, no RST; 0 none seen */
+	uint8_t df;              /* bit 0: post-handshake packets without DF, bit 1: with */
+	bool seen, syn, acked, ts_ok, sack_ok, has_mss, has_wscale;
+	bool ts_later;           /* a packet after the SYN carried timestamps */
+	bool gap;                /* the peer acknowledged bytes that the capture does not hold */
+	uint8_t excerpt_len;
+	uint8_t excerpt[EVENT_EXCERPT]; /* of the payload at first_seq */
+};
+
+/* An ICMP error that quoted a packet of the flow. */
+struct icmp_note {
+	uint64_t ts_ns;
+	uint32_t frame;
+	uint32_t quoted_seq;
+	uint16_t file;
+	uint16_t quoted_ip_id;
+	uint8_t type, code, version, ttl;
+	uint8_t quoted_dir; /* enum dir of the quoted packet */
+	struct ip_addr from;
+};
+
+enum evidence_bits {
+	EVIDENCE_RST = 1 << 0,
+	EVIDENCE_SYNACK2 = 1 << 1,   /* a second SYN+ACK with another ISN */
+	EVIDENCE_BYTES = 1 << 2,     /* two segments gave different bytes for one sequence number */
+	EVIDENCE_TSGONE = 1 << 3,    /* payload, SYN or FIN without the negotiated timestamps */
+	EVIDENCE_FINDATA = 1 << 4,   /* the server's first payload carries FIN */
+	EVIDENCE_STUCK = 1 << 5,     /* one segment sent three times or more */
+	EVIDENCE_ICMP = 1 << 6,
+	EVIDENCE_RSVD = 1 << 7,
+	EVIDENCE_HEADER = 1 << 8,    /* a server packet with payload unlike its direction's others */
+	EVIDENCE_SYN_AGAIN = 1 << 9, /* the SYN was sent again */
+	EVIDENCE_MUTED = 1 << 10,    /* decided at the end: request acknowledged, never answered */
+	EVIDENCE_ACKOFF = 1 << 11,   /* the first answer does not acknowledge the request */
+};
+
+struct evidence {
+	struct half half[2];     /* by sender, enum dir */
+	struct event *events;    /* n_events of room_events */
+	struct icmp_note *icmp;  /* n_icmp, NULL without */
+	uint16_t n_events, room_events;
+	uint16_t tail_from;      /* index after the head where a ring began; 0: no ring */
+	uint16_t tail_next;      /* ring position written next, from tail_from */
+	uint16_t skipped_at;     /* events before this index were followed by skipped ones; 0 none */
+	uint16_t found;          /* enum evidence_bits */
+	bool frozen;             /* the ring stopped */
+	bool ipv6;
+	uint8_t n_icmp;
+	uint8_t n_probes;        /* TTL-limited probes, saturating */
+	uint8_t tso;             /* segments above the MSS, saturating */
+	uint8_t duplicates;      /* identical frames within 1 ms, saturating */
+	uint32_t skipped;        /* packets left out of events */
+	uint32_t hello_end;      /* end of the request or ClientHello as seq offset from first_seq */
+	uint32_t bytes_frame;    /* frame that showed EVIDENCE_BYTES */
+};
+
+struct evidence_counters {
+	uint64_t duplicate_frames, tso_segments, gaps, events_dropped, ttl_probes, no_memory;
+};
+
+/* Before any packet: zero. Adds one packet of the flow; h is TCP. */
+void evidence_packet(struct evidence *ev, const struct flow *f, enum dir dir,
+		     const struct packet *pkt, const struct headers *h,
+		     struct evidence_counters *n);
+void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
+		   const struct headers *h);
+/* The ring turned into order; after this no packet may be added. */
+void evidence_finish(struct evidence *ev);
+void evidence_free(struct evidence *ev); /* what it points to */
+
+static inline enum dir event_dir(const struct event *e)
+{
+	return (e->bits & EVENT_S2C) != 0 ? DIR_S2C : DIR_C2S;
+}
+
+/* Sequence space that the packet takes: payload, SYN and FIN. */
+static inline uint32_t event_seqlen(const struct event *e)
+{
+	return (uint32_t)e->len + ((e->flags & TCP_SYN) != 0) + ((e->flags & TCP_FIN) != 0);
+}

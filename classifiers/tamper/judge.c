@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/tamper/judge.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IDLE_CAP_NS 20000000000ull /* section 18, point 9: longer idle times are NAT's and servers' */
+#define D1_CAP 1.5
+
+static const double points[] = {[GRADE_D1] = 0.5, [GRADE_D2] = 2, [GRADE_D3] = 3.5, [GRADE_D4] = 6};
+
+void testimony_suspect(struct testimony *t, unsigned event)
+{
+	for (unsigned i = 0; i < t->n_suspects; i++)
+		if (t->suspects[i] == event)
+			return;
+	if (t->n_suspects < TESTIMONY_SUSPECTS)
+		t->suspects[t->n_suspects++] = (uint16_t)event;
+}
+
+void testimony_says(struct testimony *t, const char *value_fmt, ...)
+{
+	va_list ap;
+	va_start(ap, value_fmt);
+	vsnprintf(t->value, sizeof(t->value), value_fmt, ap);
+	va_end(ap);
+}
+
+void testimony_expects(struct testimony *t, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(t->expected, sizeof(t->expected), fmt, ap);
+	va_end(ap);
+}
+
+/* Why the needs of a signature are not met here; NULL: they are. */
+static const char *unmet(const struct view *v, const struct signature *sig)
+{
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	if ((sig->needs & NEED_BOTH_DIRECTIONS) != 0 && !s->seen && v->ctx != NULL &&
+	    context_one_sided(v->ctx))
+		return "the capture holds one direction only";
+	if ((sig->needs & NEED_NO_GAP) != 0 && (c->gap || s->gap))
+		return "the capture lacks packets that were acknowledged";
+	return NULL;
+}
+
+static void note_untestable(struct judged_case *c, const char *kind, const char *why)
+{
+	if (c->n_untestable < UNTESTABLE_MAX)
+		c->untestable[c->n_untestable++] = (struct not_testable){.kind = kind, .why = why};
+}
+
+/*
+ * Silence concerns the flow and is heard once. Content in the client's name is its own affair:
+ * evasion tools send decoys.
+ */
+static bool heard_here(const struct view *v, const struct signature *sig)
+{
+	return sig->cause == CAUSE_RESET || v->dir == DIR_S2C;
+}
+
+static void hear(const struct view *v, struct judged_case cases[CAUSE_N])
+{
+	for (unsigned t = 0; signature_table[t] != NULL; t++) {
+		for (const struct signature *sig = signature_table[t]; sig->id != NULL; sig++) {
+			struct judged_case *c = &cases[sig->cause];
+			struct testimony said = {0};
+			if (!heard_here(v, sig))
+				continue;
+			if (!sig->match(v, sig, &said)) {
+				if (said.untestable != NULL)
+					note_untestable(c, sig->id, said.untestable);
+				continue;
+			}
+			const char *why = unmet(v, sig);
+			if (why != NULL) {
+				note_untestable(c, sig->id, why);
+				c->absent_lowered = true;
+			}
+			if (c->n_rows < ROWS_MAX)
+				c->rows[c->n_rows++] = (struct row){.sig = sig, .t = said};
+		}
+	}
+}
+
+bool judge_worth_keeping(const struct evidence *ev, const struct flow_record *flow)
+{
+	for (enum dir d = DIR_C2S; d <= DIR_S2C; d++) {
+		struct view v;
+		view_build(&v, ev, flow, NULL, d);
+		for (unsigned t = 0; signature_table[t] != NULL; t++)
+			for (const struct signature *s = signature_table[t]; s->id != NULL; s++) {
+				struct testimony said = {0};
+				if (heard_here(&v, s) && s->match(&v, s, &said))
+					return true;
+			}
+		/* Against other flows of the server a RST may yet look odd. */
+		if (v.n_rst != 0)
+			return true;
+	}
+	return false;
+}
+
+/* The strongest row of every fact counts. */
+static void weigh(struct judged_case *c)
+{
+	int strongest[FACT_N];
+	double weak = 0;
+	for (unsigned f = 0; f < FACT_N; f++)
+		strongest[f] = -1;
+	c->score = 0;
+	c->best = 0;
+	for (unsigned i = 0; i < c->n_rows; i++) {
+		int *s = &strongest[c->rows[i].sig->fact];
+		if (*s < 0 || c->rows[i].t.grade > c->rows[*s].t.grade)
+			*s = (int)i;
+	}
+	for (unsigned f = 0; f < FACT_N; f++) {
+		if (strongest[f] < 0)
+			continue;
+		struct row *r = &c->rows[strongest[f]];
+		r->counted = true;
+		if (r->t.grade == GRADE_D1)
+			weak += points[GRADE_D1];
+		else
+			c->score += points[r->t.grade];
+		if (r->t.grade > c->best)
+			c->best = r->t.grade;
+	}
+	c->score += weak < D1_CAP ? weak : D1_CAP;
+	c->verdict = c->score >= 6 && c->best == GRADE_D4   ? VERDICT_CONFIRMED
+		     : c->score >= 4 && c->best >= GRADE_D3 ? VERDICT_LIKELY
+		     : c->score >= 2			    ? VERDICT_ANOMALY
+							    : VERDICT_INCONCLUSIVE;
+}
+
+static void find_first(struct judged_case *c)
+{
+	c->first = -1;
+	for (unsigned i = 0; i < c->n_rows; i++)
+		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++)
+			if (c->first < 0 || c->rows[i].t.suspects[k] < c->first)
+				c->first = c->rows[i].t.suspects[k];
+}
+
+static void cap(struct judged_case *c, enum verdict most, const char *why)
+{
+	if (c->verdict > most) {
+		c->verdict = most;
+		c->cap_why = why;
+	}
+}
+
+/* The other side had already closed, so that this answers a packet out of state. */
+static bool out_of_state(const struct view *v, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if ((v->e[k].flags & TCP_RST) != 0 && event_dir(&v->e[k]) != v->dir)
+			return true;
+	return false;
+}
+
+static uint64_t idle_before(const struct view *v, unsigned i)
+{
+	return i > 0 ? v->e[i].ts_ns - v->e[i - 1].ts_ns : 0;
+}
+
+static bool has_row(const struct judged_case *c, const char *id)
+{
+	for (unsigned i = 0; i < c->n_rows; i++)
+		if (strcmp(c->rows[i].sig->id, id) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a reset deserves a line at all, and how high it may go. */
+static void temper_reset(const struct view *v, struct judged_case *c)
+{
+	unsigned i = (unsigned)c->first;
+	bool refused = has_row(c, "tls-reset-after-hello");
+	c->endpoint_like = true;
+	for (unsigned k = 0; k < v->n_rst; k++)
+		c->endpoint_like &= view_endpoint_like(v, v->rst[k]);
+	bool local = v->dir == DIR_C2S && v->ctx != NULL &&
+		     context_vantage(v->ctx, NULL, 0) == VANTAGE_CLIENT;
+	if (local) {
+		c->verdict = VERDICT_NONE; /* the client's own kernel, or its evasion tool's decoys */
+		return;
+	}
+	if (c->best == GRADE_D4)
+		return;
+	/* The endpoint-RST whitelist; a request that was answered by a reset is still mentioned. */
+	bool asked = view_stage(v, i) == STAGE_POST_PSH && v->trigger != TRIGGER_NONE &&
+		     v->dir == DIR_S2C && !view_after_fin(v, i);
+	if (c->endpoint_like && c->best <= GRADE_D2) {
+		c->verdict = refused ? VERDICT_ANOMALY : asked ? VERDICT_INCONCLUSIVE : VERDICT_NONE;
+		c->cap_why = "the reset is what its sender itself would send";
+	} else if (c->score < 2 && !asked) {
+		c->verdict = VERDICT_NONE;
+	}
+	if (view_after_fin(v, i))
+		cap(c, c->best == GRADE_D3 ? VERDICT_ANOMALY : VERDICT_NONE,
+		    "the reset came after a FIN");
+	if (out_of_state(v, i))
+		cap(c, c->best == GRADE_D3 ? VERDICT_ANOMALY : VERDICT_NONE,
+		    "the other side had reset the connection before");
+	if (idle_before(v, i) > IDLE_CAP_NS)
+		cap(c, VERDICT_ANOMALY, "the connection had been idle for over 20 s");
+}
+
+static void temper(const struct view *v, struct judged_case *c)
+{
+	bool named = false;
+	for (unsigned i = 0; i < c->n_rows; i++)
+		named |= c->rows[i].sig->names ||
+			 (c->cause == CAUSE_RESET && c->rows[i].t.grade >= GRADE_D2);
+	bool scanner = v->ctx != NULL && context_is_scanner(v->ctx, &v->flow->client,
+							    v->flow->ip_version);
+	if (c->cause == CAUSE_RESET && c->first >= 0)
+		temper_reset(v, c);
+	else if (!named)
+		c->verdict = VERDICT_NONE;
+	if (c->cause == CAUSE_SILENCE && c->absent_lowered)
+		cap(c, VERDICT_INCONCLUSIVE, "the capture cannot vouch for an absence");
+	if (scanner && c->best < GRADE_D4)
+		c->verdict = VERDICT_NONE;
+	/* A SYN into a capture of one direction says nothing at all. */
+	if (c->cause == CAUSE_SILENCE && c->absent_lowered && v->ev->half[DIR_C2S].n_data == 0)
+		c->verdict = VERDICT_NONE;
+}
+
+static const struct signature *strongest(const struct judged_case *c)
+{
+	const struct row *best = NULL;
+	for (unsigned i = 0; i < c->n_rows; i++) {
+		const struct row *r = &c->rows[i];
+		if (best == NULL || r->t.grade > best->t.grade ||
+		    (r->t.grade == best->t.grade && r->sig->names && !best->sig->names))
+			best = r;
+	}
+	return best->sig;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+/* Every suspect's frame, once, rising. */
+static int take_packets(struct arena *a, const struct view *v, const struct judged_case *c,
+			struct finding *f)
+{
+	uint64_t frames[ROWS_MAX * TESTIMONY_SUSPECTS];
+	unsigned n = 0, distinct = 0;
+	for (unsigned i = 0; i < c->n_rows; i++)
+		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++)
+			frames[n++] = v->e[c->rows[i].t.suspects[k]].frame;
+	qsort(frames, n, sizeof(*frames), compare_u64);
+	for (unsigned i = 0; i < n; i++)
+		if (i == 0 || frames[i] != frames[i - 1])
+			frames[distinct++] = frames[i];
+	f->packets = arena_alloc(a, (distinct + 1) * sizeof(*frames));
+	if (f->packets == NULL)
+		return -ENOMEM;
+	memcpy(f->packets, frames, distinct * sizeof(*frames));
+	f->n_packets = distinct;
+	return 0;
+}
+
+static int take_rows(struct arena *a, const struct judged_case *c, struct finding *f)
+{
+	f->rows = arena_alloc(a, c->n_rows * sizeof(*f->rows));
+	f->untestable = arena_alloc(a, (c->n_untestable + 1) * sizeof(*f->untestable));
+	if (f->rows == NULL || f->untestable == NULL)
+		return -ENOMEM;
+	for (int grade = GRADE_D4; grade >= GRADE_D1; grade--) {
+		for (unsigned i = 0; i < c->n_rows; i++) {
+			const struct row *r = &c->rows[i];
+			if ((int)r->t.grade != grade)
+				continue;
+			struct evidence_row *e = &f->rows[f->n_rows++];
+			e->kind = r->sig->id;
+			e->grade = r->t.grade;
+			e->counted = r->counted;
+			e->packet = r->t.frame;
+			memcpy(e->value, r->t.value, sizeof(e->value));
+			memcpy(e->expected, r->t.expected, sizeof(e->expected));
+		}
+	}
+	memcpy(f->untestable, c->untestable, c->n_untestable * sizeof(*f->untestable));
+	f->n_untestable = c->n_untestable;
+	return 0;
+}
+
+static void take_trigger(const struct view *v, const struct judged_case *c, struct finding *f)
+{
+	f->reaction_ms = -1;
+	if (v->trigger == TRIGGER_NONE || v->trigger_event < 0 ||
+	    (c->first >= 0 && v->trigger_event > c->first))
+		return;
+	const struct event *q = &v->e[v->trigger_event];
+	f->trigger = v->trigger;
+	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", v->trigger_value);
+	f->trigger_packet = q->frame;
+	if (c->first >= 0 && c->cause != CAUSE_SILENCE)
+		f->reaction_ms = (double)(v->e[c->first].ts_ns - q->ts_ns) / 1e6;
+}
+
+static struct finding *make_finding(struct arena *a, const struct view *v,
+				    const struct judged_case *c, struct flow_record *flow)
+{
+	struct finding *f = arena_alloc(a, sizeof(*f));
+	if (f == NULL)
+		return NULL;
+	const struct signature *sig = strongest(c);
+	f->id = sig->id;
+	f->summary = sig->summary;
+	f->refs = sig->refs;
+	f->family = sig->family;
+	f->verdict = c->verdict;
+	f->score = c->score;
+	f->flow = flow;
+	f->direction = c->cause == CAUSE_SILENCE ? DIR_C2S : c->dir;
+	f->ts_ns = c->first >= 0 ? v->e[c->first].ts_ns : flow->first_ns;
+	f->stage = c->first >= 0 ? view_stage(v, (unsigned)c->first) : STAGE_POST_SYN;
+	f->conditional = "untested";
+	take_trigger(v, c, f);
+	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 || narrate(a, v, c, f) != 0)
+		return NULL;
+	return f;
+}
+
+int judge_flow(struct arena *a, const struct evidence *ev, struct flow_record *flow,
+	       const struct context *ctx, struct finding *out[CAUSE_N])
+{
+	struct view views[2];
+	struct judged_case *cases = calloc(2 * CAUSE_N, sizeof(*cases));
+	int n = cases == NULL ? -ENOMEM : 0;
+
+	for (enum dir d = DIR_C2S; d <= DIR_S2C && n == 0; d++) {
+		struct judged_case *mine = &cases[d * CAUSE_N];
+		view_build(&views[d], ev, flow, ctx, d);
+		hear(&views[d], mine);
+		for (unsigned k = 0; k < CAUSE_N; k++) {
+			mine[k].cause = (enum cause)k;
+			mine[k].dir = d;
+			if (mine[k].n_rows == 0)
+				continue;
+			find_first(&mine[k]);
+			weigh(&mine[k]);
+			temper(&views[d], &mine[k]);
+		}
+	}
+	for (unsigned k = 0; k < CAUSE_N && n >= 0; k++) {
+		const struct judged_case *c = &cases[DIR_C2S * CAUSE_N + k];
+		const struct judged_case *s = &cases[DIR_S2C * CAUSE_N + k];
+		/* One finding per flow and cause: the stronger direction speaks. */
+		const struct judged_case *best =
+			c->verdict > s->verdict || (c->verdict == s->verdict && c->score > s->score)
+				? c
+				: s;
+		if (best->verdict == VERDICT_NONE)
+			continue;
+		struct finding *f = make_finding(a, &views[best->dir], best, flow);
+		if (f == NULL) {
+			n = -ENOMEM;
+			break;
+		}
+		if (f->verdict > flow->worst)
+			flow->worst = f->verdict;
+		out[n++] = f;
+	}
+	free(cases);
+	return n;
+}

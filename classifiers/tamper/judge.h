@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * From testimony to verdicts: the only place where evidence is weighed. The arithmetic is section
+ * 17 of the catalogue: points by grade (D4 6, D3 3.5, D2 2, D1 0.5 and at most 1.5 together), one fact
+ * counts once, and caps where an innocent cause is known to look the same.
+ */
+
+#include "classifiers/arena.h"
+#include "classifiers/tamper/signature.h"
+
+#define ROWS_MAX 48
+#define UNTESTABLE_MAX 12
+
+/* One signature's testimony within a case. */
+struct row {
+	const struct signature *sig;
+	struct testimony t;
+	bool counted;
+};
+
+/* All testimony on one cause in one direction of one flow. */
+struct judged_case {
+	enum cause cause;
+	enum dir dir;
+	struct row rows[ROWS_MAX];
+	unsigned n_rows;
+	struct not_testable untestable[UNTESTABLE_MAX];
+	unsigned n_untestable;
+	bool absent_lowered;  /* silence that the capture cannot vouch for */
+	bool endpoint_like;   /* every suspect is what its sender would send */
+	const char *cap_why;  /* why the verdict was held down, or NULL */
+	double score;
+	enum grade best;
+	enum verdict verdict;
+	int first;            /* event index of the first suspect; -1 */
+};
+
+/* Whether any signature would testify, without a context: flows that none would need no memory. */
+bool judge_worth_keeping(const struct evidence *ev, const struct flow_record *flow);
+
+/* The findings of one flow, at most CAUSE_N; allocated in a. Returns their number, or -ENOMEM. */
+int judge_flow(struct arena *a, const struct evidence *ev, struct flow_record *flow,
+	       const struct context *ctx, struct finding *out[CAUSE_N]);
+
+/* narrate.c: fills what people read: sentence, ladder, benign causes. 0 or -ENOMEM. */
+int narrate(struct arena *a, const struct view *v, const struct judged_case *c, struct finding *f);

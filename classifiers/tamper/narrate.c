@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A finding in words: one sentence of observation, the ladder of packets, what else it could be. */
+
+#include "classifiers/tamper/judge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LADDER_MAX 48
+#define LADDER_BEFORE 12 /* rows kept before the first suspect once the ladder is too long */
+#define BENIGN_MAX 8
+
+/* Hostile bytes of a name as printable ASCII, for the sentence only. */
+static void printable(const char *in, char *out, size_t len)
+{
+	size_t n = 0;
+	for (; *in != '\0' && n + 5 < len && n < 120; in++) {
+		unsigned char ch = (unsigned char)*in;
+		if (ch >= 0x21 && ch < 0x7f && ch != '\\')
+			out[n++] = (char)ch;
+		else
+			n += (size_t)snprintf(out + n, len - n, "\\x%02x", ch);
+	}
+	snprintf(out + n, len - n, "%s", *in != '\0' ? "..." : "");
+}
+
+static void say_after(const struct finding *f, char *out, size_t len)
+{
+	char name[160] = "";
+	printable(f->trigger_value, name, sizeof(name));
+	char ms[32] = "";
+	if (f->reaction_ms >= 0)
+		snprintf(ms, sizeof(ms), "%.1f ms ", f->reaction_ms);
+	if (f->trigger == TRIGGER_SNI)
+		snprintf(out, len, " %safter a ClientHello with SNI %s", ms, name);
+	else if (f->trigger == TRIGGER_HOST)
+		snprintf(out, len, " %safter an HTTP request for host %s", ms, name);
+	else if (f->trigger == TRIGGER_PROTOCOL)
+		snprintf(out, len, " %safter a ClientHello without SNI", ms);
+	else
+		snprintf(out, len, "%s", f->stage <= STAGE_POST_SYN   ? " during the handshake"
+					 : f->stage == STAGE_POST_ACK ? " right after the handshake"
+					 : f->stage == STAGE_POST_PSH ? " after the first data"
+								      : " in the middle of the connection");
+}
+
+/* The strongest reason, as a clause. */
+static const char *say_why(const struct judged_case *c)
+{
+	static const struct {
+		const char *id, *words;
+	} why[] = {
+		{"data-after-rst", "yet the sender of the reset went on sending data"},
+		{"ack-regress", "yet its supposed sender later acknowledged less than the reset had"},
+		{"late-genuine", "yet its supposed sender was still there afterwards"},
+		{"rst-seq-change", "with a second reset ahead of anything sent"},
+		{"synack-and-rst", "although the port answered that it was open"},
+		{"probe-reset", "although the packet that drew it had died on the way"},
+		{"rst-reserved-bits", "by a packet with reserved flag bits that no stack sets"},
+		{"rst-sub-rtt", "sooner than the server could have answered"},
+		{"rst-header", "by packets unlike all others of their sender"},
+		{"rst-ip-id-mirror", "by a packet that carries the other side's IP-ID"},
+		{"rst-payload", "by a packet with payload"},
+	};
+	for (unsigned w = 0; w < sizeof(why) / sizeof(*why); w++)
+		for (unsigned i = 0; i < c->n_rows; i++)
+			if (strcmp(c->rows[i].sig->id, why[w].id) == 0)
+				return why[w].words;
+	return NULL;
+}
+
+static void say_sentence(const struct judged_case *c, struct finding *f)
+{
+	char after[256];
+	say_after(f, after, sizeof(after));
+	const char *who = c->dir == DIR_S2C ? "towards the client" : "towards the server";
+	if (c->cause == CAUSE_RESET) {
+		const char *why = say_why(c);
+		snprintf(f->sentence, sizeof(f->sentence), "connection reset %s%s%s%s", who, after,
+			 why != NULL ? ", " : "", why != NULL ? why : "");
+	} else if (c->cause == CAUSE_CONTENT) {
+		snprintf(f->sentence, sizeof(f->sentence),
+			 "content that does not come from the server arrived%s: %s", after,
+			 f->summary);
+		if (f->verdict < VERDICT_LIKELY)
+			snprintf(f->sentence, sizeof(f->sentence), "an odd answer arrived%s: %s",
+				 after, f->summary);
+	} else {
+		snprintf(f->sentence, sizeof(f->sentence), "no answer%s: %s", after, f->summary);
+	}
+}
+
+static bool known(const char **list, unsigned n, const char *s)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(list[i], s) == 0)
+			return true;
+	return false;
+}
+
+static int say_benign(struct arena *a, const struct judged_case *c, struct finding *f)
+{
+	f->benign = arena_alloc(a, BENIGN_MAX * sizeof(*f->benign));
+	f->ruled_out = arena_alloc(a, BENIGN_MAX * sizeof(*f->ruled_out));
+	if (f->benign == NULL || f->ruled_out == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < c->n_rows; i++) {
+		const struct row *r = &c->rows[i];
+		const char *out = r->sig->rules_out;
+		if (out != NULL && r->t.grade == GRADE_D4 && f->n_ruled_out < BENIGN_MAX &&
+		    !known(f->ruled_out, f->n_ruled_out, out))
+			f->ruled_out[f->n_ruled_out++] = out;
+	}
+	if (c->cap_why != NULL)
+		f->benign[f->n_benign++] = c->cap_why;
+	/* What explains the strongest evidence is what remains open. */
+	for (unsigned i = 0; i < c->n_rows && f->n_benign < BENIGN_MAX; i++) {
+		const struct row *r = &c->rows[i];
+		if (r->t.grade == c->best && r->counted &&
+		    strncmp(r->sig->benign, "none", 4) != 0 &&
+		    !known(f->benign, f->n_benign, r->sig->benign))
+			f->benign[f->n_benign++] = r->sig->benign;
+	}
+	return 0;
+}
+
+static bool is_suspect(const struct finding *f, uint64_t frame)
+{
+	for (unsigned i = 0; i < f->n_packets; i++)
+		if (f->packets[i] == frame)
+			return true;
+	return false;
+}
+
+static void say_packet(const struct view *v, const struct finding *f, unsigned i,
+		       struct ladder_packet *p)
+{
+	const struct event *e = &v->e[i];
+	const struct half *s = &v->ev->half[event_dir(e)],
+			  *o = &v->ev->half[dir_other(event_dir(e))];
+	*p = (struct ladder_packet){
+		.frame = e->frame,
+		.ts_ns = e->ts_ns,
+		.dir = (uint8_t)event_dir(e),
+		.ttl = e->ttl,
+		.df = (e->bits & EVENT_DF) != 0,
+		.has_ts = (e->bits & EVENT_TS) != 0,
+		.forged = f->direction == event_dir(e) && is_suspect(f, e->frame) &&
+			  f->family != FAMILY_SILENT_DROP,
+		.skipped_before = v->ev->skipped_at != 0 && v->ev->skipped_at == i,
+		.flags = e->flags,
+		.window = e->window,
+		.ip_id = e->ip_id,
+		.seq = e->seq - (s->syn ? s->isn : s->n_data != 0 ? s->first_seq : e->seq),
+		.ack = (e->flags & TCP_ACK) == 0 && e->ack == 0
+			       ? 0
+			       : e->ack - (o->syn ? o->isn : o->n_data != 0 ? o->first_seq : e->ack),
+		.len = e->len,
+	};
+	if ((int)i == v->trigger_event && v->trigger != TRIGGER_NONE)
+		snprintf(p->note, sizeof(p->note), "%s%.48s",
+			 v->trigger == TRIGGER_SNI	? "ClientHello sni="
+			 : v->trigger == TRIGGER_HOST	? "request host="
+							: "ClientHello ",
+			 v->trigger_value);
+	else if ((e->bits & EVENT_PROBE) != 0)
+		snprintf(p->note, sizeof(p->note), "TTL-limited probe");
+	else if ((e->bits & EVENT_RETX) != 0)
+		snprintf(p->note, sizeof(p->note), "sent again");
+}
+
+static void say_icmp(const struct icmp_note *n, struct ladder_packet *p)
+{
+	char from[64];
+	*p = (struct ladder_packet){
+		.frame = n->frame,
+		.ts_ns = n->ts_ns,
+		.dir = (uint8_t)dir_other((enum dir)n->quoted_dir),
+		.ttl = n->ttl,
+		.icmp = true,
+	};
+	snprintf(p->note, sizeof(p->note), "ICMP %u/%u from %s", n->type, n->code,
+		 ip_addr_format(&n->from, n->version, from, sizeof(from)));
+}
+
+/* Packets in order of time; where there are too many, those around the first suspect. */
+static int say_ladder(struct arena *a, const struct view *v, const struct judged_case *c,
+		      struct finding *f)
+{
+	unsigned from = 0;
+	if (v->n > LADDER_MAX && c->first > LADDER_BEFORE)
+		from = (unsigned)c->first - LADDER_BEFORE;
+	f->ladder = arena_alloc(a, (LADDER_MAX + ICMP_NOTES) * sizeof(*f->ladder));
+	if (f->ladder == NULL)
+		return -ENOMEM;
+	unsigned icmp = 0;
+	for (unsigned i = from; i < v->n && f->n_ladder < LADDER_MAX; i++) {
+		while (icmp < v->ev->n_icmp && v->ev->icmp[icmp].ts_ns < v->e[i].ts_ns &&
+		       f->n_ladder < LADDER_MAX)
+			say_icmp(&v->ev->icmp[icmp++], &f->ladder[f->n_ladder++]);
+		say_packet(v, f, i, &f->ladder[f->n_ladder]);
+		f->ladder[f->n_ladder].skipped_before |= i == from && from != 0;
+		f->n_ladder++;
+	}
+	while (icmp < v->ev->n_icmp && f->n_ladder < LADDER_MAX + ICMP_NOTES)
+		say_icmp(&v->ev->icmp[icmp++], &f->ladder[f->n_ladder++]);
+	return 0;
+}
+
+int narrate(struct arena *a, const struct view *v, const struct judged_case *c, struct finding *f)
+{
+	say_sentence(c, f);
+	if (say_benign(a, c, f) != 0)
+		return -ENOMEM;
+	return say_ladder(a, v, c, f);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The 19 connection signatures of Sundara Raman et al., "Global, Passive Detection of Connection
+ * Tampering" (SIGCOMM 2023), numbered CF-01 to CF-19 as in the catalogue. Published for what a server
+ * receives; here run for both directions, the server's being the mirror image.
+ */
+
+#include "classifiers/tamper/signature.h"
+#include "dataplane/seq.h"
+
+#define REF "Sundara Raman et al., SIGCOMM 2023; blog.cloudflare.com/connection-tampering"
+
+enum cf { CF_SYN = 1, CF_ACK, CF_PSH, CF_DATA };
+
+/* What resets of one direction there are, duplicates of a SPAN port left out. */
+struct resets {
+	unsigned rst, rstack;      /* without and with ACK */
+	unsigned acks;             /* distinct acknowledgement fields of bare RSTs */
+	bool ack_zero, ack_nonzero;
+};
+
+static bool is_copy(const struct view *v, unsigned k)
+{
+	if (k == 0 || v->ev->duplicates == 0)
+		return false;
+	const struct event *a = &v->e[v->rst[k - 1]], *b = &v->e[v->rst[k]];
+	return a->seq == b->seq && a->ack == b->ack && a->flags == b->flags &&
+	       a->ip_id == b->ip_id && a->window == b->window && b->ts_ns - a->ts_ns <= 1000000;
+}
+
+static struct resets count_resets(const struct view *v)
+{
+	struct resets r = {0};
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		const struct event *e = &v->e[v->rst[i]];
+		if (is_copy(v, i))
+			continue;
+		if ((e->flags & TCP_ACK) != 0) {
+			r.rstack++;
+			continue;
+		}
+		r.rst++;
+		r.ack_zero |= e->ack == 0;
+		r.ack_nonzero |= e->ack != 0;
+		bool known = false;
+		for (unsigned k = 0; k < i; k++)
+			known |= (v->e[v->rst[k]].flags & TCP_ACK) == 0 &&
+				 v->e[v->rst[k]].ack == e->ack;
+		r.acks += !known;
+	}
+	return r;
+}
+
+/* Linux aborting a connection: RST+ACK, then bare RSTs for what still arrives (IP-ID 0, ack 0). */
+static bool is_linux_abort(const struct view *v)
+{
+	const struct event *full = NULL;
+	for (unsigned i = 0; i < v->n_rst && full == NULL; i++)
+		if ((v->e[v->rst[i]].flags & TCP_ACK) != 0)
+			full = &v->e[v->rst[i]];
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		const struct event *e = &v->e[v->rst[i]];
+		uint32_t ack;
+		if ((e->flags & TCP_ACK) != 0)
+			continue;
+		if (e->ip_id != 0 || e->ack != 0)
+			return false;
+		if (!(full != NULL && e->seq == full->seq) &&
+		    !(view_acked_before(v, v->rst[i], &ack) && seq_leq(e->seq, ack)))
+			return false;
+	}
+	return true;
+}
+
+static void name_resets(const struct view *v, const struct resets *r, struct testimony *t)
+{
+	for (unsigned i = 0; i < v->n_rst; i++)
+		testimony_suspect(t, v->rst[i]);
+	t->frame = v->e[v->rst[0]].frame;
+	testimony_says(t, "%u RST, %u RST+ACK", r->rst, r->rstack);
+}
+
+static enum cf reset_stage(const struct view *v)
+{
+	switch (view_stage(v, v->rst[0])) {
+	case STAGE_PRE_SYNACK:
+	case STAGE_POST_SYN:
+		return CF_SYN;
+	case STAGE_POST_ACK:
+		return CF_ACK;
+	case STAGE_POST_PSH:
+		return CF_PSH;
+	default:
+		return CF_DATA;
+	}
+}
+
+/* Which of the reset signatures fits; 0 none. They exclude one another. */
+static unsigned classify(const struct view *v, const struct resets *r)
+{
+	enum cf stage = reset_stage(v);
+	if (stage == CF_SYN)
+		return r->rst != 0 && r->rstack != 0 ? 4 : r->rst != 0 ? 2 : 3;
+	if (stage == CF_ACK) {
+		if (r->rst != 0)
+			return r->rst > 1 ? 7 : 6;
+		return r->rstack > 1 ? 9 : 8;
+	}
+	if (stage == CF_DATA)
+		return r->rst != 0 ? 18 : 19;
+	if (r->rst != 0 && r->rstack != 0)
+		return is_linux_abort(v) ? 12 : 13;
+	if (r->rstack != 0)
+		return r->rstack > 1 ? 14 : 12;
+	if (r->rst == 1)
+		return 11;
+	if (r->acks == 1)
+		return 15;
+	return r->ack_zero && r->ack_nonzero ? 17 : 16;
+}
+
+static bool match_reset(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	if (v->n_rst == 0)
+		return false;
+	struct resets r = count_resets(v);
+	if (classify(v, &r) != self->param)
+		return false;
+	bool several = self->param >= 13 && self->param <= 17;
+	t->grade = several ? GRADE_D2 : GRADE_D1;
+	name_resets(v, &r, t);
+	return true;
+}
+
+#define RESET(number, name, fact_, text, innocent)                                             \
+	{                                                                                      \
+		.id = name, .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET, .fact = fact_, \
+		.summary = text, .benign = innocent, .refs = REF ", CF-" #number,              \
+		.param = number, .match = match_reset,                                         \
+	}
+
+const struct signature sig_cloudflare[] = {
+	RESET(2, "syn-rst", FACT_STAGE, "SYN answered or followed by a bare RST",
+	      "half-open scanners and happy-eyeballs clients that cancel a connection"),
+	RESET(3, "syn-rstack", FACT_STAGE, "SYN answered or followed by a RST+ACK",
+	      "a closed port; a firewall that rejects; a client that cancels"),
+	RESET(4, "syn-rst-rstack", FACT_STAGE, "SYN followed by both a RST and a RST+ACK",
+	      "a scanner behind a firewall"),
+	RESET(6, "ack-rst", FACT_STAGE, "handshake complete, then one bare RST before any data",
+	      "a client that gives up an unused connection"),
+	RESET(7, "ack-rst-rst", FACT_STAGE, "handshake complete, then several bare RSTs",
+	      "a closed socket answering each packet still in flight"),
+	RESET(8, "ack-rstack", FACT_STAGE, "handshake complete, then one RST+ACK before any data",
+	      "an overloaded server or load balancer; a pre-connected socket given up"),
+	RESET(9, "ack-rstack-rstack", FACT_STAGE, "handshake complete, then several RST+ACKs",
+	      "an overloaded server or load balancer"),
+	RESET(11, "psh-rst", FACT_STAGE, "first request, then one bare RST",
+	      "a program that closes with unread data; a user who cancels"),
+	RESET(12, "psh-rstack", FACT_STAGE, "first request, then one RST+ACK",
+	      "an abortive close by either program; a server that refuses the request"),
+	RESET(13, "psh-rst-rstack", FACT_COUNT, "first request, then both RST and RST+ACK",
+	      "an abortive close followed by resets for late packets"),
+	RESET(14, "psh-rstack-rstack", FACT_COUNT, "first request, then several RST+ACKs",
+	      "a server that aborts once for each packet in flight"),
+	RESET(15, "psh-rst-eq-rst", FACT_COUNT, "first request, then bare RSTs with one ack field",
+	      "a closed socket answering each packet still in flight"),
+	RESET(16, "psh-rst-neq-rst", FACT_COUNT, "first request, then bare RSTs with several ack fields",
+	      "none known of a single honest stack"),
+	RESET(17, "psh-rst-rst0", FACT_COUNT,
+	      "first request, then bare RSTs, some with ack field 0 and some without",
+	      "two devices on the path that each close the connection"),
+	RESET(18, "data-rst", FACT_STAGE, "several data packets, then a bare RST",
+	      "any abort by user or program; late packets to a closed socket"),
+	RESET(19, "data-rstack", FACT_STAGE, "several data packets, then a RST+ACK",
+	      "any abort by user or program"),
+	{.id = NULL},
+};

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Silence (catalogue section 7 and CF-01, -05, -10): packets that were sent again and again and never
+ * answered. Absence proves little: a dead server, a lost route and a hole in the capture look the
+ * same, so these stay at anomaly until a control says more.
+ */
+
+#include "classifiers/tamper/signature.h"
+#include "dataplane/seq.h"
+
+#define REF "catalogue section 7, "
+#define CF_REF "Sundara Raman et al., SIGCOMM 2023, "
+#define IDLE_NS 3000000000ull        /* T_idle */
+#define AFTER_NS 10000000000ull      /* the capture goes on that long after the last packet */
+#define SYN_WAIT_NS 7000000000ull
+#define SLOW_NS 20000000000ull       /* an HTTP back end may think that long */
+#define RESENT 3                     /* three losses in a row at 1 % are one in a million */
+#define SMALL 600                    /* bytes: below any path MTU */
+
+static bool rst_seen(const struct view *v)
+{
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	return c->n_rst + c->n_rstack + s->n_rst + s->n_rstack != 0;
+}
+
+/* Silence from the flow's last answer to its end is long enough to mean something. */
+static bool ended(const struct view *v, struct testimony *t, uint64_t since)
+{
+	uint64_t last = v->flow->last_ns;
+	if (last - since >= IDLE_NS)
+		return true;
+	if (v->ctx != NULL && context_end_ns(v->ctx) < last + IDLE_NS + AFTER_NS) {
+		t->untestable = "the capture ends too soon after the last packet";
+		return false;
+	}
+	return true;
+}
+
+static void suspect_copies(const struct view *v, struct testimony *t, uint32_t seq)
+{
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) == DIR_C2S && e->len != 0 && e->seq == seq &&
+		    (e->flags & TCP_RST) == 0 && (e->bits & EVENT_RETX) != 0)
+			testimony_suspect(t, i);
+	}
+}
+
+static bool match_hello(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	if (!s->syn || c->n_data == 0 || s->n_data != 0 || c->first_retx < RESENT)
+		return false;
+	if (v->ev->n_probes != 0) {
+		t->untestable = "TTL-limited probes: the client meant its data to be lost";
+		return false;
+	}
+	if (s->acked && seq_lt(c->first_seq, s->max_ack))
+		return false;
+	t->grade = GRADE_D2;
+	t->frame = v->first_c2s >= 0 ? v->e[v->first_c2s].frame : 0;
+	suspect_copies(v, t, c->first_seq);
+	/* The server is there and still waits for the first byte. */
+	uint64_t rtt = view_min_rtt(v, -1, true);
+	for (unsigned i = 0; i < v->n && rtt != UINT64_MAX; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) == DIR_S2C && (e->flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK &&
+		    e->ack == c->first_seq && e->ts_ns >= c->first_data_ns + rtt) {
+			t->grade = GRADE_D3;
+			t->frame = e->frame;
+		}
+	}
+	testimony_says(t, "first payload sent %u times, nothing of it acknowledged",
+		       c->first_retx + 1u);
+	testimony_expects(t, "an acknowledgement within a round trip");
+	return true;
+}
+
+static bool match_swallow(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	if (!s->syn || c->stuck < RESENT || v->ev->n_probes != 0 || !s->acked ||
+	    !seq_lt(c->first_seq, s->max_ack) || seq_lt(c->stuck_seq, c->first_seq) ||
+	    !seq_lt(c->stuck_seq, v->request_end))
+		return false;
+	bool ends_request = seq_leq(v->request_end, c->stuck_seq + c->stuck_len);
+	bool larger = false;
+	for (unsigned i = 0; i < v->n; i++)
+		larger |= event_dir(&v->e[i]) == DIR_C2S && v->e[i].len > c->stuck_len &&
+			  (v->e[i].flags & TCP_RST) == 0 &&
+			  seq_leq(v->e[i].seq + v->e[i].len, s->max_ack);
+	t->grade = ends_request || (c->stuck_len <= SMALL && larger) ? GRADE_D3 : GRADE_D2;
+	suspect_copies(v, t, c->stuck_seq);
+	t->frame = t->n_suspects != 0 ? v->e[t->suspects[0]].frame : 0;
+	testimony_says(t, "%u bytes%s sent %u times and never acknowledged, while earlier ones were",
+		       c->stuck_len, ends_request ? " that end the request" : "", c->stuck + 1u);
+	testimony_expects(t, "equal fate for all segments of the request");
+	return true;
+}
+
+static bool match_muted(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	bool tls = v->flow->tls != NULL, http = v->flow->http != NULL;
+	if (!s->syn || c->n_data == 0 || s->n_data != 0 || !s->acked || (!tls && !http) ||
+	    v->ev->n_probes != 0 || rst_seen(v) || s->n_fin != 0 ||
+	    !seq_leq(v->request_end, s->max_ack))
+		return false;
+	uint64_t rtt = view_min_rtt(v, -1, true), need = IDLE_NS;
+	if (rtt != UINT64_MAX && 10 * rtt > need)
+		need = 10 * rtt;
+	uint64_t waited = c->last_ns > c->first_data_ns ? c->last_ns - c->first_data_ns : 0;
+	if (waited < need || c->last_ns < s->last_ns)
+		return false;
+	t->grade = tls || waited >= SLOW_NS ? GRADE_D2 : GRADE_D1;
+	t->frame = v->first_c2s >= 0 ? v->e[v->first_c2s].frame : 0;
+	if (v->first_c2s >= 0)
+		testimony_suspect(t, (unsigned)v->first_c2s);
+	testimony_says(t, "request acknowledged, then no byte for %.1f s", (double)waited / 1e9);
+	testimony_expects(t, "an answer");
+	return true;
+}
+
+static bool match_one_way(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *s = &v->ev->half[DIR_S2C];
+	if (s->again < RESENT || (v->ctx != NULL && context_vantage(v->ctx, NULL, 0) != VANTAGE_CLIENT))
+		return false;
+	uint64_t last = 0, gap = 0;
+	unsigned copies = 0;
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) != DIR_S2C || e->len == 0 || e->seq != s->again_seq)
+			continue;
+		if (last != 0 && e->ts_ns - last < gap)
+			return false; /* a time-out grows; this is something else */
+		gap = last != 0 ? e->ts_ns - last : 0;
+		last = e->ts_ns;
+		copies++;
+		testimony_suspect(t, i);
+	}
+	if (copies < RESENT + 1)
+		return false;
+	t->grade = GRADE_D2;
+	t->frame = v->e[t->suspects[0]].frame;
+	testimony_says(t, "the server sent one segment %u times although the client acknowledged it",
+		       copies);
+	testimony_expects(t, "the acknowledgement to arrive");
+	return true;
+}
+
+static bool match_syn(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	if (!c->syn || s->seen || s->syn || rst_seen(v) || v->ev->n_icmp != 0 || c->n_data != 0)
+		return false;
+	if (c->n_syn < RESENT && v->flow->last_ns - v->flow->first_ns < SYN_WAIT_NS)
+		return false;
+	t->grade = GRADE_D1;
+	for (unsigned i = 0; i < v->n; i++)
+		testimony_suspect(t, i);
+	t->frame = v->n != 0 ? v->e[0].frame : 0;
+	testimony_says(t, "%u SYNs in %.1f s without an answer", c->n_syn,
+		       (double)(v->flow->last_ns - v->flow->first_ns) / 1e9);
+	testimony_expects(t, "SYN+ACK, RST or an ICMP error");
+	return true;
+}
+
+static bool match_synack(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	if (!c->syn || s->n_syn < RESENT || c->n_acks != 0 || c->n_data != 0 || rst_seen(v))
+		return false;
+	t->grade = GRADE_D1;
+	t->frame = v->synack >= 0 ? v->e[v->synack].frame : 0;
+	for (unsigned i = 0; i < v->n; i++)
+		if (event_dir(&v->e[i]) == DIR_S2C)
+			testimony_suspect(t, i);
+	testimony_says(t, "%u SYN+ACKs without an acknowledgement", s->n_syn);
+	testimony_expects(t, "the client's ACK");
+	return true;
+}
+
+/* CF-01, CF-05, CF-10: which stage the silence began in. */
+static bool match_timeout(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	if (!c->syn || rst_seen(v) || c->n_fin + s->n_fin != 0 || s->n_data != 0 ||
+	    v->ev->n_probes != 0)
+		return false;
+	unsigned stage = c->n_data != 0 ? 10 : c->n_acks != 0 ? 5 : 1;
+	if (stage != self->param || !ended(v, t, s->last_ns))
+		return false;
+	/* A lone request at the very end may just not be answered yet. */
+	if (stage == 10 && (!s->syn || (s->acked && seq_leq(v->request_end, s->max_ack) &&
+					 v->flow->tls == NULL)))
+		return false;
+	t->grade = GRADE_D1;
+	t->frame = v->n != 0 ? v->e[v->n - 1].frame : 0;
+	if (v->first_c2s >= 0)
+		testimony_suspect(t, (unsigned)v->first_c2s);
+	testimony_says(t, "silence after %s", stage == 10 ? "the first request"
+					      : stage == 5 ? "the handshake"
+							   : "the SYN");
+	return true;
+}
+
+const struct signature sig_drop[] = {
+	{.id = "request-dropped", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true,
+	 .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP | NEED_HANDSHAKE,
+	 .summary = "the first request was sent again and again and never acknowledged",
+	 .benign = "a server that died after the handshake; a path that loses large packets (MTU)",
+	 .refs = REF "DROP-HELLO; Xue et al., TSPU, IMC 2022", .match = match_hello},
+	{.id = "request-part-dropped", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true,
+	 .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP | NEED_HANDSHAKE,
+	 .summary = "one part of the request never arrived, while the rest did",
+	 .benign = "a path that loses large packets (MTU); a damaged checksum",
+	 .refs = REF "DROP-SWALLOW", .match = match_swallow},
+	{.id = "answer-missing", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true,
+	 .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP | NEED_HANDSHAKE,
+	 .summary = "the request was acknowledged and never answered",
+	 .benign = "a slow or hung server", .refs = REF "DROP-MUTED", .match = match_muted},
+	{.id = "acks-dropped", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP,
+	 .summary = "the server did not receive the client's acknowledgements",
+	 .benign = "loss in one direction", .refs = REF "DROP-1WAY", .match = match_one_way},
+	{.id = "syn-unanswered", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS,
+	 .summary = "SYNs that nobody answered", .benign = "host down; a firewall of the host's own",
+	 .refs = REF "DROP-SYN", .match = match_syn},
+	{.id = "synack-unanswered", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS,
+	 .summary = "SYN+ACKs that the client never acknowledged",
+	 .benign = "spoofed SYNs; asymmetric routing", .refs = REF "DROP-SYNACK",
+	 .match = match_synack},
+	{.id = "syn-timeout", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .needs = NEED_BOTH_DIRECTIONS,
+	 .summary = "SYN, then silence", .benign = "SYN floods, spoofing, backscatter, loss",
+	 .refs = CF_REF "CF-01", .param = 1, .match = match_timeout},
+	{.id = "ack-timeout", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .needs = NEED_BOTH_DIRECTIONS,
+	 .summary = "handshake, then silence", .benign = "speculative connections never used",
+	 .refs = CF_REF "CF-05", .param = 5, .match = match_timeout},
+	{.id = "psh-timeout", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP,
+	 .summary = "first request, then silence", .benign = "a client that moved to another network",
+	 .refs = CF_REF "CF-10", .param = 10, .match = match_timeout},
+	{.id = NULL},
+};

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Content that somebody else put in: RACE-7, RACE-8, EV-TSGONE, HTTP-INJ and its look. */
+
+#include "classifiers/tamper/signature.h"
+#include "dataplane/seq.h"
+
+#include <string.h>
+
+/* At most this many odd packets are an injector's; a box that strips options strips them all. */
+#define TSGONE_FEW 3
+
+/* The last packet of the other side that `i` acknowledges exactly, and that was not sent again. */
+static int answered_by(const struct view *v, unsigned i)
+{
+	for (int q = (int)i - 1; q >= 0; q--)
+		if (event_dir(&v->e[q]) != v->dir && v->e[q].len != 0 &&
+		    v->e[q].seq + event_seqlen(&v->e[q]) == v->e[i].ack &&
+		    (v->e[q].flags & TCP_RST) == 0 && (v->e[q].bits & EVENT_RETX) == 0)
+			return q;
+	return -1;
+}
+
+static bool is_content(const struct view *v, unsigned i)
+{
+	const struct event *e = &v->e[i];
+	return event_dir(e) == v->dir && (e->flags & (TCP_RST | TCP_SYN)) == 0 &&
+	       (e->len > 1 || (e->flags & TCP_FIN) != 0);
+}
+
+static bool lacks_ts(const struct view *v, unsigned i)
+{
+	return is_content(v, i) && (v->e[i].bits & EVENT_TS) == 0;
+}
+
+static bool match_tsgone(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *s = &v->ev->half[v->dir], *p = &v->ev->half[dir_other(v->dir)];
+	if (!s->syn || !p->syn || !s->ts_ok || !p->ts_ok) {
+		t->untestable = "timestamps not negotiated";
+		return false;
+	}
+	unsigned odd = 0;
+	for (unsigned i = 0; i < v->n; i++) {
+		if (!lacks_ts(v, i))
+			continue;
+		if (odd++ == 0)
+			t->frame = v->e[i].frame;
+		testimony_suspect(t, i);
+	}
+	if (odd == 0 || (!s->ts_later && odd > TSGONE_FEW))
+		return false;
+	t->grade = s->ts_later ? GRADE_D4 : GRADE_D3;
+	testimony_says(t, "%u packets without the timestamp option", odd);
+	testimony_expects(t, s->ts_later ? "the option, as on its other packets (RFC 7323)"
+					 : "the option, as agreed in both SYNs (RFC 7323)");
+	return true;
+}
+
+/* Of two packets for the same bytes, the one less like the sender's others. */
+static unsigned strangeness(const struct view *v, unsigned i)
+{
+	unsigned unlike = 0;
+	for (unsigned k = 0; k < v->n; k++) {
+		if (k == i || event_dir(&v->e[k]) != v->dir || (v->e[k].flags & TCP_RST) != 0)
+			continue;
+		const struct event *a = &v->e[k], *b = &v->e[i];
+		unlike += (a->ttl > b->ttl ? a->ttl - b->ttl : b->ttl - a->ttl) > 6;
+		unlike += ((a->bits ^ b->bits) & EVENT_DF) != 0;
+		unlike += ((a->bits ^ b->bits) & EVENT_TS) != 0;
+	}
+	return unlike;
+}
+
+static bool match_bytes(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	if ((v->ev->found & EVIDENCE_BYTES) == 0)
+		return false;
+	for (unsigned k = 1; k < v->n; k++) {
+		const struct event *b = &v->e[k];
+		if (b->frame != v->ev->bytes_frame || event_dir(b) != v->dir)
+			continue;
+		for (unsigned i = 0; i < k; i++) {
+			const struct event *a = &v->e[i];
+			if (event_dir(a) != v->dir || a->len == 0 || a->seq != b->seq ||
+			    (a->flags & (TCP_RST | TCP_SYN)) != 0)
+				continue;
+			t->grade = GRADE_D4;
+			t->frame = b->frame;
+			testimony_suspect(t, strangeness(v, k) > strangeness(v, i) ? k : i);
+			testimony_says(t, "frames %u and %u carry different bytes for one sequence number",
+				       a->frame, b->frame);
+			testimony_expects(t, "equal bytes when data is sent again");
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool match_late(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	uint64_t rtt = view_min_rtt(v, v->first_s2c, true);
+	if (v->dir != DIR_S2C || v->first_s2c < 0 || rtt == UINT64_MAX)
+		return false;
+	unsigned s = (unsigned)v->first_s2c;
+	/* Without a mark of its own the first answer is simply the answer. */
+	if (view_is_own(v, s) && !view_ttl_off(v, s, 9) && !view_df_off(v, s))
+		return false;
+	for (unsigned k = s + 1; k < v->n; k++) {
+		const struct event *e = &v->e[k];
+		if (!view_is_own(v, k) || e->ts_ns - v->e[s].ts_ns < rtt / 2 || e->len != 0 ||
+		    !seq_leq(e->seq, v->e[s].seq) || e->ack != v->e[s].ack)
+			continue;
+		t->grade = GRADE_D3;
+		t->frame = e->frame;
+		testimony_suspect(t, s);
+		testimony_says(t, "the server acknowledged the request as if nothing had been sent");
+		testimony_expects(t, "a sequence number after the first answer");
+		return true;
+	}
+	return false;
+}
+
+static bool match_header(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	if (v->dir != DIR_S2C)
+		return false;
+	for (unsigned i = 0; i < v->n; i++) {
+		if (!is_content(v, i) || v->e[i].len == 0)
+			continue;
+		/* Against the others: this packet must not be its own yardstick. */
+		struct view w = *v;
+		unsigned n = 0;
+		w.base = (struct baseline){.ttl_lo = 255, .ipid = v->base.ipid};
+		for (unsigned k = 0; k < v->n; k++) {
+			if (k == i || !view_is_own(v, k) || v->e[k].len == 0 ||
+			    (v->e[k].seq == v->e[i].seq && v->e[k].payhash == v->e[i].payhash))
+				continue;
+			if (v->e[k].ttl < w.base.ttl_lo)
+				w.base.ttl_lo = v->e[k].ttl;
+			if (v->e[k].ttl > w.base.ttl_hi)
+				w.base.ttl_hi = v->e[k].ttl;
+			w.base.df |= (v->e[k].bits & EVENT_DF) != 0 ? 2 : 1;
+			n++;
+		}
+		w.base.n = n;
+		if (n < 2 && v->base.other_flows) {
+			w.base = v->base;
+			n = v->base.n;
+		}
+		if (n < 2 || v->base.handshake_only || !view_ttl_off(&w, i, 9) || !view_df_off(&w, i))
+			continue;
+		t->grade = GRADE_D3;
+		t->frame = v->e[i].frame;
+		testimony_suspect(t, i);
+		testimony_says(t, "TTL %u, DF %d", v->e[i].ttl, (v->e[i].bits & EVENT_DF) != 0);
+		testimony_expects(t, "TTL %u to %u, DF %d", w.base.ttl_lo, w.base.ttl_hi,
+				  w.base.df == 2);
+		return true;
+	}
+	return false;
+}
+
+static bool match_ack_off(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	/* Only a protocol in which the client speaks first cannot be answered before the request. */
+	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || v->first_c2s < 0 ||
+	    v->first_c2s > v->first_s2c || (v->ev->found & EVIDENCE_ACKOFF) == 0)
+		return false;
+	const struct event *e = &v->e[v->first_s2c];
+	if ((e->flags & TCP_ACK) == 0 || !seq_leq(e->ack, v->e[v->first_c2s].seq))
+		return false;
+	t->grade = GRADE_D4;
+	t->frame = e->frame;
+	testimony_suspect(t, (unsigned)v->first_s2c);
+	testimony_says(t, "an answer that acknowledges nothing of the request");
+	testimony_expects(t, "an ack after the request's first byte");
+	return true;
+}
+
+static bool match_sub_rtt(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	for (unsigned i = 0; v->dir == DIR_S2C && i < v->n; i++) {
+		int q = is_content(v, i) ? answered_by(v, i) : -1;
+		if (q < 0)
+			continue;
+		uint64_t rtt = view_min_rtt(v, (int)i, false), dt = v->e[i].ts_ns - v->e[q].ts_ns;
+		/* Where nothing else was answered the handshake must do, and must differ widely. */
+		bool alone = rtt == UINT64_MAX;
+		if (alone)
+			rtt = view_min_rtt(v, (int)i, true);
+		if (rtt == UINT64_MAX || dt * 10 >= rtt * (alone ? 2 : 8))
+			continue;
+		t->grade = GRADE_D2;
+		t->frame = v->e[i].frame;
+		testimony_suspect(t, i);
+		testimony_says(t, "%.1f ms after the packet it acknowledges", (double)dt / 1e6);
+		testimony_expects(t, "at least the round trip, %.1f ms", (double)rtt / 1e6);
+		return true;
+	}
+	return false;
+}
+
+static bool starts(const struct half *s, const char *what)
+{
+	size_t n = strlen(what);
+	return s->excerpt_len >= n && memcmp(s->excerpt, what, n) == 0;
+}
+
+static bool match_findata(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	static const char *const codes[] = {"301", "302", "303", "307", "200", "403"};
+	const struct half *s = &v->ev->half[DIR_S2C];
+	bool code = false;
+	if (v->dir != DIR_S2C || v->first_s2c < 0 || !starts(s, "HTTP/1.") || s->excerpt_len < 12)
+		return false;
+	const struct event *e = &v->e[v->first_s2c];
+	for (unsigned i = 0; i < sizeof(codes) / sizeof(*codes); i++)
+		code |= memcmp(s->excerpt + 9, codes[i], 3) == 0;
+	if (!code || (e->flags & TCP_FIN) == 0 || e->len > 1460 || s->n_data != 1)
+		return false;
+	t->grade = GRADE_D2;
+	t->frame = e->frame;
+	testimony_suspect(t, (unsigned)v->first_s2c);
+	testimony_says(t, "whole answer of %u bytes in one packet that also closes", e->len);
+	testimony_expects(t, "an answer, then a FIN");
+	return true;
+}
+
+static bool match_bare(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *s = &v->ev->half[DIR_S2C];
+	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || s->excerpt_len < 5 ||
+	    starts(s, "HTTP/") || v->ev->half[DIR_C2S].gap || s->gap || !s->syn)
+		return false;
+	t->grade = GRADE_D2;
+	t->frame = v->e[v->first_s2c].frame;
+	testimony_suspect(t, (unsigned)v->first_s2c);
+	testimony_says(t, "first answer to a request does not begin with HTTP/");
+	testimony_expects(t, "a status line");
+	return true;
+}
+
+const struct signature sig_http[] = {
+	{.id = "missing-timestamps", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_OPTIONS, .names = true, .needs = NEED_TIMESTAMPS,
+	 .summary = "data or FIN without the timestamps that both sides had agreed on",
+	 .benign = "a proxy that strips options (then all later packets lack them)",
+	 .rules_out = "one TCP stack for all packets: it would have kept its timestamps",
+	 .refs = "catalogue EV-TSGONE; RFC 7323 section 3.2", .match = match_tsgone},
+	{.id = "bytes-differ", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_BYTES, .names = true,
+	 .summary = "two packets carry different bytes for the same sequence numbers",
+	 .benign = "a capture damaged by segmentation offload",
+	 .rules_out = "one author: the same stream cannot hold both contents",
+	 .refs = "catalogue RACE-7; Fox-IT, Deep dive into QUANTUM INSERT (2015)",
+	 .match = match_bytes},
+	{.id = "genuine-after-answer", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_LATE, .names = true,
+	 .summary = "after the first answer the server went on as if it had not sent it",
+	 .benign = "a delayed acknowledgement that was overtaken",
+	 .refs = "catalogue RACE-8, HTTP-INJ", .match = match_late},
+	{.id = "answer-header", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_HEADER, .names = true,
+	 .summary = "TTL and DF of one answer contradict the sender's other answers",
+	 .benign = "a load balancer or cache that answers part of the connection",
+	 .refs = "catalogue section 3", .match = match_header},
+	{.id = "answer-before-request", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_ACK, .names = true,
+	 .summary = "an HTTP answer that acknowledges nothing of the request",
+	 .benign = "a server that speaks first on an HTTP port",
+	 .rules_out = "a server that had read the request: it acknowledged none of it",
+	 .refs = "catalogue HTTP-INJ", .match = match_ack_off},
+	{.id = "answer-sub-rtt", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_TIMING,
+	 .summary = "the answer came sooner than the server's round trip allows",
+	 .benign = "a cache or proxy nearer than the server; a slow handshake",
+	 .refs = "catalogue EV-SUBRTT", .match = match_sub_rtt},
+	{.id = "answer-with-fin", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_SHAPE, .summary = "a whole HTTP answer in one packet that also closes",
+	 .benign = "small servers that write and close at once",
+	 .refs = "catalogue HTTP-FINDATA", .match = match_findata},
+	{.id = "answer-without-status", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_SHAPE, .summary = "an HTTP request was answered without a status line",
+	 .benign = "HTTP/0.9 or another protocol on the port",
+	 .refs = "catalogue HTTP-BARE", .match = match_bare},
+	{.id = NULL},
+};

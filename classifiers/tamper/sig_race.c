@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Races between a forger and the true sender: Weaver, Sommer, Paxson, "Detecting Forged TCP Reset
+ * Packets" (NDSS 2009), RACE-1 to RACE-6, and the same idea for content and for what comes later.
+ */
+
+#include "classifiers/tamper/signature.h"
+#include "dataplane/seq.h"
+
+#define REF "Weaver, Sommer, Paxson, NDSS 2009"
+#define BURST_NS  2000000000ull  /* two resets of one cause; the reimplementation's value */
+#define ANSWER_NS 3000000000ull  /* RACE-5, RACE-6 */
+#define LATE_NS   60000000000ull /* RACE-8, RACE-9 */
+#define SEQ_SLOP  2              /* SYN and FIN take a number each */
+#define REORDER_MIN_NS 1000000ull /* without an RTT: closer packets may have overtaken each other */
+
+/* Half a round trip: a packet that is later than this did not merely swap places on the way. */
+static uint64_t half_rtt(const struct view *v, unsigned suspect)
+{
+	uint64_t rtt = view_min_rtt(v, (int)suspect, true);
+	return rtt == UINT64_MAX || rtt / 2 < REORDER_MIN_NS ? REORDER_MIN_NS : rtt / 2;
+}
+
+/* The RST left its sender after packet k and overtook it, as a counting IP-ID shows. */
+static bool overtook(const struct view *v, unsigned rst, unsigned k)
+{
+	uint16_t step = (uint16_t)(v->e[rst].ip_id - v->e[k].ip_id);
+	return !v->ev->ipv6 && v->e[rst].ip_id != 0 && step >= 1 && step <= 64;
+}
+
+static bool match_seq_data(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		const struct event *r = &v->e[v->rst[i]];
+		uint32_t next, ack;
+		if (!view_next_before(v, v->rst[i], &next) || seq_diff(next, r->seq) <= SEQ_SLOP)
+			continue;
+		/* A closed socket answers with the number that the other side had acknowledged. */
+		bool echo = false;
+		for (unsigned k = 0; k < v->rst[i]; k++)
+			echo |= event_dir(&v->e[k]) != v->dir && (v->e[k].flags & TCP_ACK) != 0 &&
+				v->e[k].ack == r->seq;
+		if ((echo && (r->flags & TCP_ACK) == 0) ||
+		    (view_acked_before(v, v->rst[i], &ack) && r->seq == ack))
+			continue;
+		if (r->ts_ns - v->ev->half[v->dir].last_ns > BURST_NS &&
+		    r->ts_ns > v->ev->half[v->dir].last_ns)
+			continue;
+		t->grade = GRADE_D3;
+		t->frame = r->frame;
+		testimony_suspect(t, v->rst[i]);
+		testimony_says(t, "RST %d bytes before data already sent", seq_diff(next, r->seq));
+		testimony_expects(t, "sequence number after the last byte sent");
+		return true;
+	}
+	return false;
+}
+
+/* New payload of the same sender, after the RST and later than reordering explains. */
+static bool later_payload(const struct view *v, unsigned rst, unsigned k, uint64_t limit)
+{
+	const struct event *r = &v->e[rst], *e = &v->e[k];
+	uint32_t next;
+	return event_dir(e) == v->dir && e->len != 0 &&
+	       (e->flags & (TCP_RST | TCP_SYN)) == 0 && seq_leq(r->seq, e->seq) &&
+	       view_next_before(v, k, &next) && seq_lt(next, e->seq + e->len) &&
+	       e->ts_ns - r->ts_ns <= limit && !overtook(v, rst, k);
+}
+
+static bool in_series(const struct view *v, unsigned k)
+{
+	return !view_ttl_off(v, k, 6) && !view_df_off(v, k);
+}
+
+static bool match_data_after(const struct view *v, const struct signature *self,
+			     struct testimony *t)
+{
+	(void)self;
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		unsigned r = v->rst[i];
+		for (unsigned k = r + 1; k < v->n; k++) {
+			if (!later_payload(v, r, k, BURST_NS))
+				continue;
+			bool late = v->e[k].ts_ns - v->e[r].ts_ns >= half_rtt(v, r);
+			bool unlike = view_ttl_off(v, r, 6) || view_df_off(v, r) || view_ipid_off(v, r);
+			if (!late && !unlike)
+				continue;
+			t->grade = in_series(v, k) ? GRADE_D4 : GRADE_D3;
+			t->frame = v->e[k].frame;
+			testimony_suspect(t, r);
+			testimony_says(t, "%u new bytes %.1f ms after the RST", v->e[k].len,
+				       (double)(v->e[k].ts_ns - v->e[r].ts_ns) / 1e6);
+			testimony_expects(t, "silence: a RST ends its sender's connection");
+			return true;
+		}
+	}
+	return false;
+}
+
+static void says_late(const struct view *v, struct testimony *t, unsigned r, unsigned k,
+		      const char *what)
+{
+	t->frame = v->e[k].frame;
+	testimony_suspect(t, r);
+	testimony_says(t, "%s %.1f ms later", what,
+		       (double)(v->e[k].ts_ns - v->e[r].ts_ns) / 1e6);
+}
+
+static bool match_late_genuine(const struct view *v, const struct signature *self,
+			       struct testimony *t)
+{
+	(void)self;
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		unsigned r = v->rst[i];
+		uint64_t wait = half_rtt(v, r);
+		for (unsigned k = r + 1; k < v->n; k++) {
+			const struct event *e = &v->e[k];
+			uint64_t dt = e->ts_ns - v->e[r].ts_ns;
+			if (event_dir(e) != v->dir || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
+			    dt < wait || dt > LATE_NS || !in_series(v, k) || overtook(v, r, k))
+				continue;
+			bool payload = e->len != 0 && seq_leq(v->e[r].seq, e->seq) &&
+				       (e->bits & EVENT_RETX) == 0;
+			bool ack = e->len == 0 && (e->flags & (TCP_ACK | TCP_FIN)) == TCP_ACK &&
+				   v->ev->half[dir_other(v->dir)].n_data != 0 &&
+				   seq_lt(v->ev->half[dir_other(v->dir)].first_seq, e->ack) &&
+				   seq_leq(v->e[r].seq, e->seq);
+			if (payload && (t->grade < GRADE_D4)) {
+				t->grade = GRADE_D4;
+				t->n_suspects = 0;
+				says_late(v, t, r, k, "payload of the same sender");
+				return true;
+			}
+			if (ack && t->grade == 0) {
+				t->grade = GRADE_D3;
+				says_late(v, t, r, k, "acknowledgement of the same sender");
+			}
+		}
+	}
+	testimony_expects(t, "nothing after a RST");
+	return t->grade != 0;
+}
+
+static bool match_ack_regress(const struct view *v, const struct signature *self,
+			      struct testimony *t)
+{
+	(void)self;
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		unsigned r = v->rst[i];
+		const struct event *s = &v->e[r];
+		if ((s->flags & TCP_ACK) == 0)
+			continue;
+		uint64_t wait = half_rtt(v, r);
+		for (unsigned k = r + 1; k < v->n; k++) {
+			const struct event *e = &v->e[k];
+			uint64_t dt = e->ts_ns - s->ts_ns;
+			if (event_dir(e) != v->dir ||
+			    (e->flags & (TCP_RST | TCP_SYN | TCP_ACK)) != TCP_ACK || dt < wait ||
+			    dt > LATE_NS || !seq_lt(e->ack, s->ack) || overtook(v, r, k))
+				continue;
+			t->grade = GRADE_D4;
+			t->frame = e->frame;
+			testimony_suspect(t, r);
+			testimony_says(t, "acknowledges %d bytes less, %.1f ms later",
+				       seq_diff(s->ack, e->ack), (double)dt / 1e6);
+			testimony_expects(t, "acknowledgements of one sender never go back");
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool match_seq_change(const struct view *v, const struct signature *self,
+			     struct testimony *t)
+{
+	(void)self;
+	if (v->ev->half[v->dir].gap) {
+		t->untestable = "the capture lacks packets of this direction";
+		return false;
+	}
+	for (unsigned i = 0; i + 1 < v->n_rst; i++) {
+		for (unsigned k = i + 1; k < v->n_rst; k++) {
+			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
+			uint32_t next, ack;
+			if (b->ts_ns - a->ts_ns >= BURST_NS ||
+			    seq_diff(b->seq, a->seq) <= SEQ_SLOP ||
+			    !view_next_before(v, v->rst[k], &next) || seq_leq(b->seq, next) ||
+			    (view_acked_before(v, v->rst[k], &ack) && seq_leq(b->seq, ack)))
+				continue;
+			t->grade = GRADE_D4;
+			t->frame = b->frame;
+			testimony_suspect(t, v->rst[i]);
+			testimony_suspect(t, v->rst[k]);
+			testimony_says(t, "second RST %d bytes ahead of the first",
+				       seq_diff(b->seq, a->seq));
+			testimony_expects(t, "one sequence number: no data was sent between them");
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool match_ack_change(const struct view *v, const struct signature *self,
+			     struct testimony *t)
+{
+	(void)self;
+	const struct half *p = &v->ev->half[dir_other(v->dir)];
+	for (unsigned i = 0; i + 1 < v->n_rst; i++) {
+		for (unsigned k = i + 1; k < v->n_rst; k++) {
+			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
+			if ((a->flags & b->flags & TCP_ACK) == 0 || a->ack == b->ack ||
+			    b->ts_ns - a->ts_ns > BURST_NS || !p->seen || !p->syn)
+				continue;
+			bool outside = seq_lt(p->next, a->ack) || seq_lt(p->next, b->ack) ||
+				       seq_lt(a->ack, p->isn) || seq_lt(b->ack, p->isn);
+			if (!outside || p->gap)
+				continue;
+			t->grade = GRADE_D3;
+			t->frame = b->frame;
+			testimony_suspect(t, v->rst[i]);
+			testimony_suspect(t, v->rst[k]);
+			testimony_says(t, "RSTs acknowledge %u and %u (relative)",
+				       a->ack - p->isn, b->ack - p->isn);
+			testimony_expects(t, "a number that the other side has sent");
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool syn_between(const struct view *v, unsigned a, unsigned b)
+{
+	for (unsigned k = a + 1; k < b; k++)
+		if (event_dir(&v->e[k]) != v->dir && (v->e[k].flags & (TCP_SYN | TCP_RST)) == TCP_SYN)
+			return true;
+	return false;
+}
+
+static bool match_synack_race(const struct view *v, const struct signature *self,
+			      struct testimony *t)
+{
+	(void)self;
+	if (v->dir != DIR_S2C || v->syn < 0 || v->synack < 0)
+		return false;
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		unsigned r = v->rst[i], sa = (unsigned)v->synack;
+		const struct event *e = &v->e[r], *g = &v->e[sa];
+		unsigned first = r < sa ? r : sa, second = r < sa ? sa : r;
+		if ((e->flags & TCP_ACK) == 0 || e->ack != v->e[v->syn].seq + 1 ||
+		    (int)r < v->syn || v->e[second].ts_ns - v->e[first].ts_ns > ANSWER_NS ||
+		    e->seq == g->seq || e->seq == g->seq + 1 || syn_between(v, first, second))
+			continue;
+		t->grade = GRADE_D4;
+		t->frame = g->frame;
+		testimony_suspect(t, r);
+		testimony_says(t, "RST+ACK and SYN+ACK to one SYN, %.1f ms apart",
+			       (double)(v->e[second].ts_ns - v->e[first].ts_ns) / 1e6);
+		testimony_expects(t, "one answer: a port is open or closed");
+		return true;
+	}
+	return false;
+}
+
+static bool match_synack_twice(const struct view *v, const struct signature *self,
+			       struct testimony *t)
+{
+	(void)self;
+	if (v->dir != DIR_S2C || v->synack < 0 || v->syn < 0)
+		return false;
+	const struct event *a = &v->e[v->synack];
+	for (unsigned k = (unsigned)v->synack + 1; k < v->n; k++) {
+		const struct event *b = &v->e[k];
+		if (event_dir(b) != DIR_S2C || (b->flags & (TCP_SYN | TCP_RST)) != TCP_SYN ||
+		    a->seq == b->seq || a->ack != b->ack || b->ts_ns - a->ts_ns > ANSWER_NS)
+			continue;
+		bool unlike = ((a->bits ^ b->bits) & (EVENT_DF | EVENT_TS | EVENT_OPTIONS)) != 0;
+		bool resent = v->ev->half[DIR_C2S].n_syn > 1;
+		t->grade = unlike && !resent ? GRADE_D3 : GRADE_D2;
+		t->frame = b->frame;
+		testimony_suspect(t, (unsigned)v->synack);
+		testimony_suspect(t, k);
+		testimony_says(t, "two SYN+ACKs with different initial sequence numbers%s",
+			       unlike ? ", unlike in DF or options" : "");
+		testimony_expects(t, "one SYN+ACK, or copies of one");
+		return true;
+	}
+	return false;
+}
+
+const struct signature sig_race[] = {
+	{.id = "data-after-rst", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_LATE, .names = true,
+	 .summary = "the sender went on sending new data after a RST in its name",
+	 .benign = "a RST that overtook its own data on the way",
+	 .rules_out = "the sender did not close the connection: it went on sending",
+	 .refs = REF ", DATA_SEQ_RST (RACE-2)", .match = match_data_after},
+	{.id = "late-genuine", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_LATE, .names = true,
+	 .summary = "half a round trip or more after the RST its supposed sender was still there",
+	 .benign = "a RST that overtook its own data on the way",
+	 .rules_out = "the sender did not close the connection: its own packets kept coming",
+	 .refs = "catalogue RACE-8, after " REF, .match = match_late_genuine},
+	{.id = "ack-regress", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_LATE, .names = true,
+	 .summary = "after the RST the sender acknowledged less than the RST had",
+	 .benign = "none known: acknowledgements of one sender do not go back",
+	 .rules_out = "one sender for both packets: its acknowledgements would have gone back",
+	 .refs = "catalogue RACE-9", .match = match_ack_regress},
+	{.id = "rst-seq-change", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_SEQ, .names = true,
+	 .summary = "a second RST lies ahead of the first and of everything sent",
+	 .benign = "data between the two RSTs that the capture does not hold",
+	 .rules_out = "a standard TCP stack never sends such a pair",
+	 .refs = REF ", RST_SEQ_CHANGE (RACE-3)", .match = match_seq_change},
+	{.id = "rst-behind-data", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_SEQ, .names = true,
+	 .summary = "the RST's sequence number lies before data that its sender had already sent",
+	 .benign = "a closed socket answering an old packet",
+	 .refs = REF ", RST_SEQ_DATA (RACE-1)", .match = match_seq_data},
+	{.id = "rst-ack-change", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_ACK, .names = true,
+	 .summary = "RSTs of one burst acknowledge different numbers, one of them never sent",
+	 .benign = "bytes of the other side that the capture does not hold",
+	 .refs = REF ", RST_ACK_CHANGE (RACE-4)", .match = match_ack_change},
+	{.id = "synack-and-rst", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_SYNACK, .names = true,
+	 .summary = "one SYN was answered by a RST+ACK and by a SYN+ACK",
+	 .benign = "a resent SYN that the capture does not hold",
+	 .rules_out = "a closed port: the same port answered with SYN+ACK",
+	 .refs = REF ", SYN_RST/SYNACK_RST (RACE-5)", .match = match_synack_race},
+	{.id = "synack-twice", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_SYNACK, .names = true,
+	 .summary = "one SYN was answered by two SYN+ACKs with different sequence numbers",
+	 .benign = "SYN cookies or a SYN proxy answering a resent SYN; anycast or load balancers",
+	 .refs = REF " (RACE-6)", .match = match_synack_twice},
+	{.id = NULL},
+};

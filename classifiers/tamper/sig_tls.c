@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What befalls a request as soon as its name was readable: TLS-RST-CH, FIN-INJ. */
+
+#include "classifiers/tamper/signature.h"
+#include "dataplane/seq.h"
+
+#define SOON_NS 3000000000ull
+
+/* Reset towards the client after its ClientHello and before any byte of the server's. */
+static bool match_hello_reset(const struct view *v, const struct signature *self,
+			      struct testimony *t)
+{
+	(void)self;
+	if (v->flow->tls == NULL || v->n_rst == 0 || v->trigger_event < 0)
+		return false;
+	uint64_t rtt = view_min_rtt(v, -1, true), soon = SOON_NS;
+	if (rtt != UINT64_MAX && 3 * rtt > soon)
+		soon = 3 * rtt;
+	const struct event *q = &v->e[v->trigger_event];
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		const struct event *r = &v->e[v->rst[i]];
+		if ((int)v->rst[i] < v->trigger_event || r->ts_ns - q->ts_ns > soon ||
+		    view_after_fin(v, v->rst[i]) ||
+		    view_stage(v, v->rst[i]) != STAGE_POST_PSH)
+			continue;
+		/* The client's own kernel ends a connection like this whenever its user does. */
+		if (v->dir == DIR_C2S && (v->ctx == NULL ||
+					  context_vantage(v->ctx, NULL, 0) == VANTAGE_CLIENT))
+			continue;
+		t->grade = GRADE_D2;
+		t->frame = r->frame;
+		testimony_suspect(t, v->rst[i]);
+		testimony_says(t, "reset %.1f ms after the ClientHello",
+			       (double)(r->ts_ns - q->ts_ns) / 1e6);
+		testimony_expects(t, "a ServerHello or an alert");
+		return true;
+	}
+	return false;
+}
+
+/* FIN without data, then data behind it: the closer and the speaker are two. */
+static bool match_data_after_fin(const struct view *v, const struct signature *self,
+				 struct testimony *t)
+{
+	(void)self;
+	uint64_t rtt = view_min_rtt(v, -1, true);
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct event *f = &v->e[i];
+		if (event_dir(f) != v->dir || (f->flags & (TCP_FIN | TCP_RST | TCP_SYN)) != TCP_FIN)
+			continue;
+		for (unsigned k = i + 1; k < v->n; k++) {
+			const struct event *e = &v->e[k];
+			uint64_t dt = e->ts_ns - f->ts_ns;
+			if (event_dir(e) != v->dir || e->len < 2 || (e->bits & EVENT_RETX) != 0 ||
+			    (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
+			    seq_lt(e->seq, f->seq + f->len) || rtt == UINT64_MAX || dt < rtt / 2 ||
+			    view_ttl_off(v, k, 6) || view_df_off(v, k))
+				continue;
+			bool unlike = view_ttl_off(v, i, 6) || view_df_off(v, i) ||
+				      ((f->bits ^ e->bits) & (EVENT_TS | EVENT_DF)) != 0;
+			t->grade = unlike ? GRADE_D4 : GRADE_D2;
+			t->frame = e->frame;
+			testimony_suspect(t, i);
+			testimony_says(t, "%u bytes behind the FIN, %.1f ms later", e->len,
+				       (double)dt / 1e6);
+			testimony_expects(t, "nothing: a FIN is a sender's last number");
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct signature sig_tls[] = {
+	{.id = "tls-reset-after-hello", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_STAGE, .names = true,
+	 .summary = "the connection was reset after the ClientHello, before the server spoke",
+	 .benign = "a server or load balancer that refuses this name or client",
+	 .refs = "catalogue section 12, TLS-RST-CH; OONI, Pakistan 2024", .match = match_hello_reset},
+	{.id = "data-after-fin", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_LATE, .names = true,
+	 .summary = "the sender went on with data behind a FIN in its name",
+	 .benign = "a proxy that closes early", .refs = "catalogue section 7, FIN-INJ",
+	 .match = match_data_after_fin},
+	{.id = NULL},
+};

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/tamper/view.h"
+
+#include <string.h>
+
+#include "dataplane/seq.h"
+
+#define TTL_TOLERANCE 6    /* EV-TTL: honest hosts were seen to vary by 5 */
+#define IPID_STEP_MAX 64   /* EV-IPID: a counter's step between two packets of one flow */
+
+static void find_landmarks(struct view *v)
+{
+	v->syn = v->synack = v->handshake_ack = v->first_c2s = v->first_s2c = v->first_fin = -1;
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct event *e = &v->e[i];
+		bool s2c = event_dir(e) == DIR_S2C;
+		if ((e->flags & TCP_RST) != 0) {
+			if (event_dir(e) == v->dir && v->n_rst < VIEW_RSTS)
+				v->rst[v->n_rst++] = (uint16_t)i;
+			continue;
+		}
+		if ((e->flags & TCP_SYN) != 0) {
+			if (s2c && v->synack < 0)
+				v->synack = (int)i;
+			if (!s2c && v->syn < 0)
+				v->syn = (int)i;
+			continue;
+		}
+		if (!s2c && v->handshake_ack < 0 && v->synack >= 0 && (e->flags & TCP_ACK) != 0)
+			v->handshake_ack = (int)i;
+		if (e->len != 0 && !s2c && v->first_c2s < 0)
+			v->first_c2s = (int)i;
+		if (e->len != 0 && s2c && v->first_s2c < 0)
+			v->first_s2c = (int)i;
+		if ((e->flags & TCP_FIN) != 0 && v->first_fin < 0)
+			v->first_fin = (int)i;
+	}
+}
+
+/* The first client packet that brings the stream up to seq; -1. */
+static int packet_reaching(const struct view *v, uint32_t seq)
+{
+	for (unsigned i = 0; i < v->n; i++)
+		if (event_dir(&v->e[i]) == DIR_C2S && v->e[i].len != 0 &&
+		    (v->e[i].flags & TCP_RST) == 0 &&
+		    seq_leq(seq, v->e[i].seq + v->e[i].len))
+			return (int)i;
+	return -1;
+}
+
+static void find_trigger(struct view *v)
+{
+	const struct half *c = &v->ev->half[DIR_C2S];
+	const struct tls_client_hello *tls = v->flow->tls;
+	const struct http_request *http = v->flow->http;
+
+	v->trigger_event = v->first_c2s;
+	if (c->n_data == 0)
+		return;
+	uint32_t start = c->syn ? c->isn + 1 : c->first_seq;
+	uint32_t end = c->first_len;
+	uint32_t name_end = 0;
+	if (tls != NULL) {
+		end = tls->hello_end != 0 ? tls->hello_end : end;
+		if (tls->has_sni) {
+			v->trigger = TRIGGER_SNI;
+			v->trigger_value = tls->sni;
+			name_end = tls->sni_end;
+		} else {
+			v->trigger = TRIGGER_PROTOCOL;
+			v->trigger_value = "tls";
+		}
+	} else if (http != NULL) {
+		end = http->head_end != 0 ? http->head_end : end;
+		v->trigger = http->has_host ? TRIGGER_HOST : TRIGGER_NONE;
+		v->trigger_value = http->has_host ? http->host : NULL;
+		name_end = http->host_end;
+	}
+	/* Of other protocols the first message ends with the first pushed packet. */
+	for (unsigned i = 0; tls == NULL && http == NULL && i < v->n; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) == DIR_C2S && e->len != 0 && (e->flags & TCP_PSH) != 0) {
+			end = e->seq + e->len - start;
+			break;
+		}
+	}
+	v->request_end = start + end;
+	if (name_end != 0)
+		v->trigger_event = packet_reaching(v, start + name_end);
+}
+
+bool view_is_own(const struct view *v, unsigned i)
+{
+	const struct event *e = &v->e[i];
+	const struct half *s = &v->ev->half[v->dir], *p = &v->ev->half[dir_other(v->dir)];
+	if (event_dir(e) != v->dir || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
+	    (e->bits & EVENT_PROBE) != 0)
+		return false;
+	/* Payload without the negotiated timestamps is what a suspect looks like. */
+	return !(s->ts_ok && p->ts_ok && (e->bits & EVENT_TS) == 0);
+}
+
+static enum ipid_class ipid_classify(const struct view *v)
+{
+	unsigned n = 0, zero = 0, same = 0, steps = 0;
+	uint16_t last = 0;
+	for (unsigned i = 0; i < v->n; i++) {
+		if (!view_is_own(v, i))
+			continue;
+		uint16_t id = v->e[i].ip_id;
+		zero += id == 0;
+		if (n != 0) {
+			uint16_t step = (uint16_t)(id - last);
+			same += step == 0;
+			steps += step >= 1 && step <= IPID_STEP_MAX;
+		}
+		last = id;
+		n++;
+	}
+	if (n < 2 || v->ev->ipv6)
+		return IPID_UNKNOWN;
+	if (zero == n)
+		return IPID_ZERO;
+	if (same == n - 1)
+		return IPID_CONSTANT;
+	if (steps == n - 1)
+		return n >= 3 ? IPID_COUNTER : IPID_UNKNOWN;
+	return n >= 3 && steps == 0 ? IPID_RANDOM : IPID_UNKNOWN;
+}
+
+static void baseline_take(struct baseline *b, uint8_t lo, uint8_t hi, uint8_t df)
+{
+	if (b->n == 0 || lo < b->ttl_lo)
+		b->ttl_lo = lo;
+	if (hi > b->ttl_hi)
+		b->ttl_hi = hi;
+	b->df |= df;
+	b->n++;
+}
+
+static uint8_t event_df(const struct view *v, unsigned i)
+{
+	return v->ev->ipv6 ? 0 : (v->e[i].bits & EVENT_DF) != 0 ? 2 : 1;
+}
+
+/* Other flows with the same server address and port stand in where this one shows too little. */
+static void baseline_from_habits(struct view *v)
+{
+	if (v->ctx == NULL || v->dir != DIR_S2C)
+		return;
+	const struct server_habits *h = context_server(v->ctx, &v->flow->server,
+						       v->flow->server_port, v->flow->ip_version);
+	for (unsigned i = 0; h != NULL && i < h->n; i++) {
+		if (h->habit[i].flow_id == v->flow->id || !h->habit[i].trusted)
+			continue;
+		baseline_take(&v->base, h->habit[i].ttl_lo, h->habit[i].ttl_hi, h->habit[i].df);
+		v->base.other_flows = true;
+	}
+}
+
+static void find_baseline(struct view *v)
+{
+	for (unsigned i = 0; i < v->n; i++)
+		if (view_is_own(v, i))
+			baseline_take(&v->base, v->e[i].ttl, v->e[i].ttl, event_df(v, i));
+	v->base.ipid = ipid_classify(v);
+	if (v->base.n == 0)
+		baseline_from_habits(v);
+	int shake = v->dir == DIR_S2C ? v->synack : v->syn;
+	if (v->base.n == 0 && shake >= 0) {
+		baseline_take(&v->base, v->e[shake].ttl, v->e[shake].ttl,
+			      event_df(v, (unsigned)shake));
+		v->base.handshake_only = true;
+	}
+}
+
+void view_build(struct view *v, const struct evidence *ev, const struct flow_record *flow,
+		const struct context *ctx, enum dir dir)
+{
+	memset(v, 0, sizeof(*v));
+	v->ev = ev;
+	v->flow = flow;
+	v->ctx = ctx;
+	v->e = ev->events;
+	v->n = ev->n_events;
+	v->dir = dir;
+	find_landmarks(v);
+	find_trigger(v);
+	find_baseline(v);
+}
+
+/* Whether packet i was sent again before packet `until`: then an answer's time is ambiguous (Karn). */
+static bool sent_again(const struct view *v, unsigned i, unsigned until)
+{
+	for (unsigned k = i + 1; k < until; k++)
+		if (event_dir(&v->e[k]) == event_dir(&v->e[i]) && v->e[k].seq == v->e[i].seq &&
+		    event_seqlen(&v->e[k]) != 0 && (v->e[k].flags & TCP_RST) == 0)
+			return true;
+	return false;
+}
+
+static bool answers(const struct event *q, const struct event *a)
+{
+	return event_dir(a) != event_dir(q) && (a->flags & (TCP_RST | TCP_ACK)) == TCP_ACK &&
+	       seq_leq(q->seq + event_seqlen(q), a->ack);
+}
+
+uint64_t view_min_rtt(const struct view *v, int except, bool with_syn)
+{
+	uint64_t best = UINT64_MAX;
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct event *q = &v->e[i];
+		if (event_dir(q) == v->dir || event_seqlen(q) == 0 ||
+		    (q->flags & TCP_RST) != 0 || (q->bits & (EVENT_RETX | EVENT_PROBE)) != 0 ||
+		    ((q->flags & TCP_SYN) != 0 && !with_syn))
+			continue;
+		for (unsigned k = i + 1; k < v->n; k++) {
+			if ((int)k == except || !answers(q, &v->e[k]))
+				continue;
+			/* Between a record's head and tail the first answer may be missing. */
+			bool hole = v->ev->skipped_at > i && v->ev->skipped_at <= k;
+			if (!sent_again(v, i, k) && !hole && v->e[k].ts_ns >= q->ts_ns &&
+			    v->e[k].ts_ns - q->ts_ns < best)
+				best = v->e[k].ts_ns - q->ts_ns;
+			break;
+		}
+	}
+	return best;
+}
+
+bool view_ttl_off(const struct view *v, unsigned i, unsigned delta)
+{
+	if (v->base.n == 0)
+		return false;
+	int ttl = v->e[i].ttl;
+	return ttl < (int)v->base.ttl_lo - (int)delta || ttl > (int)v->base.ttl_hi + (int)delta;
+}
+
+bool view_df_off(const struct view *v, unsigned i)
+{
+	uint8_t df = event_df(v, i);
+	return v->base.n != 0 && df != 0 && (v->base.df & df) == 0;
+}
+
+/* The sender's own packets next to i, -1 where there is none or the record has a hole. */
+static int own_neighbour(const struct view *v, unsigned i, int step)
+{
+	for (int k = (int)i + step; k >= 0 && k < (int)v->n; k += step) {
+		if (v->ev->skipped_at != 0 &&
+		    ((k < (int)v->ev->skipped_at) != ((int)i < (int)v->ev->skipped_at)))
+			return -1;
+		if (view_is_own(v, (unsigned)k))
+			return k;
+	}
+	return -1;
+}
+
+bool view_ipid_off(const struct view *v, unsigned i)
+{
+	const struct event *e = &v->e[i];
+	if (v->ev->ipv6)
+		return false;
+	/* Linux answers for a socket that is gone with IP-ID 0 and DF, whatever it counted before. */
+	if ((e->flags & TCP_RST) != 0 && e->ip_id == 0 && (e->bits & EVENT_DF) != 0)
+		return false;
+	if (v->base.ipid == IPID_ZERO)
+		return e->ip_id != 0;
+	if (v->base.ipid != IPID_COUNTER)
+		return false;
+	int before = own_neighbour(v, i, -1), after = own_neighbour(v, i, 1);
+	if (before >= 0 && (uint16_t)(e->ip_id - v->e[before].ip_id) <= IPID_STEP_MAX)
+		return false;
+	if (after >= 0 && (uint16_t)(v->e[after].ip_id - e->ip_id) <= IPID_STEP_MAX)
+		return false;
+	return before >= 0 || after >= 0;
+}
+
+bool view_after_fin(const struct view *v, unsigned i)
+{
+	return v->first_fin >= 0 && v->first_fin < (int)i;
+}
+
+int view_last_sent(const struct view *v, unsigned i)
+{
+	for (int k = (int)i - 1; k >= 0; k--)
+		if (event_dir(&v->e[k]) != v->dir && event_seqlen(&v->e[k]) != 0 &&
+		    (v->e[k].flags & TCP_RST) == 0)
+			return k;
+	return -1;
+}
+
+bool view_acked_before(const struct view *v, unsigned i, uint32_t *ack)
+{
+	bool any = false;
+	for (unsigned k = 0; k < i; k++) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) == v->dir || (e->flags & (TCP_ACK | TCP_RST)) != TCP_ACK)
+			continue;
+		if (!any || seq_lt(*ack, e->ack))
+			*ack = e->ack;
+		any = true;
+	}
+	return any;
+}
+
+bool view_next_before(const struct view *v, unsigned i, uint32_t *next)
+{
+	bool any = false;
+	for (unsigned k = 0; k < i; k++) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) != v->dir || (e->flags & TCP_RST) != 0)
+			continue;
+		uint32_t end = e->seq + event_seqlen(e);
+		if (!any || seq_lt(*next, end))
+			*next = end;
+		any = true;
+	}
+	return any;
+}
+
+bool view_endpoint_like(const struct view *v, unsigned i)
+{
+	const struct event *e = &v->e[i];
+	uint32_t ack = 0, next = 0;
+	if (v->base.n == 0 || view_ttl_off(v, i, TTL_TOLERANCE) || view_df_off(v, i))
+		return false;
+	return (view_acked_before(v, i, &ack) && e->seq == ack) ||
+	       (view_next_before(v, i, &next) && e->seq == next) || view_after_fin(v, i);
+}
+
+enum stage view_stage(const struct view *v, unsigned i)
+{
+	bool data = false, later = false;
+	for (unsigned k = 0; k < i; k++) {
+		const struct event *e = &v->e[k];
+		if (e->len == 0 || (e->flags & TCP_RST) != 0)
+			continue;
+		if (event_dir(e) == DIR_S2C || seq_lt(v->request_end, e->seq + e->len))
+			later = true;
+		data = true;
+	}
+	/* What the record left out came after the first data. */
+	if (v->ev->skipped_at != 0 && v->ev->skipped_at <= i)
+		later = true;
+	if (later)
+		return STAGE_LATER;
+	if (data)
+		return STAGE_POST_PSH;
+	if (v->handshake_ack >= 0 && v->handshake_ack < (int)i)
+		return STAGE_POST_ACK;
+	return v->synack >= 0 && v->synack < (int)i ? STAGE_POST_SYN : STAGE_PRE_SYNACK;
+}

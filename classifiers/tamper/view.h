@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * A flow's evidence as the signatures see it: packets in order, landmarks, the sender's own habits,
+ * and the facts of the capture around it. Built at the flow's end (without a context, to see whether
+ * anything could testify) and again when judged.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "classifiers/tamper/context.h"
+#include "classifiers/tamper/evidence.h"
+#include "classifiers/verdict.h"
+
+#define VIEW_RSTS 64
+
+enum ipid_class { IPID_UNKNOWN, IPID_ZERO, IPID_CONSTANT, IPID_COUNTER, IPID_RANDOM };
+
+/* How one end stamps its packets, from those that nobody suspects. */
+struct baseline {
+	unsigned n;          /* packets it stands on; 0: nothing known */
+	uint8_t ttl_lo, ttl_hi;
+	uint8_t df;          /* bit 0: seen without DF, bit 1: seen with */
+	enum ipid_class ipid;
+	bool other_flows;    /* taken from other flows of the same server address and port */
+	bool handshake_only; /* from the SYN or SYN+ACK alone: weak, load balancers differ there */
+};
+
+struct view {
+	const struct evidence *ev;
+	const struct flow_record *flow;
+	const struct context *ctx; /* NULL at the flow's end */
+	const struct event *e;     /* n of them, in order of arrival */
+	unsigned n;
+	enum dir dir;              /* the direction whose packets are under suspicion */
+	/* indices into e, -1 where there is none */
+	int syn, synack, handshake_ack, first_c2s, first_s2c, first_fin;
+	uint16_t rst[VIEW_RSTS];   /* RSTs of direction dir, in order */
+	unsigned n_rst;
+	/* what could have triggered it: the request, with its end as a sequence number */
+	enum trigger_kind trigger;
+	const char *trigger_value;
+	int trigger_event;         /* the packet that completed the name; -1 */
+	uint32_t request_end;      /* sequence number after the first request; valid with first_c2s */
+	struct baseline base;      /* of the sender in direction dir */
+};
+
+/* ctx may be NULL. The view points into its arguments. */
+void view_build(struct view *v, const struct evidence *ev, const struct flow_record *flow,
+		const struct context *ctx, enum dir dir);
+
+/*
+ * Smallest time from a packet of the other side to the first packet of direction dir that
+ * acknowledges it, in ns, leaving out packet `except` and retransmissions; UINT64_MAX if unknown.
+ * with_syn false leaves the handshake's out.
+ */
+uint64_t view_min_rtt(const struct view *v, int except, bool with_syn);
+
+/* A post-handshake packet of direction dir that counts as its sender's own: no RST, no suspect. */
+bool view_is_own(const struct view *v, unsigned i);
+/* Packet i's TTL lies outside the baseline by more than delta. */
+bool view_ttl_off(const struct view *v, unsigned i, unsigned delta);
+bool view_df_off(const struct view *v, unsigned i);
+/* Packet i's IP-ID contradicts the sender's series around it. */
+bool view_ipid_off(const struct view *v, unsigned i);
+/* A RST that its sender would send just so (catalogue, section 3, endpoint-RST whitelist). */
+bool view_endpoint_like(const struct view *v, unsigned i);
+/* A FIN of either side was recorded before packet i. */
+bool view_after_fin(const struct view *v, unsigned i);
+/* The last packet of the other side before i with payload, SYN or FIN; -1. */
+int view_last_sent(const struct view *v, unsigned i);
+/* Highest acknowledgement that the other side sent before i (not in a RST); false: none. */
+bool view_acked_before(const struct view *v, unsigned i, uint32_t *ack);
+/* Highest end of sequence of direction dir before i, without RSTs; false: none. */
+bool view_next_before(const struct view *v, unsigned i, uint32_t *next);
+/* Stage of the connection when packet i arrived. */
+enum stage view_stage(const struct view *v, unsigned i);
