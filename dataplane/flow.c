@@ -339,7 +339,7 @@ struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_pr
 		if (flow_is_idle(t, f, now_ns)) {
 			flow_finish(t, f, idle_reason(f));
 			f = NULL;
-		} else if (syn_starts_anew(f, h, *dir, now_ns)) {
+		} else if (syn_starts_anew(f, h, *dir, pkt->ts_ns, now_ns)) {
 			flow_finish(t, f, FLOW_END_PORT_REUSE);
 			f = NULL;
 		}

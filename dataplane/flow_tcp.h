@@ -76,16 +76,19 @@ static inline bool sender_is_client(const struct headers *h, bool *guessed)
 
 /*
  * A SYN on ports that a flow already uses: another connection (true), or this one's own (a
- * retransmission, a simultaneous open of RFC 9293 figure 8, reordering, or somebody's forgery).
+ * retransmission, a simultaneous open of RFC 9293 figure 8, reordering, or somebody's forgery). The
+ * packet's own time counts besides the clock, which does not follow the first packets after hours of
+ * silence: taking a late connection for a forged SYN would accuse somebody.
  */
 static inline bool syn_starts_anew(const struct flow *f, const struct headers *h, enum dir dir,
-			    uint64_t now_ns)
+				   uint64_t ts_ns, uint64_t now_ns)
 {
 	if (f->key.proto != IPPROTO_TCP || (h->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return false;
 	if (f->syn_seen[dir] && f->isn[dir] == h->seq)
 		return false;
-	bool idle = now_ns > f->seen_ns && now_ns - f->seen_ns > FLOW_REUSE_IDLE_NS;
+	bool idle = (now_ns > f->seen_ns && now_ns - f->seen_ns > FLOW_REUSE_IDLE_NS) ||
+		    (ts_ns > f->last_ns && ts_ns - f->last_ns > FLOW_REUSE_IDLE_NS);
 	switch (f->state) {
 	case FLOW_CLOSED:
 	case FLOW_RESET:

@@ -260,6 +260,25 @@ static void a_syn_may_begin_another_connection(void **state)
 	}
 }
 
+/* After hours of silence the capture clock stands still at first; the packets know better. */
+static void a_late_syn_is_no_forgery(void **state)
+{
+	(void)state;
+	for (unsigned hours = 0; hours < 3; hours += 2) {
+		struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
+		struct headers h = packet4(IPPROTO_TCP, CLIENT, 40000, SERVER, 443);
+		struct packet pkt = {.ts_ns = T0 + hours * 3600 * SECOND_NS, .frame = 9};
+		enum dir dir;
+		tcp(t, true, TCP_SYN, 1, 0, T0);
+		h.flags = TCP_SYN;
+		h.seq = 5000;
+		struct flow *f = flow_table_update(t, &pkt, &h, T0, &dir);
+		assert_int_equal(n_ends, hours != 0);
+		assert_int_equal(f->first_frame, hours != 0 ? 9 : 1);
+		flow_table_free(t);
+	}
+}
+
 static void flows_end_when_idle(void **state)
 {
 	(void)state;
@@ -440,6 +459,7 @@ int main(void)
 		cmocka_unit_test(a_connection_is_followed),
 		cmocka_unit_test(a_reset_does_not_end_a_flow),
 		cmocka_unit_test(a_syn_may_begin_another_connection),
+		cmocka_unit_test(a_late_syn_is_no_forgery),
 		cmocka_unit_test(flows_end_when_idle),
 		cmocka_unit_test(a_full_table_evicts),
 		cmocka_unit_test(an_icmp_error_finds_its_flow),
