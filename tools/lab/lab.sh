@@ -9,8 +9,8 @@
 set -euo pipefail
 
 LAB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck disable=SC2034 # the parts sourced below use these
 SCENARIOS=() # name|kind|note|KEY=VALUE… in the order of the files
+# shellcheck disable=SC2034 # the parts sourced below use these
 PIDS=() CAPTURES=() RUNNING=()
 
 # scenario NAME KIND NOTE [KEY=VALUE…]; the function of that name does the rest. KIND is inject,
@@ -41,6 +41,7 @@ run_scenario() { # run_scenario ROW
 	IFS='|' read -r name kind note knobs <<<"$1"
 	# shellcheck disable=SC2086,SC2163
 	[[ -z $knobs ]] || export $knobs
+	# shellcheck disable=SC2034 # so do they
 	NS=wml$$-$BASHPID
 	WORK=$TMP/$name
 	mkdir -p "$WORK"

@@ -47,6 +47,7 @@ nginx_start() { # nginx_start [EXTRA LINES OF THE SERVER BLOCK [ANOTHER BLOCK]]
 	mkdir -p "$WORK/up/upload"
 	nginx -tq -e "$WORK/nginx.err" -c "$WORK/nginx.conf" 2>/dev/null || sed -i 's/dav_methods PUT;//' "$WORK/nginx.conf"
 	spawn s nginx.log nginx -e "$WORK/nginx.err" -c "$WORK/nginx.conf"
+	# shellcheck disable=SC2034 # scenarios kill it
 	NGINX=$SPAWNED
 	await_port 443
 }
@@ -85,7 +86,7 @@ dnsmasq_start() {
 		args+=("--host-record=$name,$S4,$S6")
 	done
 	spawn s dnsmasq.log dnsmasq --keep-in-foreground --no-hosts --no-resolv --conf-file=/dev/null \
-		--user=root --group=root --listen-address=$S4 --bind-interfaces --log-facility=- --local=/example/ \
+		--user=root --group=root --listen-address="$S4" --bind-interfaces --log-facility=- --local=/example/ \
 		--pid-file= "${args[@]}"
 	await_port 53
 }

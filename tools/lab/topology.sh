@@ -93,7 +93,7 @@ topology_up() {
 	link_pair b b1 w w2
 	link_pair w w3 r r0
 	link_pair r r1 s s0
-	link_pair b b2 o o0
+	topology_device
 	addr b b0 192.0.2.1/24 2001:db8:1::1/64
 	addr b b1 198.51.100.1/24 2001:db8:2::1/64
 	addr b b2 10.66.0.1/24 fd66::1/64
@@ -109,7 +109,8 @@ topology_up() {
 	routes s 203.0.113.1 2001:db8:3::1
 	topology_hops
 	# 6 + 14 ms each way: the box is close to the client, the server 40 ms away.
-	spawn w wire.log /usr/bin/python3 -u "$LAB/wire.py" "w0:w1:6${LATE:-}" "w2:w3:14"
+	spawn w wire.log /usr/bin/python3 -u "$LAB/wire.py" "w0:w1:6${LATE:-}" "w2:w3:14" \
+		${DEVICE_MS:+"w4:w5:$DEVICE_MS"}
 	wait_for "$WORK/wire.log" ready
 	# Neighbours learn each other now, so that no first packet waits for that.
 	knock c $S4 $S6 $X4 $X6
@@ -122,6 +123,16 @@ knock() { # knock ROLE ADDRESS…: a connection to a closed port
 	for a in "$@"; do
 		nx "$role" timeout 2 bash -c "exec 3<>/dev/tcp/$a/9" 2>/dev/null || true
 	done
+}
+
+# With DEVICE_MS the on-path device sits that far away and its packets lose the race.
+topology_device() {
+	if [[ -z ${DEVICE_MS:-} ]]; then
+		link_pair b b2 o o0
+		return
+	fi
+	link_pair b b2 w w4
+	link_pair w w5 o o0
 }
 
 # With BRIDGED=1 the client's address sits on a bridge, as on a machine with guests: a capture on

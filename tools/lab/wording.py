@@ -78,6 +78,10 @@ def verdict_inject(frames, forged, view, side):
     for suspect in forged:
         real = [f for f in frames if f.src == suspect.src and f.fate != "forged"
                 and f.proto == TCP and f.ts > suspect.ts]
+        # A reset out of the window is ignored: proof of a third party, but the outcome is the same.
+        if any(f.paylen and f.src == suspect.dst and f.fate != "forged"
+               and f.ts - suspect.ts > (whole or 0) / 2 for f in frames):
+            continue
         # The server answers a SYN that was reset, or goes on past the reset: two authors.
         if any(f.flags & (SYN | ACK) == SYN | ACK for f in real) or any(
                 f.paylen and (f.seq - suspect.seq) % 2**32 < 2**31

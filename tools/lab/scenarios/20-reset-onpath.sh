@@ -36,6 +36,23 @@ sni_rst_onpath_both() {
 	controls_tls
 }
 
+scenario sni-rst-onpath-late inject "the on-path device is slow: its reset arrives after the server's answer and changes nothing" DEVICE_MS=20 VANTAGES=client,box
+sni_rst_onpath_late() { sni_rst_onpath; }
+
+scenario sni-rst-onpath-server inject "on-path device resets the server only, when its answer passes" BOX_IF=b1
+sni_rst_onpath_server() {
+	nginx_start
+	mirror both
+	mark_flow device "${BAD[@]}"
+	device -A FORWARD -s "$S4" -m connmark --mark 1 -p tcp ! --tcp-flags RST RST "${RESET[@]}"
+	capture_start
+	controls_tls
+	fetch https://blocked.example/
+	controls_tls --tls-max 1.2
+	fetch https://blocked.example/ --tls-max 1.2
+	controls_tls
+}
+
 scenario sni-rst-onpath-nots inject "as sni-rst-onpath on a path that strips timestamps from SYNs" VANTAGES=client
 sni_rst_onpath_nots() {
 	strip_options
