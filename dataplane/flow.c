@@ -326,6 +326,16 @@ void flow_table_probe(const struct flow_table *t, const struct headers *h, struc
 	__builtin_prefetch(&t->slots[out->hash & t->mask]);
 }
 
+void flow_table_preload(const struct flow_table *t, const struct flow_probe *probe)
+{
+	const struct slot *s = &t->slots[probe->hash & t->mask];
+	if (s->ref == 0)
+		return;
+	const char *f = (const char *)flow_at(t, s->ref - 1);
+	for (size_t i = 0; i < sizeof(struct flow); i += 64)
+		__builtin_prefetch(f + i, 1);
+}
+
 struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,
 				      const struct packet *pkt, const struct headers *h,
 				      uint64_t now_ns, enum dir *dir)

@@ -130,8 +130,8 @@ void flow_table_free(struct flow_table *t);
 struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
 			       const struct headers *h, uint64_t now_ns, enum dir *dir);
 /*
- * The same in two steps, for batches: with many flows nearly all time is spent waiting for memory, and
- * when all packets of a batch are probed before the first is updated, they wait together.
+ * The same in three steps, for batches: with many flows nearly all time is spent waiting for memory,
+ * and the steps of different packets wait together. Probe all, preload all, then update each.
  */
 struct flow_probe {
 	struct flow_key key;
@@ -139,6 +139,7 @@ struct flow_probe {
 	bool src_is_lo;
 };
 void flow_table_probe(const struct flow_table *t, const struct headers *h, struct flow_probe *out);
+void flow_table_preload(const struct flow_table *t, const struct flow_probe *probe);
 struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,
 				      const struct packet *pkt, const struct headers *h,
 				      uint64_t now_ns, enum dir *dir);

@@ -129,6 +129,11 @@ static void worker_block(struct worker *me, struct block *b)
 	}
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct work *w = &b->work[i];
+		if (w->shard != NO_SHARD && worker_owns(me, w->shard))
+			flow_table_preload(shards[w->shard].flows, &w->probe);
+	}
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct work *w = &b->work[i];
 		if (w->now_ns >= me->next_second_ns)
 			worker_expire(me, w->now_ns);
 		if (w->shard != NO_SHARD && worker_owns(me, w->shard))
