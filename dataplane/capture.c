@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAGIC_LEN 12 /* what tells pcapng; pcap needs four */
+
 int capture_common_init(struct capture_common *common, unsigned n_files)
 {
 	*common = (struct capture_common){0};
@@ -118,7 +120,7 @@ static void not_a_capture(const struct stream *s, struct source_damage *why)
 	size_t left = stream_left(s);
 	const char *inner = unpack_detect(p, left);
 	char bytes[3 * 8 + 1] = "";
-	if (s->broken != NULL) {
+	if (s->broken != NULL && left < MAGIC_LEN) {
 		why->offset = s->base + s->end;
 		snprintf(why->reason, sizeof(why->reason), "%s: %s", s->packing, s->broken);
 	} else if (inner != NULL) {
@@ -139,7 +141,7 @@ static void not_a_capture(const struct stream *s, struct source_damage *why)
 static int capture_start(struct capture *c, struct source_damage *why)
 {
 	struct stream *s = &c->stream;
-	int ret = stream_want(s, 12);
+	int ret = stream_want(s, MAGIC_LEN);
 	if (ret < 0)
 		return ret;
 	const uint8_t *head = s->blk->data + s->pos;
@@ -166,7 +168,7 @@ int capture_open(struct capture **out, struct capture_common *common, const char
 	int ret = stream_open(&c->stream, &common->pool, path, &common->raw_bytes);
 	if (ret == 0)
 		ret = capture_start(c, why);
-	/* The system's own EINVAL (reading some special files) must not pass for a verdict on format. */
+	/* The system's own EINVAL, from some special files, is no verdict on the format. */
 	if (ret == -EINVAL && why->reason[0] == 0)
 		ret = -EIO;
 	if (ret == -ENOSYS)
@@ -215,8 +217,8 @@ void capture_explain(const char *path, int error, const struct source_damage *wh
 {
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
 	if (error == -EINVAL)
-		snprintf(err, errlen, "%s: offset %llu: %s", name,
-			 (unsigned long long)why->offset, why->reason);
+		snprintf(err, errlen, "%s: offset %llu: %s", name, (unsigned long long)why->offset,
+			 why->reason);
 	else
 		snprintf(err, errlen, "%s: %s", name, why->reason);
 }

@@ -47,7 +47,7 @@ struct block_pool;
 
 struct block {
 	struct block_pool *pool;
-	struct block *prev, *next; /* of all blocks, so that the pool can free what was not released */
+	struct block *prev, *next; /* all blocks: what was not released is freed with the pool */
 	struct block *next_free;
 	uint32_t refs; /* the stream that fills it, and every packet in it */
 	size_t cap;
@@ -66,7 +66,7 @@ void block_pool_free(struct block_pool *pool); /* also blocks that packets still
 
 /* Streams. */
 
-#define STREAM_END 1 /* stream_want(): the stream has fewer bytes; stream.broken says why if wrongly */
+#define STREAM_END 1 /* stream_want(): it has fewer bytes; stream.broken says if it should not */
 
 struct stream;
 /* Up to room bytes to dst: how many, 0 at the end, -errno. */
@@ -150,7 +150,7 @@ struct pcap_state {
 struct ng_iface {
 	uint32_t linktype, snaplen;
 	unsigned slot;
-	uint64_t fast_max; /* up to so many units, ns are units * mul and nothing else */
+	uint64_t fast_end; /* below so many units, ns are units * mul and nothing else */
 	uint64_t mul, div; /* powers of ten; div 0: beyond 64 bits, all times are 0 */
 	uint8_t shift;     /* powers of two */
 	int64_t offset_s;

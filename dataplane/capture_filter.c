@@ -28,7 +28,7 @@ struct filter {
 	bool warned;
 };
 
-/* libpcap compiles for DLT_ values; they differ from what files hold only where systems disagree. */
+/* libpcap compiles for DLT_ values, which differ from LINKTYPE_ only where systems disagree. */
 static int dlt_of(uint32_t linktype)
 {
 	switch (linktype) {

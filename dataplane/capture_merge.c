@@ -89,8 +89,8 @@ static int member_start(struct merge *m, unsigned i, int64_t *linktype, struct s
 {
 	struct member *mb = &m->members[i];
 	struct stat st;
-	bool once = strcmp(mb->path, "-") == 0 ||
-		    (stat(mb->path, &st) == 0 && !S_ISREG(st.st_mode));
+	bool once =
+		strcmp(mb->path, "-") == 0 || (stat(mb->path, &st) == 0 && !S_ISREG(st.st_mode));
 	if (!once)
 		return member_visit(mb, i, m->common->pool.block_size, linktype, why);
 	unsigned slot = m->common->n_ifaces;

@@ -87,7 +87,7 @@ void ng_iface_options(struct capture *c, struct ng_iface *ifc, struct cursor *bo
 		}
 	}
 	if (ifc->shift == 0 && ifc->div == 1 && ifc->offset_s == 0)
-		ifc->fast_max = INT64_MAX / ifc->mul;
+		ifc->fast_end = INT64_MAX / ifc->mul;
 }
 
 /* Counters since the capture's start: the last statistics block of an interface holds. */

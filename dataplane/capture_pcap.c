@@ -12,7 +12,7 @@
 struct pcap_magic {
 	uint32_t value;
 	uint32_t ns_per_tick;
-	uint32_t extra;      /* bytes after the file's header */
+	uint32_t extra;	     /* bytes after the file's header */
 	uint32_t record_len; /* of a record's header */
 };
 
@@ -71,7 +71,7 @@ static unsigned pcap_window(struct capture *c, struct packet pkts[], unsigned ma
 		if (caplen > p->max_caplen) {
 			s->pos = s->end - left;
 			capture_damaged(c, stream_offset(s),
-					"frame %llu claims %u captured bytes, more than any packet has",
+					"frame %llu claims %u captured bytes, which no packet has",
 					(unsigned long long)c->frame + n + 1, caplen);
 			return n;
 		}

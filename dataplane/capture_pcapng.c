@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* pcapng, draft-ietf-opsawg-pcapng: sections, blocks and packets. Options are in capture_options.c. */
+/* pcapng, draft-ietf-opsawg-pcapng: sections, blocks, packets. Options are in capture_options.c. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -72,8 +72,8 @@ static int block_find(struct capture *c, bool may_move, uint32_t *type, struct c
 	uint32_t trailer = get32(p + len - 4, ng->be);
 	if (trailer != len) {
 		capture_damaged(c, stream_offset(s),
-				"a block of type 0x%08x begins with length %u and ends with %u", *type,
-				len, trailer);
+				"a block of type 0x%08x begins with length %u and ends with %u",
+				*type, len, trailer);
 		return c->ended;
 	}
 	*body = cursor_of(p + 8, len - HEAD_LEN);
@@ -189,7 +189,7 @@ static bool packet_block(struct capture *c, struct packet *pkt, bool old, struct
 		return false;
 	const struct ng_iface *ifc = &c->ng.ifaces[id];
 	uint64_t units = (uint64_t)get32(p + 4, be) << 32 | get32(p + 8, be);
-	pkt->ts_ns = units <= ifc->fast_max ? units * ifc->mul : ng_time_ns(ifc, units);
+	pkt->ts_ns = units < ifc->fast_end ? units * ifc->mul : ng_time_ns(ifc, units);
 	c->last_ns = pkt->ts_ns;
 	if (cursor_left(body) > 3) {
 		cursor_skip(body, -caplen & 3);
@@ -207,8 +207,7 @@ static bool simple_packet_block(struct capture *c, struct packet *pkt, struct cu
 		return false;
 	}
 	uint32_t wirelen = get32(p, c->ng.be), caplen = wirelen;
-	if (c->ng.n_ifaces != 0 && c->ng.ifaces[0].snaplen != 0 &&
-	    caplen > c->ng.ifaces[0].snaplen)
+	if (c->ng.n_ifaces != 0 && c->ng.ifaces[0].snaplen != 0 && caplen > c->ng.ifaces[0].snaplen)
 		caplen = c->ng.ifaces[0].snaplen;
 	return packet_fill(c, pkt, 0, caplen, wirelen, body);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Bytes of a capture in windows. No mmap: a file that shrinks under it would be a SIGBUS, and read()
- * into a warm block is faster than page faults. A block lives until its last packet is released.
+ * Bytes of a capture in windows. No mmap: a file that shrinks under it would be a SIGBUS, and
+ * read() into a warm block is faster than page faults. A block lives until its last packet is
+ * released.
  */
 
 #include <errno.h>

@@ -16,11 +16,16 @@
 
 #define INPUT_LEN (128u << 10)
 
+/* zstd, RFC 8878 sections 3.1.1 and 3.1.1.2: a frame's magic and descriptor, a block's header. */
+#define FRAME_HEAD_LEN 5
+#define BLOCK_HEAD_LEN 3
+
 struct unpack {
 	z_stream z;
 	bool z_ready;
 #if HAVE_ZSTD
 	ZSTD_DStream *zstd;
+	size_t hint; /* input that zstd asks for next */
 #endif
 	bool between; /* members or frames: the packed stream may end here */
 	bool pending; /* the last output filled its room, so there may be more without input */
@@ -54,7 +59,7 @@ static long refill(struct stream *s, struct unpack *u)
 	return 1;
 }
 
-/* Z_STREAM_END leaves the input after the trailer: another member, or the zeros a tape pads with. */
+/* Z_STREAM_END leaves what follows the trailer: another member, or the zeros a tape pads with. */
 static bool gzip_next_member(struct unpack *u)
 {
 	while (u->pos < u->len && u->in[u->pos] == 0)
@@ -111,6 +116,10 @@ static int start_gzip(struct stream *s)
 }
 
 #if HAVE_ZSTD
+/*
+ * An error throws away all that the same call decoded, and what precedes damage is to be read. So a
+ * call gets one block at most: what zstd asks for, without the next block's header that is in it.
+ */
 static long fill_zstd(struct stream *s, uint8_t *dst, size_t room)
 {
 	struct unpack *u = s->unpack;
@@ -126,7 +135,12 @@ static long fill_zstd(struct stream *s, uint8_t *dst, size_t room)
 				return 0;
 			}
 		}
-		ZSTD_inBuffer in = {.src = u->in, .size = u->len, .pos = u->pos};
+		size_t want = u->hint > BLOCK_HEAD_LEN ? u->hint - BLOCK_HEAD_LEN : u->hint;
+		if (want > u->len - u->pos)
+			want = u->len - u->pos;
+		if (u->pending)
+			want = 0;
+		ZSTD_inBuffer in = {.src = u->in, .size = u->pos + want, .pos = u->pos};
 		size_t ret = ZSTD_decompressStream(u->zstd, &out, &in);
 		u->pos = in.pos;
 		if (ZSTD_isError(ret)) {
@@ -134,6 +148,7 @@ static long fill_zstd(struct stream *s, uint8_t *dst, size_t room)
 			break;
 		}
 		u->between = ret == 0;
+		u->hint = ret != 0 ? ret : FRAME_HEAD_LEN;
 		u->pending = ret != 0 && out.pos == out.size;
 	}
 	return (long)out.pos;
@@ -144,6 +159,7 @@ static int start_zstd(struct stream *s)
 	s->unpack->zstd = ZSTD_createDStream();
 	if (s->unpack->zstd == NULL)
 		return -ENOMEM;
+	s->unpack->hint = FRAME_HEAD_LEN;
 	s->fill = fill_zstd;
 	return 0;
 }

@@ -26,7 +26,7 @@ enum log_level log_get_level(void)
 	return (enum log_level)atomic_load_explicit(&max_level, memory_order_relaxed);
 }
 
-/* C0, DEL, and C1 in UTF-8 (which some terminals obey as well). Other bytes pass: names may be UTF-8. */
+/* C0, DEL, and C1 in UTF-8, which some terminals obey too. Other bytes pass: names may be UTF-8. */
 static void defuse(char *s)
 {
 	for (unsigned char *p = (unsigned char *)s; *p != 0; p++) {

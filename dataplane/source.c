@@ -28,7 +28,8 @@ int source_open(struct source **out, const char *name, const struct source_confi
 		err[0] = 0;
 	const struct source_ops *ops = source_find(name != NULL ? name : "file");
 	if (ops == NULL) {
-		snprintf(err, errlen, "no packet source is called '%s'", name != NULL ? name : "file");
+		snprintf(err, errlen, "no packet source is called '%s'",
+			 name != NULL ? name : "file");
 		return -ENOENT;
 	}
 	struct source *s = calloc(1, sizeof(*s) + ops->state_size);

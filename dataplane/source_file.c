@@ -16,7 +16,7 @@
 struct file_source {
 	struct capture_common common;
 	struct capture *capture; /* one file */
-	struct merge *merge;     /* several */
+	struct merge *merge;	 /* several */
 	struct filter *filter;
 	struct source_stats stats; /* the counters kept here */
 	uint64_t last_ns;
@@ -165,7 +165,7 @@ static void file_stats(void *state, struct source_stats *out)
 extern const struct source_ops source_file;
 const struct source_ops source_file = {
 	.name = "file",
-	.doc = "capture files: pcap and pcapng, plain or packed with gzip or zstd, or standard input",
+	.doc = "capture files: pcap, pcapng, plain or packed with gzip or zstd, standard input",
 	.state_size = sizeof(struct file_source),
 	.probe = file_probe,
 	.open = file_open,
