@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * The capture clock: what expiry and idle times are measured with. It follows the packets' times but
- * never goes back, and one packet with a broken time cannot throw it into the future, since everything
- * after would then look late and every flow would have ended.
+ * The capture clock: what expiry and idle times are measured with. It follows the packets' times
+ * but never goes back, and one packet with a broken time cannot throw it into the future, since
+ * everything after would then look late and every flow would have ended.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define CLOCK_JUMP_NS (3600 * 1000000000ULL) /* further ahead than this is not believed at once */
-#define CLOCK_AGREE 16 /* packets in a row, each within CLOCK_JUMP_NS of the one before, are believed */
+#define CLOCK_AGREE 16 /* packets in a row, each within CLOCK_JUMP_NS of the last, are believed */
 
 /* Zero is a clock that has seen nothing. */
 struct capture_clock {
@@ -19,7 +19,7 @@ struct capture_clock {
 	uint8_t n_ahead;
 	uint64_t ahead_ns; /* of the latest of n_ahead packets that are too far ahead */
 	uint64_t first_ns, now_ns;
-	uint64_t backwards, jumps; /* packets before the clock; packets ahead that it did not follow */
+	uint64_t backwards, jumps; /* packets before it; packets ahead that it did not follow */
 };
 
 /* The clock's time at the next packet, which says ts_ns. */

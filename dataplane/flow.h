@@ -100,7 +100,7 @@ struct flow_table_config {
 	/* idle times in ns of packet time; 0 takes the default */
 	uint64_t tcp_idle_ns;   /* 600 s: beyond most NAT and keep-alive periods met in captures */
 	uint64_t tcp_closed_ns; /* 60 s: RACE-8 counts genuine packets up to 60 s after a forgery */
-	uint64_t udp_idle_ns;   /* 180 s: residual windows of UDP last that long (catalogue, section 8) */
+	uint64_t udp_idle_ns;   /* 180 s: as long as residual windows of UDP (catalogue, 8) */
 	uint64_t other_idle_ns; /* 60 s */
 };
 
@@ -111,7 +111,7 @@ struct flow_table_stats {
 	uint64_t icmp_unmatched; /* ICMP errors whose quoted flow is not in the table */
 };
 
-/* f is out of the table already; its memory is the table's again afterwards. Must not call the table. */
+/* f is out of the table; its memory is the table's again afterwards. Must not call the table. */
 typedef void (*flow_end_fn)(void *user, struct flow *f, enum flow_end why);
 
 struct flow_table;
@@ -123,15 +123,15 @@ void flow_table_end_all(struct flow_table *t);
 /* The same, then frees; NULL is fine. */
 void flow_table_free(struct flow_table *t);
 /*
- * The flow of this packet, made if need be; *dir is who sent it. now_ns is the capture clock. May end
- * other flows (port reuse, eviction). The flow's counters and state include the packet afterwards.
- * NULL only when h carries no IP addresses or memory is short (-> counted by the caller).
+ * The flow of this packet, made if need be; *dir is who sent it. now_ns is the capture clock. May
+ * end other flows (port reuse, eviction). The flow's counters and state include the packet
+ * afterwards. NULL only when h carries no IP addresses or memory is short (-> counted by the caller).
  */
 struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
 			       const struct headers *h, uint64_t now_ns, enum dir *dir);
 /*
- * The same in three steps, for batches: with many flows nearly all time is spent waiting for memory,
- * and the steps of different packets wait together. Probe all, preload all, then update each.
+ * The same in three steps, for batches: with many flows nearly all time is spent waiting for
+ * memory, and the steps of different packets wait together. Probe all, preload all, update each.
  */
 struct flow_probe {
 	struct flow_key key;

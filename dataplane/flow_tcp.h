@@ -2,15 +2,15 @@
 #pragma once
 
 /*
- * Private to flow.c: who is the client, what TCP packets claim of their connection's state, and when a
- * SYN is the beginning of another connection. Pure, but for the flow that they are given.
+ * Private to flow.c: who is the client, what TCP packets claim of their connection's state, and
+ * when a SYN is the beginning of another connection. Pure, but for the flow that they are given.
  */
 
 #include <netinet/in.h>
 
 #include "dataplane/flow.h"
 
-/* A SYN with another number within this time of the last packet is kept as evidence of a forgery. */
+/* A SYN with another number within this time of the last packet is kept: it may be forged. */
 #define FLOW_REUSE_IDLE_NS 1000000000ULL
 
 /* Roles */
@@ -77,8 +77,8 @@ static inline bool sender_is_client(const struct headers *h, bool *guessed)
 /*
  * A SYN on ports that a flow already uses: another connection (true), or this one's own (a
  * retransmission, a simultaneous open of RFC 9293 figure 8, reordering, or somebody's forgery). The
- * packet's own time counts besides the clock, which does not follow the first packets after hours of
- * silence: taking a late connection for a forged SYN would accuse somebody.
+ * packet's own time counts besides the clock, which does not follow the first packets after hours
+ * of silence: taking a late connection for a forged SYN would accuse somebody.
  */
 static inline bool syn_starts_anew(const struct flow *f, const struct headers *h, enum dir dir,
 				   uint64_t ts_ns, uint64_t now_ns)
@@ -127,7 +127,7 @@ static inline void tcp_history(struct flow *f, const struct headers *h, enum dir
 		history_add(f, 'r', 5, dir);
 }
 
-/* Follows what the packets claim, genuine or forged; telling those apart is not the table's work. */
+/* Follows what packets claim, genuine or forged; telling those apart is not the table's work. */
 static inline void tcp_advance(struct flow *f, const struct headers *h, enum dir dir)
 {
 	bool rst = (h->flags & TCP_RST) != 0, ack = (h->flags & TCP_ACK) != 0;

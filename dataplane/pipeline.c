@@ -22,10 +22,10 @@
 #define NO_SHARD 0xff
 
 /*
- * The reader fills blocks in a ring, one source_recv() each. Every worker goes through every block in
- * order and does the packets of its own shards; so each shard sees its packets, and the clock, in
- * arrival order, whatever the number of workers. A block is the reader's again, its packets to be
- * released, when the slowest worker has passed it.
+ * The reader fills blocks in a ring, one source_recv() each. Every worker goes through every block
+ * in order and does the packets of its own shards; so each shard sees its packets, and the clock,
+ * in arrival order, whatever the number of workers. A block is the reader's again, its packets to
+ * be released, when the slowest worker has passed it.
  */
 struct work {
 	const struct packet *pkt; /* what to analyse; NULL: nothing but the time */
@@ -53,7 +53,7 @@ struct worker {
 	_Alignas(64) struct pipeline *p;
 	unsigned index;
 	pthread_t thread;
-	uint64_t next_second_ns; /* of the capture clock: when flows are next looked at for expiry */
+	uint64_t next_second_ns; /* of the capture clock: when flows next expire */
 	uint64_t done;           /* blocks gone through; under the lock */
 };
 
@@ -216,7 +216,7 @@ static void release_upto(struct pipeline *p, uint64_t done)
 	}
 }
 
-/* Hands over what is filled; comes back when at least the first min_done blocks are the reader's. */
+/* Hands over what is filled; comes back when the first min_done blocks are the reader's again. */
 static void publish(struct pipeline *p, uint64_t min_done)
 {
 	uint64_t done;

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * source -> decode -> flow -> hooks. Sixteen shards by unordered address pair, each with its own flow
- * table and the hooks' own shard context; the result does not depend on batch size or workers.
+ * source -> decode -> flow -> hooks. Sixteen shards by unordered address pair, each with its own
+ * flow table and the hooks' own shard context; the result does not depend on batch size or workers.
  */
 
 #include <stdatomic.h>
@@ -15,9 +15,9 @@
 #include "dataplane/source.h"
 
 /*
- * The inspector fills these, all of them. shard is what shard_new returned. shard_new and shard_free
- * are called on pipeline_run()'s thread, in order of shards; the others on the shard's worker, which
- * with one worker is the same thread. Within a shard the order is that of arrival.
+ * The inspector fills these, all of them. shard is what shard_new returned. shard_new and
+ * shard_free are called on pipeline_run()'s thread, in order of shards; the others on the shard's
+ * worker, which with one worker is the same thread. Within a shard the order is that of arrival.
  */
 struct pipeline_hooks {
 	void *user;

@@ -3,8 +3,8 @@
 
 /*
  * The first bytes of one direction of a TCP connection, put in order: bounded, and only while
- * somebody needs them. The first copy of a byte is kept; a later copy that differs is reported, since
- * two authors for one sequence number is evidence (RACE-7), never a reason to drop a packet.
+ * somebody needs them. The first copy of a byte is kept; a later copy that differs is reported,
+ * since two authors for one sequence number is evidence (RACE-7), never a reason to drop a packet.
  *
  * Memory comes from a pool with a fixed budget, one per shard; a refusal is counted there.
  */

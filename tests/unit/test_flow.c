@@ -410,7 +410,8 @@ static void the_table_holds_what_it_was_given(void **state)
 		x = x * 1664525U + 1013904223U;
 		unsigned k = (x >> 12) % N;
 		uint64_t now = T0 + i * 10 * MS;
-		struct headers h = packet4(IPPROTO_UDP, CLIENT + k % 7, (uint16_t)(1024 + k), SERVER, 53);
+		struct headers h = packet4(IPPROTO_UDP, CLIENT + k % 7, (uint16_t)(1024 + k),
+					   SERVER, 53);
 		enum dir dir;
 		if (i % 100 == 0) {
 			flow_table_expire(t, now);

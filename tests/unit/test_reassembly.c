@@ -241,7 +241,7 @@ static void the_budget_is_kept(void **state)
 	assert_int_equal(a.size, 4096);
 	assert_int_equal(reassembly_add(&b, &pool, 1, zeros, 100, NULL), 100);
 	assert_int_equal(pool.used, pool.budget);
-	/* What does not fit is not kept, nor is anything after it; what was kept can still be compared. */
+	/* What does not fit is not kept, nor what follows; what was kept can still be compared. */
 	assert_int_equal(reassembly_add(&b, &pool, 1, zeros, 3000, NULL), 100);
 	assert_true(b.failed);
 	assert_int_equal(pool.refused, 1);
