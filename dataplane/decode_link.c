@@ -84,15 +84,18 @@ static enum next scan_c_hdlc(struct scan *s)
 	return scan_ether_type(s, type);
 }
 
-/* Address and control (ff 03) may be there or not; HDLC framing also carries Cisco's (0f or 8f). */
-static enum next scan_ppp(struct scan *s, bool hdlc)
+/*
+ * Address and control (ff 03) may be there or not. Cisco's HDLC (0f or 8f, 00) also comes under PPP's
+ * link types; a compressed protocol number never looks like that.
+ */
+static enum next scan_ppp(struct scan *s)
 {
 	struct cursor peek = s->c;
 	uint8_t address = cursor_u8(&peek);
 	uint8_t control = cursor_u8(&peek);
 	if (!cursor_ok(&peek))
 		return scan_end(s, DECODE_CUT_LINK);
-	if (hdlc && (address == 0x0f || address == 0x8f))
+	if ((address == 0x0f || address == 0x8f) && control == 0)
 		return scan_c_hdlc(s);
 	if (address == 0xff && control == 0x03)
 		s->c = peek;
@@ -258,9 +261,8 @@ enum next scan_link(struct scan *s, uint32_t linktype)
 	case LINKTYPE_LOOP:
 		return scan_null(s);
 	case LINKTYPE_PPP:
-		return scan_ppp(s, false);
 	case LINKTYPE_PPP_HDLC:
-		return scan_ppp(s, true);
+		return scan_ppp(s);
 	case LINKTYPE_PPP_ETHER:
 		return scan_pppoe(s);
 	case LINKTYPE_C_HDLC:

@@ -51,6 +51,7 @@ static const struct {
 	{LINKTYPE_PPP, 1, {0x21}, 0, 0},
 	{LINKTYPE_PPP_HDLC, 4, {0xff, 3, 0, 0x21}, 0, 0},
 	{LINKTYPE_PPP_HDLC, 4, {0x0f, 0, 8, 0}, 0, 0},
+	{LINKTYPE_PPP, 4, {0x8f, 0, 8, 0}, 0, 0},
 	{LINKTYPE_C_HDLC, 4, {0x0f, 0, 8, 0}, 0, 0},
 	{LINKTYPE_PPP_ETHER, 8, {0x11, 0, 0, 7, 0, 47, 0, 0x21}, TUNNEL_PPPOE, 0},
 	{LINKTYPE_LINUX_SLL, 16, {0, 4, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0}, 0, 0},
