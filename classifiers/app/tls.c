@@ -164,11 +164,8 @@ static void read_server_name(struct reader *r, struct field *ext)
 		uint8_t type = field_u8(&list);
 		struct field name = field_sub(&list, field_be16(&list));
 		struct tls_bytes bytes = field_bytes(&name);
-		if (type != 0 || out->has_sni || bytes.p == NULL)
+		if (type != 0 || out->has_sni || bytes.len == 0) /* scanners send empty names */
 			continue;
-		list.bad |= bytes.len == 0;
-		if (bytes.len == 0)
-			break;
 		out->has_sni = true;
 		out->sni_len = (uint16_t)bytes.len;
 		r->sni_pos = (size_t)(bytes.p - r->message);

@@ -324,8 +324,7 @@ static void names(void **state)
 	ext.len = 0;
 	put_sni(&ext, 0, "", 0);
 	assert_int_equal(read_extensions_of(&ext, &out), CLASSIFY_DONE);
-	assert_false(out.has_sni);
-	assert_true(out.truncated);
+	assert_false(out.has_sni || out.truncated);
 
 	ext.len = 0; /* no name, but the extension is there, which is what JA4 asks */
 	put16(&ext, EXT_SERVER_NAME);
