@@ -163,8 +163,10 @@ struct decoder_config {
 struct decoder_stats {
 	uint64_t ends[DECODE_N_ENDS]; /* final state of every packet given to decoder_run() */
 	uint64_t fragments, reassembled; /* fragments seen; datagrams made of them */
-	/* of the fragments: given up by time or for want of memory; said other bytes than an earlier
-	   one; broken or part of a datagram that is */
+	/*
+	 * Of the fragments: given up by time or for want of memory; overlapped others without
+	 * being a duplicate; broken, or part of a datagram that is. Duplicates are in none of them.
+	 */
 	uint64_t fragments_timeout, fragments_evicted, fragments_overlap, fragments_bad;
 	uint64_t anomalies[32]; /* by bit of enum anomaly */
 	uint64_t tunnelled;

@@ -256,7 +256,9 @@ static struct datagram *take_datagram(struct fragments *f, const struct packet *
 		.proto = h->ip_version == 4 ? h->proto : 0,
 		.ip_version = h->ip_version,
 	};
-	uint32_t bucket = XXH32(&key, sizeof(key), 0) & f->bucket_mask;
+	/* Seeded by where the store lies, so that a capture cannot aim at one bucket. */
+	uint32_t seed = (uint32_t)((uintptr_t)f >> 4);
+	uint32_t bucket = XXH32(&key, sizeof(key), seed) & f->bucket_mask;
 	struct datagram *g = find_datagram(f, &key, bucket, pkt->ts_ns, st);
 	if (g == NULL)
 		return new_datagram(f, &key, bucket, pkt->ts_ns, st);
