@@ -112,7 +112,8 @@ static int stream_roll(struct stream *s, size_t n)
 {
 	struct block *b = s->blk;
 	size_t usual = pool_block_size(s->pool), left = stream_left(s);
-	if (b->cap - s->pos >= n && b->cap - s->end > usual / 16)
+	/* At the start already there is no more room to be had, however little a pipe gives a time. */
+	if (b->cap - s->pos >= n && (s->pos == 0 || b->cap - s->end > usual / 16))
 		return 0;
 	if (b->refs == 1 && b->cap >= n && (b->cap == usual || n > usual)) {
 		memmove(b->data, b->data + s->pos, left);
