@@ -101,7 +101,7 @@ struct run {
 	struct progress progress;
 	struct report_input_error *errors;
 	unsigned n_errors, n_captures;
-	struct source_iface **ifaces; /* of each capture: the source's own go when it closes */
+	unsigned *first_file; /* of each capture: place of its first file on the command line */
 	unsigned conditions; /* 1 << enum exit_status */
 };
 
@@ -128,23 +128,6 @@ static void out_of_memory(struct run *r, int err)
 	happened(r, EXIT_IO);
 }
 
-/* The table of interfaces is needed by the reports, after the source is closed. */
-static int keep_ifaces(struct run *r, const struct pipeline_stats *stats)
-{
-	struct source_stats *kept = &r->analysis->captures[r->n_captures].stats.source;
-	size_t n = stats->source.n_ifaces;
-
-	if (n == 0 || kept->ifaces != stats->source.ifaces)
-		return 0;
-	struct source_iface *copy = calloc(n, sizeof(*copy));
-	if (copy == NULL)
-		return -ENOMEM;
-	memcpy(copy, stats->source.ifaces, n * sizeof(*copy));
-	r->ifaces[r->n_captures] = copy;
-	kept->ifaces = copy;
-	return 0;
-}
-
 static void not_opened(struct run *r, const char *file, int err, const char *why)
 {
 	struct report_input_error *e = &r->errors[r->n_errors++];
@@ -152,11 +135,12 @@ static void not_opened(struct run *r, const char *file, int err, const char *why
 	log_error(NULL, "%s", why);
 	e->file = file;
 	snprintf(e->reason, sizeof(e->reason), "%s", why);
-	happened(r, err == -EDOM ? EXIT_USAGE : err == -ENOMEM ? EXIT_IO : EXIT_INPUT);
+	happened(r, err == -EDOM ? EXIT_USAGE : err == -ENOMEM ? EXIT_IO
+		    : err == -EINTR ? EXIT_PARTIAL : EXIT_INPUT);
 }
 
 /* One capture of n files. 0, or -errno when there is no going on. */
-static int analyze_capture(struct run *r, const char *const *files, unsigned n)
+static int analyze_capture(struct run *r, const char *const *files, unsigned first, unsigned n)
 {
 	struct source_config from = {.files = files, .n_files = n, .rotated = r->cfg->rotated,
 				     .bpf = r->cfg->bpf};
@@ -180,8 +164,6 @@ static int analyze_capture(struct run *r, const char *const *files, unsigned n)
 		log_error(NULL, "%s: %s", files[0], strerror(-failed));
 		happened(r, EXIT_IO);
 	}
-	if (err == 0)
-		err = keep_ifaces(r, &stats);
 	if (stats.interrupted || stats.source.n_damage > 0)
 		happened(r, EXIT_PARTIAL);
 	progress_next(&r->progress, stats.source.received);
@@ -191,10 +173,24 @@ static int analyze_capture(struct run *r, const char *const *files, unsigned n)
 			 (unsigned long long)stats.source.damage[i].offset,
 			 stats.source.damage[i].reason);
 	log_info(NULL, "%s: %llu packets", files[0], (unsigned long long)stats.source.received);
-	r->n_captures++;
+	r->first_file[r->n_captures++] = first;
 out:
 	source_close(src);
 	return err;
+}
+
+/* A source numbers its own files from 0: a flow's id says which of all the files it is in. */
+static void number_flows(struct run *r)
+{
+	struct analysis *a = r->analysis;
+
+	for (size_t i = 0; i < a->n_flows; i++)
+		a->flows[i]->id += (uint64_t)r->first_file[a->flows[i]->capture] << 40;
+	for (size_t i = 0; i < a->n_findings; i++) {
+		struct finding *f = a->findings[i];
+		for (unsigned k = 0; k < f->n_controls; k++)
+			f->controls[k] += (uint64_t)r->first_file[f->flow->capture] << 40;
+	}
 }
 
 static int analyze_all(struct run *r, const char *const *files, unsigned n)
@@ -203,16 +199,20 @@ static int analyze_all(struct run *r, const char *const *files, unsigned n)
 
 	progress_start(&r->progress, !r->cfg->quiet, r->cfg->rotated ? 1 : n);
 	if (r->cfg->rotated)
-		err = analyze_capture(r, files, n);
+		err = analyze_capture(r, files, 0, n);
 	for (unsigned i = 0; !r->cfg->rotated && i < n && err == 0; i++) {
 		if (atomic_load(&stopped)) {
 			happened(r, EXIT_PARTIAL);
 			break;
 		}
-		err = analyze_capture(r, &files[i], 1);
+		err = analyze_capture(r, &files[i], i, 1);
 	}
 	progress_clear(&r->progress);
-	return err != 0 ? err : analysis_judge(r->analysis);
+	if (err == 0)
+		err = analysis_judge(r->analysis);
+	if (err == 0)
+		number_flows(r);
+	return err;
 }
 
 static bool want_colour(const struct analyze_config *cfg)
@@ -306,8 +306,8 @@ static int analyze_run(void *config, int argc, char **argv)
 				       .all_flows = outputs_has(&r.outputs, "jsonl"),
 				       .vantage = vantage_of[cfg->vantage]};
 	r.errors = calloc((size_t)argc, sizeof(*r.errors));
-	r.ifaces = calloc((size_t)argc, sizeof(*r.ifaces));
-	int err = r.errors == NULL || r.ifaces == NULL ? -ENOMEM : analysis_new(&r.analysis, &want);
+	r.first_file = calloc((size_t)argc, sizeof(*r.first_file));
+	int err = r.errors == NULL || r.first_file == NULL ? -ENOMEM : analysis_new(&r.analysis, &want);
 	if (err == 0) {
 		catch_signals();
 		err = analyze_all(&r, (const char *const *)argv, (unsigned)argc);
@@ -317,10 +317,8 @@ static int analyze_run(void *config, int argc, char **argv)
 	else if (err != -EDOM) /* a wrong filter was told already */
 		out_of_memory(&r, err);
 out:
-	for (unsigned i = 0; i < r.n_captures; i++)
-		free(r.ifaces[i]);
 	analysis_free(r.analysis);
-	free(r.ifaces);
+	free(r.first_file);
 	free(r.errors);
 	outputs_close(&r.outputs);
 	return exit_status_of(r.conditions);

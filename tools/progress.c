@@ -67,6 +67,7 @@ void progress_next(struct progress *p, uint64_t packets)
 
 void progress_clear(struct progress *p)
 {
-	if (p->on)
+	if (p->shown_ns != 0)
 		fputs("\r\033[K", stderr);
+	p->shown_ns = 0;
 }

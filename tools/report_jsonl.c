@@ -59,6 +59,12 @@ static void common(struct json *j, const struct analysis *a, const struct flow_r
 			json_uint(j, "dest_port", f->server_port);
 	}
 	json_string(j, "proto", facts_proto(f->proto, proto));
+	if (f->n_vlans > 0) {
+		json_array(j, "vlan");
+		for (unsigned i = 0; i < f->n_vlans && i < 2; i++)
+			json_uint(j, NULL, f->vlan[i]);
+		json_end(j);
+	}
 	if (f->n_tunnels > 0) {
 		json_array(j, "tunnels");
 		for (unsigned i = 0; i < f->n_tunnels && i < TUNNELS_MAX; i++)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "tools/escape.h"
 #include "tools/facts.h"
 
 #define IN_FULL 20 /* findings of one kind towards one server */
@@ -32,8 +33,9 @@ static size_t verdicts(const struct facts_tally *t, enum verdict high, enum verd
 	for (int v = (int)high; v >= (int)low; v--) {
 		if (t->flows_by[v] == 0)
 			continue;
+		bool many = v == VERDICT_ANOMALY && t->flows_by[v] != 1;
 		int k = snprintf(out + n, room - n, "%s%" PRIu64 " %s", n != 0 ? ", " : "",
-				 t->flows_by[v], verdict_name[v]);
+				 t->flows_by[v], many ? "anomalies" : verdict_name[v]);
 		n += k > 0 && (size_t)k < room - n ? (size_t)k : 0;
 	}
 	return n;
@@ -200,6 +202,23 @@ static void more_like_it(const struct text *t, const struct text_finding *f, con
 		f->more, f->f->id, server != NULL ? server : " it");
 }
 
+/* The end of a file's name, as much of it as there is room for. */
+static void in_file(const struct text *t, const struct flow_record *f, unsigned used)
+{
+	char name[4096];
+	size_t n = escape_string(name, sizeof(name), facts_filename(t->analysis, f), t->escape);
+	bool below = used + 40 > TEXT_WIDTH;
+	size_t room = TEXT_WIDTH - 8 - (below ? 4 : used), from = 0;
+
+	if (n > room) {
+		from = n - room;
+		while (((unsigned char)name[from] & 0xc0) == 0x80)
+			from++;
+	}
+	fprintf(t->out, "%sin %s%s", below ? "\n      " : "  ", from != 0 ? t->ellipsis : "",
+		name + from);
+}
+
 static void table(const struct text *t, const struct text_finding *list, size_t n)
 {
 	unsigned w_frame = 5, w_id = 4, w_trigger = 7, number = 0;
@@ -214,6 +233,7 @@ static void table(const struct text *t, const struct text_finding *list, size_t 
 		grow(&w_trigger, r.trigger);
 	}
 	unsigned at = 20 + w_frame + w_id + 2 + w_trigger + 2;
+	bool files = facts_several_files(t->analysis);
 	fprintf(t->out, "\n%4s  %-12s  %*s", "#", "verdict", (int)w_frame, "frame");
 	pad(t, "what", w_id);
 	pad(t, "trigger", w_trigger);
@@ -229,9 +249,12 @@ static void table(const struct text *t, const struct text_finding *list, size_t 
 		fprintf(t->out, "  %*s", (int)w_frame, r.frame);
 		pad(t, list[i].f->id, w_id);
 		/* A connection that the line cannot hold, of IPv6 mostly, goes below. */
-		bool below = at + text_columns(r.flow) > TEXT_WIDTH;
+		bool below = files || at + text_columns(r.flow) > TEXT_WIDTH;
 		pad(t, r.trigger, below ? 0 : w_trigger);
-		fprintf(t->out, "%s  %s\n", below ? "\n    " : "", r.flow);
+		fprintf(t->out, "%s  %s", below ? "\n    " : "", r.flow);
+		if (files)
+			in_file(t, list[i].f->flow, 6 + text_columns(r.flow));
+		putc('\n', t->out);
 		more_like_it(t, &list[i], "      ");
 	}
 }

@@ -55,6 +55,24 @@ static const char *direction_words(const struct finding *f)
 				       : "packets that reached the server";
 }
 
+/* Names in it went through escape_bytes() when it was made. */
+static void sentence(const struct text *t, const struct finding *f)
+{
+	char text[sizeof(f->sentence) + 2];
+	size_t n = strnlen(f->sentence, sizeof(f->sentence));
+
+	if (n == 0)
+		return;
+	memcpy(text, f->sentence, n);
+	if (text[0] >= 'a' && text[0] <= 'z')
+		text[0] = (char)(text[0] - 'a' + 'A');
+	if (text[n - 1] != '.')
+		text[n++] = '.';
+	text[n] = '\0';
+	fputs("\n  ", t->out);
+	wrapped(t, 2, text, ESCAPE_KEEP_BACKSLASH);
+}
+
 static void head(const struct text *t, const struct finding *f, unsigned number)
 {
 	char flow[192], proto[8];
@@ -74,6 +92,8 @@ static void head(const struct text *t, const struct finding *f, unsigned number)
 		facts_proto(f->flow->proto, proto), f->flow->id);
 	for (unsigned i = 0; i < f->flow->n_tunnels && i < TUNNELS_MAX; i++)
 		fprintf(t->out, "%s%s", i == 0 ? "  within " : "+", facts_tunnel(f->flow->tunnels[i]));
+	for (unsigned i = 0; i < f->flow->n_vlans && i < 2; i++)
+		fprintf(t->out, "%s%u", i == 0 ? "  VLAN " : ".", f->flow->vlan[i]);
 	putc('\n', t->out);
 	if (facts_several_files(t->analysis)) {
 		fputs("    in ", t->out);
@@ -81,11 +101,7 @@ static void head(const struct text *t, const struct finding *f, unsigned number)
 		text_raw(t, file, strlen(file));
 		putc('\n', t->out);
 	}
-	if (f->sentence[0] != '\0') {
-		fputs("\n  ", t->out);
-		/* Names in it went through escape_bytes() when it was made. */
-		wrapped(t, 2, f->sentence, ESCAPE_KEEP_BACKSLASH);
-	}
+	sentence(t, f);
 	putc('\n', t->out);
 }
 

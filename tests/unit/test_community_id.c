@@ -49,6 +49,11 @@ static const struct {
 	 .id = "1:NdobDX8PQNJbAyfkWxhtL2Pqp5w="},
 	{.proto = 58, .src = "fe80::260:97ff:fe07:69ea", .dst = "ff02::1", .sport = 134, .dport = 133,
 	 .id = "1:pkvHqCL88/tg1k4cPigmZXUtL00="},
+	/* not published: within one host the ports decide; by the specification's formula */
+	{.proto = 6, .src = "127.0.0.1", .dst = "127.0.0.1", .sport = 80, .dport = 40000,
+	 .id = "1:5rFr+y3i0wpQbEhThSaj08U8BaE="},
+	{.proto = 6, .src = "127.0.0.1", .dst = "127.0.0.1", .sport = 40000, .dport = 80,
+	 .id = "1:5rFr+y3i0wpQbEhThSaj08U8BaE="},
 };
 
 static uint8_t address(const char *text, struct ip_addr *out)

@@ -111,7 +111,7 @@ static void make_flows(void)
 		.client_port = 40000, .server_port = 443, .pkts = {9, 7}, .bytes = {900, 4000},
 		.state = FLOW_RESET, .end = FLOW_END_CLOSED, .stage = STAGE_POST_PSH,
 		.worst = VERDICT_CONFIRMED, .n_tunnels = 2, .tunnels = {TUNNEL_GRE, TUNNEL_MPLS},
-		.history = "ShADadR", .app_proto = "tls", .n_labels = 2, .labels = flow_labels,
+		.n_vlans = 2, .vlan = {7, 4095}, .history = "ShADadR", .app_proto = "tls", .n_labels = 2, .labels = flow_labels,
 		.tls = &hello, .http = &request};
 	flow_b = (struct flow_record){
 		.id = (UINT64_C(9000) << 40) + 4, .capture = 1, .first_frame = 1, .first_ns = START,
@@ -219,7 +219,7 @@ static void test_jsonl_finding(void **state)
 		"\"flow_id\":48,\"pcap_cnt\":12,\"pcap_filename\":\"evil\\u001b]0;\xef\xbf\xbd.pcap\","
 		"\"pcap_filename_hex\":\"6576696c1b5d303bff2e70636170\",\"src_ip\":\"192.0.2.1\","
 		"\"src_port\":40000,\"dest_ip\":\"192.0.2.2\",\"dest_port\":443,\"proto\":\"TCP\","
-		"\"tunnels\":[\"gre\",\"mpls\"],\"community_id\":\"1:",
+		"\"vlan\":[7,4095],\"tunnels\":[\"gre\",\"mpls\"],\"community_id\":\"1:",
 		"\"app_proto\":\"tls\",\"flow\":{\"pkts_toserver\":9,\"pkts_toclient\":7,"
 		"\"bytes_toserver\":900,\"bytes_toclient\":4000,",
 		"\"history\":\"ShADadR\",\"stage\":\"post_psh\",\"worst\":\"confirmed\"}",
@@ -284,7 +284,7 @@ static void test_text_says_everything(void **state)
 	static const char *const needles[] = {
 		"1 of 58 connections was interfered with: 1 confirmed; also 1 inconclusive.",
 		"evil\\x1b]0;\\xff.pcap", "data-after-rst", "tcp-injection, score 9.5",
-		"192.0.2.1:40000 \xe2\x86\x92 192.0.2.2:443", "flow 48", "within gre+mpls",
+		"192.0.2.1:40000 \xe2\x86\x92 192.0.2.2:443", "flow 48", "within gre+mpls VLAN 7.4095",
 		"A reset for \\x1b came 3.1 ms after it.", "Data went on after a reset.",
 		"SNI blocked\\x1b[2J\\xff\\u{202e}\"\\\\\\x0a<b>\xf0\x9f\x98\x80.example in frame 17",
 		"reaction after 3.100 ms", "19, 20, 1099511627776", "before the server had answered",
@@ -308,7 +308,7 @@ static void test_text_says_everything(void **state)
 	/* The forged row, and only that, is marked. */
 	const char *mark = strstr(text, "\n  >>");
 	assert_non_null(mark);
-	assert_non_null(strstr(mark, "19"));
+	assert_int_equal(strtoul(mark + 5, NULL, 10), 19);
 	assert_null(strstr(mark + 1, "\n  >>"));
 	free(text);
 }
@@ -409,6 +409,16 @@ static void test_text_folds_after_twenty(void **state)
 	free(text);
 }
 
+static void test_times(void **state)
+{
+	(void)state;
+	char text[FACTS_TIME_SIZE];
+	assert_string_equal(facts_time(0, text), "1970-01-01T00:00:00.000000000Z");
+	assert_string_equal(facts_time(1, text), "1970-01-01T00:00:00.000000001Z");
+	assert_string_equal(facts_time(START, text), "2026-11-21T12:34:56.123456789Z");
+	assert_string_equal(facts_time(UINT64_MAX, text), "2554-07-21T23:34:33.709551615Z");
+}
+
 static void test_strongest_first(void **state)
 {
 	(void)state;
@@ -445,6 +455,7 @@ int main(void)
 		cmocka_unit_test_setup(test_text_hidden_findings_are_counted, setup),
 		cmocka_unit_test_setup(test_text_folds_after_twenty, setup),
 		cmocka_unit_test_setup(test_strongest_first, setup),
+		cmocka_unit_test_setup(test_times, setup),
 		cmocka_unit_test_setup(test_a_failed_write_is_told, setup),
 	};
 
