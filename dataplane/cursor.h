@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A bounded reader with a sticky error: read as many fields as the format has, ask cursor_ok() once.
+ * A bounded reader with a sticky error: read all fields of a format, then ask cursor_ok() once.
  * After an overrun every read returns 0 and the position stays where the overrun happened.
  */
 

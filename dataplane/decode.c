@@ -50,7 +50,7 @@ enum next scan_end(struct scan *s, enum decode_end end)
 }
 
 /*
- * Where the datagram ends, by its own claim and by what the wire had; sets ip_len and the anomalies.
+ * Where the datagram ends, by its own claim and by what the wire had; sets ip_len and anomalies.
  * hlen is the IP header's length, at the start of which the cursor stands.
  */
 static void scan_ip_length(struct scan *s, uint32_t claim, uint32_t hlen)

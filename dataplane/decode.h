@@ -43,7 +43,7 @@ enum tunnel { TUNNEL_GRE = 1, TUNNEL_IPIP, TUNNEL_6IN4, TUNNEL_VXLAN, TUNNEL_PPP
 /* Rules that the packet broke. A malformed packet still joins its flow when its ports are known. */
 enum anomaly {
 	ANOMALY_IP_HLEN = 1 << 0,       /* IPv4 header length below 20 or past the packet */
-	ANOMALY_IP_LEN = 1 << 1,        /* total length below the header, or more than the wire had */
+	ANOMALY_IP_LEN = 1 << 1,        /* total length below the header, or beyond the wire's end */
 	ANOMALY_IP_VERSION = 1 << 2,    /* version disagrees with the layer below */
 	ANOMALY_IP_FLAG_RESERVED = 1 << 3,
 	ANOMALY_IP6_EXT = 1 << 4,       /* extension headers malformed or more than 8 */
@@ -52,7 +52,7 @@ enum anomaly {
 	ANOMALY_TCP_FLAGS = 1 << 7,     /* SYN+FIN, SYN+RST, or none at all */
 	ANOMALY_UDP_LEN = 1 << 8,
 	ANOMALY_IP_CHECKSUM = 1 << 9,   /* IPv4 header checksum wrong (and not 0) */
-	ANOMALY_TCP_CHECKSUM = 1 << 10, /* only computed for packets that are whole; often offload */
+	ANOMALY_TCP_CHECKSUM = 1 << 10, /* only computed for whole packets; often offload */
 	ANOMALY_ETH_PADDING = 1 << 11,  /* IP length seems to include padding of a 60-byte frame */
 	ANOMALY_TUNNEL_DEPTH = 1 << 12, /* more than TUNNELS_MAX encapsulations */
 	ANOMALY_TSO = 1 << 13,          /* IP total length 0 or larger than any MTU: offload */
@@ -107,7 +107,7 @@ struct headers {
 	uint16_t frag_offset; /* bytes */
 	uint32_t frag_id;     /* of a fragment: IPv4's ip_id or IPv6's 32-bit identification */
 	uint16_t ip_hlen;     /* with IPv6 extension headers */
-	uint32_t ip_len;      /* header and payload as the header claims (wirelen's rest for TSO's 0) */
+	uint32_t ip_len;      /* header and payload as claimed (wirelen's rest for TSO's 0) */
 	struct ip_addr src, dst;
 	const uint8_t *l3;   /* the innermost IP header, l3_caplen bytes present */
 	uint32_t l3_caplen;
@@ -149,14 +149,14 @@ void packet_decode(const struct packet *pkt, struct headers *out);
  * must still be backed by its packet's bytes.
  */
 bool tcp_is_whole(const struct headers *h);
-/* False only for a whole segment whose checksum is wrong; a sender's own capture has many (offload). */
+/* False only for a whole segment whose checksum is wrong: at the sender often offload. */
 bool tcp_checksum_ok(const struct headers *h);
 
 /* Printable address ("10.0.0.1", "2001:db8::1"); buf at least 46 bytes. Returns buf. */
 const char *ip_addr_format(const struct ip_addr *a, unsigned ip_version, char *buf, size_t len);
 
 struct decoder_config {
-	size_t memory; /* bytes for fragments, 0: 4 MiB; never less than one datagram needs, 128 KiB */
+	size_t memory; /* bytes for fragments, 0: 4 MiB; at least what one needs, 128 KiB */
 	uint64_t timeout_ns; /* 0: 30 s of packet time (RFC 791 suggests 15 s, Linux uses 30 s) */
 };
 
@@ -177,8 +177,8 @@ struct decoder;
 int decoder_new(struct decoder **out, const struct decoder_config *cfg); /* 0 or -errno */
 void decoder_free(struct decoder *d);
 /*
- * Decodes pkt in arrival order. True: *out describes what to analyse, which is *whole: pkt itself, or
- * a reassembled datagram, to be given back with decoder_release() (any whole may be given).
+ * Decodes pkt in arrival order. True: *out describes what to analyse, which is *whole: pkt itself,
+ * or a reassembled datagram, to be given back with decoder_release() (any whole may be given).
  * False: nothing to analyse (a fragment that was kept or dropped); counted. What is kept is copied.
  * A datagram is timed, numbered and attributed by the fragment that completed it.
  */

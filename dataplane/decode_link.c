@@ -21,7 +21,7 @@ static enum next family_next(uint32_t family)
 	}
 }
 
-/* The family is in the byte order of the machine that captured (NULL) or in network order (LOOP). */
+/* The family is in the byte order of the capturing machine (NULL) or in network order (LOOP). */
 static enum next scan_null(struct scan *s)
 {
 	const uint8_t *p = cursor_bytes(&s->c, 4);
@@ -85,8 +85,8 @@ static enum next scan_c_hdlc(struct scan *s)
 }
 
 /*
- * Address and control (ff 03) may be there or not. Cisco's HDLC (0f or 8f, 00) also comes under PPP's
- * link types; a compressed protocol number never looks like that.
+ * Address and control (ff 03) may be there or not. Cisco's HDLC (0f or 8f, 00) also comes under
+ * PPP's link types; a compressed protocol number never looks like that.
  */
 static enum next scan_ppp(struct scan *s)
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Private to decode*.c and defrag.c: one walk over one packet, outermost header first. Each step reads
- * its header, fills its part of struct headers and names what comes next.
+ * Private to decode*.c and defrag.c: one walk over one packet, outermost header first. Each step
+ * reads its header, fills its part of struct headers and names what comes next.
  */
 
 #include <string.h>
@@ -55,7 +55,7 @@ enum ip_proto {
 
 /* decode.c: an IP datagram at the cursor; h already has what lies outside of it. */
 void scan_ip_packet(const struct packet *pkt, struct headers *h);
-/* Stops; without a usable innermost IP header nothing of an outer one is left to be mistaken for it. */
+/* Stops; without a usable innermost IP header nothing of an outer one is left in its place. */
 enum next scan_end(struct scan *s, enum decode_end end);
 
 /* IPv6 extension headers from the cursor on (RFC 8200 section 4). Stops at a fragment. */
@@ -102,8 +102,8 @@ static inline void scan_trim(struct scan *s, size_t n)
 }
 
 /*
- * One's complement sum of RFC 1071 in the host's own byte order: whether it comes to 0xffff does not
- * depend on that order. Sums of even lengths may be added up.
+ * One's complement sum of RFC 1071 in the host's own byte order: whether it comes to 0xffff does
+ * not depend on that order. Sums of even lengths may be added up.
  */
 static inline uint64_t inet_sum(const uint8_t *p, size_t n)
 {

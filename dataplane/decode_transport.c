@@ -292,7 +292,7 @@ bool tcp_checksum_ok(const struct headers *h)
 {
 	if (!tcp_is_whole(h))
 		return true;
-	/* RFC 9293 section 3.1; the pseudo header's length and protocol sit alike in IPv4 and IPv6. */
+	/* RFC 9293 section 3.1; length and protocol sit alike in both pseudo headers. */
 	uint32_t len = h->ip_len - h->ip_hlen;
 	const uint8_t pseudo[8] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8),
 				   (uint8_t)len, 0, 0, 0, PROTO_TCP};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Tunnels over IP. One that carries no IP stays what it is outside: a flow of its outer addresses. */
+/* Tunnels over IP. One that carries no IP stays what it is outside, a flow of outer addresses. */
 
 #include <xxhash.h>
 
@@ -99,8 +99,8 @@ enum next scan_ip_in_ip(struct scan *s)
 }
 
 /*
- * RFC 7348 section 5. The port alone would turn any datagram to 4789 into a tunnel, so the I flag must
- * be there and IP must be what the inner frame holds.
+ * RFC 7348 section 5. The port alone would turn any datagram to 4789 into a tunnel, so the I flag
+ * must be there and IP must be what the inner frame holds.
  */
 bool scan_vxlan(struct scan *s, enum next *next)
 {

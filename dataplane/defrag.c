@@ -53,7 +53,7 @@ static void count(struct decoder_stats *st, const struct headers *h)
 }
 
 /*
- * From a fragment to the datagram that it completes, and on, when that holds a tunnel with fragments.
+ * From a fragment to the datagram that it completes, and on when that holds fragments in a tunnel.
  * What lies outside of the datagram is in h from the completing fragment. NULL: kept or dropped.
  */
 static struct packet *make_whole(struct decoder *d, const struct packet *pkt, struct headers *h)
@@ -62,9 +62,9 @@ static struct packet *make_whole(struct decoder *d, const struct packet *pkt, st
 	for (unsigned i = 0; h->end == DECODE_FRAGMENT; i++) {
 		uint32_t anomalies = 0;
 		struct packet *next = NULL;
+		const struct packet *part = whole != NULL ? whole : pkt;
 		if (i < LAYERS_MAX)
-			next = fragments_add(d->fragments, whole != NULL ? whole : pkt, h, &anomalies,
-					     &d->stats);
+			next = fragments_add(d->fragments, part, h, &anomalies, &d->stats);
 		if (whole != NULL)
 			fragments_release(d->fragments, whole);
 		whole = next;

@@ -18,7 +18,7 @@
 #define PAGE_FRAMES (PAGE_BYTES / sizeof(uint64_t))
 #define DATA_PAGES ((DATAGRAM_MAX + PAGE_BYTES) / PAGE_BYTES)
 #define FRAME_PAGES (FRAGMENT_FRAMES_MAX / PAGE_FRAMES)
-#define HEAD_MAX 128 /* of IP header kept; IPv6 with more before its fragment header: the first 40 */
+#define HEAD_MAX 128 /* of IP header kept; of a longer one in IPv6 the first 40 */
 #define MEMORY_MIN (128u * 1024)
 
 struct page {
@@ -42,7 +42,7 @@ struct datagram {
 	uint32_t total;                 /* payload bytes, NONE until the last fragment came */
 	uint32_t end;                   /* of the farthest fragment */
 	uint32_t units;                 /* of the payload, that came */
-	uint32_t captured;              /* payload bytes before the first that the capture cut off */
+	uint32_t captured;              /* payload bytes before the first one cut off */
 	uint32_t n_fragments, n_frames; /* kept; listed */
 	uint32_t anomalies;
 	bool dead; /* overlapped in IPv6: all that comes is dropped (RFC 5722) */
@@ -267,7 +267,7 @@ static struct datagram *take_datagram(struct fragments *f, const struct packet *
 	return g;
 }
 
-/* A page's memory; others' datagrams make room. The one in use is the newest, and never needs all. */
+/* A page's memory; other datagrams make room: the one in use is the newest, and never needs all. */
 static struct page *take_page(struct fragments *f, uint32_t *slot, struct decoder_stats *st)
 {
 	if (*slot != NONE)

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The store of IP fragments behind decoder_run(): datagrams that are not whole yet, by key, in memory
- * taken once. Bytes lie in pages, so that a datagram costs what it has rather than what it might have.
+ * The store of IP fragments behind decoder_run(): datagrams that are not whole yet, by key, in
+ * memory taken once. Bytes lie in pages, so that a datagram costs what it has, not what it might.
  */
 
 #include "dataplane/decode.h"
@@ -14,9 +14,9 @@ struct fragments;
 int fragments_new(struct fragments **out, size_t memory, uint64_t timeout_ns); /* 0 or -ENOMEM */
 void fragments_free(struct fragments *f);
 /*
- * Keeps the fragment that h describes, or drops it; all is counted in st. Once it makes its datagram
- * whole: that, and *anomalies of all its fragments; to be given back, and fragments_set_parent() is
- * the caller's. Otherwise NULL.
+ * Keeps the fragment that h describes, or drops it; all is counted in st. Once it makes its
+ * datagram whole: that, and *anomalies of all its fragments; to be given back, and
+ * fragments_set_parent() is the caller's. Otherwise NULL.
  */
 struct packet *fragments_add(struct fragments *f, const struct packet *pkt, const struct headers *h,
 			     uint32_t *anomalies, struct decoder_stats *st);

@@ -39,7 +39,7 @@ static void put_datagram(struct build *k, unsigned version)
 		put(k, 1, 'A' + i % 26);
 }
 
-/* Bytes from..to of the IP payload of the datagram at ip, as a fragment behind what out already has. */
+/* Bytes from..to of the IP payload of the datagram at ip, as a fragment behind what out has. */
 static void put_fragment(struct build *out, const struct build *k, size_t ip, uint32_t from,
 			 uint32_t to, uint16_t id)
 {
@@ -136,7 +136,8 @@ static void test_every_order(void **state)
 			const struct packet *whole = NULL;
 			for (unsigned i = 0; i < 4; i++) {
 				assert_null(whole);
-				whole = run_part(d, &k, cuts[pick[i]][0], cuts[pick[i]][1], i + 1, &h);
+				const uint32_t *cut = cuts[pick[i]];
+				whole = run_part(d, &k, cut[0], cut[1], i + 1, &h);
 				assert_int_equal(whole != NULL, i == 3);
 			}
 			assert_whole(whole, &h, version);
@@ -242,7 +243,7 @@ static void test_timeout(void **state)
 	put_datagram(&k, 4);
 	struct headers h;
 	assert_null(run_part(d, &k, 0, 48, 100, &h));
-	assert_null(run_part(d, &k, 48, 96, 131, &h)); /* 31 s: too late, and the first of its own */
+	assert_null(run_part(d, &k, 48, 96, 131, &h)); /* 31 s: too late, first of its own */
 	assert_int_equal(decoder_stats(d)->fragments_timeout, 1);
 	const struct packet *whole = run_part(d, &k, 0, 48, 161, &h); /* 30 s are not too late */
 	assert_whole(whole, &h, 4);
