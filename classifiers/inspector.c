@@ -219,7 +219,7 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 		feed_packets(s, x, f, dir, pkt, h);
 	}
 	if (f->key.proto == PROTO_TCP)
-		evidence_packet(&x->ev, f, dir, pkt, h, &s->counters);
+		evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters);
 }
 
 void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *pkt,

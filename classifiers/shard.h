@@ -26,6 +26,7 @@ struct shard {
 	struct arena arena;
 	struct context_shard *context;
 	struct evidence_counters counters;
+	struct recent_frames recent;
 	struct kept_flow *kept;
 	size_t n_kept, room_kept;
 	struct flow_record **records;

@@ -165,6 +165,52 @@ static void habit_insert(struct server_habits *s, const struct habit *h)
 	s->habit[at] = *h;
 }
 
+/* When each packet of a handshake without a resent SYN passed; *ack is 0 without one. */
+static bool handshake_times(const struct evidence *ev, uint64_t *syn, uint64_t *synack,
+			    uint64_t *ack)
+{
+	*syn = *synack = *ack = 0;
+	if (ev->half[DIR_C2S].n_syn != 1 || ev->half[DIR_S2C].n_syn != 1)
+		return false;
+	for (unsigned i = 0; i < ev->n_events && i < 6 && *ack == 0; i++) {
+		const struct event *e = &ev->events[i];
+		if ((e->flags & TCP_RST) != 0)
+			continue;
+		if ((e->flags & TCP_SYN) != 0)
+			*(event_dir(e) == DIR_S2C ? synack : syn) = e->ts_ns;
+		else if (event_dir(e) == DIR_C2S && *synack != 0)
+			*ack = e->ts_ns;
+	}
+	return *syn != 0 && *synack >= *syn;
+}
+
+/*
+ * Near the client its ACK follows the SYN+ACK at once, near the server the SYN+ACK follows the SYN,
+ * and the TTL is still one that stacks begin with.
+ */
+static void vote(struct vantage_votes *n, const struct evidence *ev)
+{
+	uint64_t syn, synack, ack;
+	if (!handshake_times(ev, &syn, &synack, &ack) || ack < synack)
+		return;
+	uint64_t to_server = synack - syn, to_client = ack - synack;
+	uint8_t ct = ev->half[DIR_C2S].syn_ttl, st = ev->half[DIR_S2C].syn_ttl;
+	bool c = ct == 32 || ct == 64 || ct == 128 || ct == 255;
+	bool s = st == 32 || st == 64 || st == 128 || st == 255;
+	if (c && (!s || to_client * 4 < to_server))
+		n->client++;
+	else if (s && (!c || to_server * 4 < to_client))
+		n->server++;
+	else if (c && s)
+		n->both++;
+	else if (to_client * 20 < to_server)
+		n->client++;
+	else if (to_server * 20 < to_client)
+		n->server++;
+	else
+		n->middle++;
+}
+
 static void note_server(struct context_shard *s, const struct flow *f, const struct evidence *ev)
 {
 	const struct half *h = &ev->half[DIR_S2C];
@@ -173,6 +219,12 @@ static void note_server(struct context_shard *s, const struct flow *f, const str
 					    flow_port(f, DIR_S2C), &fresh, TABLE_MAX);
 	if (e == NULL)
 		return;
+	uint64_t syn, synack, ack;
+	bool shake = handshake_times(ev, &syn, &synack, &ack);
+	if (fresh)
+		e->min_rtt_ns = UINT64_MAX;
+	if (shake && synack - syn < e->min_rtt_ns)
+		e->min_rtt_ns = synack - syn;
 	e->port = flow_port(f, DIR_S2C);
 	e->ip_version = f->key.ip_version;
 	e->flows++;
@@ -207,44 +259,6 @@ static void note_client(struct context_shard *s, const struct flow *f, const str
 	e->targets |= 1ull << (host_hash(flow_addr(f, DIR_S2C), 0) & 63);
 }
 
-/*
- * Near the client its ACK follows the SYN+ACK at once, near the server the SYN+ACK follows the SYN,
- * and the TTL is still one that stacks begin with.
- */
-static void vote(struct vantage_votes *n, const struct evidence *ev)
-{
-	uint64_t syn = 0, synack = 0, ack = 0;
-	if (ev->half[DIR_C2S].n_syn != 1 || ev->half[DIR_S2C].n_syn != 1)
-		return;
-	for (unsigned i = 0; i < ev->n_events && i < 6 && ack == 0; i++) {
-		const struct event *e = &ev->events[i];
-		if ((e->flags & TCP_RST) != 0)
-			continue;
-		if ((e->flags & TCP_SYN) != 0)
-			*(event_dir(e) == DIR_S2C ? &synack : &syn) = e->ts_ns;
-		else if (event_dir(e) == DIR_C2S && synack != 0)
-			ack = e->ts_ns;
-	}
-	if (syn == 0 || synack < syn || ack < synack)
-		return;
-	uint64_t to_server = synack - syn, to_client = ack - synack;
-	uint8_t ct = ev->half[DIR_C2S].syn_ttl, st = ev->half[DIR_S2C].syn_ttl;
-	bool c = ct == 32 || ct == 64 || ct == 128 || ct == 255;
-	bool s = st == 32 || st == 64 || st == 128 || st == 255;
-	if (c && (!s || to_client * 4 < to_server))
-		n->client++;
-	else if (s && (!c || to_server * 4 < to_client))
-		n->server++;
-	else if (c && s)
-		n->both++;
-	else if (to_client * 20 < to_server)
-		n->client++;
-	else if (to_server * 20 < to_client)
-		n->server++;
-	else
-		n->middle++;
-}
-
 void context_flow(struct context_shard *s, const struct flow *f, const struct evidence *ev)
 {
 	if (f->pkts[DIR_C2S] != 0 && f->pkts[DIR_S2C] != 0)
@@ -257,8 +271,10 @@ void context_flow(struct context_shard *s, const struct flow *f, const struct ev
 	note_client(s, f, ev);
 }
 
-static void merge_server(struct server_habits *to, const struct server_habits *from)
+static void merge_server(struct server_habits *to, const struct server_habits *from, bool fresh)
 {
+	if (fresh || from->min_rtt_ns < to->min_rtt_ns)
+		to->min_rtt_ns = from->min_rtt_ns;
 	to->port = from->port;
 	to->ip_version = from->ip_version;
 	to->flows += from->flows;
@@ -279,7 +295,7 @@ static int merge_table(struct host_table *to, const struct host_table *from)
 		if (into == NULL)
 			return -ENOMEM;
 		if (from->size == sizeof(struct server_habits)) {
-			merge_server(into, (const struct server_habits *)(const void *)e);
+			merge_server(into, (const struct server_habits *)(const void *)e, fresh);
 			continue;
 		}
 		const struct client_entry *c = (const struct client_entry *)(const void *)e;

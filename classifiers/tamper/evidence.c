@@ -69,30 +69,28 @@ static struct event event_of(const struct half *s, enum dir dir, const struct pa
 }
 
 /*
- * Frames that a SPAN port or a capture on all interfaces shows twice. RSTs are never left out here:
- * some injectors send identical ones.
+ * Frames that a capture shows twice. RSTs are never left out: some injectors send identical ones. A
+ * router captured on both sides shows the second copy with one hop less.
  */
-static bool is_duplicate(const struct evidence *ev, const struct event *e)
+static bool is_duplicate(struct recent_frames *recent, const struct flow *f, const struct event *e)
 {
 	if ((e->flags & TCP_RST) != 0 ||
 	    (e->len == 0 && e->ip_id == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0))
 		return false;
-	for (unsigned i = 0; i < ev->n_events && i < 4; i++) {
-		unsigned at = ev->n_events - 1 - i;
-		if (ev->tail_from != 0 && !ev->frozen)
-			at = ev->tail_from + (ev->tail_next + 2 * EVENTS_TAIL - 1 - i) % EVENTS_TAIL;
-		if (at >= ev->n_events)
-			break;
-		const struct event *o = &ev->events[at];
-		/* One hop between the two copies is a router captured on both sides. */
-		if (e->ts_ns - o->ts_ns <= DUPLICATE_NS && event_dir(o) == event_dir(e) &&
-		    o->seq == e->seq && o->ack == e->ack && o->flags == e->flags &&
-		    o->len == e->len && o->ip_id == e->ip_id && o->window == e->window &&
-		    o->payhash == e->payhash && o->tsval == e->tsval &&
-		    (o->ttl == e->ttl || (e->ip_id != 0 && abs(o->ttl - e->ttl) == 1)))
-			return true;
-	}
-	return false;
+	const uint32_t key[] = {
+		(uint32_t)f->id, (uint32_t)(f->id >> 32), e->seq, e->ack, e->payhash, e->tsval,
+		(uint32_t)e->ip_id << 16 | e->window, (uint32_t)e->len << 16 | e->flags,
+		e->bits & EVENT_S2C,
+	};
+	uint64_t hash = XXH3_64bits(key, sizeof(key)) & ~0xffull;
+	unsigned slot = (hash >> 8) % RECENT_FRAMES;
+	uint64_t known = recent->seen[slot].hash, ts_ns = recent->seen[slot].ts_ns;
+	int hops = (int)(known & 0xff) - (int)e->ttl;
+	recent->seen[slot].hash = hash | e->ttl;
+	recent->seen[slot].ts_ns = e->ts_ns;
+	return (known & ~0xffull) == hash && e->ts_ns >= ts_ns &&
+	       e->ts_ns - ts_ns <= DUPLICATE_NS &&
+	       (hops == 0 || (e->ip_id != 0 && (hops == 1 || hops == -1)));
 }
 
 static int events_grow(struct evidence *ev)
@@ -159,7 +157,7 @@ static void half_syn(struct evidence *ev, struct half *s, enum dir dir, const st
 	if (s->syn) {
 		if (e->seq != s->isn && dir == DIR_S2C)
 			ev->found |= EVIDENCE_SYNACK2;
-		if (e->seq == s->isn && dir == DIR_C2S)
+		if (e->seq == s->isn)
 			ev->found |= EVIDENCE_SYN_AGAIN;
 		return;
 	}
@@ -352,14 +350,15 @@ static bool ttl_limited(const struct half *s, uint8_t ttl)
 	return s->syn && ttl + (initial ? 0 : 6) < s->syn_ttl;
 }
 
-void evidence_packet(struct evidence *ev, const struct flow *f, enum dir dir,
-		     const struct packet *pkt, const struct headers *h, struct evidence_counters *n)
+void evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+		     enum dir dir, const struct packet *pkt, const struct headers *h,
+		     struct evidence_counters *n)
 {
 	const struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
 	struct event e = event_of(s, dir, pkt, h);
 
 	ev->ipv6 = f->key.ip_version == 6;
-	if (is_duplicate(ev, &e)) {
+	if (is_duplicate(recent, f, &e)) {
 		count8(&ev->duplicates);
 		n->duplicate_frames++;
 		return;
@@ -374,7 +373,7 @@ void evidence_packet(struct evidence *ev, const struct flow *f, enum dir dir,
 		n->tso_segments++;
 	}
 	half_update(ev, dir, &e, h, n);
-	if ((ev->found & ~(EVIDENCE_SYN_AGAIN | EVIDENCE_HEADER)) != 0)
+	if ((ev->found & ~EVIDENCE_HEADER) != 0)
 		freeze(ev);
 	event_append(ev, &e, n);
 }

@@ -21,7 +21,7 @@
 #define EVENTS_TAIL 4
 #define EVENTS_MAX  128
 #define EVENT_EXCERPT 32 /* first payload bytes kept of each direction */
-#define ICMP_NOTES 4
+#define ICMP_NOTES 8
 
 enum event_bits {
 	EVENT_S2C = 1 << 0,
@@ -101,7 +101,7 @@ enum evidence_bits {
 	EVIDENCE_ICMP = 1 << 6,
 	EVIDENCE_RSVD = 1 << 7,
 	EVIDENCE_HEADER = 1 << 8,    /* a server packet with payload unlike its direction's others */
-	EVIDENCE_SYN_AGAIN = 1 << 9, /* the SYN was sent again */
+	EVIDENCE_SYN_AGAIN = 1 << 9, /* a SYN or SYN+ACK was sent again */
 	EVIDENCE_MUTED = 1 << 10,    /* decided at the end: request acknowledged, never answered */
 	EVIDENCE_ACKOFF = 1 << 11,   /* the first answer does not acknowledge the request */
 };
@@ -126,13 +126,24 @@ struct evidence {
 	uint32_t bytes_frame;    /* frame that showed EVIDENCE_BYTES */
 };
 
+/*
+ * Frames seen within the last millisecond, over all flows of a shard: a SPAN port or a capture on all
+ * interfaces shows frames twice, and in a burst the second copy is many packets behind the first.
+ */
+#define RECENT_FRAMES 4096
+struct recent_frames {
+	struct {
+		uint64_t hash, ts_ns;
+	} seen[RECENT_FRAMES];
+};
+
 struct evidence_counters {
 	uint64_t duplicate_frames, tso_segments, gaps, events_dropped, ttl_probes, no_memory;
 };
 
 /* Before any packet: zero. Adds one packet of the flow; h is TCP. */
-void evidence_packet(struct evidence *ev, const struct flow *f, enum dir dir,
-		     const struct packet *pkt, const struct headers *h,
+void evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+		     enum dir dir, const struct packet *pkt, const struct headers *h,
 		     struct evidence_counters *n);
 void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
 		   const struct headers *h);

@@ -183,7 +183,7 @@ static bool has_row(const struct judged_case *c, const char *id)
 static void temper_reset(const struct view *v, struct judged_case *c)
 {
 	unsigned i = (unsigned)c->first;
-	bool refused = has_row(c, "tls-reset-after-hello");
+	bool refused = has_row(c, "reset-after-request");
 	c->endpoint_like = true;
 	for (unsigned k = 0; k < v->n_rst; k++)
 		c->endpoint_like &= view_endpoint_like(v, v->rst[k]);
@@ -197,7 +197,7 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 		return;
 	/* The endpoint-RST whitelist; a request that was answered by a reset is still mentioned. */
 	bool asked = view_stage(v, i) == STAGE_POST_PSH && v->trigger != TRIGGER_NONE &&
-		     v->dir == DIR_S2C && !view_after_fin(v, i);
+		     !view_after_fin(v, i);
 	if (c->endpoint_like && c->best <= GRADE_D2) {
 		c->verdict = refused ? VERDICT_ANOMALY : asked ? VERDICT_INCONCLUSIVE : VERDICT_NONE;
 		c->cap_why = "the reset is what its sender itself would send";
@@ -257,11 +257,16 @@ static int compare_u64(const void *a, const void *b)
 static int take_packets(struct arena *a, const struct view *v, const struct judged_case *c,
 			struct finding *f)
 {
-	uint64_t frames[ROWS_MAX * TESTIMONY_SUSPECTS];
+	uint64_t frames[ROWS_MAX * TESTIMONY_SUSPECTS + ICMP_NOTES];
 	unsigned n = 0, distinct = 0;
+	bool icmp = false;
 	for (unsigned i = 0; i < c->n_rows; i++)
 		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++)
 			frames[n++] = v->e[c->rows[i].t.suspects[k]].frame;
+	for (unsigned i = 0; i < c->n_rows; i++)
+		icmp |= c->rows[i].sig->fact == FACT_ICMP;
+	for (unsigned i = 0; icmp && i < v->ev->n_icmp; i++)
+		frames[n++] = v->ev->icmp[i].frame;
 	qsort(frames, n, sizeof(*frames), compare_u64);
 	for (unsigned i = 0; i < n; i++)
 		if (i == 0 || frames[i] != frames[i - 1])

@@ -160,7 +160,7 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 		.len = e->len,
 	};
 	if ((int)i == v->trigger_event && v->trigger != TRIGGER_NONE)
-		snprintf(p->note, sizeof(p->note), "%s%.48s",
+		snprintf(p->note, sizeof(p->note), "%s%.44s",
 			 v->trigger == TRIGGER_SNI	? "ClientHello sni="
 			 : v->trigger == TRIGGER_HOST	? "request host="
 							: "ClientHello ",

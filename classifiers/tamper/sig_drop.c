@@ -37,21 +37,25 @@ static bool ended(const struct view *v, struct testimony *t, uint64_t since)
 	return true;
 }
 
-static void suspect_copies(const struct view *v, struct testimony *t, uint32_t seq)
+/* Every packet of a direction with bytes that the other side never acknowledged. */
+static void suspect_unacked(const struct view *v, struct testimony *t, enum dir d)
 {
+	const struct half *o = &v->ev->half[dir_other(d)];
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct event *e = &v->e[i];
-		if (event_dir(e) == DIR_C2S && e->len != 0 && e->seq == seq &&
-		    (e->flags & TCP_RST) == 0 && (e->bits & EVENT_RETX) != 0)
+		if (event_dir(e) == d && event_seqlen(e) != 0 &&
+		    (e->flags & (TCP_RST | TCP_SYN)) == 0 &&
+		    (!o->acked || seq_lt(o->max_ack, e->seq + event_seqlen(e))))
 			testimony_suspect(t, i);
 	}
+	t->frame = t->n_suspects != 0 ? v->e[t->suspects[0]].frame : 0;
 }
 
 static bool match_hello(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
 	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
-	if (!s->syn || c->n_data == 0 || s->n_data != 0 || c->first_retx < RESENT)
+	if (!s->syn || c->n_data == 0 || c->first_retx < RESENT)
 		return false;
 	if (v->ev->n_probes != 0) {
 		t->untestable = "TTL-limited probes: the client meant its data to be lost";
@@ -60,8 +64,7 @@ static bool match_hello(const struct view *v, const struct signature *self, stru
 	if (s->acked && seq_lt(c->first_seq, s->max_ack))
 		return false;
 	t->grade = GRADE_D2;
-	t->frame = v->first_c2s >= 0 ? v->e[v->first_c2s].frame : 0;
-	suspect_copies(v, t, c->first_seq);
+	suspect_unacked(v, t, DIR_C2S);
 	/* The server is there and still waits for the first byte. */
 	uint64_t rtt = view_min_rtt(v, -1, true);
 	for (unsigned i = 0; i < v->n && rtt != UINT64_MAX; i++) {
@@ -93,8 +96,7 @@ static bool match_swallow(const struct view *v, const struct signature *self, st
 			  (v->e[i].flags & TCP_RST) == 0 &&
 			  seq_leq(v->e[i].seq + v->e[i].len, s->max_ack);
 	t->grade = ends_request || (c->stuck_len <= SMALL && larger) ? GRADE_D3 : GRADE_D2;
-	suspect_copies(v, t, c->stuck_seq);
-	t->frame = t->n_suspects != 0 ? v->e[t->suspects[0]].frame : 0;
+	suspect_unacked(v, t, DIR_C2S);
 	testimony_says(t, "%u bytes%s sent %u times and never acknowledged, while earlier ones were",
 		       c->stuck_len, ends_request ? " that end the request" : "", c->stuck + 1u);
 	testimony_expects(t, "equal fate for all segments of the request");
@@ -125,32 +127,88 @@ static bool match_muted(const struct view *v, const struct signature *self, stru
 	return true;
 }
 
-static bool match_one_way(const struct view *v, const struct signature *self, struct testimony *t)
+/* The server's copies of one segment, at time-outs that grow; 0 where they are something else. */
+static unsigned growing_copies(const struct view *v, uint32_t seq)
 {
-	(void)self;
-	const struct half *s = &v->ev->half[DIR_S2C];
-	if (s->again < RESENT || (v->ctx != NULL && context_vantage(v->ctx, NULL, 0) != VANTAGE_CLIENT))
-		return false;
 	uint64_t last = 0, gap = 0;
 	unsigned copies = 0;
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct event *e = &v->e[i];
-		if (event_dir(e) != DIR_S2C || e->len == 0 || e->seq != s->again_seq)
+		if (event_dir(e) != DIR_S2C || e->len == 0 || e->seq != seq)
 			continue;
 		if (last != 0 && e->ts_ns - last < gap)
-			return false; /* a time-out grows; this is something else */
+			return 0;
 		gap = last != 0 ? e->ts_ns - last : 0;
 		last = e->ts_ns;
 		copies++;
-		testimony_suspect(t, i);
 	}
+	return copies;
+}
+
+static bool match_one_way(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *s = &v->ev->half[DIR_S2C];
+	if (s->again < RESENT || (v->ctx != NULL && context_vantage(v->ctx, NULL, 0) == VANTAGE_SERVER))
+		return false;
+	unsigned copies = growing_copies(v, s->again_seq);
 	if (copies < RESENT + 1)
 		return false;
+	/* What the client sent after the segment's first copy did not get through. */
+	bool from = false;
+	for (unsigned i = 0; i < v->n; i++) {
+		from |= event_dir(&v->e[i]) == DIR_S2C && v->e[i].len != 0 &&
+			v->e[i].seq == s->again_seq;
+		if (from && event_dir(&v->e[i]) == DIR_C2S)
+			testimony_suspect(t, i);
+	}
 	t->grade = GRADE_D2;
-	t->frame = v->e[t->suspects[0]].frame;
+	t->frame = t->n_suspects != 0 ? v->e[t->suspects[0]].frame : 0;
 	testimony_says(t, "the server sent one segment %u times although the client acknowledged it",
 		       copies);
 	testimony_expects(t, "the acknowledgement to arrive");
+	return true;
+}
+
+/* The server answers, the client asks again: both are there, the answer does not pass. */
+static bool match_answer_dropped(const struct view *v, const struct signature *self,
+				 struct testimony *t)
+{
+	(void)self;
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	if (!s->syn || s->stuck < RESENT || s->stuck_seq != s->first_seq || c->first_retx == 0 ||
+	    rst_seen(v))
+		return false;
+	bool again = false;
+	for (unsigned i = 0; i < v->n; i++)
+		again |= event_dir(&v->e[i]) == DIR_C2S && v->e[i].seq == c->first_seq &&
+			 v->e[i].len != 0 && v->e[i].ts_ns > s->first_data_ns;
+	if (!again)
+		return false;
+	t->grade = GRADE_D2;
+	suspect_unacked(v, t, DIR_S2C);
+	testimony_says(t, "the answer was sent %u times, while the client asked again", s->stuck + 1u);
+	testimony_expects(t, "an acknowledgement, as the client is there");
+	return true;
+}
+
+/* A connection that carried data and then died in mid-air, without FIN or RST getting through. */
+static bool match_frozen(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	if (!c->syn || !s->syn || c->n_data == 0 || s->n_data == 0 || rst_seen(v) ||
+	    v->ev->n_probes != 0)
+		return false;
+	enum dir d = c->stuck >= RESENT ? DIR_C2S : DIR_S2C;
+	if (v->ev->half[d].stuck < RESENT)
+		return false;
+	t->grade = GRADE_D1;
+	suspect_unacked(v, t, d);
+	testimony_says(t, "frozen after %llu packets and %llu bytes from the server: a segment sent %u "
+		       "times, unanswered", (unsigned long long)v->flow->pkts[DIR_S2C],
+		       (unsigned long long)v->flow->bytes[DIR_S2C], v->ev->half[d].stuck + 1u);
+	testimony_expects(t, "an acknowledgement, a FIN or a RST");
 	return true;
 }
 
@@ -234,6 +292,16 @@ const struct signature sig_drop[] = {
 	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP,
 	 .summary = "the server did not receive the client's acknowledgements",
 	 .benign = "loss in one direction", .refs = REF "DROP-1WAY", .match = match_one_way},
+	{.id = "answer-dropped", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP,
+	 .summary = "the server's answer never arrived, although client and server were there",
+	 .benign = "a path that loses large packets (MTU)", .refs = REF "DROP-1WAY seen at the server",
+	 .match = match_answer_dropped},
+	{.id = "connection-frozen", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP,
+	 .summary = "a working connection died in silence",
+	 .benign = "a client or server that lost its network", .refs = REF "DROP-NPKT, one flow",
+	 .match = match_frozen},
 	{.id = "syn-unanswered", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
 	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS,
 	 .summary = "SYNs that nobody answered", .benign = "host down; a firewall of the host's own",

@@ -16,7 +16,9 @@ static void find_landmarks(struct view *v)
 		const struct event *e = &v->e[i];
 		bool s2c = event_dir(e) == DIR_S2C;
 		if ((e->flags & TCP_RST) != 0) {
-			if (event_dir(e) == v->dir && v->n_rst < VIEW_RSTS)
+			/* With SYN, FIN or URG beside it, it is garbage that no forger sends either. */
+			if (event_dir(e) == v->dir && v->n_rst < VIEW_RSTS &&
+			    (e->flags & (TCP_SYN | TCP_FIN | TCP_URG)) == 0)
 				v->rst[v->n_rst++] = (uint16_t)i;
 			continue;
 		}
@@ -216,7 +218,8 @@ uint64_t view_min_rtt(const struct view *v, int except, bool with_syn)
 		    ((q->flags & TCP_SYN) != 0 && !with_syn))
 			continue;
 		for (unsigned k = i + 1; k < v->n; k++) {
-			if ((int)k == except || !answers(q, &v->e[k]))
+			bool own = view_is_own(v, k) || (v->e[k].flags & TCP_SYN) != 0;
+			if ((int)k == except || !own || !answers(q, &v->e[k]))
 				continue;
 			/* Between a record's head and tail the first answer may be missing. */
 			bool hole = v->ev->skipped_at > i && v->ev->skipped_at <= k;
@@ -227,6 +230,16 @@ uint64_t view_min_rtt(const struct view *v, int except, bool with_syn)
 		}
 	}
 	return best;
+}
+
+uint64_t view_server_rtt(const struct view *v)
+{
+	const struct server_habits *h =
+		v->ctx == NULL || v->dir != DIR_S2C
+			? NULL
+			: context_server(v->ctx, &v->flow->server, v->flow->server_port,
+					 v->flow->ip_version);
+	return h != NULL ? h->min_rtt_ns : UINT64_MAX;
 }
 
 bool view_ttl_off(const struct view *v, unsigned i, unsigned delta)

@@ -58,6 +58,9 @@ void view_build(struct view *v, const struct evidence *ev, const struct flow_rec
  */
 uint64_t view_min_rtt(const struct view *v, int except, bool with_syn);
 
+/* Smallest handshake round trip of any flow to this server in the run, in ns; UINT64_MAX unknown. */
+uint64_t view_server_rtt(const struct view *v);
+
 /* A post-handshake packet of direction dir that counts as its sender's own: no RST, no suspect. */
 bool view_is_own(const struct view *v, unsigned i);
 /* Packet i's TTL lies outside the baseline by more than delta. */

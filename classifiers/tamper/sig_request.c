@@ -7,12 +7,13 @@
 
 #define SOON_NS 3000000000ull
 
-/* Reset towards the client after its ClientHello and before any byte of the server's. */
-static bool match_hello_reset(const struct view *v, const struct signature *self,
+/* Reset after a ClientHello or a request with a Host, before any byte of the server's. */
+static bool match_request_reset(const struct view *v, const struct signature *self,
 			      struct testimony *t)
 {
 	(void)self;
-	if (v->flow->tls == NULL || v->n_rst == 0 || v->trigger_event < 0)
+	if ((v->trigger == TRIGGER_NONE && v->flow->tls == NULL) || v->n_rst == 0 ||
+	    v->trigger_event < 0)
 		return false;
 	uint64_t rtt = view_min_rtt(v, -1, true), soon = SOON_NS;
 	if (rtt != UINT64_MAX && 3 * rtt > soon)
@@ -31,9 +32,9 @@ static bool match_hello_reset(const struct view *v, const struct signature *self
 		t->grade = GRADE_D2;
 		t->frame = r->frame;
 		testimony_suspect(t, v->rst[i]);
-		testimony_says(t, "reset %.1f ms after the ClientHello",
+		testimony_says(t, "reset %.1f ms after the request",
 			       (double)(r->ts_ns - q->ts_ns) / 1e6);
-		testimony_expects(t, "a ServerHello or an alert");
+		testimony_expects(t, v->flow->tls != NULL ? "a ServerHello or an alert" : "an answer");
 		return true;
 	}
 	return false;
@@ -71,12 +72,12 @@ static bool match_data_after_fin(const struct view *v, const struct signature *s
 	return false;
 }
 
-const struct signature sig_tls[] = {
-	{.id = "tls-reset-after-hello", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+const struct signature sig_request[] = {
+	{.id = "reset-after-request", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_STAGE, .names = true,
-	 .summary = "the connection was reset after the ClientHello, before the server spoke",
+	 .summary = "the connection was reset after its first request, before the server answered",
 	 .benign = "a server or load balancer that refuses this name or client",
-	 .refs = "catalogue section 12, TLS-RST-CH; OONI, Pakistan 2024", .match = match_hello_reset},
+	 .refs = "catalogue section 12, TLS-RST-CH; OONI, Pakistan 2024", .match = match_request_reset},
 	{.id = "data-after-fin", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_LATE, .names = true,
 	 .summary = "the sender went on with data behind a FIN in its name",

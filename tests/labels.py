@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Holds findings against ground truth: labels.py WMSCOPE FOLDER [MANIFEST] [--rows WHICH]
+
+The manifest is tab separated: file, flow, expect, min_verdict, device, frames, … (pcaps/MANIFEST and the
+LABELS.tsv of development sets alike). A row is right when a finding of the flow has an expected family,
+at least the verdict, and names the frames; `none` allows nothing at likely or above. Exit 77: no folder.
+"""
+import csv
+import json
+import os
+import subprocess
+import sys
+
+RANK = {"none": 0, "inconclusive": 1, "anomaly": 2, "likely": 3, "confirmed": 4}
+
+
+def analyse(wmscope, path):
+    run = subprocess.run([wmscope, "analyze", "-q", "--no-ndpi", "--jsonl", "-", path],
+                         capture_output=True, timeout=120)
+    if run.returncode not in (0, 1, 5):
+        sys.exit(f"{path}: exit {run.returncode}: {run.stderr.decode(errors='replace')}")
+    events = [json.loads(line) for line in run.stdout.splitlines()]
+    return [e for e in events if e["event_type"] == "finding"]
+
+
+def endpoints(flow):
+    """'tcp 1.2.3.4:5>6.7.8.9:10 …' -> (proto, {(addr, port)…})"""
+    proto, pair = flow.split()[:2]
+    ends = [side.rsplit(":", 1) for side in pair.split(">")]
+    return proto.upper(), {(addr.strip("[]"), int(port)) for addr, port in ends}
+
+
+def belongs(finding, flow):
+    if flow == "*":
+        return True
+    proto, ends = endpoints(flow)
+    mine = {(finding.get(f"{s}_ip"), finding.get(f"{s}_port")) for s in ("src", "dest")}
+    return finding["proto"] == proto and mine == ends
+
+
+def frames_of(row):
+    out = set()
+    for part in row["frames"].replace("-", " - ").split(","):
+        words = part.split()
+        if len(words) == 3 and words[1] == "-" and words[0].isdigit() and words[2].isdigit():
+            out |= set(range(int(words[0]), int(words[2]) + 1))
+        elif len(words) == 1 and words[0].isdigit():
+            out.add(int(words[0]))
+    return out
+
+
+def show(finding):
+    f = finding["finding"]
+    return f"{f['verdict']} {f['family']} {f['id']} frames {f['packets']}"
+
+
+def wrong(row, findings):
+    """None when the row holds, else what does not."""
+    mine = [f for f in findings if belongs(f, row["flow"])]
+    accused = [f for f in mine if RANK[f["finding"]["verdict"]] >= RANK["likely"]]
+    if row["expect"] == "none":
+        return "accused: " + "; ".join(map(show, accused)) if accused else None
+    families = row["expect"].split("|")
+    good = [f for f in mine if f["finding"]["family"] in families and
+            RANK[f["finding"]["verdict"]] >= RANK.get(row["min_verdict"], 1)]
+    if not good:
+        return "missed: " + ("; ".join(map(show, mine)) or "nothing found")
+    wanted = frames_of(row)
+    named = set().union(*(f["finding"]["packets"] for f in good))
+    # What was dropped can be told packet by packet only from both ends.
+    if row["flow"] != "*" and "silent-drop" in families and wanted & named:
+        return None
+    if row["flow"] != "*" and not wanted <= named:
+        return f"frames {sorted(wanted - named)} are not named: " + "; ".join(map(show, good))
+    return None
+
+
+def in_scope(row, which):
+    if row["expect"] == "unscored":
+        return False
+    if row["expect"] == "none" or which == "all":
+        return True
+    # Names, pages, devices and rates come with later work; these are connections.
+    if row["expect"] == "throttling":
+        return False
+    return row["flow"].split()[0] in ("tcp", "*") and row["device"] == "-"
+
+
+def main():
+    args = [a for a in sys.argv[1:] if not a.startswith("--")]
+    which = "all" if "--rows=all" in sys.argv else "tcp"
+    wmscope, folder = args[0], args[1]
+    manifest = args[2] if len(args) > 2 else os.path.join(folder, "LABELS.tsv")
+    if not os.path.exists(manifest):
+        print(f"skipped: {manifest} is not there")
+        return 77
+    with open(manifest, newline="", encoding="utf-8") as f:
+        rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+    bad = right = unscored = 0
+    cache = {}
+    for row in rows:
+        if not in_scope(row, which):
+            unscored += 1
+            continue
+        if row["file"] not in cache:
+            cache[row["file"]] = analyse(wmscope, os.path.join(folder, row["file"]))
+        why = wrong(row, cache[row["file"]])
+        right += why is None
+        if why is not None:
+            bad += 1
+            print(f"{row['file']}: {row['flow']}: expected {row['expect']} {row['min_verdict']}"
+                  f" frames {row['frames']}: {why}")
+    print(f"{right} rows right, {bad} wrong, {unscored} not in scope, {len(cache)} captures")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
