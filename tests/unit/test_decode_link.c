@@ -293,6 +293,55 @@ static void test_tunnel_depth(void **state)
 	}
 }
 
+/* A length that a layer below cuts short, and a GRE that is not to be opened. */
+static void test_lower_lengths(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ether(&k, 0x8864);
+	put(&k, 8, 0x11000007002d0021); /* two bytes fewer than the datagram has */
+	put_tcp4(&k);
+	struct headers h = decode(&k, LINKTYPE_ETHERNET);
+	assert_int_equal(h.anomalies, ANOMALY_IP_LEN);
+	assert_int_equal(h.payload_len, 3);
+	assert_int_equal(h.l3_caplen, 43);
+
+	k = (struct build){0};
+	put_ip4(&k, 47, 8 + 45);
+	put_gre(&k, 0x4000, 0x0800); /* source routes of RFC 1701 */
+	put_inner4(&k);
+	assert_int_equal(decode(&k, LINKTYPE_RAW).end, DECODE_NO_PORTS);
+}
+
+/* Ports are in the first fragment alone, also of a packet that is quoted. */
+static void test_icmp_quotes_fragment(void **state)
+{
+	(void)state;
+	for (unsigned offset = 0; offset < 2; offset++) {
+		struct build k = {0};
+		put_ip4(&k, 1, 8 + 28);
+		put(&k, 8, 0x0b00000000000000);
+		size_t quoted = put_ip4(&k, 6, 1000);
+		set16(&k, quoted + 6, (uint16_t)(0x2000 | offset));
+		put(&k, 8, 0x9c4001bb01020304);
+		struct headers h = decode(&k, LINKTYPE_RAW);
+		assert_true(h.is_icmp_error);
+		assert_int_equal(h.quoted_ok, offset == 0);
+		assert_int_equal(h.quoted_sport, offset == 0 ? 40000 : 0);
+
+		k = (struct build){0};
+		put_ip6(&k, 58, 8 + 56);
+		put(&k, 8, 0x0300000000000000);
+		put_ip6(&k, 44, 1000);
+		put(&k, 8, 0x0600000100000009 | (uint64_t)offset << 35);
+		put(&k, 8, 0x9c4001bb01020304);
+		h = decode(&k, LINKTYPE_RAW);
+		assert_true(h.is_icmp_error);
+		assert_int_equal(h.quoted_ok, offset == 0);
+		assert_int_equal(h.quoted_dport, offset == 0 ? 443 : 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +351,8 @@ int main(void)
 		cmocka_unit_test(test_vxlan),
 		cmocka_unit_test(test_tunnel_id),
 		cmocka_unit_test(test_tunnel_depth),
+		cmocka_unit_test(test_lower_lengths),
+		cmocka_unit_test(test_icmp_quotes_fragment),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);
 }

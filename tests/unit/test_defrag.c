@@ -481,6 +481,30 @@ static void test_link_is_kept(void **state)
 	decoder_free(d);
 }
 
+/* A fragment's own broken rule is the datagram's; a duplicate may still tell where the end is. */
+static void test_fragments_tell(void **state)
+{
+	(void)state;
+	struct decoder *d = new_decoder(0);
+	struct build k = {0}, part = {0};
+	put_datagram(&k, 4);
+	struct headers h;
+	put_fragment(&part, &k, 0, 0, 48, 0x77);
+	part.b[10] ^= 1;
+	assert_null(run(d, &part, 1, SECOND, &h));
+	part = (struct build){0};
+	put_fragment(&part, &k, 0, 48, 96, 0x77);
+	set16(&part, 6, 0x2000 | 6); /* more to come */
+	put_checksum(&part, 0, 20);
+	assert_null(run(d, &part, 2, SECOND, &h));
+	const struct packet *whole = run_part(d, &k, 88, 96, 3, &h);
+	assert_non_null(whole);
+	assert_int_equal(h.anomalies, ANOMALY_IP_CHECKSUM);
+	assert_int_equal(h.payload_len, 76);
+	decoder_release(d, whole);
+	decoder_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,6 +520,7 @@ int main(void)
 		cmocka_unit_test(test_ip6_headers_before),
 		cmocka_unit_test(test_fragments_in_fragments),
 		cmocka_unit_test(test_link_is_kept),
+		cmocka_unit_test(test_fragments_tell),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);
 }
