@@ -74,6 +74,9 @@ def verdict_inject(frames, forged, view, side):
     if side:
         return "inconclusive"
     whole = handshake_time(frames)
+    # A SYN answered by RST+ACK and nothing else is what a closed port looks like.
+    if whole is None and not any(f.paylen for f in frames if f.proto == TCP):
+        return None
     best = "inconclusive"
     for suspect in forged:
         real = [f for f in frames if f.src == suspect.src and f.fate != "forged"
