@@ -81,7 +81,7 @@ def main():
     parser.add_argument("wmscope")
     parser.add_argument("captures", type=pathlib.Path)
     parser.add_argument("expected", type=pathlib.Path)
-    parser.add_argument("--floor", type=float, default=0.97, help="share of flows that must agree")
+    parser.add_argument("--floor", type=float, default=0.99, help="share of flows that must agree")
     parser.add_argument("--only", help="captures whose name contains this")
     parser.add_argument("--timeout", type=float, default=120, help="seconds a capture")
     args = parser.parse_args()
