@@ -209,12 +209,31 @@ static void conditional(const struct text *t, const struct finding *f)
 	numbers(t, "Compared with", f->controls, f->n_controls);
 }
 
+/* What the connection carried, and who says so. */
+static void carried(const struct text *t, const struct flow_record *f)
+{
+	char text[512];
+	size_t n = (size_t)snprintf(text, sizeof(text), "%.40s",
+				    f->app_proto != NULL ? f->app_proto : "unknown");
+
+	for (unsigned i = 0; i < f->n_labels && n + 100 < sizeof(text); i++) {
+		const struct label *l = &f->labels[i];
+		if (l->by != NULL)
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "; %.16s says %s", l->by,
+					      l->app);
+	}
+	if (f->tls != NULL && f->tls->ja4[0] != '\0' && n + 50 < sizeof(text))
+		snprintf(text + n, sizeof(text) - n, "; JA4 %s", f->tls->ja4);
+	line(t, "Carried", text);
+}
+
 void text_finding(const struct text *t, const struct finding *f, unsigned number)
 {
 	char when[FACTS_TIME_SIZE];
 
 	head(t, f, number);
 	line(t, "What it is", f->summary);
+	carried(t, f->flow);
 	trigger(t, f);
 	label(t, "Stage");
 	fprintf(t->out, "%s (%s)\n", stage_words(f->stage), facts_stage(f->stage));

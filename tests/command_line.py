@@ -1,0 +1,128 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What scripts rely on: exit statuses and their order, signals, pipes, where reports go."""
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import schema_check
+
+DONE, FINDINGS, USAGE, INPUT, IO, PARTIAL = range(6)
+
+
+def cases(good, bad, cut, folder):
+    """Status, arguments after `wmscope`."""
+    analyze = lambda *args: ("analyze", "-q", *args)
+    return [
+        (USAGE, ()), (DONE, ("--help",)), (DONE, ("-V",)), (DONE, ("help", "analyze")),
+        (USAGE, ("help", "nosuch")), (USAGE, ("nosuch",)), (USAGE, ("--nosuch",)),
+        (DONE, ("analyze", "--help")), (DONE, ("list", "-V")), (DONE, ("--man",)),
+        (DONE, ("--man", "analyze")), (DONE, ("--completion",)),
+        (DONE, ("list", "signatures", "-v")), (DONE, ("list", "sources")), (DONE, ("list", "sinks")),
+        (DONE, ("list", "classifiers")), (DONE, ("list", "devices")), (DONE, ("list", "reports")),
+        (USAGE, ("list",)), (USAGE, ("list", "nosuch")), (USAGE, ("list", "sinks", "sources")),
+        (USAGE, analyze()), (USAGE, analyze("--nosuch", good)), (USAGE, analyze("--v", good)),
+        (USAGE, analyze("--vantage", "x", good)), (USAGE, analyze("--html", "x", good)),
+        (USAGE, analyze("--workers", "-1", good)), (USAGE, analyze("--workers", "1000", good)),
+        (USAGE, analyze("-", "-")), (USAGE, analyze("-f", "tcp and (", good)),
+        (USAGE, analyze("--jsonl", "-", "--text", "-", good)),
+        (USAGE, analyze("--text", good, good)),
+        (FINDINGS, analyze(good)), (FINDINGS, analyze(good, "--fail-on", "confirmed")),
+        (FINDINGS, analyze("--min-verdict", "confirmed", good)),
+        (DONE, analyze("--fail-on", "never", good)), (DONE, analyze("-f", "udp", good)),
+        (INPUT, analyze(folder + "/missing")), (INPUT, analyze(folder)), (INPUT, analyze(bad)),
+        (INPUT, analyze(good, bad)), (INPUT, analyze(bad, cut, good)),
+        (IO, analyze("--jsonl", folder + "/no/such", good)),
+        (IO, analyze("-o", folder + "/no/such", good)),
+        (IO, analyze("--text", "/dev/full", good)), (IO, analyze("--jsonl", "/dev/full", bad)),
+        (PARTIAL, analyze(cut)), (PARTIAL, analyze(cut, good)),
+    ]
+
+
+def run(wmscope, args, **more):
+    return subprocess.run([wmscope, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False, **more)
+
+
+def check_outputs(wmscope, good, folder):
+    out = os.path.join(folder, "out")
+    result = run(wmscope, ("analyze", "-q", "-o", out, good))
+    assert result.returncode == FINDINGS and result.stdout == b"", "-o leaves stdout alone"
+    assert sorted(os.listdir(out)) == ["events.jsonl", "report.txt"]
+    text = run(wmscope, ("analyze", "-q", good)).stdout
+    with open(out + "/report.txt", "rb") as f:
+        assert f.read() == text, "the same report on stdout and in a folder"
+    run(wmscope, ("analyze", "-q", "-f", "tcp and (", "-o", out, good))
+    with open(out + "/report.txt", "rb") as f:
+        assert f.read() == text, "a wrong command line leaves an earlier report alone"
+    with open(good, "rb") as f:
+        piped = subprocess.run([wmscope, "analyze", "-"], stdin=f, stdout=subprocess.PIPE, check=False)
+    assert piped.returncode == FINDINGS and b"data-after-rst" in piped.stdout, "- is stdin"
+    args = ("analyze", "-q", good, good, "--jsonl", "-")
+    assert run(wmscope, args).stdout.split(b"\n")[1:] == \
+        run(wmscope, (*args, "--workers", "8")).stdout.split(b"\n")[1:], "workers do not matter"
+
+
+def start_on_pipe(wmscope, data):
+    process = subprocess.Popen([wmscope, "analyze", "-", "--jsonl", "-"], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(data)
+    process.stdin.flush()
+    time.sleep(0.5)
+    return process
+
+
+def check_signals(wmscope, good):
+    with open(good, "rb") as f:
+        data = f.read()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start_on_pipe(wmscope, data)
+        process.send_signal(number)
+        # stdin stays open: only the signal ends it
+        assert process.wait(20) == PARTIAL, "a signal ends the input"
+        out = process.stdout.read()
+        assert b'"interrupted":true' in out and b'"event_type":"finding"' in out, "and reports"
+    process = subprocess.Popen([wmscope, "analyze", "-q", "--jsonl", "-", *[good] * 300],
+                               stdout=subprocess.PIPE)
+    time.sleep(2)  # it waits for room in the pipe by then
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == -signal.SIGINT, "a second signal ends the program at once"
+
+
+def check_closed_pipe(wmscope, good):
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    process = subprocess.Popen([wmscope, "analyze", "-q", good], stdout=write_end,
+                               stderr=subprocess.PIPE)
+    os.close(write_end)
+    assert process.wait(20) == IO, "nobody reads: a failed write, not a death by SIGPIPE"
+
+
+def main():
+    wmscope = sys.argv[1]
+    with tempfile.TemporaryDirectory() as folder:
+        good, bad, cut = (os.path.join(folder, n) for n in ("good.pcap", "bad.pcap", "cut.pcap"))
+        schema_check.capture(good, b"blocked.example")
+        with open(good, "rb") as f, open(cut, "wb") as out:
+            out.write(f.read()[:200])
+        with open(bad, "wb") as out:
+            out.write(b"this is no capture\n")
+        wrong = 0
+        for status, args in cases(good, bad, cut, folder):
+            result = run(wmscope, args)
+            if result.returncode != status:
+                print(f"{' '.join(args)}: exit {result.returncode}, not {status}", result.stderr)
+                wrong += 1
+            if status not in (DONE, FINDINGS):
+                assert result.stderr != b"" or status == PARTIAL, f"{args}: nothing on stderr"
+        check_outputs(wmscope, good, folder)
+        check_signals(wmscope, good)
+        check_closed_pipe(wmscope, good)
+        return 1 if wrong else 0
+
+
+sys.exit(main())
