@@ -31,7 +31,8 @@ struct analyze_config {
 /* The first value is the default. */
 static const char *const vantages[] = {"auto", "client", "server", "middle", "one-sided", NULL};
 static const char *const min_verdicts[] = {"inconclusive", "anomaly", "likely", "confirmed", NULL};
-static const char *const fail_ons[] = {"likely", "confirmed", "anomaly", "inconclusive", "never", NULL};
+static const char *const fail_ons[] = {"likely",       "confirmed", "anomaly",
+				       "inconclusive", "never",	    NULL};
 static const char *const colors[] = {"auto", "always", "never", NULL};
 
 static const enum vantage vantage_of[] = {VANTAGE_UNKNOWN, VANTAGE_CLIENT, VANTAGE_SERVER,
@@ -43,31 +44,71 @@ static const enum verdict fail_on_of[] = {VERDICT_LIKELY, VERDICT_CONFIRMED, VER
 
 #define AT(field) .offset = offsetof(struct analyze_config, field)
 static const struct option_row analyze_options[] = {
-	{.name = "output", .letter = 'o', .kind = OPTION_STRING, AT(dir), .argument = "DIR",
+	{.name = "output",
+	 .letter = 'o',
+	 .kind = OPTION_STRING,
+	 AT(dir),
+	 .argument = "DIR",
 	 .help = "write report.txt and events.jsonl into this folder, made if need be"},
-	{.name = "text", .kind = OPTION_STRING, AT(text), .argument = "FILE",
+	{.name = "text",
+	 .kind = OPTION_STRING,
+	 AT(text),
+	 .argument = "FILE",
 	 .help = "write the report for people here; the default, on standard output"},
-	{.name = "jsonl", .kind = OPTION_STRING, AT(jsonl), .argument = "FILE",
+	{.name = "jsonl",
+	 .kind = OPTION_STRING,
+	 AT(jsonl),
+	 .argument = "FILE",
 	 .help = "write JSON Lines here: the run, every flow, every finding"},
-	{.name = "filter", .letter = 'f', .kind = OPTION_STRING, AT(bpf), .argument = "BPF",
+	{.name = "filter",
+	 .letter = 'f',
+	 .kind = OPTION_STRING,
+	 AT(bpf),
+	 .argument = "BPF",
 	 .help = "only packets that match this pcap-filter(7) expression"},
-	{.name = "rotated", .kind = OPTION_FLAG, AT(rotated),
+	{.name = "rotated",
+	 .kind = OPTION_FLAG,
+	 AT(rotated),
 	 .help = "the files are pieces of one capture; otherwise each stands for itself"},
-	{.name = "vantage", .kind = OPTION_ENUM, AT(vantage), .values = vantages,
+	{.name = "vantage",
+	 .kind = OPTION_ENUM,
+	 AT(vantage),
+	 .values = vantages,
 	 .help = "where the capture was taken; auto works it out from the packets"},
-	{.name = "min-verdict", .kind = OPTION_ENUM, AT(min_verdict), .values = min_verdicts,
+	{.name = "min-verdict",
+	 .kind = OPTION_ENUM,
+	 AT(min_verdict),
+	 .values = min_verdicts,
 	 .help = "show findings from this verdict up; others are counted"},
-	{.name = "fail-on", .kind = OPTION_ENUM, AT(fail_on), .values = fail_ons,
+	{.name = "fail-on",
+	 .kind = OPTION_ENUM,
+	 AT(fail_on),
+	 .values = fail_ons,
 	 .help = "exit with 1 if there is a finding of this verdict or above; likely and confirmed "
 		 "mean interference, so likely is the default"},
-	{.name = "workers", .kind = OPTION_UINT, AT(workers), .argument = "N",
+	{.name = "workers",
+	 .kind = OPTION_UINT,
+	 AT(workers),
+	 .argument = "N",
 	 .help = "threads, 1 to 64; the result does not depend on it"},
-	{.name = "no-ndpi", .kind = OPTION_FLAG, AT(no_ndpi), .help = "do not label flows with nDPI"},
-	{.name = "color", .kind = OPTION_ENUM, AT(color), .values = colors,
+	{.name = "no-ndpi",
+	 .kind = OPTION_FLAG,
+	 AT(no_ndpi),
+	 .help = "do not label flows with nDPI"},
+	{.name = "color",
+	 .kind = OPTION_ENUM,
+	 AT(color),
+	 .values = colors,
 	 .help = "colour in text on standard output; auto: on a terminal and without NO_COLOR"},
-	{.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, AT(quiet),
+	{.name = "quiet",
+	 .letter = 'q',
+	 .kind = OPTION_FLAG,
+	 AT(quiet),
 	 .help = "no progress and no warnings"},
-	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, AT(verbose),
+	{.name = "verbose",
+	 .letter = 'v',
+	 .kind = OPTION_FLAG,
+	 AT(verbose),
 	 .help = "more words about the run on standard error"},
 	{.name = NULL},
 };
@@ -289,7 +330,9 @@ static int analyze_run(void *config, int argc, char **argv)
 
 	if (!usage_fits(cfg, argc, argv))
 		return EXIT_USAGE;
-	log_set_level(cfg->quiet ? LOG_LEVEL_ERROR : cfg->verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
+	log_set_level(cfg->quiet     ? LOG_LEVEL_ERROR
+		      : cfg->verbose ? LOG_LEVEL_INFO
+				     : LOG_LEVEL_WARN);
 	if (name_outputs(&r.outputs, cfg) != 0) {
 		happened(&r, EXIT_IO);
 		goto out;
@@ -307,7 +350,8 @@ static int analyze_run(void *config, int argc, char **argv)
 				       .vantage = vantage_of[cfg->vantage]};
 	r.errors = calloc((size_t)argc, sizeof(*r.errors));
 	r.first_file = calloc((size_t)argc, sizeof(*r.first_file));
-	int err = r.errors == NULL || r.first_file == NULL ? -ENOMEM : analysis_new(&r.analysis, &want);
+	int err = r.errors == NULL || r.first_file == NULL ? -ENOMEM
+							   : analysis_new(&r.analysis, &want);
 	if (err == 0) {
 		catch_signals();
 		err = analyze_all(&r, (const char *const *)argv, (unsigned)argc);

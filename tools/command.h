@@ -25,7 +25,7 @@ struct option_row {
 	const char *name;      /* long, without dashes */
 	char letter;           /* 0 none */
 	enum option_kind kind;
-	size_t offset;         /* into the command's config: bool, const char *, unsigned long, int */
+	size_t offset;         /* in the config: of a bool, const char *, unsigned long, int */
 	const char *argument;  /* how help names it, NULL for a flag */
 	const char *const *values; /* OPTION_ENUM: NULL-terminated; the index is stored */
 	const char *help;      /* one line */
@@ -38,7 +38,7 @@ struct command {
 	const char *details;   /* a paragraph for --help and the manual, may be NULL */
 	const struct option_row *options; /* ends with name NULL */
 	size_t config_size;
-	/* config is zeroed then filled from the options; argv are the operands. Returns exit_status. */
+	/* config: zeroed, then filled from the options; argv: operands. Returns exit_status. */
 	int (*run)(void *config, int argc, char **argv);
 };
 

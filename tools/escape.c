@@ -38,7 +38,7 @@ unsigned utf8_next(const uint8_t *p, size_t n, uint32_t *code_point)
 
 bool escape_needed(uint32_t cp)
 {
-	/* Sorted by first. Unicode's Cc, Cf, Zl, Zp, fillers drawn as nothing, and noncharacters. */
+	/* Sorted by first: Unicode's Cc, Cf, Zl, Zp, fillers drawn as nothing, noncharacters. */
 	static const struct {
 		uint32_t first, last;
 	} hidden[] = {

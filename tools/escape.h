@@ -26,9 +26,9 @@ unsigned utf8_next(const uint8_t *p, size_t n, uint32_t *code_point);
 bool escape_needed(uint32_t code_point);
 
 /*
- * Spells controls and bytes that are not UTF-8 as \xNN, hidden code points as \u{NNNN} and a backslash
- * as two. Always ends with NUL and never within an escape or a character; returns the bytes written
- * without NUL. 4 * len + 1 bytes are always enough.
+ * Spells controls and bytes that are not UTF-8 as \xNN, hidden code points as \u{NNNN} and a
+ * backslash as two. Always ends with NUL and never within an escape or a character; returns the
+ * bytes written without NUL. 4 * len + 1 bytes are always enough.
  */
 size_t escape_bytes(char *out, size_t room, const void *data, size_t len, unsigned flags);
 size_t escape_string(char *out, size_t room, const char *s, unsigned flags);

@@ -204,21 +204,26 @@ static void notes_of_capture(const struct capture_result *c, struct facts_notes 
 
 	note(out, s->received == 0, "the capture holds no packets that could be examined");
 	note(out, c->vantage == VANTAGE_ONE_SIDED,
-	     "only one direction of the connections was captured: an answer that is not there proves "
-	     "nothing, and races between a forged and a genuine packet are only half visible");
+	     "only one direction of the connections was captured: an answer that is not there "
+	     "proves nothing, and races between forged and genuine packets are only half visible");
 	note(out, c->vantage == VANTAGE_UNKNOWN && s->received > 0,
-	     "it is not known where the capture was taken: round-trip times and TTLs could not be tied "
-	     "to the client's or the server's side (--vantage can say)");
+	     "it is not known where the capture was taken: round-trip times and TTLs could not be "
+	     "tied to the client's or the server's side (--vantage can say)");
 	note(out, dropped > 0,
-	     "packets lost by the capturing system: %" PRIu64 "; a packet that is not in the capture "
-	     "may still have been sent, so missing answers are inconclusive", dropped);
+	     "packets lost by the capturing system: %" PRIu64
+	     "; a packet that is not in the capture may still have been sent, so missing "
+	     "answers are inconclusive",
+	     dropped);
 	note(out, s->truncated > 0,
-	     "packets cut short by the capture: %" PRIu64 "; names in them may be missing, and their "
-	     "payload could not be compared in full", s->truncated);
-	note(out, s->filtered > 0, "packets left out by the filter expression: %" PRIu64, s->filtered);
+	     "packets cut short by the capture: %" PRIu64
+	     "; names in them may be missing, and their payload could not be compared in full",
+	     s->truncated);
+	note(out, s->filtered > 0, "packets left out by the filter expression: %" PRIu64,
+	     s->filtered);
 	note(out, s->unfiltered > 0,
-	     "packets of a link type that the filter expression cannot test, analysed all the same: "
-	     "%" PRIu64, s->unfiltered);
+	     "packets of a link type that the filter expression cannot test, analysed all the "
+	     "same: %" PRIu64,
+	     s->unfiltered);
 	note(out, c->partial, "the capture was not read to its end: what came later is unknown");
 }
 
@@ -229,8 +234,9 @@ static void notes_of_packets(const struct capture_result *c, struct facts_notes 
 	const struct inspector_stats *i = &c->inspector;
 
 	note(out, i->gaps > 0,
-	     "acknowledged bytes that the capture does not hold, in %" PRIu64 " places: packets are "
-	     "missing, and absence of a packet was not taken as evidence there", i->gaps);
+	     "acknowledged bytes that the capture does not hold, in %" PRIu64
+	     " places: packets are missing, and absence was not taken as evidence there",
+	     i->gaps);
 	note(out, i->duplicate_frames > 0,
 	     "frames captured twice, as by a mirror port that shows them entering and leaving: "
 	     "%" PRIu64 "; the copies were not counted as evidence", i->duplicate_frames);
@@ -238,17 +244,20 @@ static void notes_of_packets(const struct capture_result *c, struct facts_notes 
 	     "segments larger than the network carries, captured before the card split them: "
 	     "%" PRIu64 "; sizes and checksums of that end's packets say nothing", i->tso_segments);
 	note(out, s->time_backwards > 0 || s->time_jump > 0,
-	     "packets stamped before the one ahead of them: %" PRIu64 ", more than an hour after it: "
-	     "%" PRIu64 "; time differences there are not sure", s->time_backwards, s->time_jump);
+	     "packets stamped before the one ahead of them: %" PRIu64
+	     ", more than an hour after it: %" PRIu64 "; time differences there are not sure",
+	     s->time_backwards, s->time_jump);
 	note(out, s->flows.midstream > 0,
 	     "connections whose handshake was not seen, under way when the capture began: %" PRIu64,
 	     s->flows.midstream);
 	note(out, i->events_dropped > 0,
-	     "packets in the middle of long connections, counted but not kept as evidence: %" PRIu64,
+	     "packets in the middle of long connections, counted but not kept as evidence: "
+	     "%" PRIu64,
 	     i->events_dropped);
 	note(out, i->reassembly_refused > 0 || i->no_memory > 0 || s->no_memory > 0,
-	     "memory limits were reached: streams not reassembled: %" PRIu64 ", packets not examined: "
-	     "%" PRIu64, i->reassembly_refused, i->no_memory + s->no_memory);
+	     "memory limits were reached: streams not reassembled: %" PRIu64
+	     ", packets not examined: %" PRIu64,
+	     i->reassembly_refused, i->no_memory + s->no_memory);
 	note(out, s->flows.ended[FLOW_END_EVICTED] > 0,
 	     "connections closed early because the flow table was full: %" PRIu64,
 	     s->flows.ended[FLOW_END_EVICTED]);

@@ -14,7 +14,8 @@
 
 /* "2026-11-21T12:34:56.123456789Z" */
 const char *facts_time(uint64_t ts_ns, char out[FACTS_TIME_SIZE]);
-const char *facts_proto(uint8_t proto, char out[8]); /* "TCP", "UDP", "ICMP", "ICMPv6" or a number */
+/* "TCP", "UDP", "ICMP", "ICMPv6" or a number */
+const char *facts_proto(uint8_t proto, char out[8]);
 const char *facts_stage(enum stage stage);
 const char *facts_direction(enum dir dir); /* "to_client", "to_server" */
 const char *facts_tunnel(uint8_t tunnel);

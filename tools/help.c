@@ -20,14 +20,18 @@ static const struct {
 	int status;
 	const char *meaning;
 } statuses[] = {
-	{EXIT_DONE, "done, and no finding at or above --fail-on"},
-	{EXIT_FINDINGS, "findings at or above --fail-on"},
-	{EXIT_USAGE, "the command line is wrong"},
-	{EXIT_INPUT, "an input is missing, or is not a capture; other inputs were still analysed"},
-	{EXIT_IO, "a report could not be written, or the machine failed"},
-	{EXIT_PARTIAL, "a capture is damaged, or the run was interrupted; the report is still written"},
+	{.status = EXIT_DONE, .meaning = "done, and no finding at or above --fail-on"},
+	{.status = EXIT_FINDINGS, .meaning = "findings at or above --fail-on"},
+	{.status = EXIT_USAGE, .meaning = "the command line is wrong"},
+	{.status = EXIT_INPUT,
+	 .meaning = "an input is missing, or is not a capture; other inputs were still analysed"},
+	{.status = EXIT_IO, .meaning = "a report could not be written, or the machine failed"},
+	{.status = EXIT_PARTIAL,
+	 .meaning =
+		 "a capture is damaged, or the run was interrupted; the report is still written"},
 };
-static const char status_order[] = "Where several apply, the first of 2, 4, 3, 5 and 1 is returned.";
+static const char status_order[] =
+	"Where several apply, the first of 2, 4, 3, 5 and 1 is returned.";
 
 /* Breaks text at blanks; the first line begins at column at, the others at column indent. */
 static void wrap(FILE *out, const char *text, unsigned at, unsigned indent)
@@ -121,7 +125,7 @@ void options_overview(FILE *out)
 	fputs("\n`wmscope COMMAND --help` says more.\n", out);
 }
 
-/* roff takes a backslash, and a dot or quote that begins a line, for itself; a dash must stay one. */
+/* roff takes backslashes, and dots and quotes that begin a line, for itself; dashes must stay. */
 static void roff(FILE *out, const char *text)
 {
 	if (*text == '.' || *text == '\'')
@@ -152,12 +156,14 @@ static void roff_rows(const struct option_row *rows, FILE *out)
 static void roff_program(FILE *out)
 {
 	fprintf(out, ".TH WMSCOPE 1 \"\" \"wmscope %s\" \"User commands\"\n", WMSCOPE_VERSION);
-	fputs(".SH NAME\nwmscope \\- reports what a middlebox did to connections in packet captures\n"
+	fputs(".SH NAME\nwmscope \\- reports what a middlebox did to connections in packet "
+	      "captures\n"
 	      ".SH SYNOPSIS\n.B wmscope\n.I COMMAND\n[options] [FILE...]\n"
 	      ".SH DESCRIPTION\nwmscope reads packet captures and reports which connections a "
 	      "middlebox interfered with, how, with which packets as evidence, and what else could "
 	      "explain it. Results go to standard output, words about the run to standard error, "
-	      "and \\- is standard input or output.\n.SH COMMANDS\n", out);
+	      "and \\- is standard input or output.\n.SH COMMANDS\n",
+	      out);
 	for (unsigned i = 0; command_table[i] != NULL; i++) {
 		fprintf(out, ".TP\n.BR wmscope\\-%s (1)\n", command_table[i]->name);
 		roff(out, command_table[i]->summary);

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * JSON written as it comes, without blanks (RFC 8259). Nothing depends on the locale. Errors stick to
- * the stream: ask ferror() at the end. key is NULL inside arrays and for the outermost value.
+ * JSON written as it comes, without blanks (RFC 8259). Nothing depends on the locale. Errors stick
+ * to the stream: ask ferror() at the end. key is NULL inside arrays and for the outermost value.
  */
 
 #include <stdbool.h>
@@ -23,13 +23,14 @@ struct json {
 void json_start(struct json *j, FILE *out);
 void json_object(struct json *j, const char *key);
 void json_array(struct json *j, const char *key);
-void json_end(struct json *j); /* of the innermost object or array; a line end after the outermost */
+/* Closes the innermost object or array; ends the line after the outermost. */
+void json_end(struct json *j);
 
 /* NULL is null. */
 void json_string(struct json *j, const char *key, const char *s);
 /*
- * Any bytes. What is not UTF-8 becomes U+FFFD, and then key_hex (with a key) has all of them. Controls,
- * and what a terminal would obey or hide, are \u escapes.
+ * Any bytes. What is not UTF-8 becomes U+FFFD, and then key_hex (with a key) has all of them.
+ * Controls, and what a terminal would obey or hide, are \u escapes.
  */
 void json_bytes(struct json *j, const char *key, const void *data, size_t len);
 bool json_is_utf8(const void *data, size_t len);

@@ -196,7 +196,8 @@ void jsonl_run(struct json *j, const struct analysis *a, const struct report_opt
 	time_or_null(j, "timestamp", any, first);
 	json_object(j, "run");
 	json_string(j, "version", WMSCOPE_VERSION);
-	outside_strings(j, "command", "command_hex", (const char *const *)o->argv, (unsigned)o->argc);
+	outside_strings(j, "command", "command_hex", (const char *const *)o->argv,
+			(unsigned)o->argc);
 	json_string(j, "clients", o->real_clients ? "real" : "pseudonymous");
 	json_string(j, "min_verdict", verdict_name[o->min_verdict]);
 	json_object(j, "libraries");

@@ -157,7 +157,8 @@ static void complain(const struct command *c, int code, char **argv)
 	else if (!is_letter && strchr(what, '=') != NULL)
 		options_error(c, "unknown or ambiguous option, or one that takes no value", what);
 	else
-		options_error(c, is_letter ? "unknown option" : "unknown or ambiguous option", what);
+		options_error(c, is_letter ? "unknown option" : "unknown or ambiguous option",
+			      what);
 }
 
 enum options_outcome options_parse(const struct command *c, void *config, int argc, char **argv,
@@ -180,7 +181,8 @@ enum options_outcome options_parse(const struct command *c, void *config, int ar
 			options_version(stdout);
 			return OPTIONS_DONE;
 		}
-		const struct option_row *row = code == '?' || code == ':' ? NULL : row_of(c, n, code);
+		const struct option_row *row =
+			code == '?' || code == ':' ? NULL : row_of(c, n, code);
 		if (row == NULL) {
 			complain(c, code, argv);
 			return OPTIONS_BAD;

@@ -14,8 +14,8 @@ enum options_outcome {
 };
 
 /*
- * argv[0] is the command's name. config: config_size bytes, zeroed here. Options and operands may be
- * mixed; argv is reordered so that operands are argv[*operands] and on.
+ * argv[0] is the command's name. config: config_size bytes, zeroed here. Options and operands may
+ * be mixed; argv is reordered so that operands are argv[*operands] and on.
  */
 enum options_outcome options_parse(const struct command *c, void *config, int argc, char **argv,
 				   int *operands);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-/* Where reports go. All are opened before the analysis, so that an hour's work is not lost to a typo. */
+/* Where reports go: opened before the analysis, so that an hour's work is not lost to a typo. */
 
 #include <stdbool.h>
 

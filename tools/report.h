@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * Writers of the finished analysis. A report is one report_*.c ending in one const struct report; the
- * build generates report_table.
+ * Writers of the finished analysis. A report is one report_*.c ending in one const struct report;
+ * the build generates report_table.
  */
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * One event a line for machines; tools/schema.json says what may be in it. Keys come in a fixed order,
- * and reports only ever gain keys.
+ * One event a line for machines; tools/schema.json says what may be in it. Keys come in a fixed
+ * order, and reports only ever gain keys.
  */
 
 #include <errno.h>
@@ -192,7 +192,8 @@ static void evidence(struct json *j, const struct finding *f)
 		json_object(j, NULL);
 		json_string(j, "kind", r->kind);
 		/* An ungraded row counts as the weakest (catalogue, section 17). */
-		grade[1] = (char)('0' + (r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1));
+		grade[1] =
+			(char)('0' + (r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1));
 		json_string(j, "grade", grade);
 		frame_or_null(j, "packet", r->packet);
 		json_bytes(j, "value", r->value, strnlen(r->value, sizeof(r->value)));

@@ -55,13 +55,15 @@ static void headline(const struct text *t, const struct facts_tally *n)
 		snprintf(text, sizeof(text), "There are no connections to examine.");
 	else if (touched > 0)
 		snprintf(text, sizeof(text),
-			 "%" PRIu64 " of %" PRIu64 " connections %s interfered with: %s%s%s.", touched,
-			 n->flows, touched == 1 ? "was" : "were", strong, more != 0 ? "; also " : "",
-			 weak);
+			 "%" PRIu64 " of %" PRIu64 " connections %s interfered with: %s%s%s.",
+			 touched, n->flows, touched == 1 ? "was" : "were", strong,
+			 more != 0 ? "; also " : "", weak);
 	else if (more != 0)
 		snprintf(text, sizeof(text),
-			 "No connection of %" PRIu64 " was found to be interfered with, but some are "
-			 "worth a look: %s.", n->flows, weak);
+			 "No connection of %" PRIu64
+			 " was found to be interfered with, but some are "
+			 "worth a look: %s.",
+			 n->flows, weak);
 	else
 		snprintf(text, sizeof(text),
 			 "No interference was found in %" PRIu64 " connection%s.", n->flows,
@@ -198,8 +200,8 @@ static void more_like_it(const struct text *t, const struct text_finding *f, con
 		return;
 	text_flow(t, f->f->flow, flow, sizeof(flow));
 	const char *server = strrchr(flow, ' ');
-	fprintf(t->out, "%s%s %u more %s towards%s (--jsonl has all of them)\n", indent, t->ellipsis,
-		f->more, f->f->id, server != NULL ? server : " it");
+	fprintf(t->out, "%s%s %u more %s towards%s (--jsonl has all of them)\n", indent,
+		t->ellipsis, f->more, f->f->id, server != NULL ? server : " it");
 }
 
 /* The end of a file's name, as much of it as there is room for. */

@@ -118,8 +118,8 @@ static void ends(const struct text *t, const struct capture_result *c)
 	if (s.packets == 0)
 		return;
 	label(t, "No flow");
-	snprintf(text, sizeof(text), "%" PRIu64 " packet%s: %s", s.packets, s.packets == 1 ? "" : "s",
-		 s.text);
+	snprintf(text, sizeof(text), "%" PRIu64 " packet%s: %s", s.packets,
+		 s.packets == 1 ? "" : "s", s.text);
 	text_wrap(t, LABEL, text);
 }
 
@@ -134,7 +134,8 @@ static void capture(const struct text *t, const struct capture_result *c)
 	ends(t, c);
 	if (c->partial) {
 		label(t, "Damaged");
-		wrapped(t, LABEL, c->partial_why[0] != '\0' ? c->partial_why : "not read to its end");
+		wrapped(t, LABEL,
+			c->partial_why[0] != '\0' ? c->partial_why : "not read to its end");
 	}
 	facts_notes(c, &notes);
 	for (unsigned i = 0; i < notes.n; i++) {
@@ -166,20 +167,28 @@ void text_legend(const struct text *t)
 	static const struct {
 		const char *word, *meaning;
 	} rows[] = {
-		{.word = "confirmed", .meaning = "a third party changed the outcome of the connection; "
-			"at least one piece of evidence has next to no innocent explanation"},
-		{.word = "likely", .meaning = "a third party most probably changed the outcome; strong "
-			"evidence, but not beyond doubt"},
-		{.word = "anomaly", .meaning = "unusual, and known from interference; innocent "
-			"explanations remain open"},
-		{.word = "inconclusive", .meaning = "something expected did not come, or a measurement "
-			"stands without a control; by itself not a sign of interference"},
-		{.word = "D4 D3 D2 D1", .meaning = "how well a piece of evidence tells interference "
-			"from innocent traffic, from decisive (6 points) over strong (3.5) and fair (2) "
-			"to weak (0.5, together at most 1.5); the score is the sum"},
-		{.word = "flags", .meaning = "F fin, S syn, R rst, P psh, A ack, U urg, E ece, W cwr, "
-			"N accurate ECN, r reserved; seq and ack are relative; opt: DF do not fragment, TS "
-			"timestamps; ms since the first packet of the connection"},
+		{.word = "confirmed",
+		 .meaning = "a third party changed the outcome of the connection; "
+			    "at least one piece of evidence has next to no innocent explanation"},
+		{.word = "likely",
+		 .meaning = "a third party most probably changed the outcome; strong "
+			    "evidence, but not beyond doubt"},
+		{.word = "anomaly",
+		 .meaning = "unusual, and known from interference; innocent "
+			    "explanations remain open"},
+		{.word = "inconclusive",
+		 .meaning = "something expected did not come, or a measurement "
+			    "stands without a control; by itself not a sign of interference"},
+		{.word = "D4 D3 D2 D1",
+		 .meaning = "how well a piece of evidence tells interference "
+			    "from innocent traffic, from decisive (6 points) over strong (3.5) and "
+			    "fair (2) "
+			    "to weak (0.5, together at most 1.5); the score is the sum"},
+		{.word = "flags",
+		 .meaning = "F fin, S syn, R rst, P psh, A ack, U urg, E ece, W cwr, "
+			    "N accurate ECN, r reserved; seq and ack are relative; opt: DF do not "
+			    "fragment, TS "
+			    "timestamps; ms since the first packet of the connection"},
 	};
 
 	for (unsigned i = 0; i < TEXT_WIDTH; i++)

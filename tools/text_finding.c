@@ -91,7 +91,8 @@ static void head(const struct text *t, const struct finding *f, unsigned number)
 		text_columns(flow) > TEXT_WIDTH - 50 ? "\n    " : "  ",
 		facts_proto(f->flow->proto, proto), f->flow->id);
 	for (unsigned i = 0; i < f->flow->n_tunnels && i < TUNNELS_MAX; i++)
-		fprintf(t->out, "%s%s", i == 0 ? "  within " : "+", facts_tunnel(f->flow->tunnels[i]));
+		fprintf(t->out, "%s%s", i == 0 ? "  within " : "+",
+			facts_tunnel(f->flow->tunnels[i]));
 	for (unsigned i = 0; i < f->flow->n_vlans && i < 2; i++)
 		fprintf(t->out, "%s%u", i == 0 ? "  VLAN " : ".", f->flow->vlan[i]);
 	putc('\n', t->out);

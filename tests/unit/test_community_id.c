@@ -30,8 +30,10 @@ static const struct {
 	 .id = "1:d/FP5EW3wiY1vCndhwleRRKHowQ="},
 	{.proto = 132, .src = "192.168.170.56", .dst = "192.168.170.8", .sport = 80, .dport = 7,
 	 .id = "1:jQgCxbku+pNGw8WPbEc/TS/uTpQ="},
-	{.proto = 46, .src = "10.1.24.4", .dst = "10.1.12.1", .id = "1:/nQI4Rh/TtY3mf0R2gJFBkVlgS4="},
-	{.proto = 46, .src = "10.1.12.1", .dst = "10.1.24.4", .id = "1:/nQI4Rh/TtY3mf0R2gJFBkVlgS4="},
+	{.proto = 46, .src = "10.1.24.4", .dst = "10.1.12.1",
+	 .id = "1:/nQI4Rh/TtY3mf0R2gJFBkVlgS4="},
+	{.proto = 46, .src = "10.1.12.1", .dst = "10.1.24.4",
+	 .id = "1:/nQI4Rh/TtY3mf0R2gJFBkVlgS4="},
 	{.proto = 1, .src = "192.168.0.89", .dst = "192.168.0.1", .sport = 8, .dport = 0,
 	 .id = "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="},
 	{.proto = 1, .src = "192.168.0.1", .dst = "192.168.0.89", .sport = 0, .dport = 20,
@@ -47,8 +49,8 @@ static const struct {
 	{.proto = 58, .src = "3ffe:507:0:1:260:97ff:fe07:69ea",
 	 .dst = "3ffe:507:0:1:200:86ff:fe05:80da", .sport = 3, .dport = 0,
 	 .id = "1:NdobDX8PQNJbAyfkWxhtL2Pqp5w="},
-	{.proto = 58, .src = "fe80::260:97ff:fe07:69ea", .dst = "ff02::1", .sport = 134, .dport = 133,
-	 .id = "1:pkvHqCL88/tg1k4cPigmZXUtL00="},
+	{.proto = 58, .src = "fe80::260:97ff:fe07:69ea", .dst = "ff02::1",
+	 .sport = 134, .dport = 133, .id = "1:pkvHqCL88/tg1k4cPigmZXUtL00="},
 	/* not published: within one host the ports decide; by the specification's formula */
 	{.proto = 6, .src = "127.0.0.1", .dst = "127.0.0.1", .sport = 80, .dport = 40000,
 	 .id = "1:5rFr+y3i0wpQbEhThSaj08U8BaE="},
@@ -69,7 +71,8 @@ static void test_published_values(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(published) / sizeof(published[0]); i++) {
-		struct community_tuple t = {.proto = published[i].proto, .sport = published[i].sport,
+		struct community_tuple t = {.proto = published[i].proto,
+					    .sport = published[i].sport,
 					    .dport = published[i].dport};
 		char id[COMMUNITY_ID_SIZE];
 		t.ip_version = address(published[i].src, &t.src);

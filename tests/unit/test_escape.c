@@ -27,11 +27,13 @@ static void test_what_is_spelt_out(void **state)
 		{.raw = "\xc0\xaf", .want = "\\xc0\\xaf", .ascii = "\\xc0\\xaf"},
 		{.raw = "\xe0\x80\xaf", .want = "\\xe0\\x80\\xaf", .ascii = "\\xe0\\x80\\xaf"},
 		{.raw = "\xed\xa0\x80", .want = "\\xed\\xa0\\x80", .ascii = "\\xed\\xa0\\x80"},
-		{.raw = "\xf4\x90\x80\x80", .want = "\\xf4\\x90\\x80\\x80",
+		{.raw = "\xf4\x90\x80\x80",
+		 .want = "\\xf4\\x90\\x80\\x80",
 		 .ascii = "\\xf4\\x90\\x80\\x80"},
 		{.raw = "\xe2\x82", .want = "\\xe2\\x82", .ascii = "\\xe2\\x82"},
 		{.raw = "\xe2\x82\033", .want = "\\xe2\\x82\\x1b", .ascii = "\\xe2\\x82\\x1b"},
-		/* right-to-left override, isolate, zero width, byte order mark, line separator, tag */
+		/* right-to-left override, isolate, zero width, byte order mark, line separator, tag
+		 */
 		{.raw = "\xe2\x80\xae", .want = "\\u{202e}", .ascii = "\\u{202e}"},
 		{.raw = "\xe2\x81\xa6", .want = "\\u{2066}", .ascii = "\\u{2066}"},
 		{.raw = "\xe2\x80\x8b", .want = "\\u{200b}", .ascii = "\\u{200b}"},

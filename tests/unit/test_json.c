@@ -65,7 +65,8 @@ static void test_strings(void **state)
 	json_object(&w.j, NULL);
 	json_bytes(&w.j, "s", raw, sizeof(raw) - 1);
 	json_end(&w.j);
-	must_be("{\"s\":\"q\\\"\\\\/\\u0008\\u001b\\u0000\\u007f\\u009b\\u202e\\udb40\\udc41\xc3\xbc\"}\n");
+	must_be("{\"s\":\"q\\\"\\\\/"
+		"\\u0008\\u001b\\u0000\\u007f\\u009b\\u202e\\udb40\\udc41\xc3\xbc\"}\n");
 }
 
 static void test_bytes_that_are_not_utf8(void **state)
@@ -104,7 +105,8 @@ static void test_numbers(void **state)
 	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
 		json_number(&w.j, NULL, values[i]);
 	json_end(&w.j);
-	must_be("[0,0,9.5,0.5,3.5,0.001,0,-1.25,12.346,1000000000000000,null,null,null,null,100]\n");
+	must_be("[0,0,9.5,0.5,3.5,0.001,0,-1.25,12.346,1000000000000000,null,null,null,null,100]"
+		"\n");
 	setlocale(LC_ALL, "C");
 }
 

@@ -18,16 +18,32 @@ struct config {
 
 static const char *const modes[] = {"auto", "client", "server", NULL};
 static const struct option_row rows[] = {
-	{.name = "quick", .letter = 'q', .kind = OPTION_FLAG, .offset = offsetof(struct config, quick),
+	{.name = "quick",
+	 .letter = 'q',
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct config, quick),
 	 .help = "be quick"},
-	{.name = "quiet-other", .kind = OPTION_FLAG, .offset = offsetof(struct config, other),
-	 .help = "something else, with a help text that is long enough to go on over the end of its "
+	{.name = "quiet-other",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct config, other),
+	 .help = "something else, with a help text that is long enough to go on over the end of "
+		 "its "
 		 "line and to be continued on the next"},
-	{.name = "file", .letter = 'f', .kind = OPTION_STRING, .offset = offsetof(struct config, file),
-	 .argument = "FILE", .help = ".starts like roff"},
-	{.name = "number", .kind = OPTION_UINT, .offset = offsetof(struct config, n), .argument = "N",
+	{.name = "file",
+	 .letter = 'f',
+	 .kind = OPTION_STRING,
+	 .offset = offsetof(struct config, file),
+	 .argument = "FILE",
+	 .help = ".starts like roff"},
+	{.name = "number",
+	 .kind = OPTION_UINT,
+	 .offset = offsetof(struct config, n),
+	 .argument = "N",
 	 .help = "a number"},
-	{.name = "mode", .kind = OPTION_ENUM, .offset = offsetof(struct config, mode), .values = modes,
+	{.name = "mode",
+	 .kind = OPTION_ENUM,
+	 .offset = offsetof(struct config, mode),
+	 .values = modes,
 	 .help = "how"},
 	{.name = NULL},
 };

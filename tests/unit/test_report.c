@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Both reports on a model made by hand with every field filled, and with names that try to break out
- * of JSON, of a line and of a terminal. With -DDUMP_REPORT it prints the JSON Lines instead, for the
- * schema check.
+ * Both reports on a model made by hand with every field filled, and with names that try to break
+ * out of JSON, of a line and of a terminal. With -DDUMP_REPORT it prints the JSON Lines instead,
+ * for the schema check.
  */
 
 #include <math.h>
@@ -71,7 +71,8 @@ static struct ladder_packet ladder_a[] = {
 	 .note = "ICMP 3/13"},
 };
 static struct finding finding_a = {
-	.id = "data-after-rst", .summary = "Data went on after a reset.", .refs = "a paper; another",
+	.id = "data-after-rst", .summary = "Data went on after a reset.",
+	.refs = "a paper; another",
 	.family = FAMILY_TCP_INJECTION, .verdict = VERDICT_CONFIRMED, .score = 9.5,
 	.stage = STAGE_PRE_SYNACK, .direction = DIR_S2C, .ts_ns = START + 43100000, .flow = &flow_a,
 	.sentence = "A reset for \\x1b came 3.1 ms after it.", .packets = frames_a, .n_packets = 3,
@@ -111,7 +112,8 @@ static void make_flows(void)
 		.client_port = 40000, .server_port = 443, .pkts = {9, 7}, .bytes = {900, 4000},
 		.state = FLOW_RESET, .end = FLOW_END_CLOSED, .stage = STAGE_POST_PSH,
 		.worst = VERDICT_CONFIRMED, .n_tunnels = 2, .tunnels = {TUNNEL_GRE, TUNNEL_MPLS},
-		.n_vlans = 2, .vlan = {7, 4095}, .history = "ShADadR", .app_proto = "tls", .n_labels = 2, .labels = flow_labels,
+		.n_vlans = 2, .vlan = {7, 4095}, .history = "ShADadR", .app_proto = "tls",
+		.n_labels = 2, .labels = flow_labels,
 		.tls = &hello, .http = &request};
 	flow_b = (struct flow_record){
 		.id = (UINT64_C(9000) << 40) + 4, .capture = 1, .first_frame = 1, .first_ns = START,
@@ -173,7 +175,7 @@ static char *written(const struct report *r)
 	return text;
 }
 
-/* A copy with each run of blanks and line ends as one blank: where a line breaks does not matter. */
+/* A copy with each run of blanks and line ends as one blank: lines may break anywhere. */
 static char *squeezed(const char *s)
 {
 	char *out = malloc(strlen(s) + 1), *p = out;
@@ -214,9 +216,12 @@ static void test_jsonl_finding(void **state)
 {
 	(void)state;
 	static const char *const needles[] = {
-		"{\"schema\":1,\"event_type\":\"run\",\"timestamp\":\"2026-11-21T12:34:56.123456789Z\"",
-		"\n{\"schema\":1,\"event_type\":\"flow\",\"timestamp\":\"2026-11-21T12:34:56.123456789Z\","
-		"\"flow_id\":48,\"pcap_cnt\":12,\"pcap_filename\":\"evil\\u001b]0;\xef\xbf\xbd.pcap\","
+		"{\"schema\":1,\"event_type\":\"run\","
+		"\"timestamp\":\"2026-11-21T12:34:56.123456789Z\"",
+		"\n{\"schema\":1,\"event_type\":\"flow\","
+		"\"timestamp\":\"2026-11-21T12:34:56.123456789Z\","
+		"\"flow_id\":48,\"pcap_cnt\":12,"
+		"\"pcap_filename\":\"evil\\u001b]0;\xef\xbf\xbd.pcap\","
 		"\"pcap_filename_hex\":\"6576696c1b5d303bff2e70636170\",\"src_ip\":\"192.0.2.1\","
 		"\"src_port\":40000,\"dest_ip\":\"192.0.2.2\",\"dest_port\":443,\"proto\":\"TCP\","
 		"\"vlan\":[7,4095],\"tunnels\":[\"gre\",\"mpls\"],\"community_id\":\"1:",
@@ -224,7 +229,8 @@ static void test_jsonl_finding(void **state)
 		"\"bytes_toserver\":900,\"bytes_toclient\":4000,",
 		"\"history\":\"ShADadR\",\"stage\":\"post_psh\",\"worst\":\"confirmed\"}",
 		"\"risk\":\"18446744073709551615\",\"risks\":\"one,two\"}]",
-		"\"tls\":{\"sni\":\"a\\u0000b\\u001b[2J\xef\xbf\xbd\\u202e\\\"\\\\\\u000a<b>\xf0\x9f\x98\x80",
+		"\"tls\":{\"sni\":\"a\\u0000b\\u001b[2J\xef\xbf\xbd"
+		"\\u202e\\\"\\\\\\u000a<b>\xf0\x9f\x98\x80",
 		"\"alpn\":[\"h2\",\"\xef\xbf\xbd\\u001b[\"],\"alpn_hex\":[\"6832\",\"fe1b5b\"]",
 		"\"host\":\"h\xef\xbf\xbd\xef\xbf\xbd.example\",\"host_hex\":\"68c0802e",
 		"\"finding\":{\"id\":\"data-after-rst\",\"family\":\"tcp-injection\","
@@ -232,7 +238,8 @@ static void test_jsonl_finding(void **state)
 		"\"direction\":\"to_client\",\"packets\":[19,20,1099511627776],\"pcap_filename\"",
 		"\"trigger\":{\"kind\":\"sni\",\"value\":\"blocked",
 		"\"packet\":17},\"evidence\":[{\"kind\":\"race-data-after-rst\",\"grade\":\"D4\","
-		"\"packet\":22,\"value\":\"data 3 ms after\",\"expected\":\"nothing\",\"counted\":true}",
+		"\"packet\":22,\"value\":\"data 3 ms after\","
+		"\"expected\":\"nothing\",\"counted\":true}",
 		"\"grade\":\"D1\",\"packet\":1,",
 		"\"not_testable\":[{\"kind\":\"missing-timestamps\",",
 		"\"conditional\":\"yes\",\"controls\":[52,\"9007199254740993\"],\"device\":null,"
@@ -284,11 +291,14 @@ static void test_text_says_everything(void **state)
 	static const char *const needles[] = {
 		"1 of 58 connections was interfered with: 1 confirmed; also 1 inconclusive.",
 		"evil\\x1b]0;\\xff.pcap", "data-after-rst", "tcp-injection, score 9.5",
-		"192.0.2.1:40000 \xe2\x86\x92 192.0.2.2:443", "flow 48", "within gre+mpls VLAN 7.4095",
+		"192.0.2.1:40000 \xe2\x86\x92 192.0.2.2:443", "flow 48",
+		"within gre+mpls VLAN 7.4095",
 		"A reset for \\x1b came 3.1 ms after it.", "Data went on after a reset.",
 		"Carried tls; ndpi says TLS.Wikipedia; JA4 t13d1516h2_8daaf6152771_e5627efa2ab1",
-		"SNI blocked\\x1b[2J\\xff\\u{202e}\"\\\\\\x0a<b>\xf0\x9f\x98\x80.example in frame 17",
-		"reaction after 3.100 ms", "19, 20, 1099511627776", "before the server had answered",
+		"SNI blocked\\x1b[2J\\xff"
+		"\\u{202e}\"\\\\\\x0a<b>\xf0\x9f\x98\x80.example in frame 17",
+		"reaction after 3.100 ms", "19, 20, 1099511627776",
+		"before the server had answered",
 		"(to_client)", "2026-11-21T12:34:56.166556789Z", "[RAr]", "[S]", "43.100", "-1.500",
 		"ICMP 3/13", "ClientHello sni=\\x1b[2J", "packets of this connection left out",
 		"D4  race-data-after-rst (frame 22): data 3 ms after; expected: nothing",
