@@ -295,8 +295,8 @@ static void test_text_says_everything(void **state)
 		"within gre+mpls VLAN 7.4095",
 		"A reset for \\x1b came 3.1 ms after it.", "Data went on after a reset.",
 		"Carried tls; ndpi says TLS.Wikipedia; JA4 t13d1516h2_8daaf6152771_e5627efa2ab1",
-		"SNI blocked\\x1b[2J\\xff"
-		"\\u{202e}\"\\\\\\x0a<b>\xf0\x9f\x98\x80.example in frame 17",
+		("SNI blocked\\x1b[2J\\xff"
+		 "\\u{202e}\"\\\\\\x0a<b>\xf0\x9f\x98\x80.example in frame 17"),
 		"reaction after 3.100 ms", "19, 20, 1099511627776",
 		"before the server had answered",
 		"(to_client)", "2026-11-21T12:34:56.166556789Z", "[RAr]", "[S]", "43.100", "-1.500",
