@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "classifiers/tamper/signature.h"
 #include "tools/escape.h"
 #include "tools/facts.h"
 #include "tools/report_text.h"
@@ -145,6 +146,33 @@ static void capture(const struct text *t, const struct capture_result *c)
 	}
 }
 
+/* Nothing found means little for what was not looked for. */
+static void scope(const struct text *t)
+{
+	bool covered[FAMILY_N] = {false};
+	char text[2][512] = {"looked for: ", "not looked for: "};
+	size_t n[2] = {strlen(text[0]), strlen(text[1])};
+	bool any[2] = {false, false};
+
+	for (unsigned i = 0; signature_table[i] != NULL; i++) {
+		for (const struct signature *s = signature_table[i]; s->id != NULL; s++)
+			covered[s->family] = true;
+	}
+	for (unsigned f = 0; f < FAMILY_N; f++) {
+		unsigned k = covered[f] ? 0 : 1;
+		n[k] += (size_t)snprintf(text[k] + n[k], sizeof(text[k]) - n[k], "%s%s",
+					 any[k] ? ", " : "", family_name[f]);
+		any[k] = true;
+	}
+	putc('\n', t->out);
+	for (unsigned k = 0; k < 2; k++) {
+		if (!any[k])
+			continue;
+		label(t, k == 0 ? "Scope" : "");
+		text_wrap(t, LABEL, text[k]);
+	}
+}
+
 void text_captures(const struct text *t)
 {
 	const struct report_options *o = t->options;
@@ -153,6 +181,7 @@ void text_captures(const struct text *t)
 		putc('\n', t->out);
 		capture(t, &t->analysis->captures[i]);
 	}
+	scope(t);
 	if (o->n_errors > 0)
 		putc('\n', t->out);
 	for (unsigned i = 0; i < o->n_errors; i++) {

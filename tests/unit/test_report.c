@@ -368,6 +368,7 @@ static void test_text_nothing_found(void **state)
 	char *text = written(&report_text);
 	assert_non_null(strstr(text, "No interference was found in 29 connections."));
 	assert_non_null(strstr(text, "only one direction of the connections was captured"));
+	assert_non_null(strstr(text, "looked for: tcp-injection"));
 	assert_null(strstr(text, "verdict"));
 	free(text);
 
