@@ -179,8 +179,10 @@ static void feed_request(struct shard *s, struct flow_scratch *x, const struct f
 {
 	if (h->payload_caplen == 0 || (h->flags & TCP_RST) != 0 || !streams_wanted(s, x))
 		return;
-	uint32_t base = f->syn_seen[DIR_C2S] ? f->isn[DIR_C2S] + 1 : h->seq;
-	if (x->stream == NULL && h->seq == base && h->payload_caplen < REASSEMBLY_LIMIT &&
+	/* Data in a SYN, TCP Fast Open (RFC 7413), begins behind it. */
+	uint32_t seq = h->seq + ((h->flags & TCP_SYN) != 0);
+	uint32_t base = f->syn_seen[DIR_C2S] ? f->isn[DIR_C2S] + 1 : seq;
+	if (x->stream == NULL && seq == base && h->payload_caplen < REASSEMBLY_LIMIT &&
 	    !feed_stream(s, x, f, h->payload, h->payload_caplen))
 		return;
 	if (x->stream == NULL) {
@@ -193,7 +195,7 @@ static void feed_request(struct shard *s, struct flow_scratch *x, const struct f
 	}
 	struct reassembly_conflict conflict;
 	uint32_t before = x->stream->contiguous, len;
-	uint32_t now = reassembly_add(x->stream, &s->pool, h->seq, h->payload, h->payload_caplen,
+	uint32_t now = reassembly_add(x->stream, &s->pool, seq, h->payload, h->payload_caplen,
 				      &conflict);
 	if (now != before) {
 		const uint8_t *data = reassembly_data(x->stream, &len);

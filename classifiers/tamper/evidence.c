@@ -47,8 +47,10 @@ static struct event event_of(const struct half *s, enum dir dir, const struct pa
 			     const struct headers *h)
 {
 	uint16_t mac = mac_hash(h);
+	/* Options that the capture cut off are not known to be missing. */
+	bool ts = h->has_ts || h->options_cut;
 	uint8_t bits = (dir == DIR_S2C ? EVENT_S2C : 0) | (h->df ? EVENT_DF : 0) |
-		       (h->has_ts ? EVENT_TS : 0) | (h->tcp_hlen > 20 ? EVENT_OPTIONS : 0) |
+		       (ts ? EVENT_TS : 0) | (h->tcp_hlen > 20 ? EVENT_OPTIONS : 0) |
 		       ((h->anomalies & ANOMALY_ETH_PADDING) != 0 ? EVENT_PADDING : 0) |
 		       (s->mac != 0 && mac != 0 && mac != s->mac ? EVENT_MAC : 0);
 	return (struct event){
@@ -150,6 +152,12 @@ static void event_append(struct evidence *ev, const struct event *e, struct evid
 	ev->events[ev->n_events++] = *e;
 }
 
+/* A packet that no receiver would take, seen among sound ones: damage on the way, or a decoy. */
+static bool is_damaged(const struct half *s, const struct headers *h)
+{
+	return s->sums && tcp_is_whole(h) && !tcp_checksum_ok(h);
+}
+
 static void half_syn(struct evidence *ev, struct half *s, enum dir dir, const struct event *e,
 		     const struct headers *h)
 {
@@ -163,6 +171,7 @@ static void half_syn(struct evidence *ev, struct half *s, enum dir dir, const st
 	}
 	s->syn = true;
 	s->isn = e->seq;
+	s->sums = tcp_is_whole(h) && tcp_checksum_ok(h);
 	s->syn_ttl = e->ttl;
 	s->ts_ok = h->has_ts;
 	s->sack_ok = h->sack_permitted;
@@ -236,13 +245,14 @@ static void half_payload(struct evidence *ev, struct half *s, const struct half 
 		return;
 	}
 	/* Of a client's own decoys (evasion tools send them) nobody else is the author. */
-	if (dir == DIR_S2C && bytes_differ(ev, s, e, h)) {
+	if (dir == DIR_S2C && s->n_data != 0 && bytes_differ(ev, s, e, h) && !is_damaged(s, h)) {
 		ev->found |= EVIDENCE_BYTES;
 		if (ev->bytes_frame == 0)
 			ev->bytes_frame = e->frame;
 	}
+	uint32_t seq = e->seq + ((e->flags & TCP_SYN) != 0); /* TCP Fast Open, RFC 7413 */
 	if (s->n_data == 0) {
-		s->first_seq = e->seq;
+		s->first_seq = seq;
 		s->first_len = e->len;
 		s->first_data_ns = e->ts_ns;
 		uint32_t n = h->payload_caplen < EVENT_EXCERPT ? h->payload_caplen : EVENT_EXCERPT;
@@ -254,10 +264,10 @@ static void half_payload(struct evidence *ev, struct half *s, const struct half 
 		if (dir == DIR_S2C && p->n_data != 0 && (e->flags & TCP_ACK) != 0 &&
 		    seq_leq(e->ack, p->first_seq))
 			ev->found |= EVIDENCE_ACKOFF;
-	} else if (e->seq == s->first_seq) {
+	} else if (seq == s->first_seq) {
 		count16(&s->first_retx);
 	}
-	if (s->n_data == 0 || seq_lt(s->next, e->seq + e->len)) {
+	if (s->n_data == 0 || seq_lt(s->next, seq + e->len)) {
 		s->n_data++;
 	} else {
 		e->bits |= EVENT_RETX;
@@ -302,8 +312,12 @@ static void half_ack(struct half *s, struct half *p, const struct event *e,
 		s->n_acks++;
 }
 
-static void half_rst(struct evidence *ev, struct half *s, const struct event *e)
+static void half_rst(struct evidence *ev, struct half *s, struct event *e, const struct headers *h)
 {
+	if (is_damaged(s, h)) {
+		e->flags |= EVENT_BAD_CHECKSUM;
+		return;
+	}
 	ev->found |= EVIDENCE_RST | ((e->flags & (TCP_RESERVED | TCP_AE)) != 0 ? EVIDENCE_RSVD : 0);
 	if ((e->flags & TCP_ACK) != 0)
 		count16(&s->n_rstack);
@@ -320,7 +334,7 @@ static void half_update(struct evidence *ev, enum dir dir, struct event *e,
 		s->mac = mac_hash(h);
 	s->last_ns = e->ts_ns;
 	if ((e->flags & TCP_RST) != 0) {
-		half_rst(ev, s, e);
+		half_rst(ev, s, e, h);
 		return;
 	}
 	if ((e->flags & TCP_SYN) != 0)

@@ -23,6 +23,9 @@
 #define EVENT_EXCERPT 32 /* first payload bytes kept of each direction */
 #define ICMP_NOTES 8
 
+/* In event.flags: a RST whose checksum is wrong, where its direction's others are right. */
+#define EVENT_BAD_CHECKSUM 0x8000
+
 enum event_bits {
 	EVENT_S2C = 1 << 0,
 	EVENT_DF = 1 << 1,
@@ -40,7 +43,7 @@ struct event {
 	uint32_t seq, ack;
 	uint32_t payhash;        /* of the first 64 payload bytes; 0 without payload */
 	uint32_t tsval;
-	uint16_t flags;          /* 12 bits */
+	uint16_t flags;          /* 12 bits, and EVENT_BAD_CHECKSUM */
 	uint16_t window, ip_id;
 	uint16_t len;            /* payload bytes, saturating */
 	uint16_t file;
@@ -73,6 +76,7 @@ struct half {
 	uint8_t ttl_min, ttl_max; /* post-handshake, no RST; 0 none seen */
 	uint8_t df;              /* bit 0: post-handshake packets without DF, bit 1: with */
 	bool seen, syn, acked, ts_ok, sack_ok, has_mss, has_wscale;
+	bool sums;               /* the SYN's checksum was right: wrong ones are damage or decoys */
 	bool ts_later;           /* a packet after the SYN carried timestamps */
 	bool gap;                /* the peer acknowledged bytes that the capture does not hold */
 	uint8_t excerpt_len;

@@ -150,7 +150,7 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 		.forged = f->direction == event_dir(e) && is_suspect(f, e->frame) &&
 			  f->family != FAMILY_SILENT_DROP,
 		.skipped_before = v->ev->skipped_at != 0 && v->ev->skipped_at == i,
-		.flags = e->flags,
+		.flags = e->flags & 0xfff,
 		.window = e->window,
 		.ip_id = e->ip_id,
 		.seq = e->seq - (s->syn ? s->isn : s->n_data != 0 ? s->first_seq : e->seq),
@@ -165,6 +165,8 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 			 : v->trigger == TRIGGER_HOST	? "request host="
 							: "ClientHello ",
 			 v->trigger_value);
+	else if ((e->flags & EVENT_BAD_CHECKSUM) != 0)
+		snprintf(p->note, sizeof(p->note), "checksum wrong: ignored");
 	else if ((e->bits & EVENT_PROBE) != 0)
 		snprintf(p->note, sizeof(p->note), "TTL-limited probe");
 	else if ((e->bits & EVENT_RETX) != 0)

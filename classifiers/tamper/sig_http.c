@@ -87,7 +87,8 @@ static bool match_bytes(const struct view *v, const struct signature *self, stru
 			if (event_dir(a) != v->dir || a->len == 0 || a->seq != b->seq ||
 			    (a->flags & (TCP_RST | TCP_SYN)) != 0)
 				continue;
-			t->grade = GRADE_D4;
+			/* Without a handshake it may not be one connection at all. */
+			t->grade = v->syn >= 0 && v->synack >= 0 ? GRADE_D4 : GRADE_D2;
 			t->frame = b->frame;
 			testimony_suspect(t, strangeness(v, k) > strangeness(v, i) ? k : i);
 			testimony_says(t, "frames %u and %u carry different bytes for one sequence number",
