@@ -85,12 +85,13 @@ def check_signals(wmscope, good):
         assert process.wait(20) == PARTIAL, "a signal ends the input"
         out = process.stdout.read()
         assert b'"interrupted":true' in out and b'"event_type":"finding"' in out, "and reports"
-    process = subprocess.Popen([wmscope, "analyze", "-q", "--jsonl", "-", *[good] * 300],
-                               stdout=subprocess.PIPE)
+    process = subprocess.Popen([wmscope, "analyze", "-q", "--no-ndpi", "--jsonl", "-",
+                                *[good] * 300], stdout=subprocess.PIPE)
     time.sleep(2)  # it waits for room in the pipe by then
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) == -signal.SIGINT, "a second signal ends the program at once"
+    # where both are pending the kernel chooses which comes second
+    assert process.wait(20) in (-signal.SIGINT, -signal.SIGTERM), "a second signal ends it at once"
 
 
 def check_closed_pipe(wmscope, good):
