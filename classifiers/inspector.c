@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@ struct flow_scratch {
 	struct reassembly *stream; /* the client's first bytes, while one packet was not enough */
 	struct label *label;      /* NULL until a classifier said something */
 	uint32_t undecided;       /* bit per classifier that still wants this flow */
-	uint8_t state[];          /* the classifiers' own, one after the other */
+	_Alignas(max_align_t) uint8_t state[]; /* the classifiers' own, one after the other */
 };
 
 void keep_room(void **list, size_t *room, size_t need, size_t size)

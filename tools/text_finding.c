@@ -206,7 +206,7 @@ static void conditional(const struct text *t, const struct finding *f)
 	else if (strcmp(word, "no") == 0)
 		fputs("no, connections without this trigger were touched too\n", t->out);
 	else
-		fputs("untested, no comparable connection without this trigger\n", t->out);
+		fputs("untested: no other connection was compared with this one\n", t->out);
 	numbers(t, "Compared with", f->controls, f->n_controls);
 }
 

@@ -334,7 +334,9 @@ static struct finding *make_finding(struct arena *a, const struct view *v,
 	f->flow = flow;
 	f->direction = c->cause == CAUSE_SILENCE ? DIR_C2S : c->dir;
 	f->ts_ns = c->first >= 0 ? v->e[c->first].ts_ns : flow->first_ns;
-	f->stage = c->first >= 0 ? view_stage(v, (unsigned)c->first) : STAGE_POST_SYN;
+	/* Silence is known by how far the connection had come, a forgery by when it arrived. */
+	f->stage = view_stage(v, c->cause == CAUSE_SILENCE || c->first < 0 ? v->n
+									    : (unsigned)c->first);
 	f->conditional = "untested";
 	take_trigger(v, c, f);
 	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 || narrate(a, v, c, f) != 0)

@@ -13,7 +13,7 @@
 #define ANSWER_NS 3000000000ull  /* RACE-5, RACE-6 */
 #define LATE_NS   60000000000ull /* RACE-8, RACE-9 */
 #define SEQ_SLOP  2              /* SYN and FIN take a number each */
-#define REORDER_MIN_NS 1000000ull /* without an RTT: closer packets may have overtaken each other */
+#define REORDER_MIN_NS 3000000ull /* without an RTT: closer packets may have overtaken each other */
 
 /* Half a round trip: a packet that is later than this did not merely swap places on the way. */
 static uint64_t half_rtt(const struct view *v, unsigned suspect)
