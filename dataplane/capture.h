@@ -220,6 +220,9 @@ int merge_open(struct merge **out, struct capture_common *common, const char *co
 int merge_next(struct merge *m, struct packet pkts[], unsigned max);
 void merge_close(struct merge *m); /* NULL is fine */
 
+/* An expression has a word that libpcap would send to the resolver: that word into name. */
+bool filter_names_host(const char *expr, char *name, size_t len);
+
 /* BPF. */
 enum filter_result { FILTER_DROP, FILTER_KEEP, FILTER_UNABLE };
 struct filter;

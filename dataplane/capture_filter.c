@@ -91,9 +91,15 @@ int filter_new(struct filter **out, const char *expr, int64_t linktype, char *er
 	char why[PCAP_ERRBUF_SIZE] = "";
 	struct bpf_program code;
 	*out = NULL;
+	char name[64];
 	struct filter *f = calloc(1, sizeof(*f));
 	if (f == NULL || (f->expr = strdup(expr)) == NULL)
 		goto out;
+	if (filter_names_host(expr, name, sizeof(name))) {
+		ret = -EDOM;
+		snprintf(why, sizeof(why), "'%s' would be looked up on the network: give an address", name);
+		goto out;
+	}
 	/* Is it an expression at all? Only the link type may be to blame if Ethernet takes it. */
 	uint32_t first = linktype >= 0 ? (uint32_t)linktype : LINKTYPE_ETHERNET;
 	ret = compile(expr, first, &code, why, sizeof(why));

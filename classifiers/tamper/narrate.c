@@ -38,7 +38,10 @@ static void say_after(const struct finding *f, char *out, size_t len)
 	else if (f->trigger == TRIGGER_HOST)
 		snprintf(out, len, " %safter an HTTP request for host %s", ms, name);
 	else if (f->trigger == TRIGGER_PROTOCOL)
-		snprintf(out, len, " %safter a ClientHello without SNI", ms);
+		snprintf(out, len, " %safter a ClientHello %s", ms,
+			 f->flow->tls != NULL && f->flow->tls->truncated
+				 ? "whose name was not captured"
+				 : "without SNI");
 	else
 		snprintf(out, len, "%s", f->stage <= STAGE_POST_SYN   ? " during the handshake"
 					 : f->stage == STAGE_POST_ACK ? " right after the handshake"
