@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Fuzzes every target under ASan and UBSan, two at a time:
+#   tests/long/fuzz.sh [--seconds N] [--build DIR] [--keep DIR] [TARGET...]
+# New inputs go to --keep (default .build-fuzz/corpus), crashes beside them; the corpora of the tree
+# are read and never written.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+seconds=600 build=.build-fuzz keep=.build-fuzz/corpus targets=()
+while (($#)); do
+	case $1 in
+	--seconds) seconds=$2 && shift 2 ;;
+	--build) build=$2 && shift 2 ;;
+	--keep) keep=$2 && shift 2 ;;
+	-*)
+		echo "usage: tests/long/fuzz.sh [--seconds N] [--build DIR] [--keep DIR] [TARGET...]" >&2
+		exit 2
+		;;
+	*) targets+=("$1") && shift ;;
+	esac
+done
+
+[[ -f $build/build.ninja ]] || CC=clang meson setup "$build" -Dfuzz=true \
+	-Db_sanitize=address,undefined -Db_lundef=false
+ninja -C "$build"
+if ((${#targets[@]} == 0)); then
+	for source in tests/fuzz/fuzz_*.c; do
+		name=${source##*/fuzz_}
+		targets+=("${name%.c}")
+	done
+fi
+
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+fuzz() {
+	local name=$1 found=$keep/$1
+	mkdir -p "$found"
+	"$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
+		-print_final_stats=1 -artifact_prefix="$found/" "$found" "tests/fuzz/corpus/$name" \
+		>"$keep/$name.log" 2>&1
+}
+
+status=0
+mkdir -p "$keep"
+for ((i = 0; i < ${#targets[@]}; i += 2)); do
+	pids=()
+	for name in "${targets[@]:i:2}"; do
+		fuzz "$name" &
+		pids+=("$!:$name")
+	done
+	for pid in "${pids[@]}"; do
+		name=${pid#*:}
+		if wait "${pid%%:*}"; then
+			echo "ok: $name: $(grep -h number_of_executed_units "$keep/$name.log" || true)"
+		else
+			status=1
+			echo "FAIL: $name"
+			tail -n 40 "$keep/$name.log"
+		fi
+	done
+done
+exit $status
