@@ -38,7 +38,8 @@ def main():
     blocks = BLOCK.findall(readme)
     for arguments, block in blocks:
         run = subprocess.run([wmscope, *shlex.split(arguments)], cwd=root, capture_output=True,
-                             text=True, check=False)
+                             encoding="utf-8", env={**os.environ, "LC_ALL": "C.UTF-8"},
+                             check=False)
         missing = follows(block.splitlines(), run.stdout.splitlines())
         if missing is not None:
             bad += 1
