@@ -41,6 +41,9 @@ extern const char *const verdict_name[VERDICT_N];
 /* Detection grades of the catalogue; points in section 17. */
 enum grade { GRADE_D1 = 1, GRADE_D2, GRADE_D3, GRADE_D4 };
 
+/* Attribution grades: compatible only; several published traits fit; a published relation holds. */
+enum attribution_grade { ATTRIBUTION_A1 = 1, ATTRIBUTION_A2, ATTRIBUTION_A3 };
+
 /* How far the connection had come, Cloudflare Radar's glossary. */
 enum stage { STAGE_PRE_SYNACK, STAGE_POST_SYN, STAGE_POST_ACK, STAGE_POST_PSH, STAGE_LATER,
 	     STAGE_N };
@@ -104,6 +107,25 @@ struct flow_record {
 	const struct http_request *http;
 };
 
+/* A known device that some of the packets look like; never the reason for a finding. */
+struct device_match {
+	const char *id;       /* of a lineage or a behaviour, never of an operator */
+	const char *source;   /* where the device is described */
+	enum attribution_grade grade;
+	const char *mbx;      /* of these packets; "" none */
+	int hops;             /* from the device to the capture; -1 unless its initial TTL is known */
+	const char *detail;
+	uint64_t *packets;    /* rising */
+	unsigned n_packets;
+};
+
+/* Packets that one box stamped, by its fingerprint (classifiers/device/mbx.h). */
+struct injector {
+	const char *mbx;
+	uint64_t *packets;    /* rising */
+	unsigned n_packets;
+};
+
 struct finding {
 	const char *id;       /* the strongest signature's */
 	const char *summary;  /* that signature's one sentence on what it is */
@@ -135,6 +157,10 @@ struct finding {
 	unsigned n_controls;
 	struct ladder_packet *ladder;
 	unsigned n_ladder;
+	struct device_match *devices; /* best grade first */
+	unsigned n_devices;
+	struct injector *injectors;   /* by first packet; none where nothing was injected */
+	unsigned n_injectors;
 };
 
 /* Counters of the evidence stage, over one capture. */

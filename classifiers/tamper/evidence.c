@@ -34,12 +34,11 @@ static uint16_t mac_hash(const struct headers *h)
 	return x != 0 ? x : 1;
 }
 
-static uint32_t payload_hash(const struct headers *h)
+uint32_t evidence_payload_hash(const uint8_t *data, size_t len)
 {
-	if (h->payload_caplen == 0)
+	if (len == 0)
 		return 0;
-	uint32_t n = h->payload_caplen < PAYLOAD_HASHED ? h->payload_caplen : PAYLOAD_HASHED;
-	uint32_t x = (uint32_t)XXH3_64bits(h->payload, n);
+	uint32_t x = (uint32_t)XXH3_64bits(data, len < PAYLOAD_HASHED ? len : PAYLOAD_HASHED);
 	return x != 0 ? x : 1;
 }
 
@@ -58,9 +57,9 @@ static struct event event_of(const struct half *s, enum dir dir, const struct pa
 		.frame = (uint32_t)pkt->frame,
 		.seq = h->seq,
 		.ack = h->ack,
-		.payhash = payload_hash(h),
+		.payhash = evidence_payload_hash(h->payload, h->payload_caplen),
 		.tsval = h->has_ts ? h->tsval : 0,
-		.flags = h->flags,
+		.flags = (uint16_t)(h->flags | (h->flow_label != 0 ? EVENT_FLOW_LABEL : 0)),
 		.window = h->window,
 		.ip_id = h->ip_id,
 		.len = h->payload_len < UINT16_MAX ? (uint16_t)h->payload_len : UINT16_MAX,
@@ -386,7 +385,12 @@ void evidence_packet(struct evidence *ev, struct recent_frames *recent, const st
 		count8(&ev->tso);
 		n->tso_segments++;
 	}
+	uint16_t before = ev->found;
 	half_update(ev, dir, &e, h, n);
+	if ((e.flags & TCP_RST) != 0)
+		evidence_relate(ev, recent, f, &e, n);
+	else if (e.len != 0)
+		evidence_keep_page(ev, before, &e, h, n);
 	if ((ev->found & ~EVIDENCE_HEADER) != 0)
 		freeze(ev);
 	event_append(ev, &e, n);
@@ -425,6 +429,10 @@ void evidence_free(struct evidence *ev)
 {
 	free(ev->events);
 	free(ev->icmp);
+	if (ev->more != NULL)
+		free(ev->more->page);
+	free(ev->more);
+	ev->more = NULL;
 	ev->events = NULL;
 	ev->icmp = NULL;
 	ev->n_events = 0;

@@ -12,6 +12,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dataplane/decode.h"
@@ -25,6 +26,7 @@
 
 /* In event.flags: a RST whose checksum is wrong, where its direction's others are right. */
 #define EVENT_BAD_CHECKSUM 0x8000
+#define EVENT_FLOW_LABEL 0x4000 /* IPv6 with a flow label; in IPv4 ip_id says as much */
 
 enum event_bits {
 	EVENT_S2C = 1 << 0,
@@ -110,10 +112,37 @@ enum evidence_bits {
 	EVIDENCE_ACKOFF = 1 << 11,   /* the first answer does not acknowledge the request */
 };
 
+#define PAGE_MAX 2048
+#define PAIR_RESETS 6
+
+/* The first answer of a server about which something is odd: what devices know their pages by. */
+struct page {
+	uint32_t frame;
+	uint16_t len;       /* bytes kept, of one packet */
+	uint8_t bytes[];
+};
+
+/* How a reset between two hosts was stamped. */
+struct pair_reset {
+	uint64_t flow_id;
+	uint16_t window, ip_id, flags;
+	uint8_t ttl;
+	bool s2c, df;
+};
+
+/* What only odd flows have. */
+struct evidence_more {
+	struct page *page;  /* NULL without */
+	/* resets of earlier connections between the same client and server, oldest first */
+	struct pair_reset reset[PAIR_RESETS];
+	uint8_t n_resets;
+};
+
 struct evidence {
 	struct half half[2];     /* by sender, enum dir */
 	struct event *events;    /* n_events of room_events */
 	struct icmp_note *icmp;  /* n_icmp, NULL without */
+	struct evidence_more *more; /* NULL without */
 	uint16_t n_events, room_events;
 	uint16_t tail_from;      /* index after the head where a ring began; 0: no ring */
 	uint16_t tail_next;      /* ring position written next, from tail_from */
@@ -135,10 +164,17 @@ struct evidence {
  * interfaces shows frames twice, and in a burst the second copy is many packets behind the first.
  */
 #define RECENT_FRAMES 4096
+#define RECENT_PAIRS 128
 struct recent_frames {
 	struct {
 		uint64_t hash, ts_ns;
 	} seen[RECENT_FRAMES];
+	/* Resets that carry a window and an IP-ID, by client and server: relations need several. */
+	struct recent_pair {
+		uint64_t hash;
+		uint8_t n;
+		struct pair_reset reset[PAIR_RESETS];
+	} pair[RECENT_PAIRS];
 };
 
 struct evidence_counters {
@@ -154,6 +190,20 @@ void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet
 /* The ring turned into order; after this no packet may be added. */
 void evidence_finish(struct evidence *ev);
 void evidence_free(struct evidence *ev); /* what it points to */
+
+/* evidence_more.c: of a server's payload, kept if it is the first that was odd when it came; before
+ * is what had been found until then. */
+void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event *e,
+			const struct headers *h, struct evidence_counters *n);
+/*
+ * Generators that count over all connections show it only from one to the next, so a shard remembers
+ * how the last resets between two hosts were stamped, and a flow takes those before its own.
+ */
+void evidence_relate(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+		     const struct event *e, struct evidence_counters *n);
+
+/* event.payhash of these bytes. */
+uint32_t evidence_payload_hash(const uint8_t *data, size_t len);
 
 static inline enum dir event_dir(const struct event *e)
 {

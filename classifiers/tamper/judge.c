@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/device/device.h"
+
 #define IDLE_CAP_NS 20000000000ull /* section 18, point 9: longer idle times are NAT's and servers' */
 #define D1_CAP 1.5
 
@@ -318,6 +320,30 @@ static void take_trigger(const struct view *v, const struct judged_case *c, stru
 		f->reaction_ms = (double)(v->e[c->first].ts_ns - q->ts_ns) / 1e6;
 }
 
+static int compare_u16(const void *a, const void *b)
+{
+	return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
+}
+
+/* Who the accused packets look like: said of a verdict that stands without it. */
+static int take_devices(struct arena *a, const struct view *v, const struct judged_case *c,
+			struct finding *f)
+{
+	uint16_t events[ROWS_MAX * TESTIMONY_SUSPECTS];
+	unsigned n = 0, distinct = 0;
+	if (c->cause == CAUSE_SILENCE)
+		return 0;
+	for (unsigned i = 0; i < c->n_rows; i++)
+		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++)
+			events[n++] = c->rows[i].t.suspects[k];
+	qsort(events, n, sizeof(*events), compare_u16);
+	for (unsigned i = 0; i < n; i++)
+		if (event_dir(&v->e[events[i]]) == c->dir &&
+		    (distinct == 0 || events[i] != events[distinct - 1]))
+			events[distinct++] = events[i];
+	return device_attribute(a, v, &(struct suspects){events, distinct}, f);
+}
+
 static struct finding *make_finding(struct arena *a, const struct view *v,
 				    const struct judged_case *c, struct flow_record *flow)
 {
@@ -339,7 +365,8 @@ static struct finding *make_finding(struct arena *a, const struct view *v,
 									    : (unsigned)c->first);
 	f->conditional = "untested";
 	take_trigger(v, c, f);
-	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 || narrate(a, v, c, f) != 0)
+	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 ||
+	    take_devices(a, v, c, f) != 0 || narrate(a, v, c, f) != 0)
 		return NULL;
 	return f;
 }

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* The constants that PacketLogic stamped on what it injected in 2018 (catalogue section 6.1). */
+
+#include <stdbool.h>
+
+#include "classifiers/tamper/view.h"
+
+#define PACKETLOGIC_IPID 0x3412
+#define PACKETLOGIC_WINDOW 32120
+
+/* How many of the four hold: IP-ID, window, no DF, a header of 20 bytes. 0 in IPv6. */
+unsigned packetlogic_traits(const struct view *v, unsigned event);

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What only odd flows keep: the page that came, and how other resets of the pair were stamped. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "classifiers/tamper/evidence.h"
+
+static bool asked_http(const struct half *c)
+{
+	static const char methods[][5] = {"GET ", "POST", "HEAD"};
+	for (unsigned i = 0; c->excerpt_len >= 4 && i < sizeof(methods) / sizeof(*methods); i++)
+		if (memcmp(c->excerpt, methods[i], 4) == 0)
+			return true;
+	return false;
+}
+
+/* A first answer that is no HTTP at all, or that forbids: the known pages come in such. */
+static bool odd_answer(const struct half *c, const struct half *s, const struct event *e)
+{
+	if (s->n_data != 1 || (e->bits & EVENT_RETX) != 0 || !asked_http(c))
+		return false;
+	return s->excerpt_len < 12 || memcmp(s->excerpt, "HTTP/", 5) != 0 ||
+	       memcmp(s->excerpt + 8, " 403", 4) == 0;
+}
+
+/* Made when a flow first needs it: most never do. */
+static struct evidence_more *more_of(struct evidence *ev, struct evidence_counters *n)
+{
+	if (ev->more == NULL)
+		ev->more = calloc(1, sizeof(*ev->more));
+	n->no_memory += ev->more == NULL;
+	return ev->more;
+}
+
+void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event *e,
+			const struct headers *h, struct evidence_counters *n)
+{
+	const uint16_t odd = EVIDENCE_TSGONE | EVIDENCE_FINDATA | EVIDENCE_BYTES | EVIDENCE_HEADER |
+			     EVIDENCE_ACKOFF;
+	if (event_dir(e) != DIR_S2C || h->payload_caplen == 0 || (e->flags & TCP_SYN) != 0 ||
+	    (ev->more != NULL && ev->more->page != NULL))
+		return;
+	if ((ev->found & ~before & odd) == 0 &&
+	    !odd_answer(&ev->half[DIR_C2S], &ev->half[DIR_S2C], e))
+		return;
+	struct evidence_more *m = more_of(ev, n);
+	uint32_t len = h->payload_caplen < PAGE_MAX ? h->payload_caplen : PAGE_MAX;
+	struct page *p = m != NULL ? malloc(sizeof(*p) + len) : NULL;
+	if (p == NULL)
+		return;
+	p->frame = e->frame;
+	p->len = (uint16_t)len;
+	memcpy(p->bytes, h->payload, len);
+	m->page = p;
+}
+
+/* What an endpoint sends for a socket that is gone has no window, or no IP-ID: nothing to relate. */
+static bool relates(const struct evidence *ev, const struct event *e)
+{
+	return e->window != 0 && (e->ip_id != 0 || ev->ipv6) && (e->bits & EVENT_OPTIONS) == 0 &&
+	       (e->flags & EVENT_BAD_CHECKSUM) == 0;
+}
+
+void evidence_relate(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+		     const struct event *e, struct evidence_counters *n)
+{
+	const struct ip_addr ends[2] = {*flow_addr(f, DIR_C2S), *flow_addr(f, DIR_S2C)};
+	if (!relates(ev, e))
+		return;
+	uint64_t hash = XXH3_64bits(ends, sizeof(ends));
+	struct recent_pair *p = &recent->pair[hash % RECENT_PAIRS];
+	if (p->hash != hash)
+		*p = (struct recent_pair){.hash = hash};
+	struct pair_reset earlier[PAIR_RESETS];
+	unsigned others = 0;
+	bool known = false;
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct pair_reset *r = &p->reset[i];
+		if (r->flow_id != f->id)
+			earlier[others++] = *r;
+		known |= r->flow_id == f->id && r->window == e->window && r->ip_id == e->ip_id &&
+			 r->ttl == e->ttl;
+	}
+	if (others != 0 && (ev->more == NULL || ev->more->n_resets == 0) && more_of(ev, n) != NULL) {
+		memcpy(ev->more->reset, earlier, others * sizeof(*earlier));
+		ev->more->n_resets = (uint8_t)others;
+	}
+	if (known)
+		return;
+	if (p->n == PAIR_RESETS)
+		memmove(&p->reset[0], &p->reset[1], (PAIR_RESETS - 1) * sizeof(*p->reset));
+	p->n -= p->n == PAIR_RESETS;
+	p->reset[p->n++] = (struct pair_reset){
+		.flow_id = f->id,
+		.window = e->window,
+		.ip_id = e->ip_id,
+		.flags = e->flags & 0xfff,
+		.ttl = e->ttl,
+		.s2c = event_dir(e) == DIR_S2C,
+		.df = (e->bits & EVENT_DF) != 0,
+	};
+}
