@@ -3,7 +3,7 @@
 
 /*
  * Flows as tables of packets, one line of text each, for the tests of what judges them. Lines
- * become Ethernet frames, and these pass through decode, flow table and inspector as a capture's do.
+ * become Ethernet frames; these pass through decode, flow table and inspector as a capture's do.
  *
  *   "MS DIR FLAGS SEQ ACK [LEN] [key=value …]"     a TCP segment
  *   "MS ! TYPE/CODE FRAME [key=value …]"           an ICMP error that quotes an earlier frame
@@ -161,7 +161,7 @@ static inline void make_streams(struct world *w)
 	static const char *const says[][2] = {
 		[SPEAKS_HTTP] = {"GET /page HTTP/1.1\r\nHost: blocked.example\r\n"
 				 "User-Agent: a client of this test\r\nAccept: text/html\r\n\r\n",
-				 "HTTP/1.1 200 OK\r\nServer: test\r\nContent-Length: 90000\r\n\r\n"},
+				 "HTTP/1.1 200 OK\r\nServer: test\r\nContent-Length: 9000\r\n\r\n"},
 		[SPEAKS_SSH] = {"SSH-2.0-client\r\n", "SSH-2.0-server\r\n"},
 	};
 	unsigned hello = w->ev->hello != 0 ? w->ev->hello : 517;
