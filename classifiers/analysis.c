@@ -14,6 +14,10 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 	struct inspector *in = calloc(1, sizeof(*in));
 	if (in == NULL)
 		return -ENOMEM;
+	if (judge_new(&in->judge) != 0) {
+		free(in);
+		return -ENOMEM;
+	}
 	in->cfg = *cfg;
 	in->pub.all_flows = cfg->all_flows;
 	pthread_mutex_init(&in->open_lock, NULL);
@@ -104,6 +108,7 @@ static void add_counters(struct capture_result *c, const struct shard *s)
 	n->events_dropped += s->counters.events_dropped;
 	n->ttl_probes += s->counters.ttl_probes;
 	n->no_memory += s->counters.no_memory + s->no_memory;
+	n->not_kept += s->not_kept;
 	n->reassembly_refused += s->pool.refused;
 	n->flows[VERDICT_NONE] += s->untouched;
 }
@@ -211,7 +216,7 @@ int analysis_judge(struct analysis *a)
 	for (size_t i = 0; i < in->n_kept; i++) {
 		struct flow_record *r = in->kept[i].rec;
 		struct finding *found[CAUSE_N];
-		int n = judge_flow(&in->arena, &in->kept[i].ev, r, in->contexts[r->capture], found);
+		int n = judge_flow(in->judge, &in->arena, &in->kept[i].ev, r, in->contexts[r->capture], found);
 		if (n < 0)
 			return n;
 		keep_room((void **)&a->findings, &room, a->n_findings + (size_t)n,
@@ -240,6 +245,7 @@ void analysis_free(struct analysis *a)
 		evidence_free(&in->kept[i].ev);
 	pthread_mutex_destroy(&in->open_lock);
 	arena_free(&in->arena);
+	judge_free(in->judge);
 	free(in->contexts);
 	free(in->kept);
 	free(a->captures);

@@ -12,6 +12,7 @@
 
 #define PROTO_TCP 6
 #define REASSEMBLY_BUDGET (16u << 20) /* bytes a shard, for requests longer than one packet */
+#define KEPT_BUDGET (16u << 20) /* bytes a shard, for flows that are not serious by themselves */
 
 /* What the inspector keeps of a live flow. */
 struct flow_scratch {
@@ -41,7 +42,9 @@ void *shard_new(void *user, unsigned index)
 {
 	struct inspector *in = user;
 	struct shard *s = calloc(1, sizeof(*s));
-	if (s == NULL || context_shard_new(&s->context) != 0) {
+	if (s == NULL || context_shard_new(&s->context) != 0 || judge_new(&s->judge) != 0) {
+		if (s != NULL)
+			context_shard_free(s->context);
 		free(s);
 		return NULL;
 	}
@@ -262,12 +265,10 @@ static const void *copy_facts(struct arena *a, const void *facts, size_t size)
 	return copy != NULL ? memcpy(copy, facts, size) : NULL;
 }
 
-static struct flow_record *record_new(struct shard *s, const struct flow *f,
-				      const struct flow_scratch *x, enum flow_end why)
+/* For the moment: it points into the flow. */
+static void record_fill(struct flow_record *r, const struct flow *f, const struct flow_scratch *x,
+			enum flow_end why)
 {
-	struct flow_record *r = arena_alloc(&s->arena, sizeof(*r));
-	if (r == NULL)
-		return NULL;
 	*r = (struct flow_record){
 		.id = f->id,
 		.first_frame = f->first_frame,
@@ -290,17 +291,30 @@ static struct flow_record *record_new(struct shard *s, const struct flow *f,
 	};
 	memcpy(r->tunnels, f->tunnels, sizeof(r->tunnels));
 	memcpy(r->history, f->history, sizeof(r->history));
-	r->tls = copy_facts(&s->arena, x->facts.tls, sizeof(*r->tls));
-	r->http = copy_facts(&s->arena, x->facts.http, sizeof(*r->http));
-	if (x->label != NULL) {
+	r->tls = x->facts.tls;
+	r->http = x->facts.http;
+	r->app_proto = x->facts.app_proto;
+}
+
+/* For as long as the analysis. */
+static struct flow_record *record_keep(struct shard *s, const struct flow_record *now,
+				       const struct label *label)
+{
+	struct flow_record *r = arena_alloc(&s->arena, sizeof(*r));
+	if (r == NULL)
+		return NULL;
+	*r = *now;
+	r->tls = copy_facts(&s->arena, now->tls, sizeof(*r->tls));
+	r->http = copy_facts(&s->arena, now->http, sizeof(*r->http));
+	if (label != NULL) {
 		r->labels = arena_alloc(&s->arena, sizeof(*r->labels));
 		if (r->labels != NULL) {
-			*r->labels = *x->label;
+			*r->labels = *label;
 			r->n_labels = 1;
 		}
 	}
-	r->app_proto = x->facts.app_proto != NULL ? x->facts.app_proto
-						   : proto_of_label(&s->arena, x->label);
+	if (r->app_proto == NULL)
+		r->app_proto = proto_of_label(&s->arena, label);
 	return r;
 }
 
@@ -331,6 +345,21 @@ static bool could_testify(const struct flow *f, const struct evidence *ev)
 	return ev->found != 0 || c->stuck != 0 || s->n_data == 0 || s->n_syn > 1;
 }
 
+/* Whether its evidence is to wait for the capture's context. */
+static bool testifies(struct shard *s, const struct evidence *ev, const struct flow_record *r)
+{
+	enum judge_worth worth = judge_weigh(s->judge, ev, r);
+	size_t size = sizeof(struct kept_flow) + sizeof(*r) + ev->room_events * sizeof(struct event);
+	if (worth == JUDGE_NOTHING)
+		return false;
+	if (worth != JUDGE_SERIOUS && s->kept_bytes + size > KEPT_BUDGET) {
+		s->not_kept++;
+		return false;
+	}
+	s->kept_bytes += size;
+	return true;
+}
+
 void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 {
 	struct shard *s = shard;
@@ -347,12 +376,16 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 	}
 	bool testify = could_testify(f, &x->ev);
 	if (testify || s->in->cfg.all_flows) {
-		struct flow_record *r = record_new(s, f, x, why);
-		testify = testify && r != NULL && judge_worth_keeping(&x->ev, r);
-		if (r == NULL)
-			s->no_memory++;
-		else if (testify || s->in->cfg.all_flows)
+		struct flow_record now;
+		record_fill(&now, f, x, why);
+		testify = testify && testifies(s, &x->ev, &now);
+		struct flow_record *r = testify || s->in->cfg.all_flows
+						? record_keep(s, &now, x->label)
+						: NULL;
+		if (r != NULL)
 			keep(s, r, &x->ev, testify);
+		else if (testify || s->in->cfg.all_flows)
+			s->no_memory++;
 	}
 	s->untouched += !testify;
 	evidence_free(&x->ev);
@@ -373,5 +406,7 @@ void shard_free(void *user, void *shard)
 		free(s->classifier[i]);
 		s->classifier[i] = NULL;
 	}
+	judge_free(s->judge);
+	s->judge = NULL;
 }
 

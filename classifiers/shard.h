@@ -25,6 +25,9 @@ struct shard {
 	struct reassembly_pool pool;
 	struct arena arena;
 	struct context_shard *context;
+	struct judge *judge;
+	size_t kept_bytes;  /* of flows whose evidence is kept until the context is known */
+	uint64_t not_kept;
 	struct evidence_counters counters;
 	struct recent_frames recent;
 	struct kept_flow *kept;
@@ -46,6 +49,7 @@ struct inspector {
 	size_t state_size;
 	struct shard *shards[FLOW_SHARDS];
 	struct arena arena;
+	struct judge *judge;
 	struct context **contexts; /* one a capture */
 	struct kept_flow *kept;    /* of all captures, in the order of their flows */
 	size_t n_kept, room_kept, room_flows;

@@ -35,14 +35,25 @@ struct judged_case {
 	enum grade best;
 	enum verdict verdict;
 	int first;            /* event index of the first suspect; -1 */
+	const struct judged_case *other; /* the same cause in the other direction, if it is likely too */
 };
 
-/* Whether any signature would testify, without a context: flows that none would need no memory. */
-bool judge_worth_keeping(const struct evidence *ev, const struct flow_record *flow);
+/* Room to think in, made once and used for one flow after the other. One thread. */
+struct judge;
+int judge_new(struct judge **out); /* 0 or -ENOMEM */
+void judge_free(struct judge *j);  /* NULL is fine */
+
+/*
+ * What a flow could amount to, before the capture's context is known: whether its evidence must be
+ * kept until then. JUDGE_CONTEXT: only facts from other flows could still make something of it.
+ */
+enum judge_worth { JUDGE_NOTHING, JUDGE_CONTEXT, JUDGE_MENTION, JUDGE_SERIOUS };
+enum judge_worth judge_weigh(struct judge *j, const struct evidence *ev,
+			     const struct flow_record *flow);
 
 /* The findings of one flow, at most CAUSE_N; allocated in a. Returns their number, or -ENOMEM. */
-int judge_flow(struct arena *a, const struct evidence *ev, struct flow_record *flow,
-	       const struct context *ctx, struct finding *out[CAUSE_N]);
+int judge_flow(struct judge *j, struct arena *a, const struct evidence *ev,
+	       struct flow_record *flow, const struct context *ctx, struct finding *out[CAUSE_N]);
 
 /* narrate.c: fills what people read: sentence, ladder, benign causes. 0 or -ENOMEM. */
 int narrate(struct arena *a, const struct view *v, const struct judged_case *c, struct finding *f);

@@ -145,6 +145,7 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 			  *o = &v->ev->half[dir_other(event_dir(e))];
 	*p = (struct ladder_packet){
 		.frame = e->frame,
+		.file = e->file,
 		.ts_ns = e->ts_ns,
 		.dir = (uint8_t)event_dir(e),
 		.ttl = e->ttl,
@@ -181,6 +182,7 @@ static void say_icmp(const struct icmp_note *n, struct ladder_packet *p)
 	char from[64];
 	*p = (struct ladder_packet){
 		.frame = n->frame,
+		.file = n->file,
 		.ts_ns = n->ts_ns,
 		.dir = (uint8_t)dir_other((enum dir)n->quoted_dir),
 		.ttl = n->ttl,

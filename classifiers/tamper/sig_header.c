@@ -24,7 +24,7 @@ static bool each_rst(const struct view *v, struct testimony *t, enum grade grade
 {
 	bool any = false;
 	for (unsigned i = 0; i < v->n_rst; i++) {
-		struct testimony one = {0};
+		struct testimony one = {.quiet = t->quiet};
 		if (!test(v, v->rst[i], &one))
 			continue;
 		if (!any) {

@@ -59,6 +59,7 @@ struct testimony {
 	uint8_t n_suspects;
 	char value[96], expected[96];
 	const char *untestable;   /* match() returned false: why it could not be tested, or NULL */
+	bool quiet;               /* nobody will read it: value and expected stay empty */
 };
 
 struct signature {
