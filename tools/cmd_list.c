@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "classifiers/classifier.h"
+#include "classifiers/device/device.h"
 #include "classifiers/tamper/signature.h"
 #include "dataplane/source.h"
 #include "tools/command.h"
@@ -22,7 +23,8 @@ struct list_config {
 static const struct option_row list_options[] = {
 	{.name = "verbose", .letter = 'v', .kind = OPTION_FLAG,
 	 .offset = offsetof(struct list_config, verbose),
-	 .help = "signatures also with what innocent traffic looks the same, and where described"},
+	 .help = "signatures also with what innocent traffic looks the same, and where described; "
+		 "devices also with grade, time and source, and those that are never attributed"},
 	{.name = NULL},
 };
 
@@ -72,6 +74,25 @@ static void list_signatures(bool verbose)
 	}
 }
 
+static void list_devices(bool verbose)
+{
+	for (unsigned i = 0; device_table[i] != NULL; i++) {
+		for (const struct device *d = device_table[i]; d->id != NULL; d++) {
+			if (!d->attributed && !verbose)
+				continue;
+			row(d->id, d->doc);
+			if (!verbose)
+				continue;
+			detail("grade", d->attributed
+						? attribution_name[d->grade]
+						: "never attributed: fits honest packets too");
+			detail("from", d->valid_from);
+			detail("until", d->valid_to);
+			detail("refs", d->source);
+		}
+	}
+}
+
 static void list_nothing(bool verbose)
 {
 	(void)verbose;
@@ -86,7 +107,7 @@ static const struct {
 	{.name = "sinks", .list = list_nothing},
 	{.name = "classifiers", .list = list_classifiers},
 	{.name = "signatures", .list = list_signatures},
-	{.name = "devices", .list = list_nothing},
+	{.name = "devices", .list = list_devices},
 	{.name = "reports", .list = list_reports},
 };
 

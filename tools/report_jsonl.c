@@ -212,6 +212,66 @@ static void evidence(struct json *j, const struct finding *f)
 	json_end(j);
 }
 
+static void packets(struct json *j, const uint64_t *list, unsigned n)
+{
+	json_array(j, "packets");
+	for (unsigned i = 0; i < n; i++)
+		json_uint(j, NULL, list[i]);
+	json_end(j);
+}
+
+static void hops_or_null(struct json *j, int hops)
+{
+	if (hops >= 0)
+		json_uint(j, "hops", (uint64_t)hops);
+	else
+		json_null(j, "hops");
+}
+
+static void device(struct json *j, const char *key, const struct device_match *d)
+{
+	json_object(j, key);
+	json_string(j, "id", d->id);
+	json_string(j, "grade", attribution_name[d->grade]);
+	json_string(j, "mbx", d->mbx);
+	hops_or_null(j, d->hops);
+	packets(j, d->packets, d->n_packets);
+	json_string(j, "detail", d->detail);
+	json_string(j, "source", d->source);
+	json_end(j);
+}
+
+/* The best first, so that `device` is the first of `devices`. */
+static void devices(struct json *j, const struct finding *f)
+{
+	if (f->n_devices > 0)
+		device(j, "device", &f->devices[0]);
+	else
+		json_null(j, "device");
+	json_array(j, "devices");
+	for (unsigned i = 0; i < f->n_devices; i++)
+		device(j, NULL, &f->devices[i]);
+	json_end(j);
+}
+
+/* What stamped the packets, known or not. */
+static void injectors(struct json *j, const struct finding *f)
+{
+	if (f->n_injectors > 0)
+		json_string(j, "mbx", f->injectors[0].mbx);
+	else
+		json_null(j, "mbx");
+	hops_or_null(j, f->n_devices > 0 ? f->devices[0].hops : -1);
+	json_array(j, "injectors");
+	for (unsigned i = 0; i < f->n_injectors; i++) {
+		json_object(j, NULL);
+		json_string(j, "mbx", f->injectors[i].mbx);
+		packets(j, f->injectors[i].packets, f->injectors[i].n_packets);
+		json_end(j);
+	}
+	json_end(j);
+}
+
 static void ladder(struct json *j, const struct finding *f)
 {
 	json_array(j, "ladder");
@@ -263,10 +323,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	json_number(j, "score", f->score);
 	json_string(j, "stage", facts_stage(f->stage));
 	json_string(j, "direction", facts_direction(f->direction));
-	json_array(j, "packets");
-	for (unsigned i = 0; i < f->n_packets; i++)
-		json_uint(j, NULL, f->packets[i]);
-	json_end(j);
+	packets(j, f->packets, f->n_packets);
 	if (facts_several_files(a))
 		json_string(j, "pcap_filename", facts_filename(a, f->flow));
 	trigger(j, f);
@@ -277,9 +334,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	for (unsigned i = 0; i < f->n_controls; i++)
 		json_id(j, NULL, f->controls[i]);
 	json_end(j);
-	json_null(j, "device");
-	json_array(j, "devices");
-	json_end(j);
+	devices(j, f);
 	jsonl_strings(j, "ruled_out", f->ruled_out, f->n_ruled_out);
 	json_string(j, "summary", f->summary);
 	json_bytes(j, "sentence", f->sentence, strnlen(f->sentence, sizeof(f->sentence)));
@@ -289,6 +344,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	else
 		json_null(j, "reaction_ms");
 	ladder(j, f);
+	injectors(j, f);
 	json_end(j);
 	json_end(j);
 }

@@ -196,6 +196,34 @@ static void explanations(const struct text *t, const char *title, const char **l
 	}
 }
 
+/* An opinion on who made the packets; what was found stands without it. */
+static void devices(const struct text *t, const struct finding *f)
+{
+	static const char *const words[ATTRIBUTION_N] = {
+		[0] = "none",
+		[ATTRIBUTION_A1] = "compatible, no more",
+		[ATTRIBUTION_A2] = "several published traits fit",
+		[ATTRIBUTION_A3] = "a published constant or relation holds",
+	};
+
+	for (unsigned i = 0; i < f->n_devices; i++) {
+		const struct device_match *d = &f->devices[i];
+		char text[640], hops[40] = "";
+		if (d->hops >= 0)
+			snprintf(hops, sizeof(hops), ", %d hops away", d->hops);
+		snprintf(text, sizeof(text), "%.60s (%s: %s%s); %.160s; described in %.200s", d->id,
+			 attribution_name[d->grade], words[d->grade], hops, d->detail, d->source);
+		line(t, i == 0 ? "Looks like" : "and like", text);
+		numbers(t, "  in frames", d->packets, d->n_packets);
+	}
+	for (unsigned i = 0; i < f->n_injectors; i++) {
+		line(t, "Stamped as", f->injectors[i].mbx);
+		if (f->n_injectors > 1)
+			numbers(t, "  in frames", f->injectors[i].packets,
+				f->injectors[i].n_packets);
+	}
+}
+
 static void conditional(const struct text *t, const struct finding *f)
 {
 	const char *word = f->conditional != NULL ? f->conditional : "untested";
@@ -249,6 +277,7 @@ void text_finding(const struct text *t, const struct finding *f, unsigned number
 	explanations(t, "Ruled out by the packets", f->ruled_out, f->n_ruled_out);
 	putc('\n', t->out);
 	conditional(t, f);
+	devices(t, f);
 	line(t, "References", f->refs);
 	putc('\n', t->out);
 }

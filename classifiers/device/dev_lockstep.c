@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "classifiers/device/device.h"
-#include "classifiers/device/lockstep.h"
+#include "classifiers/tamper/lockstep.h"
 
 static bool match(const struct view *v, const struct suspects *s, struct attribution *out)
 {

@@ -6,19 +6,9 @@
  */
 
 #include "classifiers/device/device.h"
-#include "classifiers/device/packetlogic.h"
+#include "classifiers/tamper/packetlogic.h"
 
 #define TRAITS_MIN 3
-#define TRAITS_ALL 4
-
-unsigned packetlogic_traits(const struct view *v, unsigned event)
-{
-	const struct event *e = &v->e[event];
-	if (v->flow->ip_version != 4 || (e->flags & TCP_SYN) != 0)
-		return 0;
-	return (e->ip_id == PACKETLOGIC_IPID) + (e->window == PACKETLOGIC_WINDOW) +
-	       ((e->bits & EVENT_DF) == 0) + ((e->bits & EVENT_OPTIONS) == 0);
-}
 
 static bool match(const struct view *v, const struct suspects *s, struct attribution *out)
 {
@@ -33,9 +23,9 @@ static bool match(const struct view *v, const struct suspects *s, struct attribu
 		return false;
 	/* Its bare ACK of the client's FIN is nobody's suspect, yet has all four. */
 	for (unsigned i = 0; i < v->n; i++)
-		if (event_dir(&v->e[i]) == v->dir && packetlogic_traits(v, i) == TRAITS_ALL)
+		if (event_dir(&v->e[i]) == v->dir && packetlogic_traits(v, i) == PACKETLOGIC_TRAITS)
 			attribution_packet(out, i);
-	out->grade = best == TRAITS_ALL ? ATTRIBUTION_A3 : ATTRIBUTION_A2;
+	out->grade = best == PACKETLOGIC_TRAITS ? ATTRIBUTION_A3 : ATTRIBUTION_A2;
 	attribution_says(out, "%u of 4: IP-ID 0x3412, window 32120, no DF, no options", best);
 	return true;
 }

@@ -3,7 +3,7 @@
 /* The generator of catalogue section 5.1, by the arithmetic in its headers. */
 
 #include "classifiers/device/device.h"
-#include "classifiers/device/tsg.h"
+#include "classifiers/tamper/tsg.h"
 
 static bool match(const struct view *v, const struct suspects *s, struct attribution *out)
 {

@@ -7,10 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "classifiers/arena.h"
 #include "classifiers/device/mbx.h"
 
 #define AROUND_NS 100000000ull
 #define MATCHES_MAX 12
+
+const char *const attribution_name[ATTRIBUTION_N] = {
+	[0] = "A0",
+	[ATTRIBUTION_A1] = "A1",
+	[ATTRIBUTION_A2] = "A2",
+	[ATTRIBUTION_A3] = "A3",
+};
 
 void attribution_packet(struct attribution *out, unsigned event)
 {
@@ -144,8 +152,7 @@ static int take_injectors(struct arena *a, const struct view *v, const struct su
 	return 0;
 }
 
-int device_attribute(struct arena *a, const struct view *v, const struct suspects *s,
-		     struct finding *f)
+int attribute(struct arena *a, const struct view *v, const struct suspects *s, struct finding *f)
 {
 	struct attribution found[MATCHES_MAX];
 	if (s->n == 0)

@@ -10,17 +10,10 @@
  * to it. The few relations that prove a forgery by themselves are signatures (sig_device.c).
  */
 
-#include "classifiers/arena.h"
 #include "classifiers/tamper/view.h"
 #include "classifiers/verdict.h"
 
 #define DEVICE_PACKETS 32
-
-/* The packets that a finding accuses, as event indices, rising. */
-struct suspects {
-	const uint16_t *event;
-	unsigned n;
-};
 
 struct device;
 
@@ -45,12 +38,6 @@ struct device {
 
 /* NULL-terminated list of tables, generated. */
 extern const struct device *const device_table[];
-
-/*
- * Fills f's devices and injectors from the packets that it accuses; memory is a's. 0 or -ENOMEM.
- */
-int device_attribute(struct arena *a, const struct view *v, const struct suspects *s,
-		     struct finding *f);
 
 /* Helpers of match(). */
 void attribution_packet(struct attribution *out, unsigned event);

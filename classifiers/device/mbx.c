@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "classifiers/device/lockstep.h"
-#include "classifiers/device/tsg.h"
+#include "classifiers/tamper/lockstep.h"
+#include "classifiers/tamper/tsg.h"
 #include "dataplane/seq.h"
 
 #define BURST_NS 20000000ull
@@ -243,18 +243,21 @@ static bool is_mirror(const struct stamps *s, enum field f, bool *several)
 	return true;
 }
 
-/* +1, -1: it goes up, down in small steps; 0: neither, or it stands. */
+/* +1, -1: it goes up, down in small steps; 0: neither, it stands, or one step over time is all. */
 static int direction_of(const struct stamps *s, enum field f)
 {
-	unsigned up = 0, down = 0, moves = 0;
+	unsigned up = 0, down = 0, moves = 0, within = 0;
 	for (unsigned i = 1; i < s->n; i++) {
-		uint16_t a = value_of(&s->v->e[s->event[i - 1]], f);
-		uint16_t b = value_of(&s->v->e[s->event[i]], f);
+		const struct event *e = &s->v->e[s->event[i - 1]], *g = &s->v->e[s->event[i]];
+		uint16_t a = value_of(e, f), b = value_of(g, f);
 		moves += a != b;
+		within += a != b && g->ts_ns - e->ts_ns < BURST_NS;
 		up += a != b && (uint16_t)(b - a) <= STEP_MAX;
 		down += a != b && (uint16_t)(a - b) <= STEP_MAX;
 	}
-	return moves == 0 ? 0 : up == moves ? 1 : down == moves ? -1 : 0;
+	if (moves + within < 2)
+		return 0;
+	return up == moves ? 1 : down == moves ? -1 : 0;
 }
 
 static unsigned distinct_of(const struct stamps *s, enum field f)

@@ -30,7 +30,8 @@
  *            mir             each is that of its trigger
  *            cXXXX           one value on two or more occasions; on one: below 16, or a value that
  *                            the catalogue knows as some box's constant (00f2 0100 3412 7530)
- *            inc dec         each differs by 1 to 64 from the one before, all up or all down
+ *            inc dec         each is 1 to 64 above (below) the one before, or equal to it: two
+ *                            steps, or one within a burst
  *            rnd             three or more different ones, none of the above
  *            +               not zero, and too few to tell
  *            (IPv6: the flow label, 0: none, +: some)
@@ -40,7 +41,7 @@
  *            mir             each is that of its trigger, and two differ or it is no usual value
  *            cN              one value on two or more occasions, or a usual one (mbx.c): decimal.
  *                            Not where it is also the trigger's every time: then +
- *            inc dec         steps of 1 to 64
+ *            inc dec         as for ip-id
  *            rnd             three or more different ones
  *            +               not zero, and too few to tell
  *   options  0 none, ts timestamps on all, opt others, ? some

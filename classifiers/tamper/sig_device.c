@@ -5,9 +5,9 @@
  * say whom the packets of a finding look like.
  */
 
-#include "classifiers/device/lockstep.h"
-#include "classifiers/device/packetlogic.h"
-#include "classifiers/device/tsg.h"
+#include "classifiers/tamper/lockstep.h"
+#include "classifiers/tamper/packetlogic.h"
+#include "classifiers/tamper/tsg.h"
 #include "classifiers/tamper/signature.h"
 
 static bool match_tsg(const struct view *v, const struct signature *self, struct testimony *t)
@@ -47,7 +47,7 @@ static bool match_lockstep(const struct view *v, const struct signature *self, s
 /* All four, where the sender's own packets show neither this window nor a counter passing by. */
 static bool is_packetlogic(const struct view *v, unsigned i)
 {
-	if (event_dir(&v->e[i]) != v->dir || packetlogic_traits(v, i) != 4)
+	if (event_dir(&v->e[i]) != v->dir || packetlogic_traits(v, i) != PACKETLOGIC_TRAITS)
 		return false;
 	for (unsigned k = 0; k < v->n; k++) {
 		const struct event *e = &v->e[k];

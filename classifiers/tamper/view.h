@@ -80,3 +80,17 @@ bool view_acked_before(const struct view *v, unsigned i, uint32_t *ack);
 bool view_next_before(const struct view *v, unsigned i, uint32_t *next);
 /* Stage of the connection when packet i arrived. */
 enum stage view_stage(const struct view *v, unsigned i);
+
+/* The packets that a finding accuses, as event indices, rising. */
+struct suspects {
+	const uint16_t *event;
+	unsigned n;
+};
+
+struct arena;
+/*
+ * Who the accused packets look like: classifiers/device/ answers, and may fill the devices and
+ * injectors of f and nothing else, so that what was found never depends on it. Memory is a's. 0 or
+ * -ENOMEM.
+ */
+int attribute(struct arena *a, const struct view *v, const struct suspects *s, struct finding *f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "classifiers/device/lockstep.h"
+#include "classifiers/tamper/lockstep.h"
 
 #define TTL_RANGE 200
 

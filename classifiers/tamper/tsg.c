@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "classifiers/device/tsg.h"
+#include "classifiers/tamper/tsg.h"
 
 #include <string.h>
 
