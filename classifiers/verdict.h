@@ -74,6 +74,7 @@ struct not_testable {
 /* A packet as the ladder shows it. */
 struct ladder_packet {
 	uint64_t frame, ts_ns;
+	uint32_t file;        /* of the capture's files */
 	uint8_t dir;          /* enum dir */
 	uint8_t ttl;
 	bool df, has_ts, icmp;
@@ -139,7 +140,8 @@ struct finding {
 	uint64_t ts_ns;       /* of the first decisive packet */
 	const struct flow_record *flow;
 	char sentence[320];   /* the observation, one sentence; names in it are escaped already */
-	uint64_t *packets;    /* every forged or decisive frame, rising */
+	uint64_t *packets;    /* every forged or decisive frame, rising within each file */
+	uint32_t *packet_files; /* which of the capture's files each is in */
 	unsigned n_packets;
 	enum trigger_kind trigger;
 	char trigger_value[256]; /* raw, may be hostile */
@@ -174,6 +176,7 @@ struct inspector_stats {
 	uint64_t ttl_probes;        /* TTL-limited probes of CenTrace and like tools */
 	uint64_t flows[5];          /* by verdict VERDICT_NONE…CONFIRMED */
 	uint64_t scanners;          /* sources left out as scanners */
+	uint64_t not_kept;          /* flows that only others could have made suspicious, left out for memory */
 	uint64_t no_memory;
 };
 

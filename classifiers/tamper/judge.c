@@ -25,6 +25,8 @@ void testimony_suspect(struct testimony *t, unsigned event)
 void testimony_says(struct testimony *t, const char *value_fmt, ...)
 {
 	va_list ap;
+	if (t->quiet)
+		return;
 	va_start(ap, value_fmt);
 	vsnprintf(t->value, sizeof(t->value), value_fmt, ap);
 	va_end(ap);
@@ -33,6 +35,8 @@ void testimony_says(struct testimony *t, const char *value_fmt, ...)
 void testimony_expects(struct testimony *t, const char *fmt, ...)
 {
 	va_list ap;
+	if (t->quiet)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(t->expected, sizeof(t->expected), fmt, ap);
 	va_end(ap);
@@ -70,7 +74,7 @@ static void hear(const struct view *v, struct judged_case cases[CAUSE_N])
 	for (unsigned t = 0; signature_table[t] != NULL; t++) {
 		for (const struct signature *sig = signature_table[t]; sig->id != NULL; sig++) {
 			struct judged_case *c = &cases[sig->cause];
-			struct testimony said = {0};
+			struct testimony said = {.quiet = v->ctx == NULL};
 			if (!heard_here(v, sig))
 				continue;
 			if (!sig->match(v, sig, &said)) {
@@ -87,24 +91,6 @@ static void hear(const struct view *v, struct judged_case cases[CAUSE_N])
 				c->rows[c->n_rows++] = (struct row){.sig = sig, .t = said};
 		}
 	}
-}
-
-bool judge_worth_keeping(const struct evidence *ev, const struct flow_record *flow)
-{
-	for (enum dir d = DIR_C2S; d <= DIR_S2C; d++) {
-		struct view v;
-		view_build(&v, ev, flow, NULL, d);
-		for (unsigned t = 0; signature_table[t] != NULL; t++)
-			for (const struct signature *s = signature_table[t]; s->id != NULL; s++) {
-				struct testimony said = {0};
-				if (heard_here(&v, s) && s->match(&v, s, &said))
-					return true;
-			}
-		/* Against other flows of the server a RST may yet look odd. */
-		if (v.n_rst != 0)
-			return true;
-	}
-	return false;
 }
 
 /* The strongest row of every fact counts. */
@@ -253,29 +239,43 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Every suspect's frame, once, rising. */
+struct packet_list {
+	uint64_t at[2 * ROWS_MAX * TESTIMONY_SUSPECTS + ICMP_NOTES]; /* file << 32 | frame */
+	unsigned n;
+};
+
+static void list_suspects(const struct view *v, const struct judged_case *c, struct packet_list *l)
+{
+	bool icmp = false;
+	for (unsigned i = 0; c != NULL && i < c->n_rows; i++) {
+		icmp |= c->rows[i].sig->fact == FACT_ICMP;
+		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++) {
+			const struct event *e = &v->e[c->rows[i].t.suspects[k]];
+			l->at[l->n++] = (uint64_t)e->file << 32 | e->frame;
+		}
+	}
+	for (unsigned i = 0; icmp && i < v->ev->n_icmp; i++)
+		l->at[l->n++] = (uint64_t)v->ev->icmp[i].file << 32 | v->ev->icmp[i].frame;
+}
+
+/* Every suspect's frame, once, rising within each file. */
 static int take_packets(struct arena *a, const struct view *v, const struct judged_case *c,
 			struct finding *f)
 {
-	uint64_t frames[ROWS_MAX * TESTIMONY_SUSPECTS + ICMP_NOTES];
-	unsigned n = 0, distinct = 0;
-	bool icmp = false;
-	for (unsigned i = 0; i < c->n_rows; i++)
-		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++)
-			frames[n++] = v->e[c->rows[i].t.suspects[k]].frame;
-	for (unsigned i = 0; i < c->n_rows; i++)
-		icmp |= c->rows[i].sig->fact == FACT_ICMP;
-	for (unsigned i = 0; icmp && i < v->ev->n_icmp; i++)
-		frames[n++] = v->ev->icmp[i].frame;
-	qsort(frames, n, sizeof(*frames), compare_u64);
-	for (unsigned i = 0; i < n; i++)
-		if (i == 0 || frames[i] != frames[i - 1])
-			frames[distinct++] = frames[i];
-	f->packets = arena_alloc(a, (distinct + 1) * sizeof(*frames));
-	if (f->packets == NULL)
+	struct packet_list l = {.n = 0};
+	list_suspects(v, c, &l);
+	list_suspects(v, c->other, &l);
+	qsort(l.at, l.n, sizeof(*l.at), compare_u64);
+	f->packets = arena_alloc(a, (l.n + 1) * sizeof(*f->packets));
+	f->packet_files = arena_alloc(a, (l.n + 1) * sizeof(*f->packet_files));
+	if (f->packets == NULL || f->packet_files == NULL)
 		return -ENOMEM;
-	memcpy(f->packets, frames, distinct * sizeof(*frames));
-	f->n_packets = distinct;
+	for (unsigned i = 0; i < l.n; i++) {
+		if (i != 0 && l.at[i] == l.at[i - 1])
+			continue;
+		f->packets[f->n_packets] = (uint32_t)l.at[i];
+		f->packet_files[f->n_packets++] = (uint32_t)(l.at[i] >> 32);
+	}
 	return 0;
 }
 
@@ -369,46 +369,103 @@ static struct finding *make_finding(struct arena *a, const struct view *v,
 	return f;
 }
 
-int judge_flow(struct arena *a, const struct evidence *ev, struct flow_record *flow,
-	       const struct context *ctx, struct finding *out[CAUSE_N])
-{
+struct judge {
 	struct view views[2];
-	struct judged_case *cases = calloc(2 * CAUSE_N, sizeof(*cases));
-	int n = cases == NULL ? -ENOMEM : 0;
+	struct judged_case cases[2][CAUSE_N]; /* by enum dir */
+};
 
-	for (enum dir d = DIR_C2S; d <= DIR_S2C && n == 0; d++) {
-		struct judged_case *mine = &cases[d * CAUSE_N];
-		view_build(&views[d], ev, flow, ctx, d);
-		hear(&views[d], mine);
+int judge_new(struct judge **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out != NULL ? 0 : -ENOMEM;
+}
+
+void judge_free(struct judge *j)
+{
+	free(j);
+}
+
+/* Rows and lists keep their old content; their counts say what is valid. */
+static void case_reset(struct judged_case *c, enum cause cause, enum dir dir)
+{
+	c->cause = cause;
+	c->dir = dir;
+	c->n_rows = c->n_untestable = 0;
+	c->absent_lowered = c->endpoint_like = false;
+	c->cap_why = NULL;
+	c->score = 0;
+	c->best = 0;
+	c->verdict = VERDICT_NONE;
+	c->first = -1;
+	c->other = NULL;
+}
+
+static void judge_cases(struct judge *j, const struct evidence *ev, const struct flow_record *flow,
+			const struct context *ctx)
+{
+	for (enum dir d = DIR_C2S; d <= DIR_S2C; d++) {
+		struct view *v = &j->views[d];
+		for (unsigned k = 0; k < CAUSE_N; k++)
+			case_reset(&j->cases[d][k], (enum cause)k, d);
+		view_build(v, ev, flow, ctx, d);
+		/* Without a reset of its own the client's side has nothing to be heard on. */
+		if (d == DIR_C2S && v->n_rst == 0)
+			continue;
+		hear(v, j->cases[d]);
 		for (unsigned k = 0; k < CAUSE_N; k++) {
-			mine[k].cause = (enum cause)k;
-			mine[k].dir = d;
-			if (mine[k].n_rows == 0)
+			struct judged_case *c = &j->cases[d][k];
+			if (c->n_rows == 0)
 				continue;
-			find_first(&mine[k]);
-			weigh(&mine[k]);
-			temper(&views[d], &mine[k]);
+			find_first(c);
+			weigh(c);
+			temper(v, c);
 		}
 	}
-	for (unsigned k = 0; k < CAUSE_N && n >= 0; k++) {
-		const struct judged_case *c = &cases[DIR_C2S * CAUSE_N + k];
-		const struct judged_case *s = &cases[DIR_S2C * CAUSE_N + k];
+}
+
+enum judge_worth judge_weigh(struct judge *j, const struct evidence *ev,
+			     const struct flow_record *flow)
+{
+	enum judge_worth worth = JUDGE_NOTHING;
+	judge_cases(j, ev, flow, NULL);
+	for (enum dir d = DIR_C2S; d <= DIR_S2C; d++) {
+		const struct view *v = &j->views[d];
+		/* Other flows of the server may say how it stamps, and how far away it is. */
+		if (v->n_rst != 0 && (v->base.n == 0 || v->base.handshake_only) &&
+		    worth < JUDGE_CONTEXT)
+			worth = JUDGE_CONTEXT;
+		for (unsigned k = 0; k < CAUSE_N; k++) {
+			enum verdict said = j->cases[d][k].verdict;
+			enum judge_worth w = said >= VERDICT_ANOMALY ? JUDGE_SERIOUS
+					     : said > VERDICT_NONE   ? JUDGE_MENTION
+								     : JUDGE_NOTHING;
+			if (w > worth)
+				worth = w;
+		}
+	}
+	return worth;
+}
+
+int judge_flow(struct judge *j, struct arena *a, const struct evidence *ev,
+	       struct flow_record *flow, const struct context *ctx, struct finding *out[CAUSE_N])
+{
+	int n = 0;
+	judge_cases(j, ev, flow, ctx);
+	for (unsigned k = 0; k < CAUSE_N; k++) {
+		struct judged_case *c = &j->cases[DIR_C2S][k], *s = &j->cases[DIR_S2C][k];
 		/* One finding per flow and cause: the stronger direction speaks. */
-		const struct judged_case *best =
-			c->verdict > s->verdict || (c->verdict == s->verdict && c->score > s->score)
-				? c
-				: s;
+		bool client = c->verdict > s->verdict ||
+			      (c->verdict == s->verdict && c->score > s->score);
+		struct judged_case *best = client ? c : s, *rest = client ? s : c;
 		if (best->verdict == VERDICT_NONE)
 			continue;
-		struct finding *f = make_finding(a, &views[best->dir], best, flow);
-		if (f == NULL) {
-			n = -ENOMEM;
-			break;
-		}
+		best->other = rest->verdict >= VERDICT_LIKELY ? rest : NULL;
+		struct finding *f = make_finding(a, &j->views[best->dir], best, flow);
+		if (f == NULL)
+			return -ENOMEM;
 		if (f->verdict > flow->worst)
 			flow->worst = f->verdict;
 		out[n++] = f;
 	}
-	free(cases);
 	return n;
 }
