@@ -41,19 +41,19 @@ def busy():
     return (sum(t) - t[3] - t[4]) / os.sysconf('SC_CLK_TCK')
 
 
-def wait_for_quiet(seconds):
-    """Until others leave the cores alone, but not for ever."""
-    while seconds > 0:
+def wait_for_quiet(o):
+    """Until others leave the cores alone, but not for ever: o.patience is for all runs together."""
+    while o is not None and o.patience > 0:
         before = busy()
         time.sleep(0.25)
         if busy() - before < 0.05:
             return
-        seconds -= 0.25
+        o.patience -= 0.25
 
 
-def measure(argv, statuses=(0,), patience=0):
+def measure(argv, statuses=(0,), o=None):
     """Wall and CPU seconds, cores that others took, and peak memory in MiB, of one process."""
-    wait_for_quiet(patience)
+    wait_for_quiet(o)
     busy_before = busy()
     before = time.monotonic()
     null = os.open(os.devnull, os.O_RDWR)
@@ -80,7 +80,7 @@ def rounds(o, programs, path, n):
         names = list(programs)
         for name in names[i % len(names):] + names[:i % len(names)]:
             argv, statuses = programs[name]
-            out[name].append(measure(argv + [path], statuses, o.patience))
+            out[name].append(measure(argv + [path], statuses, o))
     return out
 
 
@@ -326,8 +326,8 @@ def options():
     p.add_argument('--captures', action='append', help='more folders of captures to grow from')
     p.add_argument('--concurrency', type=int, default=256, help='copies at a time')
     p.add_argument('--rounds', type=int, default=5)
-    p.add_argument('--patience', type=float, default=5,
-                   help='seconds to wait before each run for others to be quiet')
+    p.add_argument('--patience', type=float, default=60,
+                   help='seconds, in all, to wait for other work to leave the cores')
     p.add_argument('--scratch', help='folder for captures, up to 1.5 GB (default: a temporary one)')
     p.add_argument('--json', help='write everything measured here')
     p.add_argument('--quick', action='store_true', help='small captures: does it work at all?')
