@@ -14,7 +14,7 @@ struct told {
 	unsigned client, server;
 	double syn, synack, ack; /* ms; synack 0: none, ack 0: none */
 	uint8_t client_ttl, server_ttl, data_ttl;
-	bool data, oneway;
+	bool data, oneway, bare;
 	uint16_t syn_id;
 	uint64_t id;
 };
@@ -34,7 +34,8 @@ static void tell(struct context_shard *s, const struct told *t)
 				 .lo_port = 40000, .hi_port = 443, .proto = 6, .ip_version = 4}};
 	struct half *c = &ev.half[DIR_C2S], *p = &ev.half[DIR_S2C];
 	e[ev.n_events++] = (struct event){.ts_ns = (uint64_t)(t->syn * 1e6) + 1, .flags = TCP_SYN,
-					  .ttl = t->client_ttl, .bits = EVENT_OPTIONS,
+					  .ttl = t->client_ttl,
+					  .bits = t->bare ? 0 : EVENT_OPTIONS,
 					  .ip_id = t->syn_id};
 	*c = (struct half){.syn = true, .n_syn = 1, .syn_ttl = t->client_ttl, .n_data = t->data};
 	if (t->synack != 0) {
@@ -72,9 +73,10 @@ static void vantage_by_handshakes(void **state)
 		{{.synack = 40, .ack = 40.1, .client_ttl = 64, .server_ttl = 50}, VANTAGE_CLIENT},
 		{{.synack = 0.1, .ack = 40, .client_ttl = 50, .server_ttl = 64}, VANTAGE_SERVER},
 		{{.synack = 20, .ack = 40, .client_ttl = 55, .server_ttl = 55}, VANTAGE_MIDDLE},
+		{{.synack = 40, .ack = 49, .client_ttl = 32, .server_ttl = 50}, VANTAGE_CLIENT},
 		/* Behind a router of one's own the times alone must differ widely. */
 		{{.synack = 40, .ack = 42, .client_ttl = 63, .server_ttl = 50}, VANTAGE_MIDDLE},
-		{{.synack = 40, .ack = 41.9, .client_ttl = 63, .server_ttl = 50}, VANTAGE_CLIENT},
+		{{.synack = 40, .ack = 41.95, .client_ttl = 63, .server_ttl = 50}, VANTAGE_CLIENT},
 		{{.synack = 2, .ack = 42.1, .client_ttl = 50, .server_ttl = 63}, VANTAGE_SERVER},
 		{{.synack = 2, .ack = 42, .client_ttl = 50, .server_ttl = 63}, VANTAGE_MIDDLE},
 		/* Both TTLs fresh: the times decide, or nobody. */
@@ -143,6 +145,9 @@ static void one_direction_missing(void **state)
 					       .id = i});
 		struct context *c = context_of(&s, 1, VANTAGE_CLIENT);
 		assert_int_equal(context_one_sided(c), oneway > 2);
+		context_free(c);
+		c = context_of(&s, 1, VANTAGE_UNKNOWN);
+		assert_int_equal(context_vantage(c, NULL, 0) == VANTAGE_ONE_SIDED, oneway > 2);
 		context_free(c);
 		c = context_of(&s, 1, VANTAGE_ONE_SIDED);
 		assert_true(context_one_sided(c));
@@ -216,6 +221,12 @@ static void scanners_by_mark_and_by_reach(void **state)
 	const struct told quiet = {.client = 1, .syn_id = 7, .client_ttl = 64};
 	const struct told speaks = {.client = 1, .syn_id = 7, .client_ttl = 64, .data = true};
 	(void)state;
+	const struct told bare = {.client = 1, .client_ttl = 201, .bare = true};
+	const struct told near = {.client = 1, .client_ttl = 200, .bare = true};
+	const struct told full = {.client = 1, .client_ttl = 201};
+	assert_true(scans(&bare, 1, 1));
+	assert_false(scans(&near, 1, 1));
+	assert_false(scans(&full, 1, 1));
 	assert_true(scans(&zmap, 1, 1));
 	assert_false(scans(&quiet, 1, 1));
 	assert_true(scans(&quiet, 40, 40));

@@ -52,6 +52,14 @@ static const struct judge_case cases[] = {
 	 .ev = SSH("81 < R 2500 57 ttl=41 win=502 mac=9", "81.1 < R 2500 77 ttl=41 win=502 mac=9"),
 	 .finds = LINES("< psh-rst-neq-rst anomaly 3.5: 5 6 after 0 post_psh")},
 
+	{.name = "two D3 are never confirmed",
+	 .ev = TLS(ANSWER, "125 < RA 1 518 ttl=60 df=0 id=0x1002"),
+	 .finds = LINES("< rst-header likely 9.0: 6 after 4 post_psh"),
+	 .finds6 = LINES("< reset-after-request anomaly 2.5: 6 after 4 post_psh")},
+	{.name = "a D4 alone is 6, and confirmed",
+	 .ev = WEB("80 < A 1 100", "81 < PA 1 100 700", "90 < PA 1 100 700 odd ttl=60"),
+	 .finds = LINES("< bytes-differ confirmed 6.0: 7 after 4 later")},
+
 	/* What is presence, what absence: a hole in the capture */
 	{.name = "a hello sent four times", .ev = TLS(AGAIN3),
 	 .finds = LINES("> request-dropped anomaly 2.0: 4 5 6 7 after 4 post_psh")},
@@ -65,6 +73,10 @@ static const struct judge_case cases[] = {
 	{.name = "reserved bits, though packets of the capture are lost",
 	 .ev = TLS(ANSWER, "90 > A 518 999", "125 < RNx 1 -"),
 	 .finds = LINES("< rst-reserved-bits confirmed 8.0: 7 after 4 post_psh")},
+
+	{.name = "an answer that never came, and packets that were not captured",
+	 .ev = TLS("80 < A 1 600", "3041 > A 517 1"),
+	 .finds = LINES("> answer-missing inconclusive 2.0: 4 after 4 post_psh")},
 
 	/* Caps */
 	{.name = "a RST after a FIN, by one unlike the server",
@@ -109,6 +121,12 @@ static const struct judge_case cases[] = {
 	{.name = "several RSTs of a server that is gone", .finds = SILENT,
 	 .ev = SSH("80 < PA 1 17 16", "81 > A 17 17", "82 > PA 17 17 9", "83 > PA 26 17 9",
 		   "121 < R 17 - id=0", "122 < R 17 - id=0", "123 < R 17 - id=0")},
+	{.name = "several RSTs, TTL 6 off: the server's own",
+	 .ev = SSH("80 < A 1 17", "81 < R 1 - ttl=54 id=3", "82 < R 1 - ttl=54 id=4"),
+	 .finds = SILENT},
+	{.name = "several RSTs, TTL 7 off",
+	 .ev = SSH("80 < A 1 17", "81 < R 1 - ttl=55 id=3", "82 < R 1 - ttl=55 id=4"),
+	 .finds = LINES("< psh-rst-eq-rst anomaly 2.5: 6 7 after 0 post_psh")},
 	{.name = "several RSTs of somebody else, for a server that is there",
 	 .ev = SSH("80 < A 1 17", "81 < R 1 - ttl=60 id=3", "82 < R 1 - ttl=60 id=4"),
 	 .finds = LINES("< psh-rst-eq-rst anomaly 2.5: 6 7 after 0 post_psh")},
@@ -123,6 +141,8 @@ static const struct judge_case cases[] = {
 	 .ev = TLS("40.3 > R 518 - ttl=5", "40.4 > PA 1 1 517 odd ttl=5", "80 < A 1 518",
 		   "81 > PA 518 1 64", "81.1 < PA 1 518 700", "121 < PA 701 582 64"),
 	 .finds = SILENT},
+	{.name = "the client's decoys: other bytes without timestamps", .finds = SILENT,
+	 .ev = {.line = LINES(SHAKE, "40.15 > PA 1 1 20 odd plain", HELLO, "80 < PA 1 518 700")}},
 	{.name = "a forged RST at the server, where the client goes on",
 	 .ev = {.line = LINES("0 > S 0 -", "0.1 < SA 0 1", "40 > A 1 1", "40.1 > PA 1 1 517",
 			      "41 < PA 1 518 1400", "45 > R 518 - ttl=50", "82 > PA 518 1401 64"),
@@ -166,6 +186,11 @@ static const struct judge_case cases[] = {
 	/* Silence */
 	{.name = "an answer that never came", .ev = TLS("80 < A 1 518", "3041 > A 517 1"),
 	 .finds = LINES("> answer-missing anomaly 2.0: 4 after 4 post_psh")},
+	{.name = "a server that does not hear that its answer arrived",
+	 .ev = TLS("80 < PA 1 518 700", "80.1 > A 518 701", "380 < PA 1 518 700",
+		   "380.1 > A 518 701", "980 < PA 1 518 700", "980.1 > A 518 701",
+		   "2180 < PA 1 518 700", "2180.1 > A 518 701"),
+	 .finds = LINES("> acks-dropped anomaly 2.0: 6 8 10 12 after 4 later")},
 	{.name = "three SYNs, while another connection works",
 	 .ev.line = LINES("0 > S 0 -", "1000 > S 0 -", "3000 > S 0 -",
 			  "4000 > S 0 - flow=1 server=2",

@@ -56,7 +56,7 @@ static const struct sig_case cases[] = {
 			  "125 < RA 710 518 id=0x5002")},
 	{.name = "behind the packet before it, but just before the one after it: reordered",
 	 .ev.line = LINES(SHAKE, HELLO, ANSWER, "82 < PA 701 518 9 id=0x5003",
-			  "124.9 < RA 710 518 id=0x50f0", "125 < A 710 518 id=0x50f1"),
+			  "124.9 < RA 710 518 id=0x4ff8", "125 < A 710 518 id=0x5010"),
 	 .says = SILENT},
 	{.name = "on from a counter over 2^16",
 	 .ev.line = LINES(SHAKE, HELLO, "80 < A 1 518 id=0xfffd", "81 < PA 1 518 700 id=0xfffe",
@@ -97,6 +97,12 @@ static const struct sig_case cases[] = {
 	 .ev.line = LINES(OTHER, SHAKE, HELLO, "125 < RA 1 518 ttl=188 df=0"),
 	 .says = LINES("< rst-ttl D1 @10: 10", "< rst-df D1 @10: 10", "< rst-header D3 @10: 10"),
 	 .says6 = LINES("< rst-ttl D1 @10: 10")},
+
+	{.name = "against other flows of the server that are themselves in doubt",
+	 .ev.line = LINES(OTHER, "-800 < FA 901 518 flow=1 plain", SHAKE, HELLO,
+			  "125 < RA 1 518 ttl=188 df=0"),
+	 .says = LINES("< rst-ttl D1 @11: 11", "< rst-df D1 @11: 11"),
+	 .says6 = LINES("< rst-ttl D1 @11: 11")},
 
 	/* EV-IPID-MIRROR */
 	{.name = "the IP-ID of the hello",
@@ -256,6 +262,10 @@ static const struct sig_case cases[] = {
 			  "121 < R 701 - ttl=237",
 			  "122 > PA 518 701 9", "162 < R 701 - ttl=237"),
 	 .says = LINES("< rst-ttl D1 @7: 7 9", "< rst-per-packet D1 @9: 7 9")},
+	{.name = "one packet drew one, another had nothing to do with it",
+	 .ev.line = LINES(SHAKE, HELLO, "80 < PA 1 518 700", "81 > A 518 701", "121 < R 701 -",
+			  "122 > PA 518 701 9", "162 < R 900 -"),
+	 .says = LINES("< rst-seq-off D1 @9: 9")},
 	{.name = "one packet drew one", .says = SILENT,
 	 .ev.line = LINES(SHAKE, HELLO, "80 < PA 1 518 700", "81 > A 518 701", "121 < R 701 -")},
 };

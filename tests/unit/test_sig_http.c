@@ -161,6 +161,8 @@ static const struct sig_case cases[] = {
 	{.name = "with 1461 bytes", .ev = WEB("81 < FPA 1 100 1461" PAGE), .says = SILENT},
 	{.name = "the FIN comes apart", .says = SILENT,
 	 .ev = WEB("81 < PA 1 100 150" PAGE, "81.1 < FA 151 100")},
+	{.name = "more data behind the packet that closes", .says = SILENT,
+	 .ev = WEB("80 < A 1 100", "81 < FPA 1 100 150" PAGE, "82 < PA 151 100 700")},
 	{.name = "404 in one packet that closes",
 	 .ev = WEB("81 < FPA 1 100 150 text=HTTP/1.1 404 Not Found"), .says = SILENT},
 	{.name = "the last of two packets", .says = SILENT,
