@@ -4,7 +4,8 @@
 
 The manifest is tab separated: file, flow, expect, min_verdict, device, frames, … (pcaps/MANIFEST and the
 LABELS.tsv of development sets alike). A row is right when a finding of the flow has an expected family,
-at least the verdict, and names the frames; `none` allows nothing at likely or above. Exit 77: no folder.
+at least the verdict, and names the frames; `none` allows nothing at likely or above. A device, where one is
+named, is among those of such a finding; device `none` allows none on the flow. Exit 77: no folder.
 """
 import csv
 import json
@@ -52,12 +53,15 @@ def frames_of(row):
 
 def show(finding):
     f = finding["finding"]
-    return f"{f['verdict']} {f['family']} {f['id']} frames {f['packets']}"
+    devices = "".join(f" {d['id']} {d['grade']}" for d in f["devices"])
+    return f"{f['verdict']} {f['family']} {f['id']} frames {f['packets']}{devices}"
 
 
 def wrong(row, findings):
     """None when the row holds, else what does not."""
     mine = [f for f in findings if belongs(f, row["flow"])]
+    if row["device"] == "none" and any(f["finding"]["devices"] for f in mine):
+        return "attributed: " + "; ".join(map(show, mine))
     accused = [f for f in mine if RANK[f["finding"]["verdict"]] >= RANK["likely"]]
     if row["expect"] == "none":
         return "accused: " + "; ".join(map(show, accused)) if accused else None
@@ -66,6 +70,10 @@ def wrong(row, findings):
             RANK[f["finding"]["verdict"]] >= RANK.get(row["min_verdict"], 1)]
     if not good:
         return "missed: " + ("; ".join(map(show, mine)) or "nothing found")
+    if row["device"] not in ("-", "none"):
+        good = [f for f in good if row["device"] in [d["id"] for d in f["finding"]["devices"]]]
+        if not good:
+            return f"{row['device']} is not seen: " + "; ".join(map(show, mine))
     wanted = frames_of(row)
     named = set().union(*(f["finding"]["packets"] for f in good))
     # What was dropped can be told packet by packet only from both ends.
@@ -81,10 +89,10 @@ def in_scope(row, which):
         return False
     if row["expect"] == "none" or which == "all":
         return True
-    # Names, pages, devices and rates come with later work; these are connections.
+    # Names, pages and rates come with later work; these are connections.
     if row["expect"] == "throttling":
         return False
-    return row["flow"].split()[0] in ("tcp", "*") and row["device"] == "-"
+    return row["flow"].split()[0] in ("tcp", "*")
 
 
 def main():
