@@ -19,6 +19,20 @@ static inline void *copy_of(const void *p, size_t size)
 	return copy;
 }
 
+/* Also what only odd flows have. */
+static inline struct evidence evidence_copy(const struct evidence *of)
+{
+	struct evidence ev = *of;
+	ev.events = copy_of(ev.events, ev.n_events * sizeof(*ev.events));
+	ev.icmp = copy_of(ev.icmp, ev.n_icmp * sizeof(*ev.icmp));
+	if (ev.more != NULL) {
+		const struct page *p = ev.more->page;
+		ev.more = copy_of(ev.more, sizeof(*ev.more));
+		ev.more->page = p != NULL ? copy_of(p, sizeof(*p) + p->len) : NULL;
+	}
+	return ev;
+}
+
 static inline void world_flow_end(void *user, struct flow *f, enum flow_end why)
 {
 	struct world *w = user;
@@ -27,9 +41,7 @@ static inline void world_flow_end(void *user, struct flow *f, enum flow_end why)
 	struct evidence ev = {.n_events = 0};
 	if (x != NULL && f->key.proto == 6) {
 		evidence_finish(&x->ev);
-		ev = x->ev;
-		ev.events = copy_of(ev.events, ev.n_events * sizeof(*ev.events));
-		ev.icmp = copy_of(ev.icmp, ev.n_icmp * sizeof(*ev.icmp));
+		ev = evidence_copy(&x->ev);
 	}
 	size_t known = s->n_records;
 	w->hooks->on_flow_end(w->shard, f, why);

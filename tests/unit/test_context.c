@@ -59,7 +59,7 @@ static void tell(struct context_shard *s, const struct told *t)
 static struct context *context_of(struct context_shard *const shards[], unsigned n,
 				  enum vantage v)
 {
-	struct context *c;
+	struct context *c = NULL;
 	assert_int_equal(context_new(&c, shards, n, v, 123), 0);
 	return c;
 }
@@ -90,7 +90,7 @@ static void vantage_by_handshakes(void **state)
 	};
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct context_shard *s;
+		struct context_shard *s = NULL;
 		char why[160] = "";
 		assert_int_equal(context_shard_new(&s), 0);
 		tell(s, &rows[i].t);
@@ -114,7 +114,7 @@ static void vantage_by_majority(void **state)
 {
 	(void)state;
 	for (unsigned near_client = 0; near_client <= 9; near_client++) {
-		struct context_shard *s;
+		struct context_shard *s = NULL;
 		assert_int_equal(context_shard_new(&s), 0);
 		for (unsigned i = 0; i < 9; i++) {
 			struct told t = {.synack = 40, .ack = 40.1, .client_ttl = 64,
@@ -138,7 +138,7 @@ static void one_direction_missing(void **state)
 {
 	(void)state;
 	for (unsigned oneway = 0; oneway <= 4; oneway++) {
-		struct context_shard *s;
+		struct context_shard *s = NULL;
 		assert_int_equal(context_shard_new(&s), 0);
 		for (unsigned i = 0; i < 4; i++)
 			tell(s, &(struct told){.ack = 1, .data = true, .oneway = i < oneway,
@@ -197,7 +197,7 @@ static void habits_do_not_depend_on_order(void **state)
 
 static bool scans(const struct told *t, unsigned n, unsigned targets)
 {
-	struct context_shard *s;
+	struct context_shard *s = NULL;
 	const struct ip_addr client = host(t->client), other = host(0xffff);
 	assert_int_equal(context_shard_new(&s), 0);
 	for (unsigned i = 0; i < n; i++) {
@@ -238,7 +238,7 @@ static void scanners_by_mark_and_by_reach(void **state)
 /* Memory is bounded, and what fitted is still found. */
 static void tables_are_bounded(void **state)
 {
-	struct context_shard *s;
+	struct context_shard *s = NULL;
 	(void)state;
 	assert_int_equal(context_shard_new(&s), 0);
 	for (unsigned i = 0; i < TABLE_MAX + 5000; i++)
@@ -257,7 +257,7 @@ static void tables_are_bounded(void **state)
 static void empty(void **state)
 {
 	const struct ip_addr a = host(1);
-	struct context_shard *s;
+	struct context_shard *s = NULL;
 	(void)state;
 	assert_int_equal(context_shard_new(&s), 0);
 	struct context *c = context_of(&s, 1, VANTAGE_UNKNOWN);
