@@ -37,7 +37,7 @@ struct app_facts {
 
 struct classifier {
 	const char *name, *doc;
-	size_t shard_size; /* zeroed memory per shard */
+	size_t shard_size; /* zeroed memory per group of shards that share a thread (FLOW_GROUPS) */
 	size_t flow_size;  /* zeroed memory per flow */
 	/* Called when the shard's first flow asks, never two at once in a process. 0 or -errno. */
 	int (*shard_open)(void *shard);

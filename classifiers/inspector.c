@@ -49,27 +49,30 @@ void *shard_new(void *user, unsigned index)
 		return NULL;
 	}
 	s->in = in;
+	s->index = index;
+	s->group = &in->groups[index % FLOW_GROUPS];
 	s->pool.budget = REASSEMBLY_BUDGET;
 	in->shards[index] = s;
 	return s;
 }
 
-/* Classifiers may read files and build tables: only when the shard's first flow asks. */
+/* Classifiers may read files and build tables: only when the group's first flow asks. */
 static bool open_classifier(struct shard *s, unsigned i)
 {
 	const struct classifier *c = s->in->classifiers[i];
-	if (s->classifier[i] != NULL || s->refused[i])
-		return !s->refused[i];
+	struct classifier_group *g = s->group;
+	if (g->state[i] != NULL || g->refused[i])
+		return !g->refused[i];
 	void *state = calloc(1, c->shard_size != 0 ? c->shard_size : 1);
 	pthread_mutex_lock(&s->in->open_lock);
 	int err = state == NULL ? -ENOMEM : c->shard_open != NULL ? c->shard_open(state) : 0;
 	pthread_mutex_unlock(&s->in->open_lock);
 	if (err != 0) {
 		free(state);
-		s->refused[i] = true;
+		g->refused[i] = true;
 		return false;
 	}
-	s->classifier[i] = state;
+	g->state[i] = state;
 	return true;
 }
 
@@ -109,8 +112,8 @@ static void decide(struct shard *s, struct flow_scratch *x, const struct flow *f
 	const struct classifier *c = s->in->classifiers[i];
 	struct label said = {0};
 	x->undecided &= ~(1u << i);
-	if (c->flow_end != NULL && s->classifier[i] != NULL) {
-		c->flow_end(s->classifier[i], state_of(s, x, i), f, &said);
+	if (c->flow_end != NULL && s->group->state[i] != NULL) {
+		c->flow_end(s->group->state[i], state_of(s, x, i), f, &said);
 		take_label(s, x, &said);
 	}
 }
@@ -128,7 +131,7 @@ static void feed_packets(struct shard *s, struct flow_scratch *x, const struct f
 			continue;
 		}
 		struct label said = {0};
-		enum classify more = c->packet(s->classifier[i], state_of(s, x, i), f, dir, pkt, h,
+		enum classify more = c->packet(s->group->state[i], state_of(s, x, i), f, dir, pkt, h,
 					       &said);
 		take_label(s, x, &said);
 		if (more != CLASSIFY_MORE)
@@ -150,7 +153,7 @@ static bool feed_stream(struct shard *s, struct flow_scratch *x, const struct fl
 			x->undecided &= ~(1u << i);
 			continue;
 		}
-		enum classify more = c->stream(s->classifier[i], state_of(s, x, i), f, DIR_C2S, data,
+		enum classify more = c->stream(s->group->state[i], state_of(s, x, i), f, DIR_C2S, data,
 					       len, &x->facts);
 		if (more == CLASSIFY_MORE && len < REASSEMBLY_LIMIT)
 			wanted = true;
@@ -400,11 +403,13 @@ void shard_free(void *user, void *shard)
 {
 	struct inspector *in = user;
 	struct shard *s = shard;
-	for (unsigned i = 0; i < in->n_classifiers; i++) {
-		if (s->classifier[i] != NULL && in->classifiers[i]->shard_close != NULL)
-			in->classifiers[i]->shard_close(s->classifier[i]);
-		free(s->classifier[i]);
-		s->classifier[i] = NULL;
+	/* Shards end in order: with the last of a group all its flows have ended. */
+	for (unsigned i = 0; s->index + FLOW_GROUPS >= FLOW_SHARDS && i < in->n_classifiers; i++) {
+		if (s->group->state[i] != NULL && in->classifiers[i]->shard_close != NULL)
+			in->classifiers[i]->shard_close(s->group->state[i]);
+		free(s->group->state[i]);
+		s->group->state[i] = NULL;
+		s->group->refused[i] = false;
 	}
 	judge_free(s->judge);
 	s->judge = NULL;

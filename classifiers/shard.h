@@ -18,10 +18,16 @@ struct kept_flow {
 	struct evidence ev;
 };
 
+/* Classifiers' state: dear to make, so one for all shards that share a thread. */
+struct classifier_group {
+	void *state[CLASSIFIERS_MAX];  /* NULL until the group's first flow asks */
+	bool refused[CLASSIFIERS_MAX]; /* shard_open failed */
+};
+
 struct shard {
 	struct inspector *in;
-	void *classifier[CLASSIFIERS_MAX]; /* shard state, NULL until its first flow */
-	bool refused[CLASSIFIERS_MAX];     /* shard_open failed */
+	unsigned index;
+	struct classifier_group *group;
 	struct reassembly_pool pool;
 	struct arena arena;
 	struct context_shard *context;
@@ -48,6 +54,7 @@ struct inspector {
 	unsigned n_classifiers;
 	size_t state_size;
 	struct shard *shards[FLOW_SHARDS];
+	struct classifier_group groups[FLOW_GROUPS];
 	struct arena arena;
 	struct judge *judge;
 	struct context **contexts; /* one a capture */

@@ -151,4 +151,9 @@ const struct flow_table_stats *flow_table_stats(const struct flow_table *t);
 
 /* Shard of an unordered address pair, 0..15; ports play no part, so that cards can do the same. */
 #define FLOW_SHARDS 16
+/*
+ * Shards with the same index modulo this share a thread and see packets in order of arrival among
+ * them, whatever the number of workers: what is dear to make may be one for all of them.
+ */
+#define FLOW_GROUPS 8
 unsigned flow_shard(const struct ip_addr *a, const struct ip_addr *b);

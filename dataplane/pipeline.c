@@ -107,14 +107,15 @@ static void shard_packet(struct shard *s, const struct work *w)
 
 static bool worker_owns(const struct worker *me, unsigned shard)
 {
-	return shard % me->p->n_workers == me->index;
+	return shard % FLOW_GROUPS % me->p->n_workers == me->index;
 }
 
 static void worker_expire(struct worker *me, uint64_t now_ns)
 {
 	uint64_t second = now_ns / SECOND_NS;
-	for (unsigned i = me->index; i < FLOW_SHARDS; i += me->p->n_workers)
-		flow_table_expire(me->p->shards[i].flows, second * SECOND_NS);
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		if (worker_owns(me, i))
+			flow_table_expire(me->p->shards[i].flows, second * SECOND_NS);
 	me->next_second_ns = second < UINT64_MAX / SECOND_NS ? (second + 1) * SECOND_NS
 							     : UINT64_MAX;
 }
@@ -143,8 +144,9 @@ static void worker_block(struct worker *me, struct block *b)
 
 static void worker_end(struct worker *me)
 {
-	for (unsigned i = me->index; i < FLOW_SHARDS; i += me->p->n_workers)
-		flow_table_end_all(me->p->shards[i].flows);
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		if (worker_owns(me, i))
+			flow_table_end_all(me->p->shards[i].flows);
 }
 
 static void *worker_main(void *arg)
@@ -393,8 +395,8 @@ static struct pipeline *pipeline_new(struct source *src, const struct pipeline_h
 		return NULL;
 	*p = (struct pipeline){.src = src, .hooks = hooks, .cfg = cfg};
 	p->n_workers = cfg->workers != 0 ? cfg->workers : 1;
-	if (p->n_workers > FLOW_SHARDS)
-		p->n_workers = FLOW_SHARDS;
+	if (p->n_workers > FLOW_GROUPS)
+		p->n_workers = FLOW_GROUPS;
 	p->batch = cfg->batch != 0 ? cfg->batch : BATCH_DEFAULT;
 	if (p->batch > BATCH_MAX)
 		p->batch = BATCH_MAX;

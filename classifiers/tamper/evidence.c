@@ -83,22 +83,21 @@ static bool is_duplicate(struct recent_frames *recent, const struct flow *f, con
 		(uint32_t)e->ip_id << 16 | e->window, (uint32_t)e->len << 16 | e->flags,
 		e->bits & EVENT_S2C,
 	};
-	uint64_t hash = XXH3_64bits(key, sizeof(key)) & ~0xffull;
-	unsigned slot = (hash >> 8) % RECENT_FRAMES;
-	uint64_t known = recent->seen[slot].hash, ts_ns = recent->seen[slot].ts_ns;
+	uint64_t x = XXH3_64bits(key, sizeof(key));
+	unsigned slot = (x >> 32) % RECENT_FRAMES;
+	uint32_t hash = (uint32_t)x & ~0xffu, now = (uint32_t)(e->ts_ns >> 10);
+	uint32_t known = recent->seen[slot].hash, age = now - recent->seen[slot].ts;
 	int hops = (int)(known & 0xff) - (int)e->ttl;
 	recent->seen[slot].hash = hash | e->ttl;
-	recent->seen[slot].ts_ns = e->ts_ns;
-	return (known & ~0xffull) == hash && e->ts_ns >= ts_ns &&
-	       e->ts_ns - ts_ns <= DUPLICATE_NS &&
+	recent->seen[slot].ts = now;
+	return (known & ~0xffu) == hash && age <= DUPLICATE_NS >> 10 &&
 	       (hops == 0 || (e->ip_id != 0 && (hops == 1 || hops == -1)));
 }
 
 static int events_grow(struct evidence *ev)
 {
-	unsigned room = ev->room_events == 0 ? 4
-			: ev->room_events < EVENTS_HEAD + EVENTS_TAIL ? EVENTS_HEAD + EVENTS_TAIL
-								       : ev->room_events * 2u;
+	unsigned room = ev->room_events < EVENTS_HEAD + EVENTS_TAIL ? ev->room_events + 4u
+								     : ev->room_events * 2u;
 	if (room > EVENTS_MAX)
 		room = EVENTS_MAX;
 	struct event *bigger = realloc(ev->events, room * sizeof(*bigger));
@@ -244,7 +243,7 @@ static void half_payload(struct evidence *ev, struct half *s, const struct half 
 		return;
 	}
 	/* Of a client's own decoys (evasion tools send them) nobody else is the author. */
-	if (dir == DIR_S2C && s->n_data != 0 && bytes_differ(ev, s, e, h) && !is_damaged(s, h)) {
+	if (dir == DIR_S2C && s->n_data != 0 && seq_lt(e->seq, s->next) && bytes_differ(ev, s, e, h) && !is_damaged(s, h)) {
 		ev->found |= EVIDENCE_BYTES;
 		if (ev->bytes_frame == 0)
 			ev->bytes_frame = e->frame;

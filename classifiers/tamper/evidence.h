@@ -163,11 +163,12 @@ struct evidence {
  * Frames seen within the last millisecond, over all flows of a shard: a SPAN port or a capture on all
  * interfaces shows frames twice, and in a burst the second copy is many packets behind the first.
  */
-#define RECENT_FRAMES 4096
+#define RECENT_FRAMES 1024
 #define RECENT_PAIRS 128
 struct recent_frames {
 	struct {
-		uint64_t hash, ts_ns;
+		uint32_t hash; /* the lowest byte is the TTL */
+		uint32_t ts;   /* in units of 1,024 ns, wrapping */
 	} seen[RECENT_FRAMES];
 	/* Resets that carry a window and an IP-ID, by client and server: relations need several. */
 	struct recent_pair {
