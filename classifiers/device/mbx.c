@@ -13,6 +13,7 @@
 #define TTL_SPREAD 6  /* EV-TTL: paths and honest hosts vary by 5 */
 #define STEP_MAX 64
 #define CLASS_SIZE 32
+#define SEQ_MAX 20
 
 /* What is known of one cluster before its classes are chosen. */
 struct stamps {
@@ -99,9 +100,20 @@ unsigned mbx_clusters(const struct view *v, const uint16_t events[], unsigned n,
 
 static bool is_echo(const struct view *v, unsigned i)
 {
+	uint32_t ack;
 	for (unsigned k = 0; k < i; k++)
 		if (event_dir(&v->e[k]) != v->dir && (v->e[k].flags & TCP_ACK) != 0 &&
 		    v->e[k].ack == v->e[i].seq)
+			return true;
+	/* Of a long flow's acks most are not recorded; up to the highest, each number was one. */
+	return v->ev->skipped_at != 0 && v->ev->skipped_at <= i && view_acked_before(v, i, &ack) &&
+	       seq_leq(v->e[i].seq, ack);
+}
+
+static bool heard_other_side(const struct view *v, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if (event_dir(&v->e[k]) != v->dir)
 			return true;
 	return false;
 }
@@ -113,7 +125,7 @@ static char seq_letter(const struct view *v, unsigned i)
 		return 'z';
 	if (is_echo(v, i))
 		return 'a';
-	if (!view_next_before(v, i, &next))
+	if (!heard_other_side(v, i) || !view_next_before(v, i, &next))
 		return '?';
 	return v->e[i].seq == next ? 'n' : seq_lt(next, v->e[i].seq) ? 'f' : 'b';
 }
@@ -129,18 +141,20 @@ static void say_seq(const struct stamps *s, char out[CLASS_SIZE])
 		if (gap >= BURST_NS && !s->echo && seq_letter(s->v, s->event[i]) != letter)
 			letter = '?';
 	}
-	unsigned at = (unsigned)snprintf(out, CLASS_SIZE, "%c", letter);
+	bool bare = (s->first->flags & (TCP_RST | TCP_ACK)) == TCP_RST;
+	const char *ack = !bare || letter == '?' ? "" : s->first->ack == 0 ? "0" : "k";
+	unsigned at = (unsigned)snprintf(out, CLASS_SIZE, "%c%s", letter, ack);
 	uint32_t last = first->seq;
-	for (unsigned i = s->from + 1; i < s->to && !s->echo && at + 12 < CLASS_SIZE; i++) {
+	for (unsigned i = s->from + 1; i < s->to && !s->echo && letter != '?'; i++) {
 		uint32_t seq = s->v->e[s->event[i]].seq;
-		if (seq != last)
-			at += (unsigned)snprintf(out + at, CLASS_SIZE - at, "%+d",
-						 seq_diff(seq, first->seq));
+		char step[16];
+		int n = snprintf(step, sizeof(step), "%+d", seq_diff(seq, first->seq));
+		if (seq != last && at + (unsigned)n <= SEQ_MAX) {
+			memcpy(out + at, step, (size_t)n + 1);
+			at += (unsigned)n;
+		}
 		last = seq;
 	}
-	bool bare = (s->first->flags & (TCP_RST | TCP_ACK)) == TCP_RST;
-	if (bare && at + 1 < CLASS_SIZE)
-		snprintf(out + at, CLASS_SIZE - at, "%c", s->first->ack == 0 ? '0' : 'k');
 }
 
 /* Bursts and occasions */

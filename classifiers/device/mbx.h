@@ -46,12 +46,14 @@
  *            +               not zero, and too few to tell
  *   options  0 none, ts timestamps on all, opt others, ? some
  *   seq      z               0
- *            a               the ack of an earlier packet of the other side
+ *            a               the ack of an earlier packet of the other side; where the record of a
+ *                            long flow has a hole, any number up to the highest such ack
  *            n               the sender's next
  *            f b             ahead of that; behind it
- *            ?               it differs between packets, or nothing of the flow came before
- *            then the distances from the first within the longest burst, where not all are `a`
- *            (a+1460+4380); then, for a RST without ACK, 0 or k: its ack field is zero, or is not
+ *            ?               it differs between bursts, or one side was not seen before; alone
+ *            then, for a RST without ACK, 0 or k: its ack field is zero, or is not; then the
+ *            distances from the first within the longest burst, where not all are `a`, as many as
+ *            fit into 20 characters (a+1460+4380)
  *   payload  0               none, or Ethernet padding
  *            zN              N zero bytes on a RST
  *            pN-HHHHHHHH     N bytes on a RST, the low 32 bits of XXH3-64 of the first 64

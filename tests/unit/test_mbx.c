@@ -162,6 +162,26 @@ static void sequences(void **state)
 	assert_string_equal(mbx(&b), "mbx1_004x1_64_0_1_0_0_a0_0");
 }
 
+static void what_was_not_recorded(void **state)
+{
+	struct build b;
+	(void)state;
+	/* The acks that the resets copy lie in the record's hole, but below the highest. */
+	start(&b, false, ISN_C, ISN_S);
+	put(&b, DIR_C2S, TCP_ACK, 101, 5000, 0);
+	forge(&b, TCP_RST, 0, 0, 63, true)->seq += 1448;
+	forge(&b, TCP_RST, 0, 0, 63, true)->seq += 2896;
+	assert_string_equal(mbx(&b), "mbx1_004x2_64_0_1_0_0_f0+1448_0");
+	b.ev.skipped_at = 4;
+	assert_string_equal(mbx(&b), "mbx1_004x1_64_0_1_0_0_a0_0");
+	/* One side alone does not show what the numbers come from. */
+	start(&b, false, ISN_C, ISN_S);
+	forge(&b, TCP_RST, 0, 0, 63, true);
+	for (unsigned i = 0; i < 4; i++)
+		b.e[i].bits |= EVENT_S2C;
+	assert_string_equal(mbx(&b), "mbx1_004x1_64_0_1_0_0_?_0");
+}
+
 static void payloads(void **state)
 {
 	struct build b;
@@ -258,7 +278,8 @@ int main(void)
 		cmocka_unit_test(one_reset),   cmocka_unit_test(copies_and_series),
 		cmocka_unit_test(constants_and_counters), cmocka_unit_test(mirrors),
 		cmocka_unit_test(ttls),	       cmocka_unit_test(sequences),
-		cmocka_unit_test(payloads),    cmocka_unit_test(ipv6),
+		cmocka_unit_test(what_was_not_recorded), cmocka_unit_test(payloads),
+		cmocka_unit_test(ipv6),
 		cmocka_unit_test(two_boxes),   cmocka_unit_test(matching),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
