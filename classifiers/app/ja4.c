@@ -3,7 +3,7 @@
 #include "classifiers/app/ja4.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,84 +18,163 @@
 
 enum { EXT_SERVER_NAME = 0, EXT_ALPN = 16 };
 
-/* Text on its way into a digest. */
+static const char hex_digits[] = "0123456789abcdef";
+
+static pthread_once_t algorithms_once = PTHREAD_ONCE_INIT;
+static const EVP_MD *md5, *sha256;
+
+/*
+ * EVP_md5() and the like make libcrypto 3 look for a provider at each hash, which takes longer than
+ * the hash. An algorithm that is not found now is left to that search, which can say no each time.
+ */
+static const EVP_MD *fetched(const char *name, const EVP_MD *searched)
+{
+	const EVP_MD *md = NULL;
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+	md = EVP_MD_fetch(NULL, name, NULL);
+#else
+	(void)name;
+#endif
+	return md != NULL ? md : searched;
+}
+
+/* They are kept until the process ends. */
+static void fetch_algorithms(void)
+{
+	md5 = fetched("MD5", EVP_md5());
+	sha256 = fetched("SHA256", EVP_sha256());
+}
+
+/* Text on its way into a digest, passed on in pieces: the text of most hellos is one. */
 struct digest {
 	EVP_MD_CTX *ctx;
 	bool failed;
+	size_t n;
+	char text[512];
 };
 
-static void digest_open(struct digest *d, const EVP_MD *md)
+static void digest_open(struct digest *d)
 {
+	pthread_once(&algorithms_once, fetch_algorithms);
 	d->ctx = EVP_MD_CTX_new();
-	d->failed = d->ctx == NULL || EVP_DigestInit_ex(d->ctx, md, NULL) != 1;
+	d->failed = d->ctx == NULL;
 }
 
-static void digest_text(struct digest *d, const char *text)
+static void digest_start(struct digest *d, const EVP_MD *md)
+{
+	d->n = 0;
+	if (!d->failed)
+		d->failed = EVP_DigestInit_ex(d->ctx, md, NULL) != 1;
+}
+
+static void digest_pass_on(struct digest *d)
 {
 	if (!d->failed)
-		d->failed = EVP_DigestUpdate(d->ctx, text, strlen(text)) != 1;
+		d->failed = EVP_DigestUpdate(d->ctx, d->text, d->n) != 1;
+	d->n = 0;
+}
+
+/* Where the next n characters go; n is far below the size of a piece. */
+static char *digest_room(struct digest *d, size_t n)
+{
+	if (sizeof(d->text) - d->n < n)
+		digest_pass_on(d);
+	char *room = d->text + d->n;
+	d->n += n;
+	return room;
+}
+
+static void digest_char(struct digest *d, char c)
+{
+	*digest_room(d, 1) = c;
+}
+
+static void digest_decimal(struct digest *d, uint16_t v)
+{
+	unsigned n = 1 + (v >= 10) + (v >= 100) + (v >= 1000) + (v >= 10000);
+	char *text = digest_room(d, n);
+	for (unsigned left = v; n > 0; left /= 10)
+		text[--n] = (char)('0' + left % 10);
+}
+
+static void digest_hex(struct digest *d, uint16_t v)
+{
+	char *text = digest_room(d, 4);
+	text[0] = hex_digits[v >> 12];
+	text[1] = hex_digits[v >> 8 & 15];
+	text[2] = hex_digits[v >> 4 & 15];
+	text[3] = hex_digits[v & 15];
 }
 
 /* The first chars hex digits of the digest, or the empty string. */
-static void digest_close(struct digest *d, char *out, size_t chars)
+static void digest_finish(struct digest *d, char *out, size_t chars)
 {
 	uint8_t sum[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
+	size_t n = 0;
+	digest_pass_on(d);
 	if (!d->failed)
 		d->failed = EVP_DigestFinal_ex(d->ctx, sum, &len) != 1;
+	for (size_t i = 0; !d->failed && i < chars / 2 && i < len; i++) {
+		out[n++] = hex_digits[sum[i] >> 4];
+		out[n++] = hex_digits[sum[i] & 15];
+	}
+	out[n] = '\0';
+}
+
+static void digest_close(struct digest *d)
+{
 	EVP_MD_CTX_free(d->ctx);
-	out[0] = '\0';
-	for (size_t i = 0; !d->failed && i < chars / 2 && i < len; i++)
-		snprintf(out + 2 * i, 3, "%02x", sum[i]);
 }
 
 /* Numbers of width bytes, decimal with dashes; GREASE is left out of 16-bit lists. */
 static void ja3_list(struct digest *d, const struct tls_bytes *list, unsigned width)
 {
 	struct cursor c = cursor_of(list->p, list->len);
-	const char *sep = "";
+	bool first = true;
 	while (cursor_left(&c) >= width) {
-		char text[8];
 		uint16_t v = width == 2 ? cursor_be16(&c) : cursor_u8(&c);
 		if (width == 2 && tls_is_grease(v))
 			continue;
-		snprintf(text, sizeof(text), "%s%u", sep, v);
-		digest_text(d, text);
-		sep = "-";
+		if (!first)
+			digest_char(d, '-');
+		digest_decimal(d, v);
+		first = false;
 	}
 }
 
 static void ja3_extensions(struct digest *d, const struct tls_bytes *list)
 {
 	struct cursor c = cursor_of(list->p, list->len);
-	const char *sep = "";
+	bool first = true;
 	while (cursor_left(&c) >= 4) {
-		char text[8];
 		uint16_t type = cursor_be16(&c);
 		cursor_skip(&c, cursor_be16(&c));
 		if (tls_is_grease(type))
 			continue;
-		snprintf(text, sizeof(text), "%s%u", sep, type);
-		digest_text(d, text);
-		sep = "-";
+		if (!first)
+			digest_char(d, '-');
+		digest_decimal(d, type);
+		first = false;
 	}
 }
 
 void ja3_compute(const struct ja4_input *in, char out[33])
 {
 	struct digest d;
-	char version[8];
-	digest_open(&d, EVP_md5());
-	snprintf(version, sizeof(version), "%u,", in->legacy_version);
-	digest_text(&d, version);
+	digest_open(&d);
+	digest_start(&d, md5);
+	digest_decimal(&d, in->legacy_version);
+	digest_char(&d, ',');
 	ja3_list(&d, &in->ciphers, 2);
-	digest_text(&d, ",");
+	digest_char(&d, ',');
 	ja3_extensions(&d, &in->extensions);
-	digest_text(&d, ",");
+	digest_char(&d, ',');
 	ja3_list(&d, &in->groups, 2);
-	digest_text(&d, ",");
+	digest_char(&d, ',');
 	ja3_list(&d, &in->formats, 1);
-	digest_close(&d, out, 32);
+	digest_finish(&d, out, 32);
+	digest_close(&d);
 }
 
 static int compare_u16(const void *a, const void *b)
@@ -104,6 +183,22 @@ static int compare_u16(const void *a, const void *b)
 	memcpy(&x, a, sizeof(x));
 	memcpy(&y, b, sizeof(y));
 	return (x > y) - (x < y);
+}
+
+/* Lists are short, but a hostile one is not. */
+static void sort_values(uint16_t *values, unsigned n)
+{
+	if (n > 64) {
+		qsort(values, n, sizeof(values[0]), compare_u16);
+		return;
+	}
+	for (unsigned i = 1; i < n; i++) {
+		uint16_t v = values[i];
+		unsigned at = i;
+		for (; at > 0 && values[at - 1] > v; at--)
+			values[at] = values[at - 1];
+		values[at] = v;
+	}
 }
 
 /* A list without GREASE; returns how many values there are. */
@@ -138,12 +233,12 @@ static unsigned ja4_extensions(const struct tls_bytes *list, uint16_t values[VAL
 	return n;
 }
 
-static void ja4_text(struct digest *d, const uint16_t *values, unsigned n, const char *before)
+static void ja4_text(struct digest *d, const uint16_t *values, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		char text[8];
-		snprintf(text, sizeof(text), "%s%04x", i == 0 ? before : ",", values[i]);
-		digest_text(d, text);
+		if (i > 0)
+			digest_char(d, ',');
+		digest_hex(d, values[i]);
 	}
 }
 
@@ -166,51 +261,63 @@ static bool is_alnum(uint8_t c)
 }
 
 /* First and last character of the first name; of its hex form if either is no letter or digit. */
-static void ja4_alpn(const struct tls_bytes *alpn, char out[3])
+static void ja4_alpn(const struct tls_bytes *alpn, char out[2])
 {
-	static const char hex[] = "0123456789abcdef";
 	out[0] = out[1] = '0';
-	out[2] = '\0';
 	if (alpn->len == 0)
 		return;
 	uint8_t first = alpn->p[0], last = alpn->p[alpn->len - 1];
 	bool plain = is_alnum(first) && is_alnum(last);
-	out[0] = plain ? (char)first : hex[first >> 4];
-	out[1] = plain ? (char)last : hex[last & 15];
+	out[0] = plain ? (char)first : hex_digits[first >> 4];
+	out[1] = plain ? (char)last : hex_digits[last & 15];
 }
 
-static unsigned at_most_99(unsigned n)
+/* Two digits; more than 99 is 99. */
+static void ja4_count(unsigned n, char out[2])
 {
-	return n < 99 ? n : 99;
+	n = n < 99 ? n : 99;
+	out[0] = (char)('0' + n / 10);
+	out[1] = (char)('0' + n % 10);
 }
 
 void ja4_compute(const struct ja4_input *in, char out[37])
 {
 	static const char none[] = "000000000000";
 	uint16_t values[VALUES_MAX];
-	char alpn[3], ciphers[JA4_HASH_CHARS + 1], extensions[JA4_HASH_CHARS + 1];
+	char ciphers[JA4_HASH_CHARS + 1], extensions[JA4_HASH_CHARS + 1];
 	struct digest d;
 	unsigned n_hashed;
+	digest_open(&d);
 
 	unsigned n_ciphers = ja4_values(&in->ciphers, values);
-	qsort(values, n_ciphers, sizeof(values[0]), compare_u16);
-	digest_open(&d, EVP_sha256());
-	ja4_text(&d, values, n_ciphers, "");
-	digest_close(&d, ciphers, JA4_HASH_CHARS);
+	sort_values(values, n_ciphers);
+	digest_start(&d, sha256);
+	ja4_text(&d, values, n_ciphers);
+	digest_finish(&d, ciphers, JA4_HASH_CHARS);
 
 	unsigned n_extensions = ja4_extensions(&in->extensions, values, &n_hashed);
-	qsort(values, n_hashed, sizeof(values[0]), compare_u16);
-	digest_open(&d, EVP_sha256());
-	ja4_text(&d, values, n_hashed, "");
-	ja4_text(&d, values, ja4_values(&in->sigalgs, values), "_");
-	digest_close(&d, extensions, JA4_HASH_CHARS);
+	sort_values(values, n_hashed);
+	digest_start(&d, sha256);
+	ja4_text(&d, values, n_hashed);
+	unsigned n_sigalgs = ja4_values(&in->sigalgs, values);
+	if (n_sigalgs > 0)
+		digest_char(&d, '_');
+	ja4_text(&d, values, n_sigalgs);
+	digest_finish(&d, extensions, JA4_HASH_CHARS);
+	digest_close(&d);
 
 	out[0] = '\0';
 	if (ciphers[0] == '\0' || extensions[0] == '\0')
 		return;
-	ja4_alpn(&in->alpn, alpn);
-	snprintf(out, 37, "%c%s%c%02u%02u%s_%s_%s", in->quic ? 'q' : 't',
-		 ja4_version(in->highest_version), in->has_sni_extension ? 'd' : 'i',
-		 at_most_99(n_ciphers), at_most_99(n_extensions), alpn,
-		 n_ciphers != 0 ? ciphers : none, n_hashed != 0 ? extensions : none);
+	out[0] = in->quic ? 'q' : 't';
+	memcpy(out + 1, ja4_version(in->highest_version), 2);
+	out[3] = in->has_sni_extension ? 'd' : 'i';
+	ja4_count(n_ciphers, out + 4);
+	ja4_count(n_extensions, out + 6);
+	ja4_alpn(&in->alpn, out + 8);
+	out[10] = '_';
+	memcpy(out + 11, n_ciphers != 0 ? ciphers : none, JA4_HASH_CHARS);
+	out[23] = '_';
+	memcpy(out + 24, n_hashed != 0 ? extensions : none, JA4_HASH_CHARS);
+	out[36] = '\0';
 }

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "classifiers/app/ja4.c"
@@ -134,6 +135,74 @@ static void counts_end_at_99(void **state)
 	assert_memory_not_equal(out + 11, "000000000000", 12);
 }
 
+/* The digest of text as a whole, its first chars hex digits. */
+static void hash_of(const char *text, const EVP_MD *md, char *out, size_t chars)
+{
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	assert_int_equal(EVP_Digest(text, strlen(text), sum, NULL, md, NULL), 1);
+	for (size_t i = 0; i < chars / 2; i++)
+		snprintf(out + 2 * i, 3, "%02x", sum[i]);
+}
+
+/* n ciphers, the highest first, of all lengths in decimal. Returns what would come next. */
+static unsigned many_ciphers(struct ja4_input *in, unsigned n)
+{
+	unsigned v = 0xffff;
+	ciphers.len = 0;
+	for (unsigned i = 0; i < n; i++) {
+		add16(&ciphers, (uint16_t)v);
+		unsigned step = v > 11000 ? 1009 : v > 1000 ? 211 : 7;
+		v = v > step ? v - step : 0;
+		v -= tls_is_grease((uint16_t)v);
+	}
+	in->ciphers = (struct tls_bytes){.p = ciphers.bytes, .len = ciphers.len};
+	return v;
+}
+
+/* Around the sort's and the text pieces' limits; some values come more than once. */
+static void lists_of_any_length(void **state)
+{
+	(void)state;
+	for (unsigned n = 1; n <= 400; n++) {
+		char text[4096], expected[33], ja3[33], ja4[37];
+		struct ja4_input in = {.legacy_version = 0xffff};
+		unsigned next = many_ciphers(&in, n);
+		int at = snprintf(text, sizeof(text), "65535,");
+		for (size_t i = 0; i < ciphers.len; i += 2)
+			at += snprintf(text + at, sizeof(text) - (size_t)at, "%s%u",
+				       i == 0 ? "" : "-", load_be16(ciphers.bytes + i));
+		snprintf(text + at, sizeof(text) - (size_t)at, ",,,");
+		hash_of(text, EVP_md5(), expected, 32);
+		ja3_compute(&in, ja3);
+		assert_string_equal(ja3, expected);
+
+		at = 0;
+		for (size_t i = ciphers.len; i > 0; i -= 2)
+			at += snprintf(text + at, sizeof(text) - (size_t)at, "%s%04x",
+				       at == 0 ? "" : ",", load_be16(ciphers.bytes + i - 2));
+		hash_of(text, EVP_sha256(), expected, JA4_HASH_CHARS);
+		ja4_compute(&in, ja4);
+		assert_memory_equal(ja4 + 11, expected, JA4_HASH_CHARS);
+		assert_true(n < 400 || next == 0);
+	}
+}
+
+static void decimal_lengths(void **state)
+{
+	(void)state;
+	char out[33], expected[33];
+	struct ja4_input in = {
+		.ciphers = values_of(&ciphers,
+				     "0000,0009,0009,000b,0063,0064,03e7,03e8,270f,2710,ffff",
+				     false),
+		.formats = {.p = (const uint8_t *)"\x00\x09\x63\x64\xff", .len = 5},
+	};
+	hash_of("0,0-9-9-11-99-100-999-1000-9999-10000-65535,,,0-9-99-100-255", EVP_md5(),
+		expected, 32);
+	ja3_compute(&in, out);
+	assert_string_equal(out, expected);
+}
+
 static void alpn_forms(void **state)
 {
 	(void)state;
@@ -187,6 +256,8 @@ int main(void)
 		cmocka_unit_test(empty_lists_are_zeros),
 		cmocka_unit_test(ja3_without_extensions),
 		cmocka_unit_test(counts_end_at_99),
+		cmocka_unit_test(lists_of_any_length),
+		cmocka_unit_test(decimal_lengths),
 		cmocka_unit_test(alpn_forms),
 		cmocka_unit_test(version_names),
 		cmocka_unit_test(grease_values),
