@@ -48,6 +48,8 @@ static struct event event_of(const struct half *s, enum dir dir, const struct pa
 	uint16_t mac = mac_hash(h);
 	/* Options that the capture cut off are not known to be missing. */
 	bool ts = h->has_ts || h->options_cut;
+	/* Hashes are compared only where both cover the same bytes. */
+	bool cut = h->payload_caplen < h->payload_len && h->payload_caplen < PAYLOAD_HASHED;
 	uint8_t bits = (dir == DIR_S2C ? EVENT_S2C : 0) | (h->df ? EVENT_DF : 0) |
 		       (ts ? EVENT_TS : 0) | (h->tcp_hlen > 20 ? EVENT_OPTIONS : 0) |
 		       ((h->anomalies & ANOMALY_ETH_PADDING) != 0 ? EVENT_PADDING : 0) |
@@ -57,9 +59,10 @@ static struct event event_of(const struct half *s, enum dir dir, const struct pa
 		.frame = (uint32_t)pkt->frame,
 		.seq = h->seq,
 		.ack = h->ack,
-		.payhash = evidence_payload_hash(h->payload, h->payload_caplen),
+		.payhash = cut ? 0 : evidence_payload_hash(h->payload, h->payload_caplen),
 		.tsval = h->has_ts ? h->tsval : 0,
-		.flags = (uint16_t)(h->flags | (h->flow_label != 0 ? EVENT_FLOW_LABEL : 0)),
+		.flags = (uint16_t)(h->flags | (h->flow_label != 0 ? EVENT_FLOW_LABEL : 0) |
+				    (pkt->n_frames != 0 ? EVENT_REASSEMBLED : 0)),
 		.window = h->window,
 		.ip_id = h->ip_id,
 		.len = h->payload_len < UINT16_MAX ? (uint16_t)h->payload_len : UINT16_MAX,
@@ -265,6 +268,8 @@ static void half_payload(struct evidence *ev, struct half *s, const struct half 
 	} else if (seq == s->first_seq) {
 		count16(&s->first_retx);
 	}
+	if (s->n_fin != 0 && seq_lt(s->next, seq + e->len))
+		ev->found |= EVIDENCE_AFTER_FIN;
 	if (s->n_data == 0 || seq_lt(s->next, seq + e->len)) {
 		s->n_data++;
 	} else {
@@ -279,7 +284,8 @@ static void half_habits(struct evidence *ev, struct half *s, enum dir dir, const
 {
 	if ((e->flags & (TCP_SYN | TCP_RST)) != 0 || (e->bits & EVENT_PROBE) != 0)
 		return;
-	uint8_t df = ev->ipv6 ? 0 : (e->bits & EVENT_DF) != 0 ? 2 : 1;
+	bool no_df = ev->ipv6 || (e->flags & EVENT_REASSEMBLED) != 0;
+	uint8_t df = no_df ? 0 : (e->bits & EVENT_DF) != 0 ? 2 : 1;
 	bool odd_ttl = s->ttl_max != 0 && (e->ttl + 10 <= s->ttl_min || e->ttl >= s->ttl_max + 10);
 	if (dir == DIR_S2C && s->ttl_max != 0 && (odd_ttl || (df != 0 && (s->df & df) == 0)))
 		ev->found |= EVIDENCE_HEADER;

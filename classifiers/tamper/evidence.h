@@ -26,6 +26,7 @@
 
 /* In event.flags: a RST whose checksum is wrong, where its direction's others are right. */
 #define EVENT_BAD_CHECKSUM 0x8000
+#define EVENT_REASSEMBLED 0x2000 /* of IP fragments, which never have DF */
 #define EVENT_FLOW_LABEL 0x4000 /* IPv6 with a flow label; in IPv4 ip_id says as much */
 
 enum event_bits {
@@ -109,6 +110,7 @@ enum evidence_bits {
 	EVIDENCE_HEADER = 1 << 8,    /* a server packet with payload unlike its direction's others */
 	EVIDENCE_SYN_AGAIN = 1 << 9, /* a SYN or SYN+ACK was sent again */
 	EVIDENCE_MUTED = 1 << 10,    /* decided at the end: request acknowledged, never answered */
+	EVIDENCE_AFTER_FIN = 1 << 12, /* new payload behind a FIN of the same sender */
 	EVIDENCE_ACKOFF = 1 << 11,   /* the first answer does not acknowledge the request */
 };
 

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define IDLE_CAP_NS 20000000000ull /* section 18, point 9: longer idle times are NAT's and servers' */
+#define EXCHANGE_NS 2000000000ull
+#define SOON_NS 1000000000ull
 #define D1_CAP 1.5
 
 static const double points[] = {[GRADE_D1] = 0.5, [GRADE_D2] = 2, [GRADE_D3] = 3.5, [GRADE_D4] = 6};
@@ -152,9 +154,14 @@ static bool out_of_state(const struct view *v, unsigned i)
 	return false;
 }
 
+/* The longest pause before the reset or before the packets of the two seconds that led to it. */
 static uint64_t idle_before(const struct view *v, unsigned i)
 {
-	return i > 0 ? v->e[i].ts_ns - v->e[i - 1].ts_ns : 0;
+	uint64_t longest = 0;
+	for (unsigned k = i; k > 0 && v->e[i].ts_ns - v->e[k].ts_ns < EXCHANGE_NS; k--)
+		if (v->e[k].ts_ns - v->e[k - 1].ts_ns > longest)
+			longest = v->e[k].ts_ns - v->e[k - 1].ts_ns;
+	return longest;
 }
 
 static bool has_row(const struct judged_case *c, const char *id)
@@ -163,6 +170,19 @@ static bool has_row(const struct judged_case *c, const char *id)
 		if (strcmp(c->rows[i].sig->id, id) == 0)
 			return true;
 	return false;
+}
+
+/*
+ * Seen at the server, a client that resets as soon as it was answered: what Cloudflare counts as
+ * possibly tampered, and what a page closed at once looks like too.
+ */
+static bool early_client_reset(const struct view *v, unsigned i)
+{
+	const struct half *s = &v->ev->half[DIR_S2C];
+	bool here = v->ctx == NULL || context_vantage(v->ctx, NULL, 0) == VANTAGE_SERVER;
+	return v->dir == DIR_C2S && here && s->n_data != 0 &&
+	       v->ev->half[DIR_C2S].first_len != 0 && v->e[i].ts_ns - s->first_data_ns < SOON_NS &&
+	       v->ev->half[DIR_C2S].n_data == 1;
 }
 
 /* Whether a reset deserves a line at all, and how high it may go. */
@@ -182,8 +202,9 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 	if (c->best == GRADE_D4)
 		return;
 	/* The endpoint-RST whitelist; a request that was answered by a reset is still mentioned. */
-	bool asked = view_stage(v, i) == STAGE_POST_PSH && v->trigger != TRIGGER_NONE &&
-		     !view_after_fin(v, i);
+	bool asked = !view_after_fin(v, i) &&
+		     ((view_stage(v, i) == STAGE_POST_PSH && v->trigger != TRIGGER_NONE) ||
+		      early_client_reset(v, i));
 	if (c->endpoint_like && c->best <= GRADE_D2) {
 		c->verdict = refused ? VERDICT_ANOMALY : asked ? VERDICT_INCONCLUSIVE : VERDICT_NONE;
 		c->cap_why = "the reset is what its sender itself would send";

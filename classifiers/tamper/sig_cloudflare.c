@@ -52,7 +52,9 @@ static struct resets count_resets(const struct view *v)
 	return r;
 }
 
-/* Linux aborting a connection: RST+ACK, then bare RSTs for what still arrives (IP-ID 0, ack 0). */
+/*
+ * Linux aborting a connection: RST+ACK, then bare RSTs for what still arrives (IP-ID 0, DF, ack 0).
+ */
 static bool is_linux_abort(const struct view *v)
 {
 	const struct event *full = NULL;
@@ -64,7 +66,8 @@ static bool is_linux_abort(const struct view *v)
 		uint32_t ack;
 		if ((e->flags & TCP_ACK) != 0)
 			continue;
-		if (e->ip_id != 0 || e->ack != 0)
+		bool df = v->ev->ipv6 || (e->bits & EVENT_DF) != 0;
+		if (e->ip_id != 0 || e->ack != 0 || !df || full == NULL || e < full)
 			return false;
 		if (!(full != NULL && e->seq == full->seq) &&
 		    !(view_acked_before(v, v->rst[i], &ack) && seq_leq(e->seq, ack)))
@@ -159,15 +162,15 @@ const struct signature sig_cloudflare[] = {
 	      "a program that closes with unread data; a user who cancels"),
 	RESET(12, "psh-rstack", FACT_STAGE, "first request, then one RST+ACK",
 	      "an abortive close by either program; a server that refuses the request"),
-	RESET(13, "psh-rst-rstack", FACT_COUNT, "first request, then both RST and RST+ACK",
+	RESET(13, "psh-rst-rstack", FACT_STAGE, "first request, then both RST and RST+ACK",
 	      "an abortive close followed by resets for late packets"),
-	RESET(14, "psh-rstack-rstack", FACT_COUNT, "first request, then several RST+ACKs",
+	RESET(14, "psh-rstack-rstack", FACT_STAGE, "first request, then several RST+ACKs",
 	      "a server that aborts once for each packet in flight"),
-	RESET(15, "psh-rst-eq-rst", FACT_COUNT, "first request, then bare RSTs with one ack field",
+	RESET(15, "psh-rst-eq-rst", FACT_STAGE, "first request, then bare RSTs with one ack field",
 	      "a closed socket answering each packet still in flight"),
-	RESET(16, "psh-rst-neq-rst", FACT_COUNT, "first request, then bare RSTs with several ack fields",
+	RESET(16, "psh-rst-neq-rst", FACT_STAGE, "first request, then bare RSTs with several ack fields",
 	      "none known of a single honest stack"),
-	RESET(17, "psh-rst-rst0", FACT_COUNT,
+	RESET(17, "psh-rst-rst0", FACT_STAGE,
 	      "first request, then bare RSTs, some with ack field 0 and some without",
 	      "two devices on the path that each close the connection"),
 	RESET(18, "data-rst", FACT_STAGE, "several data packets, then a bare RST",

@@ -164,25 +164,29 @@ static bool test_seq_off(const struct view *v, unsigned i, struct testimony *t)
 }
 
 /*
- * The packet that drew the RST, so that no earlier one could have: the one that it acknowledges, or
- * for a bare RST, which answers a segment with that segment's ack as its number (RFC 9293, section
- * 3.10.7.1), the earliest that carries this ack.
+ * The packet that drew the RST, so that no earlier one could have: the one that it acknowledges. A
+ * bare RST is sent in answer to a segment, or by an abort at any time (RFC 9293, sections 3.5.2 and
+ * 3.10.5); but nobody aborts a connection before the handshake's last ACK has come.
  */
 static int drawn_by(const struct view *v, unsigned i)
 {
 	const struct event *r = &v->e[i];
+	bool bare = (r->flags & TCP_ACK) == 0, spoke = false;
 	int k = -1;
 	for (int q = (int)i - 1; q >= 0; q--) {
 		const struct event *e = &v->e[q];
-		if (event_dir(e) == v->dir || (e->flags & TCP_RST) != 0)
+		if ((e->flags & TCP_RST) != 0)
 			continue;
-		if ((r->flags & TCP_ACK) != 0 && event_seqlen(e) != 0 &&
-		    e->seq + event_seqlen(e) == r->ack)
+		if (event_dir(e) == v->dir) {
+			spoke |= (e->flags & TCP_SYN) == 0;
+			continue;
+		}
+		if (!bare && event_seqlen(e) != 0 && e->seq + event_seqlen(e) == r->ack)
 			return q;
-		if ((r->flags & TCP_ACK) == 0 && (e->flags & TCP_ACK) != 0 && e->ack == r->seq)
+		if (bare && (e->flags & TCP_ACK) != 0 && e->ack == r->seq)
 			k = q;
 	}
-	return k;
+	return bare && spoke ? -1 : k;
 }
 
 /* Below this a host's own delays are as long as the path's. */
@@ -216,25 +220,34 @@ static enum grade grade_sub_rtt(const struct view *v, unsigned i, int k, uint64_
 	return 0;
 }
 
+/* The packet that RST i came too soon after, with the grade; -1: none. */
+static int too_soon_after(const struct view *v, unsigned i, enum grade *grade, uint64_t *rtt,
+			  const char **whence)
+{
+	int k = drawn_by(v, i), late = drawn_late(v, i);
+	*grade = k >= 0 && (v->e[k].bits & EVENT_RETX) == 0 ? grade_sub_rtt(v, i, k, rtt, whence) : 0;
+	if (*grade != 0)
+		return k;
+	if (late < 0 || (v->e[late].bits & EVENT_RETX) != 0 ||
+	    grade_sub_rtt(v, i, late, rtt, whence) == 0)
+		return -1;
+	*grade = GRADE_D2;
+	return late;
+}
+
 static bool match_sub_rtt(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
 	for (unsigned i = 0; i < v->n_rst; i++) {
-		uint64_t rtt;
-		const char *whence;
-		int k = drawn_by(v, v->rst[i]), late = drawn_late(v, v->rst[i]);
-		if (k < 0 || (v->e[k].bits & EVENT_RETX) != 0)
-			continue;
-		enum grade grade = grade_sub_rtt(v, v->rst[i], k, &rtt, &whence);
-		if (rtt == UINT64_MAX || rtt < RTT_FLOOR_NS)
-			t->untestable = rtt == UINT64_MAX ? "no round trip was seen"
-							  : "the round trip is too short to tell";
-		if (grade == 0 && late > k && (v->e[late].bits & EVENT_RETX) == 0 &&
-		    grade_sub_rtt(v, v->rst[i], late, &rtt, &whence) != 0) {
-			grade = GRADE_D2;
-			k = late;
-		}
-		if (grade == 0)
+		uint64_t rtt = 0;
+		const char *whence = "";
+		enum grade grade;
+		int k = too_soon_after(v, v->rst[i], &grade, &rtt, &whence);
+		if (rtt == UINT64_MAX)
+			t->untestable = "no round trip was seen";
+		else if (rtt != 0 && rtt < RTT_FLOOR_NS)
+			t->untestable = "the round trip is too short to tell";
+		if (k < 0)
 			continue;
 		if (grade > t->grade) {
 			t->grade = grade;

@@ -107,8 +107,9 @@ static bool match_late(const struct view *v, const struct signature *self, struc
 	if (v->dir != DIR_S2C || v->first_s2c < 0 || rtt == UINT64_MAX)
 		return false;
 	unsigned s = (unsigned)v->first_s2c;
+	struct view w = view_without(v, s);
 	/* Without a mark of its own the first answer is simply the answer. */
-	if (view_is_own(v, s) && !view_ttl_off(v, s, 9) && !view_df_off(v, s))
+	if (view_is_own(v, s) && !view_ttl_off(&w, s, 9) && !view_df_off(&w, s))
 		return false;
 	for (unsigned k = s + 1; k < v->n; k++) {
 		const struct event *e = &v->e[k];
@@ -166,12 +167,18 @@ static bool match_header(const struct view *v, const struct signature *self, str
 	return false;
 }
 
+static bool starts(const struct half *s, const char *what)
+{
+	size_t n = strlen(what);
+	return s->excerpt_len >= n && memcmp(s->excerpt, what, n) == 0;
+}
+
 static bool match_ack_off(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
 	/* Only a protocol in which the client speaks first cannot be answered before the request. */
 	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || v->first_c2s < 0 ||
-	    v->first_c2s > v->first_s2c || (v->ev->found & EVIDENCE_ACKOFF) == 0)
+	    v->first_c2s > v->first_s2c || !starts(&v->ev->half[DIR_S2C], "HTTP/") || (v->ev->found & EVIDENCE_ACKOFF) == 0)
 		return false;
 	const struct event *e = &v->e[v->first_s2c];
 	if ((e->flags & TCP_ACK) == 0 || !seq_leq(e->ack, v->e[v->first_c2s].seq))
@@ -206,12 +213,6 @@ static bool match_sub_rtt(const struct view *v, const struct signature *self, st
 		return true;
 	}
 	return false;
-}
-
-static bool starts(const struct half *s, const char *what)
-{
-	size_t n = strlen(what);
-	return s->excerpt_len >= n && memcmp(s->excerpt, what, n) == 0;
 }
 
 static bool match_findata(const struct view *v, const struct signature *self, struct testimony *t)

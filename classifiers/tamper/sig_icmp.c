@@ -30,15 +30,19 @@ static bool same_addr(const struct ip_addr *a, const struct ip_addr *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* Without an IP-ID several packets fit: the last before the error, one with payload if there is one. */
 static int quoted_packet(const struct view *v, const struct icmp_note *n)
 {
+	int best = -1;
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct event *e = &v->e[i];
-		if ((enum dir)n->quoted_dir == event_dir(e) && e->seq == n->quoted_seq &&
-		    e->ts_ns <= n->ts_ns && (v->ev->ipv6 || e->ip_id == n->quoted_ip_id))
-			return (int)i;
+		if ((enum dir)n->quoted_dir != event_dir(e) || e->seq != n->quoted_seq ||
+		    e->ts_ns > n->ts_ns || (!v->ev->ipv6 && e->ip_id != n->quoted_ip_id))
+			continue;
+		if (best < 0 || e->len != 0 || v->e[best].len == 0)
+			best = (int)i;
 	}
-	return -1;
+	return best;
 }
 
 static bool match_unreachable(const struct view *v, const struct signature *self,

@@ -47,16 +47,25 @@ static bool is_echo(const struct view *v, unsigned i)
 	return v->ev->skipped_at != 0 && v->ev->skipped_at <= v->rst[i];
 }
 
+/* When the RST's sender last sent something else. */
+static uint64_t last_own(const struct view *v, unsigned i)
+{
+	for (int k = (int)i - 1; k >= 0; k--)
+		if (event_dir(&v->e[k]) == v->dir && (v->e[k].flags & TCP_RST) == 0)
+			return v->e[k].ts_ns;
+	return 0;
+}
+
 static bool match_seq_data(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
 	for (unsigned i = 0; i < v->n_rst; i++) {
 		const struct event *r = &v->e[v->rst[i]];
-		uint64_t last = v->ev->half[v->dir].last_ns;
+		uint64_t last = last_own(v, v->rst[i]);
 		uint32_t next, ack;
 		if (!view_next_before(v, v->rst[i], &next) || seq_diff(next, r->seq) <= SEQ_SLOP ||
 		    is_echo(v, i) || (view_acked_before(v, v->rst[i], &ack) && r->seq == ack) ||
-		    (r->ts_ns > last && r->ts_ns - last > BURST_NS))
+		    r->ts_ns - last > BURST_NS)
 			continue;
 		t->grade = GRADE_D3;
 		t->frame = r->frame;
@@ -79,11 +88,6 @@ static bool later_payload(const struct view *v, unsigned rst, unsigned k, uint64
 	       e->ts_ns - r->ts_ns <= limit && !overtook(v, rst, k);
 }
 
-static bool in_series(const struct view *v, unsigned k)
-{
-	return !view_ttl_off(v, k, 6) && !view_df_off(v, k);
-}
-
 static bool match_data_after(const struct view *v, const struct signature *self,
 			     struct testimony *t)
 {
@@ -96,7 +100,7 @@ static bool match_data_after(const struct view *v, const struct signature *self,
 			bool late = v->e[k].ts_ns - v->e[r].ts_ns >= half_rtt(v, r);
 			bool unlike = view_ttl_off(v, r, 6) || view_df_off(v, r) || view_ipid_off(v, r);
 			/* Sooner, and by a look-alike: the RST might have overtaken its own data. */
-			t->grade = in_series(v, k) && (late || unlike) ? GRADE_D4 : GRADE_D3;
+			t->grade = view_in_series(v, k) && (late || unlike) ? GRADE_D4 : GRADE_D3;
 			t->frame = v->e[k].frame;
 			testimony_suspect(t, r);
 			testimony_says(t, "%u new bytes %.1f ms after the RST", v->e[k].len,
@@ -128,7 +132,7 @@ static bool match_late_genuine(const struct view *v, const struct signature *sel
 			const struct event *e = &v->e[k];
 			uint64_t dt = e->ts_ns - v->e[r].ts_ns;
 			if (event_dir(e) != v->dir || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
-			    dt < wait || dt > LATE_NS || !in_series(v, k) || overtook(v, r, k))
+			    dt < wait || dt > LATE_NS || overtook(v, r, k) || !view_in_series(v, k))
 				continue;
 			bool payload = e->len != 0 && seq_leq(v->e[r].seq, e->seq) &&
 				       (e->bits & EVENT_RETX) == 0;

@@ -45,11 +45,11 @@ static bool match_data_after_fin(const struct view *v, const struct signature *s
 				 struct testimony *t)
 {
 	(void)self;
-	uint64_t rtt = view_min_rtt(v, -1, true);
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct event *f = &v->e[i];
 		if (event_dir(f) != v->dir || (f->flags & (TCP_FIN | TCP_RST | TCP_SYN)) != TCP_FIN)
 			continue;
+		uint64_t rtt = view_min_rtt(v, (int)i, true);
 		for (unsigned k = i + 1; k < v->n; k++) {
 			const struct event *e = &v->e[k];
 			uint64_t dt = e->ts_ns - f->ts_ns;

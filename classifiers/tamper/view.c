@@ -143,7 +143,9 @@ static void baseline_take(struct baseline *b, uint8_t lo, uint8_t hi, uint8_t df
 
 static uint8_t event_df(const struct view *v, unsigned i)
 {
-	return v->ev->ipv6 ? 0 : (v->e[i].bits & EVENT_DF) != 0 ? 2 : 1;
+	if (v->ev->ipv6 || (v->e[i].flags & EVENT_REASSEMBLED) != 0)
+		return 0;
+	return (v->e[i].bits & EVENT_DF) != 0 ? 2 : 1;
 }
 
 /* Other flows with the same server address and port stand in where this one shows too little. */
@@ -161,10 +163,11 @@ static void baseline_from_habits(struct view *v)
 	}
 }
 
-static void find_baseline(struct view *v)
+static void find_baseline(struct view *v, int except)
 {
+	v->base = (struct baseline){.n = 0};
 	for (unsigned i = 0; i < v->n; i++)
-		if (view_is_own(v, i))
+		if (view_is_own(v, i) && (int)i != except)
 			baseline_take(&v->base, v->e[i].ttl, v->e[i].ttl, event_df(v, i));
 	v->base.ipid = ipid_classify(v);
 	if (v->base.n == 0)
@@ -189,7 +192,22 @@ void view_build(struct view *v, const struct evidence *ev, const struct flow_rec
 	v->dir = dir;
 	find_landmarks(v);
 	find_trigger(v);
-	find_baseline(v);
+	find_baseline(v, -1);
+}
+
+struct view view_without(const struct view *v, unsigned i)
+{
+	struct view w = *v;
+	find_baseline(&w, (int)i);
+	w.base.ipid = v->base.ipid;
+	return w;
+}
+
+bool view_in_series(const struct view *v, unsigned i)
+{
+	struct view w = view_without(v, i);
+	return w.base.n != 0 && view_is_own(v, i) && !view_ttl_off(&w, i, TTL_TOLERANCE) &&
+	       !view_df_off(&w, i);
 }
 
 /* Whether packet i was sent again before packet `until`: then an answer's time is ambiguous (Karn). */
@@ -219,7 +237,9 @@ uint64_t view_min_rtt(const struct view *v, int except, bool with_syn)
 			continue;
 		for (unsigned k = i + 1; k < v->n; k++) {
 			bool own = view_is_own(v, k) || (v->e[k].flags & TCP_SYN) != 0;
-			if ((int)k == except || !own || !answers(q, &v->e[k]))
+			/* A copy of the packet in question is no answer of its own. */
+			bool copy = except >= 0 && v->e[k].len != 0 && v->e[k].seq == v->e[except].seq;
+			if ((int)k == except || copy || !own || !answers(q, &v->e[k]))
 				continue;
 			/* Between a record's head and tail the first answer may be missing. */
 			bool hole = v->ev->skipped_at > i && v->ev->skipped_at <= k;

@@ -68,6 +68,10 @@ bool view_ttl_off(const struct view *v, unsigned i, unsigned delta);
 bool view_df_off(const struct view *v, unsigned i);
 /* Packet i's IP-ID contradicts the sender's series around it. */
 bool view_ipid_off(const struct view *v, unsigned i);
+/* Packet i is as the sender's others, itself left out: TTL, DF and negotiated timestamps. */
+bool view_in_series(const struct view *v, unsigned i);
+/* The same facts as a view whose baseline leaves packet i out. */
+struct view view_without(const struct view *v, unsigned i);
 /* A RST that its sender would send just so (catalogue, section 3, endpoint-RST whitelist). */
 bool view_endpoint_like(const struct view *v, unsigned i);
 /* A FIN of either side was recorded before packet i. */
