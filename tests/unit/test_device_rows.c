@@ -250,7 +250,9 @@ static void table_is_whole(void **state)
 }
 
 /* Only what the catalogue grades D4 is testimony, and an honest counter passing by is not. */
-static unsigned heard(const struct device_case *c, bool counter)
+enum honest { HONEST_OTHER, HONEST_COUNTER, HONEST_WINDOW };
+
+static unsigned heard(const struct device_case *c, enum honest server)
 {
 	extern const struct signature sig_device[];
 	struct build b;
@@ -258,10 +260,10 @@ static unsigned heard(const struct device_case *c, bool counter)
 	uint16_t events[EVENTS_MAX];
 	unsigned n = 0;
 	build_case(&b, c, ISN_C, ISN_S);
-	if (counter) {
-		b.e[1].window = 32120;
+	if (server == HONEST_COUNTER)
 		b.e[1].ip_id = 0x3411;
-	}
+	if (server == HONEST_WINDOW)
+		b.e[1].window = 32120;
 	accuse(&b, &v, events, DIR_S2C);
 	for (const struct signature *sig = sig_device; sig->id != NULL; sig++) {
 		struct testimony t = {0};
@@ -281,9 +283,10 @@ static void testimony(void **state)
 			continue;
 		bool all_four = c->id != NULL && c->grade == ATTRIBUTION_A3;
 		bool step = c->id != NULL && strcmp(c->id, "ttl-window-lockstep") == 0;
-		if (heard(c, false) != (unsigned)(all_four + step))
+		if (heard(c, HONEST_OTHER) != (unsigned)(all_four + step))
 			fail_msg("%s: testimony", c->name);
-		assert_int_equal(heard(c, true), step);
+		assert_int_equal(heard(c, HONEST_COUNTER), step);
+		assert_int_equal(heard(c, HONEST_WINDOW), step);
 	}
 }
 

@@ -226,6 +226,8 @@ static void lockstep(void **state)
 		e->ttl = 90; /* 38 below the first: 162 on, with a wrap at 200 */
 		e->window = 1665;
 		assert_true(steps(&b, &l));
+		e->window = 1645; /* a wrap of 20 there is none */
+		assert_false(steps(&b, &l));
 		e->ttl = 128; /* one TTL throughout is every honest host's */
 		e->window = 1703;
 		assert_false(steps(&b, &l));
