@@ -216,7 +216,8 @@ int analysis_judge(struct analysis *a)
 	for (size_t i = 0; i < in->n_kept; i++) {
 		struct flow_record *r = in->kept[i].rec;
 		struct finding *found[CAUSE_N];
-		int n = judge_flow(in->judge, &in->arena, &in->kept[i].ev, r, in->contexts[r->capture], found);
+		int n = judge_flow(in->judge, &in->arena, &in->kept[i].ev, r,
+				   in->contexts[r->capture], found);
 		if (n < 0)
 			return n;
 		keep_room((void **)&a->findings, &room, a->n_findings + (size_t)n,

@@ -176,7 +176,7 @@ struct inspector_stats {
 	uint64_t ttl_probes;        /* TTL-limited probes of CenTrace and like tools */
 	uint64_t flows[5];          /* by verdict VERDICT_NONE…CONFIRMED */
 	uint64_t scanners;          /* sources left out as scanners */
-	uint64_t not_kept;          /* flows that only others could have made suspicious, left out for memory */
+	uint64_t not_kept;          /* flows not judged, for memory: only others could have accused them */
 	uint64_t no_memory;
 };
 

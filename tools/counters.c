@@ -73,6 +73,7 @@ void facts_counters(const struct capture_result *c, facts_counter_fn fn, void *u
 		FIELD(i, reassembly_refused),
 		FIELD(i, ttl_probes),
 		FIELD(i, scanners),
+		FIELD(i, not_kept),
 		FIELD(i, no_memory),
 	};
 

@@ -299,6 +299,21 @@ static void ladder(struct json *j, const struct finding *f)
 	json_end(j);
 }
 
+/* A connection that goes on in the next file of one timeline: which file each packet is in. */
+static void packet_filenames(struct json *j, const struct analysis *a, const struct finding *f)
+{
+	const struct capture_result *c = &a->captures[f->flow->capture];
+	bool several = false;
+	for (unsigned i = 1; f->packet_files != NULL && i < f->n_packets; i++)
+		several |= f->packet_files[i] != f->packet_files[0];
+	if (!several)
+		return;
+	json_array(j, "packet_filenames");
+	for (unsigned i = 0; i < f->n_packets; i++)
+		json_string(j, NULL, f->packet_files[i] < c->n_files ? c->files[f->packet_files[i]] : "");
+	json_end(j);
+}
+
 static void trigger(struct json *j, const struct finding *f)
 {
 	json_object(j, "trigger");
@@ -326,6 +341,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	packets(j, f->packets, f->n_packets);
 	if (facts_several_files(a))
 		json_string(j, "pcap_filename", facts_filename(a, f->flow));
+	packet_filenames(j, a, f);
 	trigger(j, f);
 	evidence(j, f);
 	jsonl_strings(j, "benign", f->benign, f->n_benign);

@@ -246,7 +246,8 @@ static void half_payload(struct evidence *ev, struct half *s, const struct half 
 		return;
 	}
 	/* Of a client's own decoys (evasion tools send them) nobody else is the author. */
-	if (dir == DIR_S2C && s->n_data != 0 && seq_lt(e->seq, s->next) && bytes_differ(ev, s, e, h) && !is_damaged(s, h)) {
+	if (dir == DIR_S2C && s->n_data != 0 && seq_lt(e->seq, s->next) &&
+	    bytes_differ(ev, s, e, h) && !is_damaged(s, h)) {
 		ev->found |= EVIDENCE_BYTES;
 		if (ev->bytes_frame == 0)
 			ev->bytes_frame = e->frame;

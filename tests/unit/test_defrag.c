@@ -508,18 +508,12 @@ static void test_fragments_tell(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_order),
-		cmocka_unit_test(test_release_recycles),
-		cmocka_unit_test(test_duplicates_and_overlaps),
-		cmocka_unit_test(test_overlap_ip6),
-		cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_memory_is_fixed),
-		cmocka_unit_test(test_insane),
-		cmocka_unit_test(test_largest),
-		cmocka_unit_test(test_snapped),
-		cmocka_unit_test(test_ip6_headers_before),
-		cmocka_unit_test(test_fragments_in_fragments),
-		cmocka_unit_test(test_link_is_kept),
+		cmocka_unit_test(test_every_order), cmocka_unit_test(test_release_recycles),
+		cmocka_unit_test(test_duplicates_and_overlaps), cmocka_unit_test(test_overlap_ip6),
+		cmocka_unit_test(test_timeout), cmocka_unit_test(test_memory_is_fixed),
+		cmocka_unit_test(test_insane), cmocka_unit_test(test_largest),
+		cmocka_unit_test(test_snapped), cmocka_unit_test(test_ip6_headers_before),
+		cmocka_unit_test(test_fragments_in_fragments), cmocka_unit_test(test_link_is_kept),
 		cmocka_unit_test(test_fragments_tell),
 	};
 	return cmocka_run_group_tests(tests, NULL, teardown);

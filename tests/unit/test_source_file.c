@@ -37,7 +37,8 @@ static void put_udp(struct build *b, uint32_t sec, uint16_t port)
 	put_pcap_record(b, sec, 0, 60, 60);
 	put_data(&net, 1, 12);
 	put16(&net, 0x0800);
-	put(&net, "\x45\x00\x00\x2e\x00\x00\x40\x00\x40\x11\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02",
+	put(&net,
+	    "\x45\x00\x00\x2e\x00\x00\x40\x00\x40\x11\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02",
 	    20);
 	put16(&net, 4000);
 	put16(&net, port);
