@@ -49,8 +49,8 @@ void *shard_new(void *user, unsigned index)
 		return NULL;
 	}
 	s->in = in;
-	s->index = index;
 	s->group = &in->groups[index % FLOW_GROUPS];
+	s->group->shards++;
 	s->pool.budget = REASSEMBLY_BUDGET;
 	in->shards[index] = s;
 	return s;
@@ -403,8 +403,8 @@ void shard_free(void *user, void *shard)
 {
 	struct inspector *in = user;
 	struct shard *s = shard;
-	/* Shards end in order: with the last of a group all its flows have ended. */
-	for (unsigned i = 0; s->index + FLOW_GROUPS >= FLOW_SHARDS && i < in->n_classifiers; i++) {
+	bool last = --s->group->shards == 0;
+	for (unsigned i = 0; last && i < in->n_classifiers; i++) {
 		if (s->group->state[i] != NULL && in->classifiers[i]->shard_close != NULL)
 			in->classifiers[i]->shard_close(s->group->state[i]);
 		free(s->group->state[i]);

@@ -22,11 +22,11 @@ struct kept_flow {
 struct classifier_group {
 	void *state[CLASSIFIERS_MAX];  /* NULL until the group's first flow asks */
 	bool refused[CLASSIFIERS_MAX]; /* shard_open failed */
+	unsigned shards;               /* of the group that are open: the last one closes */
 };
 
 struct shard {
 	struct inspector *in;
-	unsigned index;
 	struct classifier_group *group;
 	struct reassembly_pool pool;
 	struct arena arena;

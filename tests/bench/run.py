@@ -26,7 +26,8 @@ import time
 # ndpiReader gives up on a flow after 80 packets of TCP and 24 of UDP, and so does wmscope; neither
 # looks into GTP (ndpiReader's -t). It reads no risk or address lists. Both print a summary only.
 NDPI_READER = ['ndpiReader', '-q', '-i']
-TCPDUMP = ['tcpdump', '-w', '/dev/null', '-r']
+# -Z: as root it would give /dev/null to the user tcpdump.
+TCPDUMP = ['tcpdump', '-Z', 'root', '-w', '/dev/null', '-r']
 TSHARK = ['tshark', '-q', '-z', 'conv,tcp', '-r']
 
 
