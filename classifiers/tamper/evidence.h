@@ -157,7 +157,6 @@ struct evidence {
 	uint8_t tso;             /* segments above the MSS, saturating */
 	uint8_t duplicates;      /* identical frames within 1 ms, saturating */
 	uint32_t skipped;        /* packets left out of events */
-	uint32_t hello_end;      /* end of the request or ClientHello as seq offset from first_seq */
 	uint32_t bytes_frame;    /* frame that showed EVIDENCE_BYTES */
 };
 
