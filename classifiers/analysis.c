@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "classifiers/shard.h"
+#include "classifiers/tamper/exchange.h"
 
 int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 {
@@ -109,6 +110,7 @@ static void add_counters(struct capture_result *c, const struct shard *s)
 	n->ttl_probes += s->counters.ttl_probes;
 	n->no_memory += s->counters.no_memory + s->no_memory;
 	n->not_kept += s->not_kept;
+	n->attempts_dropped += s->attempts.dropped;
 	n->reassembly_refused += s->pool.refused;
 	n->flows[VERDICT_NONE] += s->untouched;
 }
@@ -127,9 +129,30 @@ static int compare_records(const void *a, const void *b)
 	return compare_flows(*(struct flow_record *const *)a, *(struct flow_record *const *)b);
 }
 
+/* The connection before its exchanges, those in order of their first packet. */
 static int compare_kept(const void *a, const void *b)
 {
-	return compare_flows(((const struct kept_flow *)a)->rec, ((const struct kept_flow *)b)->rec);
+	const struct kept_flow *x = a, *y = b;
+	int by_flow = compare_flows(x->rec, y->rec);
+	if (by_flow != 0)
+		return by_flow;
+	uint64_t fx = x->ex != NULL && x->ex->n_events != 0 ? x->ex->events[0].frame : 0;
+	uint64_t fy = y->ex != NULL && y->ex->n_events != 0 ? y->ex->events[0].frame : 0;
+	return fx < fy ? -1 : fx > fy;
+}
+
+static int take_attempts(struct inspector *in, struct attempts *t, unsigned capture)
+{
+	struct analysis *a = &in->pub;
+	keep_room((void **)&a->attempts, &in->room_attempts, a->n_attempts + t->n,
+		  sizeof(*a->attempts));
+	int err = in->room_attempts < a->n_attempts + t->n ? -ENOMEM : 0;
+	for (size_t i = 0; err == 0 && i < t->n; i++) {
+		a->attempts[a->n_attempts] = t->list[i];
+		a->attempts[a->n_attempts++].capture = (uint16_t)capture;
+	}
+	attempts_free(t);
+	return err;
 }
 
 /* Takes over what a shard found; the shard ends. */
@@ -145,7 +168,7 @@ static int take_shard(struct inspector *in, struct shard *s, unsigned capture)
 	if (in->room_kept < in->n_kept + s->n_kept || in->room_flows < a->n_flows + s->n_records) {
 		err = -ENOMEM;
 		for (size_t i = 0; i < s->n_kept; i++)
-			evidence_free(&s->kept[i].ev);
+			kept_free(&s->kept[i]);
 	} else {
 		if (s->n_kept != 0)
 			memcpy(in->kept + in->n_kept, s->kept, s->n_kept * sizeof(*s->kept));
@@ -154,6 +177,8 @@ static int take_shard(struct inspector *in, struct shard *s, unsigned capture)
 		in->n_kept += s->n_kept;
 		a->n_flows += s->n_records;
 	}
+	int e = take_attempts(in, &s->attempts, capture);
+	err = err != 0 ? err : e;
 	arena_move(&in->arena, &s->arena);
 	context_shard_free(s->context);
 	free(s->kept);
@@ -216,20 +241,27 @@ int analysis_judge(struct analysis *a)
 	for (size_t i = 0; i < in->n_kept; i++) {
 		struct flow_record *r = in->kept[i].rec;
 		struct finding *found[CAUSE_N];
-		int n = judge_flow(in->judge, &in->arena, &in->kept[i].ev, r,
-				   in->contexts[r->capture], found);
+		struct kept_flow *k = &in->kept[i];
+		const struct context *ctx = in->contexts[r->capture];
+		int n = k->ex == NULL
+				? judge_flow(in->judge, &in->arena, &k->ev, r, ctx, found)
+				: judge_exchange(in->judge, &in->arena, k->ex, r, ctx, found);
 		if (n < 0)
 			return n;
 		keep_room((void **)&a->findings, &room, a->n_findings + (size_t)n,
 			  sizeof(struct finding *));
 		if (room < a->n_findings + (size_t)n)
 			return -ENOMEM;
-		for (int k = 0; k < n; k++)
-			a->findings[a->n_findings++] = found[k];
-		a->captures[r->capture].inspector.flows[r->worst]++;
-		evidence_free(&in->kept[i].ev);
+		for (int f = 0; f < n; f++)
+			a->findings[a->n_findings++] = found[f];
+		/* What a flow left is in one piece; the flow counts once. */
+		if (i + 1 == in->n_kept || in->kept[i + 1].rec != r)
+			a->captures[r->capture].inspector.flows[r->worst]++;
+		kept_free(k);
+		*k = (struct kept_flow){.rec = r};
 	}
 	in->n_kept = 0;
+	attempts_settle(a);
 	if (!a->all_flows)
 		drop_untouched(a);
 	return 0;
@@ -243,7 +275,7 @@ void analysis_free(struct analysis *a)
 	for (unsigned i = 0; i < a->n_captures; i++)
 		context_free(in->contexts[i]);
 	for (size_t i = 0; i < in->n_kept; i++)
-		evidence_free(&in->kept[i].ev);
+		kept_free(&in->kept[i]);
 	pthread_mutex_destroy(&in->open_lock);
 	arena_free(&in->arena);
 	judge_free(in->judge);
@@ -252,6 +284,7 @@ void analysis_free(struct analysis *a)
 	free(a->captures);
 	free(a->flows);
 	free(a->findings);
+	free(a->attempts);
 	free(in);
 }
 

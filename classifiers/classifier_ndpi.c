@@ -110,8 +110,9 @@ struct progress {
 	bool decided;
 };
 
-static int shard_open(void *shard)
+static int shard_open(void *shard, const struct analysis_config *cfg)
 {
+	(void)cfg;
 	struct shard *s = shard;
 	s->module = module_new();
 	return s->module != NULL ? 0 : -ENOMEM;
@@ -191,11 +192,12 @@ static void decide(struct shard *s, struct progress *st, struct label *out)
 }
 
 static enum classify packet(void *shard, void *state, const struct flow *f, enum dir dir,
-			    const struct packet *pkt, const struct headers *h, struct label *out)
+			    const struct packet *pkt, const struct headers *h,
+			    struct app_facts *facts, struct label *out)
 {
 	struct shard *s = shard;
 	struct progress *st = state;
-	(void)f, (void)dir;
+	(void)f, (void)dir, (void)facts;
 	if (st->decided)
 		return CLASSIFY_DONE;
 	if (h->l3 == NULL || h->frag_offset != 0)
@@ -220,10 +222,11 @@ static enum classify packet(void *shard, void *state, const struct flow *f, enum
 	return CLASSIFY_DONE;
 }
 
-static void flow_end(void *shard, void *state, const struct flow *f, struct label *out)
+static void flow_end(void *shard, void *state, const struct flow *f, struct app_facts *facts,
+		     struct label *out)
 {
 	struct progress *st = state;
-	(void)f;
+	(void)f, (void)facts;
 	if (st->flow != NULL)
 		decide(shard, st, out);
 }

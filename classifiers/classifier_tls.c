@@ -7,9 +7,10 @@
 
 /* A flow that ends midway leaves what was read: truncated is set until the hello is whole. */
 static enum classify stream(void *shard, void *state, const struct flow *f, enum dir dir,
-			    const uint8_t *data, size_t len, struct app_facts *facts)
+			    const struct packet *pkt, const struct headers *h, const uint8_t *data,
+			    size_t len, struct app_facts *facts)
 {
-	(void)shard, (void)state, (void)f;
+	(void)shard, (void)state, (void)f, (void)pkt, (void)h;
 	struct tls_client_hello hello;
 	if (dir != DIR_C2S)
 		return CLASSIFY_NEVER;

@@ -11,10 +11,15 @@
 
 #include "classifiers/verdict.h"
 
+struct ruleset; /* classifiers/lists/rules.h */
+struct matcher; /* classifiers/lists/matcher.h */
+
 struct analysis_config {
 	bool no_ndpi;
 	bool all_flows;          /* keep a record of every flow, not only of those with a finding */
 	enum vantage vantage;    /* VANTAGE_UNKNOWN: infer */
+	const struct ruleset *rules; /* sealed; NULL: none. Outlives the analysis */
+	struct matcher *matcher;     /* over rules; NULL: none */
 };
 
 int analysis_new(struct analysis **out, const struct analysis_config *cfg); /* 0 or -errno */

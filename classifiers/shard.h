@@ -4,17 +4,20 @@
 /* Private to the inspector: what its two halves, the flows of a shard and the analysis, share. */
 
 #include <pthread.h>
+#include <stddef.h>
 
 #include "classifiers/arena.h"
+#include "classifiers/attempt.h"
 #include "classifiers/inspector.h"
 #include "classifiers/tamper/judge.h"
 #include "dataplane/reassembly.h"
 
 #define CLASSIFIERS_MAX 16
 
-/* A flow that may have a finding, until the context is complete. */
+/* A flow or exchange that may have a finding, until the context is complete. */
 struct kept_flow {
 	struct flow_record *rec;
+	struct exchange *ex;  /* owned; NULL: the TCP connection, of which ev is */
 	struct evidence ev;
 };
 
@@ -34,6 +37,7 @@ struct shard {
 	struct judge *judge;
 	size_t kept_bytes;  /* of flows whose evidence is kept until the context is known */
 	uint64_t not_kept;
+	struct attempts attempts;
 	struct evidence_counters counters;
 	struct recent_frames recent;
 	struct kept_flow *kept;
@@ -42,6 +46,18 @@ struct shard {
 	size_t n_records, room_records;
 	uint64_t untouched; /* flows that left counters only */
 	uint64_t no_memory;
+};
+
+/* What the inspector keeps of a live flow. */
+struct flow_scratch {
+	struct evidence ev;       /* TCP only */
+	struct app_facts facts;
+	struct reassembly *stream[2]; /* first bytes, by enum dir, while one packet was not enough */
+	struct label *label;      /* NULL until a classifier said something */
+	struct exchange *kept;    /* finished ones that may have a finding; linked by next */
+	uint32_t wants_packets;   /* bit per classifier that still wants this flow's packets */
+	uint32_t wants_stream[2]; /* … its bytes, by enum dir */
+	_Alignas(max_align_t) uint8_t state[]; /* the classifiers' own, one after the other */
 };
 
 struct inspector {
@@ -59,7 +75,7 @@ struct inspector {
 	struct judge *judge;
 	struct context **contexts; /* one a capture */
 	struct kept_flow *kept;    /* of all captures, in the order of their flows */
-	size_t n_kept, room_kept, room_flows;
+	size_t n_kept, room_kept, room_flows, room_attempts;
 };
 
 /* The pipeline's hooks; user is the inspector, shard a struct shard. */
@@ -70,6 +86,24 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 		const struct headers *h);
 void shard_flow_end(void *shard, struct flow *f, enum flow_end why);
 void shard_free(void *user, void *shard);
+
+/* inspector.c: finished exchanges of x->facts: counted, and kept where they may have a finding. */
+void shard_take_exchanges(struct shard *s, struct flow_scratch *x, const struct flow *f);
+
+/* feed.c: a packet to the classifiers of packets; payload to those of streams; ICMP errors. */
+void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
+		  const struct packet *pkt, const struct headers *h);
+void feed_payload(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
+		  const struct packet *pkt, const struct headers *h);
+void feed_icmp(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
+	       const struct packet *pkt, const struct headers *h);
+/* Nobody asks classifier i about the flow again: its last word. */
+void feed_decide(struct shard *s, struct flow_scratch *x, const struct flow *f, unsigned i);
+bool feed_wanted(const struct flow_scratch *x, unsigned i); /* classifier i wants any more of it */
+void feed_close(struct shard *s, struct flow_scratch *x, enum dir dir); /* frees its stream */
+
+/* Frees what a kept flow owns. */
+void kept_free(struct kept_flow *k);
 
 /* Grows a list to hold need entries; *room stays below need when memory is short. */
 void keep_room(void **list, size_t *room, size_t need, size_t size);

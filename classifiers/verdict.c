@@ -40,3 +40,10 @@ const char *const vantage_name[VANTAGE_N] = {
 	[VANTAGE_SERVER] = "server",   [VANTAGE_MIDDLE] = "middle",
 	[VANTAGE_ONE_SIDED] = "one-sided",
 };
+
+const char *const scope_name[SCOPE_N] = {
+	[SCOPE_FLOW] = "flow",
+	[SCOPE_NAME] = "name",
+	[SCOPE_PAIR] = "pair",
+	[SCOPE_CAPTURE] = "capture",
+};

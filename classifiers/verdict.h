@@ -86,6 +86,15 @@ struct ladder_packet {
 	char note[64];        /* "ClientHello sni=…", "ICMP 3/13 from …"; may hold hostile bytes */
 };
 
+/* What a DNS finding is about. Strings are presentation form (RFC 1035 5.1), printable ASCII. */
+struct dns_facts {
+	uint16_t txid, qtype;
+	uint8_t rcode;         /* of the answer that is accused */
+	const char *qname;
+	const char **answers;  /* of that answer: addresses and names, in its order */
+	unsigned n_answers;
+};
+
 struct flow_record {
 	uint64_t id;
 	unsigned capture;     /* index into analysis.captures */
@@ -105,8 +114,13 @@ struct flow_record {
 	const char *app_proto; /* never NULL: "unknown" */
 	uint8_t n_labels;
 	struct label *labels;
-	const struct tls_client_hello *tls; /* NULL: none read */
+	/* What the bytes said, see struct app_facts; NULL: not read. */
+	const struct tls_client_hello *tls;
+	const struct tls_server *tls_server;
 	const struct http_request *http;
+	const struct http_response *response;
+	const struct page_facts *page;
+	const struct quic_hello *quic;
 };
 
 /* A known device that some of the packets look like; never the reason for a finding. */
@@ -128,6 +142,10 @@ struct injector {
 	unsigned n_packets;
 };
 
+/* What a finding speaks of. */
+enum finding_scope { SCOPE_FLOW, SCOPE_NAME, SCOPE_PAIR, SCOPE_CAPTURE, SCOPE_N };
+extern const char *const scope_name[SCOPE_N]; /* "flow", "name", "pair", "capture" */
+
 struct finding {
 	const char *id;       /* the strongest signature's */
 	const char *summary;  /* that signature's one sentence on what it is */
@@ -138,7 +156,13 @@ struct finding {
 	enum stage stage;
 	enum dir direction;   /* towards whom the forged packets went: DIR_S2C is "to_client" */
 	uint64_t ts_ns;       /* of the first decisive packet */
-	const struct flow_record *flow;
+	const struct flow_record *flow; /* of a wider scope: the first of flows */
+	enum finding_scope scope;
+	uint64_t *flows;       /* flow ids it stands on; none in SCOPE_FLOW */
+	unsigned n_flows;
+	const struct dns_facts *dns;    /* NULL: no DNS finding */
+	const struct page_facts *page;  /* NULL: no page */
+	bool injected;         /* packets show that the page did not come from the server */
 	char sentence[320];   /* the observation, one sentence; names in it are escaped already */
 	uint64_t *packets;    /* every forged or decisive frame, rising within each file */
 	uint32_t *packet_files; /* which of the capture's files each is in */
@@ -176,6 +200,7 @@ struct inspector_stats {
 	uint64_t ttl_probes;        /* TTL-limited probes of CenTrace and like tools */
 	uint64_t flows[5];          /* by verdict VERDICT_NONE…CONFIRMED */
 	uint64_t scanners;          /* sources left out as scanners */
+	uint64_t attempts_dropped;  /* flows left out of the comparison of names, for memory */
 	uint64_t not_kept;          /* flows not judged, for memory: only others could have accused them */
 	uint64_t no_memory;
 };
@@ -193,6 +218,8 @@ struct capture_result {
 	char partial_why[320]; /* file, offset, reason */
 };
 
+struct attempt; /* classifiers/attempt.h */
+
 /* The model that every report is written from. */
 struct analysis {
 	struct capture_result *captures;
@@ -200,6 +227,8 @@ struct analysis {
 	struct flow_record **flows; /* order (end time, id) within (capture); all, or the touched ones */
 	size_t n_flows;
 	bool all_flows;
-	struct finding **findings;  /* same order */
+	struct finding **findings;  /* same order, those of a scope wider than a flow last */
 	size_t n_findings;
+	struct attempt *attempts;   /* of all captures: (capture, start time, flow id) */
+	size_t n_attempts;
 };

@@ -42,10 +42,10 @@ uint32_t evidence_payload_hash(const uint8_t *data, size_t len)
 	return x != 0 ? x : 1;
 }
 
-static struct event event_of(const struct half *s, enum dir dir, const struct packet *pkt,
-			     const struct headers *h)
+struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packet *pkt,
+			    const struct headers *h)
 {
-	uint16_t mac = mac_hash(h);
+	uint16_t mac = first_mac != 0 ? mac_hash(h) : 0;
 	/* Options that the capture cut off are not known to be missing. */
 	bool ts = h->has_ts || h->options_cut;
 	/* Hashes are compared only where both cover the same bytes. */
@@ -53,7 +53,7 @@ static struct event event_of(const struct half *s, enum dir dir, const struct pa
 	uint8_t bits = (dir == DIR_S2C ? EVENT_S2C : 0) | (h->df ? EVENT_DF : 0) |
 		       (ts ? EVENT_TS : 0) | (h->tcp_hlen > 20 ? EVENT_OPTIONS : 0) |
 		       ((h->anomalies & ANOMALY_ETH_PADDING) != 0 ? EVENT_PADDING : 0) |
-		       (s->mac != 0 && mac != 0 && mac != s->mac ? EVENT_MAC : 0);
+		       (mac != 0 && mac != first_mac ? EVENT_MAC : 0);
 	return (struct event){
 		.ts_ns = pkt->ts_ns,
 		.frame = (uint32_t)pkt->frame,
@@ -374,7 +374,7 @@ void evidence_packet(struct evidence *ev, struct recent_frames *recent, const st
 		     struct evidence_counters *n)
 {
 	const struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
-	struct event e = event_of(s, dir, pkt, h);
+	struct event e = evidence_event(s->mac, dir, pkt, h);
 
 	ev->ipv6 = f->key.ip_version == 6;
 	if (is_duplicate(recent, f, &e)) {

@@ -204,6 +204,10 @@ void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event
 void evidence_relate(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
 		     const struct event *e, struct evidence_counters *n);
 
+/* A packet as an event; first_mac is of its direction's first packet (half.mac), 0 not compared. */
+struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packet *pkt,
+			    const struct headers *h);
+
 /* event.payhash of these bytes. */
 uint32_t evidence_payload_hash(const uint8_t *data, size_t len);
 

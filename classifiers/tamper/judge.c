@@ -62,12 +62,16 @@ static void note_untestable(struct judged_case *c, const char *kind, const char 
 		c->untestable[c->n_untestable++] = (struct not_testable){.kind = kind, .why = why};
 }
 
+static const enum cause exchange_cause[] = {[EXCHANGE_DNS] = CAUSE_DNS, [EXCHANGE_QUIC] = CAUSE_QUIC};
+
 /*
  * Silence concerns the flow and is heard once. Content in the client's name is its own affair:
  * evasion tools send decoys.
  */
 static bool heard_here(const struct view *v, const struct signature *sig)
 {
+	if (v->ex != NULL || sig->cause >= CAUSE_DNS)
+		return v->ex != NULL && sig->cause == exchange_cause[v->ex->kind];
 	return sig->cause == CAUSE_RESET || v->dir == DIR_S2C;
 }
 
@@ -233,161 +237,13 @@ static void temper(const struct view *v, struct judged_case *c)
 		temper_reset(v, c);
 	else if (!named)
 		c->verdict = VERDICT_NONE;
-	if (c->cause == CAUSE_SILENCE && c->absent_lowered)
+	if (cause_is_absence(c->cause) && c->absent_lowered)
 		cap(c, VERDICT_INCONCLUSIVE, "the capture cannot vouch for an absence");
 	if (scanner && c->best < GRADE_D4)
 		c->verdict = VERDICT_NONE;
 	/* A SYN into a capture of one direction says nothing at all. */
 	if (c->cause == CAUSE_SILENCE && c->absent_lowered && v->ev->half[DIR_C2S].n_data == 0)
 		c->verdict = VERDICT_NONE;
-}
-
-static const struct signature *strongest(const struct judged_case *c)
-{
-	const struct row *best = NULL;
-	for (unsigned i = 0; i < c->n_rows; i++) {
-		const struct row *r = &c->rows[i];
-		if (best == NULL || r->t.grade > best->t.grade ||
-		    (r->t.grade == best->t.grade && r->sig->names && !best->sig->names))
-			best = r;
-	}
-	return best->sig;
-}
-
-static int compare_u64(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-struct packet_list {
-	uint64_t at[2 * ROWS_MAX * TESTIMONY_SUSPECTS + ICMP_NOTES]; /* file << 32 | frame */
-	unsigned n;
-};
-
-static void list_suspects(const struct view *v, const struct judged_case *c, struct packet_list *l)
-{
-	bool icmp = false;
-	for (unsigned i = 0; c != NULL && i < c->n_rows; i++) {
-		icmp |= c->rows[i].sig->fact == FACT_ICMP;
-		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++) {
-			const struct event *e = &v->e[c->rows[i].t.suspects[k]];
-			l->at[l->n++] = (uint64_t)e->file << 32 | e->frame;
-		}
-	}
-	for (unsigned i = 0; icmp && i < v->ev->n_icmp; i++)
-		l->at[l->n++] = (uint64_t)v->ev->icmp[i].file << 32 | v->ev->icmp[i].frame;
-}
-
-/* Every suspect's frame, once, rising within each file. */
-static int take_packets(struct arena *a, const struct view *v, const struct judged_case *c,
-			struct finding *f)
-{
-	struct packet_list l = {.n = 0};
-	list_suspects(v, c, &l);
-	list_suspects(v, c->other, &l);
-	qsort(l.at, l.n, sizeof(*l.at), compare_u64);
-	f->packets = arena_alloc(a, (l.n + 1) * sizeof(*f->packets));
-	f->packet_files = arena_alloc(a, (l.n + 1) * sizeof(*f->packet_files));
-	if (f->packets == NULL || f->packet_files == NULL)
-		return -ENOMEM;
-	for (unsigned i = 0; i < l.n; i++) {
-		if (i != 0 && l.at[i] == l.at[i - 1])
-			continue;
-		f->packets[f->n_packets] = (uint32_t)l.at[i];
-		f->packet_files[f->n_packets++] = (uint32_t)(l.at[i] >> 32);
-	}
-	return 0;
-}
-
-static int take_rows(struct arena *a, const struct judged_case *c, struct finding *f)
-{
-	f->rows = arena_alloc(a, c->n_rows * sizeof(*f->rows));
-	f->untestable = arena_alloc(a, (c->n_untestable + 1) * sizeof(*f->untestable));
-	if (f->rows == NULL || f->untestable == NULL)
-		return -ENOMEM;
-	for (int grade = GRADE_D4; grade >= GRADE_D1; grade--) {
-		for (unsigned i = 0; i < c->n_rows; i++) {
-			const struct row *r = &c->rows[i];
-			if ((int)r->t.grade != grade)
-				continue;
-			struct evidence_row *e = &f->rows[f->n_rows++];
-			e->kind = r->sig->id;
-			e->grade = r->t.grade;
-			e->counted = r->counted;
-			e->packet = r->t.frame;
-			memcpy(e->value, r->t.value, sizeof(e->value));
-			memcpy(e->expected, r->t.expected, sizeof(e->expected));
-		}
-	}
-	memcpy(f->untestable, c->untestable, c->n_untestable * sizeof(*f->untestable));
-	f->n_untestable = c->n_untestable;
-	return 0;
-}
-
-static void take_trigger(const struct view *v, const struct judged_case *c, struct finding *f)
-{
-	f->reaction_ms = -1;
-	if (v->trigger == TRIGGER_NONE || v->trigger_event < 0 ||
-	    (c->first >= 0 && v->trigger_event > c->first))
-		return;
-	const struct event *q = &v->e[v->trigger_event];
-	f->trigger = v->trigger;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", v->trigger_value);
-	f->trigger_packet = q->frame;
-	if (c->first >= 0 && c->cause != CAUSE_SILENCE)
-		f->reaction_ms = (double)(v->e[c->first].ts_ns - q->ts_ns) / 1e6;
-}
-
-static int compare_u16(const void *a, const void *b)
-{
-	return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
-}
-
-/* Who the accused packets look like: said of a verdict that stands without it. */
-static int take_devices(struct arena *a, const struct view *v, const struct judged_case *c,
-			struct finding *f)
-{
-	uint16_t events[ROWS_MAX * TESTIMONY_SUSPECTS];
-	unsigned n = 0, distinct = 0;
-	if (c->cause == CAUSE_SILENCE)
-		return 0;
-	for (unsigned i = 0; i < c->n_rows; i++)
-		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++)
-			events[n++] = c->rows[i].t.suspects[k];
-	qsort(events, n, sizeof(*events), compare_u16);
-	for (unsigned i = 0; i < n; i++)
-		if (event_dir(&v->e[events[i]]) == c->dir &&
-		    (distinct == 0 || events[i] != events[distinct - 1]))
-			events[distinct++] = events[i];
-	return attribute(a, v, &(struct suspects){events, distinct}, f);
-}
-
-static struct finding *make_finding(struct arena *a, const struct view *v,
-				    const struct judged_case *c, struct flow_record *flow)
-{
-	struct finding *f = arena_alloc(a, sizeof(*f));
-	if (f == NULL)
-		return NULL;
-	const struct signature *sig = strongest(c);
-	f->id = sig->id;
-	f->summary = sig->summary;
-	f->refs = sig->refs;
-	f->family = sig->family;
-	f->verdict = c->verdict;
-	f->score = c->score;
-	f->flow = flow;
-	f->direction = c->cause == CAUSE_SILENCE ? DIR_C2S : c->dir;
-	f->ts_ns = c->first >= 0 ? v->e[c->first].ts_ns : flow->first_ns;
-	/* Silence is known by how far the connection had come, a forgery by when it arrived. */
-	f->stage = view_stage(v, c->cause == CAUSE_SILENCE || c->first < 0 ? v->n
-									    : (unsigned)c->first);
-	f->conditional = "untested";
-	take_trigger(v, c, f);
-	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 ||
-	    take_devices(a, v, c, f) != 0 || narrate(a, v, c, f) != 0)
-		return NULL;
-	return f;
 }
 
 struct judge {
@@ -421,6 +277,16 @@ static void case_reset(struct judged_case *c, enum cause cause, enum dir dir)
 	c->other = NULL;
 }
 
+/* Rows of one view and cause become a case. */
+static void conclude(const struct view *v, struct judged_case *c)
+{
+	if (c->n_rows == 0)
+		return;
+	find_first(c);
+	weigh(c);
+	temper(v, c);
+}
+
 static void judge_cases(struct judge *j, const struct evidence *ev, const struct flow_record *flow,
 			const struct context *ctx)
 {
@@ -433,15 +299,30 @@ static void judge_cases(struct judge *j, const struct evidence *ev, const struct
 		if (d == DIR_C2S && v->n_rst == 0)
 			continue;
 		hear(v, j->cases[d]);
-		for (unsigned k = 0; k < CAUSE_N; k++) {
-			struct judged_case *c = &j->cases[d][k];
-			if (c->n_rows == 0)
-				continue;
-			find_first(c);
-			weigh(c);
-			temper(v, c);
-		}
+		for (unsigned k = 0; k < CAUSE_N; k++)
+			conclude(v, &j->cases[d][k]);
 	}
+}
+
+static struct judged_case *judge_case_exchange(struct judge *j, const struct evidence *ev,
+					       const struct exchange *x,
+					       const struct flow_record *flow,
+					       const struct context *ctx)
+{
+	struct view *v = &j->views[DIR_S2C];
+	enum cause cause = exchange_cause[x->kind];
+	case_reset(&j->cases[DIR_S2C][cause], cause, DIR_S2C);
+	view_build_exchange(v, ev, x, flow, ctx);
+	hear(v, j->cases[DIR_S2C]);
+	conclude(v, &j->cases[DIR_S2C][cause]);
+	return &j->cases[DIR_S2C][cause];
+}
+
+static enum judge_worth worth_of(enum verdict said)
+{
+	return said >= VERDICT_ANOMALY	? JUDGE_SERIOUS
+	       : said > VERDICT_NONE	? JUDGE_MENTION
+					: JUDGE_NOTHING;
 }
 
 enum judge_worth judge_weigh(struct judge *j, const struct evidence *ev,
@@ -456,10 +337,7 @@ enum judge_worth judge_weigh(struct judge *j, const struct evidence *ev,
 		    worth < JUDGE_CONTEXT)
 			worth = JUDGE_CONTEXT;
 		for (unsigned k = 0; k < CAUSE_N; k++) {
-			enum verdict said = j->cases[d][k].verdict;
-			enum judge_worth w = said >= VERDICT_ANOMALY ? JUDGE_SERIOUS
-					     : said > VERDICT_NONE   ? JUDGE_MENTION
-								     : JUDGE_NOTHING;
+			enum judge_worth w = worth_of(j->cases[d][k].verdict);
 			if (w > worth)
 				worth = w;
 		}
@@ -481,7 +359,7 @@ int judge_flow(struct judge *j, struct arena *a, const struct evidence *ev,
 		if (best->verdict == VERDICT_NONE)
 			continue;
 		best->other = rest->verdict >= VERDICT_LIKELY ? rest : NULL;
-		struct finding *f = make_finding(a, &j->views[best->dir], best, flow);
+		struct finding *f = finding_make(a, &j->views[best->dir], best, flow);
 		if (f == NULL)
 			return -ENOMEM;
 		if (f->verdict > flow->worst)
@@ -489,4 +367,29 @@ int judge_flow(struct judge *j, struct arena *a, const struct evidence *ev,
 		out[n++] = f;
 	}
 	return n;
+}
+
+enum judge_worth judge_weigh_exchange(struct judge *j, const struct exchange *x,
+				      const struct flow_record *flow)
+{
+	struct evidence ev = exchange_evidence(x);
+	const struct judged_case *c = judge_case_exchange(j, &ev, x, flow, NULL);
+	/* Rows that count for little alone may gain from what other exchanges say. */
+	enum judge_worth worth = worth_of(c->verdict);
+	return worth == JUDGE_NOTHING && c->n_rows != 0 ? JUDGE_CONTEXT : worth;
+}
+
+int judge_exchange(struct judge *j, struct arena *a, const struct exchange *x,
+		   struct flow_record *flow, const struct context *ctx, struct finding **out)
+{
+	struct evidence ev = exchange_evidence(x);
+	const struct judged_case *c = judge_case_exchange(j, &ev, x, flow, ctx);
+	if (c->verdict == VERDICT_NONE)
+		return 0;
+	*out = finding_make(a, &j->views[DIR_S2C], c, flow);
+	if (*out == NULL)
+		return -ENOMEM;
+	if ((*out)->verdict > flow->worst)
+		flow->worst = (*out)->verdict;
+	return 1;
 }

@@ -51,9 +51,19 @@ enum judge_worth { JUDGE_NOTHING, JUDGE_CONTEXT, JUDGE_MENTION, JUDGE_SERIOUS };
 enum judge_worth judge_weigh(struct judge *j, const struct evidence *ev,
 			     const struct flow_record *flow);
 
+enum judge_worth judge_weigh_exchange(struct judge *j, const struct exchange *x,
+				      const struct flow_record *flow);
+
 /* The findings of one flow, at most CAUSE_N; allocated in a. Returns their number, or -ENOMEM. */
 int judge_flow(struct judge *j, struct arena *a, const struct evidence *ev,
 	       struct flow_record *flow, const struct context *ctx, struct finding *out[CAUSE_N]);
 
+/* The finding of an exchange, at most one. 1, 0 or -ENOMEM. */
+int judge_exchange(struct judge *j, struct arena *a, const struct exchange *x,
+		   struct flow_record *flow, const struct context *ctx, struct finding **out);
+
+/* finding.c: what a case amounts to, in a. NULL: no memory. */
+struct finding *finding_make(struct arena *a, const struct view *v, const struct judged_case *c,
+			     struct flow_record *flow);
 /* narrate.c: fills what people read: sentence, ladder, benign causes. 0 or -ENOMEM. */
 int narrate(struct arena *a, const struct view *v, const struct judged_case *c, struct finding *f);

@@ -36,11 +36,24 @@ enum fact {
 	FACT_SILENCE,
 	FACT_ICMP,
 	FACT_SHAPE,      /* the look of an injected response */
+	FACT_ANSWERS,    /* DNS: more answers than questions, or answers that contradict each other */
+	FACT_ADDRESS,    /* DNS: what the answer points at */
+	FACT_RESOLVER,   /* DNS: how the resolver is otherwise known to answer */
+	FACT_PAGE,       /* HTTP: a page or redirect that lists know */
 	FACT_N
 };
 
-/* What a finding is about; one finding per flow and cause. */
-enum cause { CAUSE_RESET, CAUSE_CONTENT, CAUSE_SILENCE, CAUSE_N };
+/*
+ * What a finding is about; one finding per flow and cause. The last two are of exchanges (one finding
+ * per exchange): their signatures see no TCP connection, and the others see no exchange.
+ */
+enum cause { CAUSE_RESET, CAUSE_CONTENT, CAUSE_SILENCE, CAUSE_DNS, CAUSE_QUIC, CAUSE_N };
+
+/* It may rest on an absence alone, which only a whole capture can vouch for. */
+static inline bool cause_is_absence(enum cause c)
+{
+	return c == CAUSE_SILENCE || c == CAUSE_QUIC;
+}
 
 enum need {
 	NEED_BOTH_DIRECTIONS = 1 << 0,

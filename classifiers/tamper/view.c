@@ -195,6 +195,29 @@ void view_build(struct view *v, const struct evidence *ev, const struct flow_rec
 	find_baseline(v, -1);
 }
 
+void view_build_exchange(struct view *v, const struct evidence *ev, const struct exchange *ex,
+			 const struct flow_record *flow, const struct context *ctx)
+{
+	memset(v, 0, sizeof(*v));
+	v->ev = ev;
+	v->ex = ex;
+	v->flow = flow;
+	v->ctx = ctx;
+	v->e = ev->events;
+	v->n = ev->n_events;
+	v->dir = DIR_S2C;
+	find_landmarks(v);
+	v->trigger_event = v->first_c2s;
+	if (ex->name[0] != '\0') {
+		v->trigger = ex->kind == EXCHANGE_DNS ? TRIGGER_QNAME : TRIGGER_QUIC_SNI;
+		v->trigger_value = ex->name;
+	} else if (ex->kind == EXCHANGE_QUIC) {
+		v->trigger = TRIGGER_PROTOCOL;
+		v->trigger_value = "quic";
+	}
+	find_baseline(v, -1);
+}
+
 struct view view_without(const struct view *v, unsigned i)
 {
 	struct view w = *v;
@@ -365,6 +388,8 @@ bool view_endpoint_like(const struct view *v, unsigned i)
 enum stage view_stage(const struct view *v, unsigned i)
 {
 	bool data = false, later = false;
+	if (v->ex != NULL) /* a request without a handshake */
+		return STAGE_POST_PSH;
 	for (unsigned k = 0; k < i; k++) {
 		const struct event *e = &v->e[k];
 		if (e->len == 0 || (e->flags & TCP_RST) != 0)

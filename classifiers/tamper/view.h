@@ -12,6 +12,7 @@
 
 #include "classifiers/tamper/context.h"
 #include "classifiers/tamper/evidence.h"
+#include "classifiers/tamper/exchange.h"
 #include "classifiers/verdict.h"
 
 #define VIEW_RSTS 64
@@ -32,6 +33,7 @@ struct view {
 	const struct evidence *ev;
 	const struct flow_record *flow;
 	const struct context *ctx; /* NULL at the flow's end */
+	const struct exchange *ex; /* that is looked at; NULL: the TCP connection */
 	const struct event *e;     /* n of them, in order of arrival */
 	unsigned n;
 	enum dir dir;              /* the direction whose packets are under suspicion */
@@ -50,6 +52,9 @@ struct view {
 /* ctx may be NULL. The view points into its arguments. */
 void view_build(struct view *v, const struct evidence *ev, const struct flow_record *flow,
 		const struct context *ctx, enum dir dir);
+/* The same of an exchange, whose evidence is exchange_evidence(); under suspicion is the server. */
+void view_build_exchange(struct view *v, const struct evidence *ev, const struct exchange *ex,
+			 const struct flow_record *flow, const struct context *ctx);
 
 /*
  * Smallest time from a packet of the other side to the first packet of direction dir that

@@ -195,17 +195,18 @@ static void as_a_classifier(void **state)
 	(void)state;
 	static const uint8_t text[] = "GET / HTTP/1.1\r\nHost: x.org\r\n\r\n";
 	struct app_facts facts = {.app_proto = NULL};
-	enum classify answer = stream(NULL, NULL, NULL, DIR_S2C, text, sizeof(text) - 1, &facts);
+	enum classify answer =
+		stream(NULL, NULL, NULL, DIR_S2C, NULL, NULL, text, sizeof(text) - 1, &facts);
 	assert_int_equal(answer, CLASSIFY_NEVER);
-	answer = stream(NULL, NULL, NULL, DIR_C2S, text, 4, &facts);
+	answer = stream(NULL, NULL, NULL, DIR_C2S, NULL, NULL, text, 4, &facts);
 	assert_int_equal(answer, CLASSIFY_MORE);
 	assert_null(facts.http);
-	answer = stream(NULL, NULL, NULL, DIR_C2S, text, 20, &facts);
+	answer = stream(NULL, NULL, NULL, DIR_C2S, NULL, NULL, text, 20, &facts);
 	assert_int_equal(answer, CLASSIFY_MORE);
 	assert_non_null(facts.http);
 	assert_string_equal(facts.app_proto, "http");
 	assert_true(facts.http->truncated);
-	answer = stream(NULL, NULL, NULL, DIR_C2S, text, sizeof(text) - 1, &facts);
+	answer = stream(NULL, NULL, NULL, DIR_C2S, NULL, NULL, text, sizeof(text) - 1, &facts);
 	assert_int_equal(answer, CLASSIFY_DONE);
 	assert_string_equal(facts.http->host, "x.org");
 	assert_false(facts.http->truncated);

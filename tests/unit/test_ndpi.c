@@ -80,13 +80,13 @@ struct fixture {
 static struct fixture fixture_open(void)
 {
 	struct fixture x = {.label = {.by = NULL}};
-	assert_int_equal(classifier_ndpi.shard_open(&x.shard), 0);
+	assert_int_equal(classifier_ndpi.shard_open(&x.shard, NULL), 0);
 	return x;
 }
 
 static void fixture_close(struct fixture *x)
 {
-	classifier_ndpi.flow_end(&x->shard, &x->progress, NULL, &x->label);
+	classifier_ndpi.flow_end(&x->shard, &x->progress, NULL, NULL, &x->label);
 	assert_null(x->progress.flow);
 	classifier_ndpi.shard_close(&x->shard);
 }
@@ -94,7 +94,7 @@ static void fixture_close(struct fixture *x)
 static enum classify give(struct fixture *x, struct wire *w)
 {
 	return classifier_ndpi.packet(&x->shard, &x->progress, NULL, DIR_C2S, &w->pkt, &w->h,
-				      &x->label);
+				      NULL, &x->label);
 }
 
 static void tls_is_labelled(void **state)
@@ -224,7 +224,7 @@ static void cut_packets(void **state)
 		w.h.ip_len = n % 2 ? UINT32_MAX : w.h.ip_len;
 		give(&x, &w);
 		free(exact);
-		classifier_ndpi.flow_end(&x.shard, &x.progress, NULL, &x.label);
+		classifier_ndpi.flow_end(&x.shard, &x.progress, NULL, NULL, &x.label);
 		x.progress = (struct progress){.flow = NULL};
 	}
 	fixture_close(&x);

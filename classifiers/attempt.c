@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/attempt.h"
+
+#include <ctype.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "classifiers/app/http.h"
+#include "classifiers/app/tls.h"
+#include "classifiers/classifier.h"
+#include "classifiers/tamper/exchange.h"
+
+/* A reset or close this late after the request says nothing of the request; catalogue TLS-RST-CH. */
+#define SOON_NS 3000000000ull
+
+/* How long answers belong to a query; catalogue, section 9. */
+#define EXCHANGE_NS 5000000000ull
+
+const char *const attempt_end_name[ATTEMPT_N] = {
+	[ATTEMPT_UNKNOWN] = "unknown", [ATTEMPT_OK] = "ok",	    [ATTEMPT_REFUSED] = "refused",
+	[ATTEMPT_RESET] = "reset",     [ATTEMPT_CLOSED] = "closed", [ATTEMPT_ALERT] = "alert",
+	[ATTEMPT_SILENT] = "silent",   [ATTEMPT_PAGE] = "page",	    [ATTEMPT_FORGED] = "forged",
+};
+
+static bool intern_grow(struct attempts *t)
+{
+	uint32_t room = t->room_interned != 0 ? t->room_interned * 2 : 256;
+	struct interned *bigger = calloc(room, sizeof(*bigger));
+	if (bigger == NULL)
+		return false;
+	for (uint32_t i = 0; i < t->room_interned; i++) {
+		if (t->interned[i].value == NULL)
+			continue;
+		uint32_t k = (uint32_t)t->interned[i].hash & (room - 1);
+		while (bigger[k].value != NULL)
+			k = (k + 1) & (room - 1);
+		bigger[k] = t->interned[i];
+	}
+	free(t->interned);
+	t->interned = bigger;
+	t->room_interned = room;
+	return true;
+}
+
+/* A copy that lives as long as the arena, one for all that are equal. NULL: no memory. */
+static const void *intern(struct attempts *t, const void *value, size_t len)
+{
+	uint64_t hash = XXH3_64bits(value, len);
+	if (t->n_interned * 2 >= t->room_interned && !intern_grow(t))
+		return NULL;
+	uint32_t k = (uint32_t)hash & (t->room_interned - 1);
+	for (; t->interned[k].value != NULL; k = (k + 1) & (t->room_interned - 1))
+		if (t->interned[k].hash == hash && t->interned[k].len == len &&
+		    memcmp(t->interned[k].value, value, len) == 0)
+			return t->interned[k].value;
+	void *copy = arena_alloc(t->arena, len);
+	if (copy == NULL)
+		return NULL;
+	memcpy(copy, value, len);
+	t->interned[k] = (struct interned){.hash = hash, .value = copy, .len = (uint32_t)len};
+	t->n_interned++;
+	return copy;
+}
+
+static const char *intern_name(struct attempts *t, const char *name)
+{
+	char lower[256];
+	size_t n = strnlen(name, sizeof(lower) - 1);
+	for (size_t i = 0; i < n; i++)
+		lower[i] = (char)tolower((unsigned char)name[i]);
+	lower[n] = '\0';
+	return n != 0 ? intern(t, lower, n + 1) : NULL;
+}
+
+static struct attempt *attempt_new(struct attempts *t, const struct flow *f)
+{
+	if (t->n >= ATTEMPTS_SHARD) {
+		t->dropped++;
+		return NULL;
+	}
+	if (t->n == t->room) {
+		size_t room = t->room != 0 ? t->room * 2 : 64;
+		void *bigger = realloc(t->list, room * sizeof(*t->list));
+		if (bigger == NULL) {
+			t->dropped++;
+			return NULL;
+		}
+		t->list = bigger;
+		t->room = room;
+	}
+	struct attempt *a = &t->list[t->n++];
+	*a = (struct attempt){
+		.flow_id = f->id,
+		.start_ns = f->first_ns,
+		.end_ns = f->last_ns,
+		.client = *flow_addr(f, DIR_C2S),
+		.server = *flow_addr(f, DIR_S2C),
+		.client_port = flow_port(f, DIR_C2S),
+		.server_port = flow_port(f, DIR_S2C),
+		.ip_version = f->key.ip_version,
+		.proto = f->key.proto,
+		.ja4 = "",
+	};
+	return a;
+}
+
+/* The first recorded packet of direction dir at or after index from that has any of flags, or (flags
+ * 0) payload; -1. */
+static int event_find(const struct evidence *ev, unsigned from, enum dir dir, unsigned flags)
+{
+	for (unsigned i = from; i < ev->n_events; i++) {
+		const struct event *e = &ev->events[i];
+		if (event_dir(e) != dir || (e->flags & EVENT_BAD_CHECKSUM) != 0)
+			continue;
+		if (flags != 0 ? (e->flags & flags) != 0
+			       : e->len != 0 && (e->flags & (TCP_RST | TCP_SYN)) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+/* What ended it, as the packets have it; findings may know better. */
+static void tcp_end(struct attempt *a, const struct evidence *ev)
+{
+	const struct half *c = &ev->half[DIR_C2S], *s = &ev->half[DIR_S2C];
+	int asked = event_find(ev, 0, DIR_C2S, 0), answer = event_find(ev, 0, DIR_S2C, 0);
+	int reset = event_find(ev, 0, DIR_S2C, TCP_RST), fin = event_find(ev, 0, DIR_S2C, TCP_FIN);
+
+	a->stage = (uint8_t)(asked >= 0	    ? STAGE_POST_PSH
+			     : c->n_acks != 0 ? STAGE_POST_ACK
+					      : STAGE_POST_SYN);
+	if (asked >= 0)
+		a->request_ns = ev->events[asked].ts_ns;
+	if (!s->seen && s->n_rst == 0 && s->n_rstack == 0)
+		a->bits |= ATTEMPT_ONE_SIDED;
+	if (answer >= 0 && (reset < 0 || answer < reset)) {
+		a->end = ATTEMPT_OK;
+		a->end_ns = ev->events[answer].ts_ns;
+	} else if (reset >= 0) {
+		a->end = (uint8_t)(s->syn ? ATTEMPT_RESET : ATTEMPT_REFUSED);
+		a->end_ns = ev->events[reset].ts_ns;
+	} else if (fin >= 0 && asked >= 0) {
+		a->end = ATTEMPT_CLOSED;
+		a->end_ns = ev->events[fin].ts_ns;
+	} else if (c->gap || s->gap) {
+		a->end = ATTEMPT_UNKNOWN;
+	} else if (asked >= 0 || !s->syn) {
+		/* Whether it was long enough is for those to say who know when the capture ended. */
+		a->end = ATTEMPT_SILENT;
+	}
+	if (a->end == ATTEMPT_RESET && asked >= 0 && a->end_ns - a->request_ns > SOON_NS)
+		a->end = ATTEMPT_UNKNOWN;
+}
+
+/* How the hello lay in packets and records: what boxes that do not reassemble let pass. */
+static void tls_features(struct attempts *t, struct attempt *a, const struct evidence *ev,
+			 const struct tls_client_hello *tls)
+{
+	const struct half *c = &ev->half[DIR_C2S];
+	a->bits |= (tls->ech ? ATTEMPT_ECH : 0) | (tls->esni ? ATTEMPT_ESNI : 0) |
+		   (tls->n_records > 1 ? ATTEMPT_RECORDS : 0);
+	if (tls->has_sni && c->first_len != 0 && tls->sni_end > c->first_len)
+		a->bits |= ATTEMPT_SEGMENTED;
+	if (tls->ja4[0] != '\0') {
+		const char *ja4 = intern(t, tls->ja4, strlen(tls->ja4) + 1);
+		a->ja4 = ja4 != NULL ? ja4 : "";
+	}
+}
+
+void attempt_flow(struct attempts *t, const struct flow *f, const struct evidence *ev,
+		  const struct app_facts *facts)
+{
+	const struct half *c = &ev->half[DIR_C2S], *s = &ev->half[DIR_S2C];
+	const char *name = NULL;
+	enum trigger_kind kind = TRIGGER_NONE;
+	/* Connections picked up midway are nobody's attempt, unless they still say a name. */
+	if (facts->tls != NULL && facts->tls->has_sni) {
+		name = facts->tls->sni;
+		kind = TRIGGER_SNI;
+	} else if (facts->http != NULL && facts->http->has_host) {
+		name = facts->http->host;
+		kind = TRIGGER_HOST;
+	}
+	if (!c->syn && name == NULL)
+		return;
+	struct attempt *a = attempt_new(t, f);
+	if (a == NULL)
+		return;
+	a->trigger = (uint8_t)kind;
+	a->name = name != NULL ? intern_name(t, name) : NULL;
+	uint64_t bytes = s->seen && s->syn ? (uint32_t)(s->next - s->isn - 1) : 0;
+	a->bytes_s2c = s->n_data != 0 ? (uint32_t)bytes : 0;
+	if (c->syn && s->syn && c->n_acks + c->n_data != 0)
+		a->bits |= ATTEMPT_HANDSHAKE;
+	if (facts->tls != NULL)
+		tls_features(t, a, ev, facts->tls);
+	tcp_end(a, ev);
+}
+
+void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x)
+{
+	struct attempt *a = attempt_new(t, f);
+	if (a == NULL)
+		return;
+	a->trigger = x->kind == EXCHANGE_DNS	? TRIGGER_QNAME
+		     : x->name[0] != '\0'	? TRIGGER_QUIC_SNI
+						: TRIGGER_PROTOCOL;
+	a->name = intern_name(t, x->name);
+	a->end = x->end;
+	a->stage = STAGE_POST_PSH;
+	a->start_ns = x->n_events != 0 ? x->events[0].ts_ns : f->first_ns;
+	a->request_ns = x->request_ns;
+	a->end_ns = x->end_ns;
+}
+
+void attempts_free(struct attempts *t)
+{
+	free(t->list);
+	free(t->interned);
+	t->list = NULL;
+	t->interned = NULL;
+	t->n = t->room = t->n_interned = t->room_interned = 0;
+}
+
+static int compare_attempts(const void *x, const void *y)
+{
+	const struct attempt *a = x, *b = y;
+	if (a->capture != b->capture)
+		return a->capture < b->capture ? -1 : 1;
+	if (a->start_ns != b->start_ns)
+		return a->start_ns < b->start_ns ? -1 : 1;
+	return a->flow_id < b->flow_id ? -1 : a->flow_id > b->flow_id;
+}
+
+struct by_flow {
+	unsigned capture;
+	uint64_t flow_id;
+	const struct flow_record *flow;
+	const struct finding *finding;
+};
+
+static int compare_by_flow(const void *x, const void *y)
+{
+	const struct by_flow *a = x, *b = y;
+	if (a->capture != b->capture)
+		return a->capture < b->capture ? -1 : 1;
+	if (a->flow_id != b->flow_id)
+		return a->flow_id < b->flow_id ? -1 : 1;
+	/* The worst finding first, a record without one last. */
+	enum verdict va = a->finding != NULL ? a->finding->verdict : VERDICT_NONE;
+	enum verdict vb = b->finding != NULL ? b->finding->verdict : VERDICT_NONE;
+	return va > vb ? -1 : va < vb;
+}
+
+/* An anomaly or more is what became of the attempt, whatever its packets look like. */
+static void settle(struct attempt *a, const struct by_flow *k)
+{
+	const struct finding *f = k->finding;
+	a->flow = k->flow;
+	a->finding = f;
+	if (f == NULL || f->verdict < VERDICT_ANOMALY)
+		return;
+	switch (f->family) {
+	case FAMILY_TCP_INJECTION:
+		a->end = ATTEMPT_RESET;
+		a->end_ns = f->ts_ns;
+		break;
+	case FAMILY_HTTP_INJECTION:
+		a->end = ATTEMPT_PAGE;
+		a->end_ns = f->ts_ns;
+		break;
+	case FAMILY_SILENT_DROP:
+		a->end = ATTEMPT_SILENT;
+		break;
+	case FAMILY_DNS_INJECTION:
+		a->end = ATTEMPT_FORGED;
+		break;
+	default:
+		break;
+	}
+	a->stage = (uint8_t)f->stage;
+}
+
+static bool is_of(const struct attempt *a, const struct by_flow *k)
+{
+	return k->capture == a->capture && k->flow_id == a->flow_id;
+}
+
+/* A flow to a resolver holds many queries. */
+static bool is_about(const struct attempt *a, const struct finding *f)
+{
+	if (f == NULL || a->trigger != TRIGGER_QNAME)
+		return true;
+	return a->name != NULL && strcasecmp(a->name, f->trigger_value) == 0 &&
+	       f->ts_ns >= a->start_ns && f->ts_ns - a->start_ns <= EXCHANGE_NS;
+}
+
+void attempts_settle(struct analysis *a)
+{
+	if (a->n_attempts == 0)
+		return;
+	qsort(a->attempts, a->n_attempts, sizeof(*a->attempts), compare_attempts);
+	size_t n = 0, room = a->n_flows + a->n_findings;
+	struct by_flow *known = malloc((room + 1) * sizeof(*known));
+	if (known == NULL)
+		return;
+	for (size_t i = 0; i < a->n_flows; i++)
+		known[n++] = (struct by_flow){a->flows[i]->capture, a->flows[i]->id, a->flows[i], NULL};
+	for (size_t i = 0; i < a->n_findings; i++)
+		known[n++] = (struct by_flow){a->findings[i]->flow->capture, a->findings[i]->flow->id,
+					      a->findings[i]->flow, a->findings[i]};
+	qsort(known, n, sizeof(*known), compare_by_flow);
+	for (size_t i = 0; i < a->n_attempts; i++) {
+		struct attempt *t = &a->attempts[i];
+		size_t lo = 0, hi = n;
+		while (lo < hi) { /* the first entry of the flow */
+			size_t mid = lo + (hi - lo) / 2;
+			const struct by_flow *m = &known[mid];
+			bool before = m->capture != t->capture ? m->capture < t->capture
+							       : m->flow_id < t->flow_id;
+			lo = before ? mid + 1 : lo;
+			hi = before ? hi : mid;
+		}
+		while (lo < n && is_of(t, &known[lo]) && !is_about(t, known[lo].finding))
+			lo++;
+		if (lo < n && is_of(t, &known[lo]))
+			settle(t, &known[lo]);
+	}
+	free(known);
+}

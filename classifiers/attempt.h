@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * One try to reach something, and what became of it: what triggers, controls, residual windows and
+ * profiles are counted from (catalogue, sections 4 and 8). Every TCP connection that was opened within the
+ * capture leaves one, and every DNS query and QUIC connection, touched or not, so that names that
+ * pass stand beside those that do not. Bounded per shard; what did not fit is counted.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "classifiers/arena.h"
+#include "classifiers/tamper/evidence.h"
+#include "classifiers/verdict.h"
+
+#define ATTEMPTS_SHARD 16384
+
+enum attempt_end {
+	ATTEMPT_UNKNOWN,  /* the capture ended too early, lacks packets, or shows one side only */
+	ATTEMPT_OK,       /* the server answered with what its protocol has for content */
+	ATTEMPT_REFUSED,  /* a RST to a SYN, or an ICMP error */
+	ATTEMPT_RESET,    /* reset after the handshake, before an answer, or found to be reset by others */
+	ATTEMPT_CLOSED,   /* FIN instead of an answer */
+	ATTEMPT_ALERT,    /* TLS: a fatal alert instead of an answer */
+	ATTEMPT_SILENT,   /* nothing came */
+	ATTEMPT_PAGE,     /* HTTP: answered by a page that is not the server's */
+	ATTEMPT_FORGED,   /* DNS: answered by somebody else */
+	ATTEMPT_N
+};
+extern const char *const attempt_end_name[ATTEMPT_N]; /* "unknown", "ok", … */
+
+enum attempt_bits {
+	ATTEMPT_SEGMENTED = 1 << 0, /* the name's bytes lie in more than one packet */
+	ATTEMPT_RECORDS = 1 << 1,   /* the ClientHello lies in more than one TLS record */
+	ATTEMPT_ECH = 1 << 2,
+	ATTEMPT_ESNI = 1 << 3,
+	ATTEMPT_HANDSHAKE = 1 << 4, /* TCP: SYN, SYN+ACK and ACK were seen */
+	ATTEMPT_ONE_SIDED = 1 << 5, /* nothing of the server was seen in it */
+};
+
+struct attempt {
+	uint64_t flow_id;
+	uint64_t start_ns;    /* its first packet */
+	uint64_t request_ns;  /* the packet that completed the name or query; 0: it never came so far */
+	uint64_t end_ns;      /* first answer, reset or page; of silence the last packet */
+	struct ip_addr client, server;
+	uint16_t client_port, server_port;
+	uint8_t ip_version, proto;
+	uint8_t trigger;      /* enum trigger_kind: what name is */
+	uint8_t end;          /* enum attempt_end */
+	uint8_t stage;        /* enum stage in which it failed */
+	uint8_t bits;         /* enum attempt_bits */
+	uint16_t capture;
+	uint32_t bytes_s2c;   /* TCP payload, saturating */
+	const char *name;     /* lower case; NULL none */
+	const struct flow_record *flow; /* NULL where the model keeps no record of it */
+	const struct finding *finding;  /* the worst about it; NULL none */
+	/* TLS, where it was read; else "" and NULL */
+	const char *ja4;
+	const struct tls_server *tls_server;
+};
+
+/* A shard's list. Zeroed before use, but for arena. */
+struct attempts {
+	struct attempt *list;
+	size_t n, room;
+	uint64_t dropped;
+	struct arena *arena;  /* of what the attempts point to */
+	struct interned {     /* what was put there, each value once */
+		uint64_t hash;
+		const void *value;
+		uint32_t len;
+	} *interned;
+	uint32_t n_interned, room_interned; /* room: a power of two */
+};
+
+struct app_facts;
+/* At a TCP flow's end; ev is finished. */
+void attempt_flow(struct attempts *t, const struct flow *f, const struct evidence *ev,
+		  const struct app_facts *facts);
+struct exchange;
+void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x);
+void attempts_free(struct attempts *t); /* the list and the table, not the arena */
+
+/*
+ * In analysis_judge(), once the findings are made: all attempts in order, each with its finding,
+ * which says better than the packets what became of it.
+ */
+void attempts_settle(struct analysis *a);

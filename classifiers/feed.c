@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Each packet, and each stream's first bytes, to the classifiers that still want them. */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "classifiers/shard.h"
+
+/* Classifiers may read files and build tables: only when the group's first flow asks. */
+static bool open_classifier(struct shard *s, unsigned i)
+{
+	const struct classifier *c = s->in->classifiers[i];
+	struct classifier_group *g = s->group;
+	if (g->state[i] != NULL || g->refused[i])
+		return !g->refused[i];
+	void *state = calloc(1, c->shard_size != 0 ? c->shard_size : 1);
+	pthread_mutex_lock(&s->in->open_lock);
+	int err = state == NULL		    ? -ENOMEM
+		  : c->shard_open != NULL ? c->shard_open(state, &s->in->cfg)
+					  : 0;
+	pthread_mutex_unlock(&s->in->open_lock);
+	if (err != 0) {
+		free(state);
+		g->refused[i] = true;
+		return false;
+	}
+	g->state[i] = state;
+	return true;
+}
+
+static void *state_of(struct shard *s, struct flow_scratch *x, unsigned i)
+{
+	return x->state + s->in->state_offset[i];
+}
+
+static void take_label(struct shard *s, struct flow_scratch *x, const struct label *said)
+{
+	if (said->by == NULL)
+		return;
+	if (x->label == NULL)
+		x->label = malloc(sizeof(*x->label));
+	if (x->label == NULL)
+		s->no_memory++;
+	else
+		*x->label = *said;
+}
+
+/* Nobody asks classifier i about the flow again. */
+void feed_decide(struct shard *s, struct flow_scratch *x, const struct flow *f, unsigned i)
+{
+	const struct classifier *c = s->in->classifiers[i];
+	struct label said = {0};
+	x->wants_packets &= ~(1u << i);
+	x->wants_stream[DIR_C2S] &= ~(1u << i);
+	x->wants_stream[DIR_S2C] &= ~(1u << i);
+	if (c->flow_end != NULL && s->group->state[i] != NULL) {
+		c->flow_end(s->group->state[i], state_of(s, x, i), f, &x->facts, &said);
+		take_label(s, x, &said);
+		shard_take_exchanges(s, x, f);
+	}
+}
+
+bool feed_wanted(const struct flow_scratch *x, unsigned i)
+{
+	return ((x->wants_packets | x->wants_stream[DIR_C2S] | x->wants_stream[DIR_S2C]) & 1u << i) != 0;
+}
+
+void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f,
+			 enum dir dir, const struct packet *pkt, const struct headers *h)
+{
+	const struct inspector *in = s->in;
+	for (unsigned i = 0; i < in->n_classifiers; i++) {
+		const struct classifier *c = in->classifiers[i];
+		if ((x->wants_packets & 1u << i) == 0)
+			continue;
+		if (!open_classifier(s, i)) {
+			x->wants_packets &= ~(1u << i);
+			continue;
+		}
+		struct label said = {0};
+		enum classify more = c->packet(s->group->state[i], state_of(s, x, i), f, dir, pkt, h,
+					       &x->facts, &said);
+		take_label(s, x, &said);
+		shard_take_exchanges(s, x, f);
+		if (more == CLASSIFY_MORE)
+			continue;
+		x->wants_packets &= ~(1u << i);
+		if (!feed_wanted(x, i))
+			feed_decide(s, x, f, i);
+	}
+}
+
+/* The bytes of one direction so far, and the packet that brought the last of them. */
+struct stream_bytes {
+	enum dir dir;
+	const struct packet *pkt;
+	const struct headers *h;
+};
+
+/* Whether a stream classifier still wants more bytes than these. */
+static bool feed_stream(struct shard *s, struct flow_scratch *x, const struct flow *f,
+			const struct stream_bytes *b, const uint8_t *data, size_t len)
+{
+	const struct inspector *in = s->in;
+	uint32_t *wants = &x->wants_stream[b->dir];
+	for (unsigned i = 0; i < in->n_classifiers; i++) {
+		const struct classifier *c = in->classifiers[i];
+		if ((*wants & 1u << i) == 0)
+			continue;
+		enum classify more = CLASSIFY_NEVER;
+		if (open_classifier(s, i))
+			more = c->stream(s->group->state[i], state_of(s, x, i), f, b->dir, b->pkt,
+					 b->h, data, len, &x->facts);
+		shard_take_exchanges(s, x, f);
+		if (more == CLASSIFY_MORE && len < REASSEMBLY_LIMIT)
+			continue;
+		*wants &= ~(1u << i);
+		if (!feed_wanted(x, i))
+			feed_decide(s, x, f, i);
+	}
+	return *wants != 0;
+}
+
+void feed_close(struct shard *s, struct flow_scratch *x, enum dir dir)
+{
+	if (x->stream[dir] == NULL)
+		return;
+	reassembly_free(x->stream[dir], &s->pool);
+	free(x->stream[dir]);
+	x->stream[dir] = NULL;
+}
+
+/* A stream from its first byte. Most requests and many answers fit one packet and need no buffer. */
+void feed_payload(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
+		  const struct packet *pkt, const struct headers *h)
+{
+	const struct stream_bytes b = {dir, pkt, h};
+	if (h->payload_caplen == 0 || (h->flags & TCP_RST) != 0)
+		return;
+	/* Data in a SYN, TCP Fast Open (RFC 7413), begins behind it. */
+	uint32_t seq = h->seq + ((h->flags & TCP_SYN) != 0);
+	uint32_t base = f->syn_seen[dir] ? f->isn[dir] + 1 : seq;
+	if (x->stream[dir] == NULL && seq == base && h->payload_caplen < REASSEMBLY_LIMIT &&
+	    !feed_stream(s, x, f, &b, h->payload, h->payload_caplen))
+		return;
+	if (x->stream[dir] == NULL) {
+		x->stream[dir] = calloc(1, sizeof(*x->stream[dir]));
+		if (x->stream[dir] == NULL) {
+			s->no_memory++;
+			return;
+		}
+		reassembly_start(x->stream[dir], base);
+	}
+	struct reassembly *r = x->stream[dir];
+	struct reassembly_conflict conflict;
+	uint32_t before = r->contiguous, len;
+	uint32_t now = reassembly_add(r, &s->pool, seq, h->payload, h->payload_caplen, &conflict);
+	if (now != before) {
+		const uint8_t *data = reassembly_data(r, &len);
+		feed_stream(s, x, f, &b, data, len);
+	}
+	if (r->failed)
+		x->wants_stream[dir] = 0;
+	if (x->wants_stream[dir] == 0)
+		feed_close(s, x, dir);
+}
+
+void feed_icmp(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
+	       const struct packet *pkt, const struct headers *h)
+{
+	for (unsigned i = 0; i < s->in->n_classifiers; i++) {
+		const struct classifier *c = s->in->classifiers[i];
+		if (c->icmp != NULL && feed_wanted(x, i) && s->group->state[i] != NULL)
+			c->icmp(s->group->state[i], state_of(s, x, i), f, dir, pkt, h, &x->facts);
+	}
+}

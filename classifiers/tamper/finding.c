@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* A case that was weighed, as the finding that reports print. */
+
+#include "classifiers/tamper/judge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct signature *strongest(const struct judged_case *c)
+{
+	const struct row *best = NULL;
+	for (unsigned i = 0; i < c->n_rows; i++) {
+		const struct row *r = &c->rows[i];
+		if (best == NULL || r->t.grade > best->t.grade ||
+		    (r->t.grade == best->t.grade && r->sig->names && !best->sig->names))
+			best = r;
+	}
+	return best->sig;
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+struct packet_list {
+	uint64_t at[2 * ROWS_MAX * TESTIMONY_SUSPECTS + ICMP_NOTES]; /* file << 32 | frame */
+	unsigned n;
+};
+
+static void list_suspects(const struct view *v, const struct judged_case *c, struct packet_list *l)
+{
+	bool icmp = false;
+	for (unsigned i = 0; c != NULL && i < c->n_rows; i++) {
+		icmp |= c->rows[i].sig->fact == FACT_ICMP;
+		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++) {
+			const struct event *e = &v->e[c->rows[i].t.suspects[k]];
+			l->at[l->n++] = (uint64_t)e->file << 32 | e->frame;
+		}
+	}
+	for (unsigned i = 0; icmp && i < v->ev->n_icmp; i++)
+		l->at[l->n++] = (uint64_t)v->ev->icmp[i].file << 32 | v->ev->icmp[i].frame;
+}
+
+/* Every suspect's frame, once, rising within each file. */
+static int take_packets(struct arena *a, const struct view *v, const struct judged_case *c,
+			struct finding *f)
+{
+	struct packet_list l = {.n = 0};
+	list_suspects(v, c, &l);
+	list_suspects(v, c->other, &l);
+	qsort(l.at, l.n, sizeof(*l.at), compare_u64);
+	f->packets = arena_alloc(a, (l.n + 1) * sizeof(*f->packets));
+	f->packet_files = arena_alloc(a, (l.n + 1) * sizeof(*f->packet_files));
+	if (f->packets == NULL || f->packet_files == NULL)
+		return -ENOMEM;
+	for (unsigned i = 0; i < l.n; i++) {
+		if (i != 0 && l.at[i] == l.at[i - 1])
+			continue;
+		f->packets[f->n_packets] = (uint32_t)l.at[i];
+		f->packet_files[f->n_packets++] = (uint32_t)(l.at[i] >> 32);
+	}
+	return 0;
+}
+
+static int take_rows(struct arena *a, const struct judged_case *c, struct finding *f)
+{
+	f->rows = arena_alloc(a, c->n_rows * sizeof(*f->rows));
+	f->untestable = arena_alloc(a, (c->n_untestable + 1) * sizeof(*f->untestable));
+	if (f->rows == NULL || f->untestable == NULL)
+		return -ENOMEM;
+	for (int grade = GRADE_D4; grade >= GRADE_D1; grade--) {
+		for (unsigned i = 0; i < c->n_rows; i++) {
+			const struct row *r = &c->rows[i];
+			if ((int)r->t.grade != grade)
+				continue;
+			struct evidence_row *e = &f->rows[f->n_rows++];
+			e->kind = r->sig->id;
+			e->grade = r->t.grade;
+			e->counted = r->counted;
+			e->packet = r->t.frame;
+			memcpy(e->value, r->t.value, sizeof(e->value));
+			memcpy(e->expected, r->t.expected, sizeof(e->expected));
+		}
+	}
+	memcpy(f->untestable, c->untestable, c->n_untestable * sizeof(*f->untestable));
+	f->n_untestable = c->n_untestable;
+	return 0;
+}
+
+static void take_trigger(const struct view *v, const struct judged_case *c, struct finding *f)
+{
+	f->reaction_ms = -1;
+	if (v->trigger == TRIGGER_NONE || v->trigger_event < 0 ||
+	    (c->first >= 0 && v->trigger_event > c->first))
+		return;
+	const struct event *q = &v->e[v->trigger_event];
+	f->trigger = v->trigger;
+	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", v->trigger_value);
+	f->trigger_packet = q->frame;
+	if (c->first >= 0 && !cause_is_absence(c->cause))
+		f->reaction_ms = (double)(v->e[c->first].ts_ns - q->ts_ns) / 1e6;
+}
+
+static int compare_u16(const void *a, const void *b)
+{
+	return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
+}
+
+/* Who the accused packets look like: said of a verdict that stands without it. */
+static int take_devices(struct arena *a, const struct view *v, const struct judged_case *c,
+			struct finding *f)
+{
+	uint16_t events[ROWS_MAX * TESTIMONY_SUSPECTS];
+	unsigned n = 0, distinct = 0;
+	if (cause_is_absence(c->cause))
+		return 0;
+	for (unsigned i = 0; i < c->n_rows; i++)
+		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++)
+			events[n++] = c->rows[i].t.suspects[k];
+	qsort(events, n, sizeof(*events), compare_u16);
+	for (unsigned i = 0; i < n; i++)
+		if (event_dir(&v->e[events[i]]) == c->dir &&
+		    (distinct == 0 || events[i] != events[distinct - 1]))
+			events[distinct++] = events[i];
+	return attribute(a, v, &(struct suspects){events, distinct}, f);
+}
+
+struct finding *finding_make(struct arena *a, const struct view *v, const struct judged_case *c,
+			     struct flow_record *flow)
+{
+	struct finding *f = arena_alloc(a, sizeof(*f));
+	if (f == NULL)
+		return NULL;
+	const struct signature *sig = strongest(c);
+	f->id = sig->id;
+	f->summary = sig->summary;
+	f->refs = sig->refs;
+	f->family = sig->family;
+	f->verdict = c->verdict;
+	f->score = c->score;
+	f->flow = flow;
+	f->direction = cause_is_absence(c->cause) ? DIR_C2S : c->dir;
+	f->ts_ns = c->first >= 0 ? v->e[c->first].ts_ns : flow->first_ns;
+	/* Silence is known by how far the connection had come, a forgery by when it arrived. */
+	f->stage = view_stage(v, cause_is_absence(c->cause) || c->first < 0 ? v->n
+									    : (unsigned)c->first);
+	f->conditional = "untested";
+	take_trigger(v, c, f);
+	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 ||
+	    take_devices(a, v, c, f) != 0 || narrate(a, v, c, f) != 0)
+		return NULL;
+	return f;
+}
