@@ -83,7 +83,7 @@ static void record_fill(struct flow_record *r, const struct flow *f, const struc
 {
 	*r = (struct flow_record){
 		.id = f->id,
-		.first_frame = f->first_frame,
+		.first_frame = flow_first_frame(f),
 		.first_ns = f->first_ns,
 		.last_ns = f->last_ns,
 		.ip_version = f->key.ip_version,
@@ -102,7 +102,7 @@ static void record_fill(struct flow_record *r, const struct flow *f, const struc
 		.vlan = {f->vlan[0], f->vlan[1]},
 	};
 	memcpy(r->tunnels, f->tunnels, sizeof(r->tunnels));
-	memcpy(r->history, f->history, sizeof(r->history));
+	flow_history(f, r->history);
 	r->tls = x->facts.tls;
 	r->tls_server = x->facts.tls_server;
 	r->http = x->facts.http;

@@ -2,7 +2,6 @@
 #include "dataplane/flow.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -12,6 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "dataplane/flow_key.h"
 #include "dataplane/flow_tcp.h"
 
 #define SECOND_NS 1000000000ULL
@@ -38,18 +38,30 @@ const char *const flow_end_name[FLOW_END_N] = {
 	[FLOW_END_EOF] = "eof",
 };
 
+void flow_history(const struct flow *f, char out[FLOW_HISTORY_MAX + 1])
+{
+	static const char letters[2][HISTORY_KINDS + 1] = {"SHADFR", "shadfr"}; /* by enum dir */
+	unsigned n = 0;
+	for (uint64_t rest = f->history & ((UINT64_C(1) << HISTORY_SEEN_SHIFT) - 1); rest != 0;
+	     rest >>= 4) {
+		unsigned code = (unsigned)(rest & 15) - 1;
+		out[n++] = letters[code % 2][code / 2];
+	}
+	out[n] = '\0';
+}
+
 /* One list of flows, least recently seen first, for each idle time: expiry looks at heads only. */
 enum lru_class { LRU_TCP_CLOSED, LRU_OTHER, LRU_UDP, LRU_TCP, LRU_N };
 
 struct lru {
-	struct flow *first, *last;
+	uint32_t first, last; /* index of a flow + 1, as all links; 0: none */
 	uint64_t idle_ns;
 };
 
 /* The hash is kept here so that a probe reads the flow only when it is almost surely the one. */
 struct slot {
 	uint32_t hash;
-	uint32_t ref; /* index of the flow + 1; 0: free */
+	uint32_t ref; /* link to the flow; 0: free */
 };
 
 struct flow_table {
@@ -59,67 +71,17 @@ struct flow_table {
 	uint64_t seed; /* random, against made collisions; never shows in results */
 	struct flow **slabs;
 	uint32_t n_slabs, max_slabs;
-	struct flow *free_list; /* through lru_next */
+	uint32_t free_list; /* through lru_next */
 	struct lru lru[LRU_N];
 	uint8_t evict_order[LRU_N]; /* classes, shortest idle time first */
-	uint64_t next_serial;
 	flow_end_fn on_end;
 	void *user;
 	struct flow_table_stats stats;
 };
 
-/* Keys */
-
-static int end_cmp(const struct ip_addr *a, uint16_t a_port, const struct ip_addr *b,
-		   uint16_t b_port)
-{
-	int c = memcmp(a, b, sizeof(*a));
-	return c != 0 ? c : (a_port > b_port) - (a_port < b_port);
-}
-
-/* True when the source is the key's lower end. */
-static bool key_make(struct flow_key *key, const struct headers *h, uint8_t proto,
-		     const struct ip_addr *src, const struct ip_addr *dst, uint16_t sport,
-		     uint16_t dport)
-{
-	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
-		sport = dport = 0;
-	bool src_is_lo = end_cmp(src, sport, dst, dport) <= 0;
-	*key = (struct flow_key){
-		.lo = src_is_lo ? *src : *dst,
-		.hi = src_is_lo ? *dst : *src,
-		.lo_port = src_is_lo ? sport : dport,
-		.hi_port = src_is_lo ? dport : sport,
-		.tunnel_id = h->tunnel_id,
-		.proto = proto,
-		.ip_version = h->ip_version,
-	};
-	return src_is_lo;
-}
-
-static bool key_of_packet(struct flow_key *key, const struct headers *h)
-{
-	return key_make(key, h, h->proto, &h->src, &h->dst, h->sport, h->dport);
-}
-
-_Static_assert(sizeof(struct flow_key) == 44, "a key is hashed as bytes and has no padding");
-
 static uint32_t key_hash(const struct flow_table *t, const struct flow_key *key)
 {
 	return (uint32_t)XXH3_64bits_withSeed(key, sizeof(*key), t->seed);
-}
-
-/* Written so that a BPF program can compute it too: 32-bit words, multiply, xor, shift. */
-static uint32_t shard_mix(const struct ip_addr *a)
-{
-	uint32_t h = 0;
-	for (unsigned i = 0; i < sizeof(a->b); i += 4) {
-		uint32_t w = (uint32_t)a->b[i] << 24 | (uint32_t)a->b[i + 1] << 16 |
-			     (uint32_t)a->b[i + 2] << 8 | a->b[i + 3];
-		h = (h ^ w) * 0x9e3779b1U;
-		h ^= h >> 15;
-	}
-	return h;
 }
 
 unsigned flow_shard(const struct ip_addr *a, const struct ip_addr *b)
@@ -130,12 +92,19 @@ unsigned flow_shard(const struct ip_addr *a, const struct ip_addr *b)
 
 _Static_assert(FLOW_SHARDS == 16, "flow_shard() takes four bits");
 
-/* Hash table */
+/* Links between flows are half as long as pointers: 0 is none, else the flow's index + 1. */
 
-static struct flow *flow_at(const struct flow_table *t, uint32_t index)
+static struct flow *flow_at(const struct flow_table *t, uint32_t link)
 {
-	return &t->slabs[index / SLAB_FLOWS][index % SLAB_FLOWS];
+	return &t->slabs[(link - 1) / SLAB_FLOWS][(link - 1) % SLAB_FLOWS];
 }
+
+static uint32_t link_to(const struct flow *f)
+{
+	return f->index + 1;
+}
+
+/* Hash table */
 
 static struct flow *table_find(const struct flow_table *t, const struct flow_key *key,
 			       uint32_t hash)
@@ -143,7 +112,7 @@ static struct flow *table_find(const struct flow_table *t, const struct flow_key
 	for (uint32_t i = hash & t->mask; t->slots[i].ref != 0; i = (i + 1) & t->mask) {
 		if (t->slots[i].hash != hash)
 			continue;
-		struct flow *f = flow_at(t, t->slots[i].ref - 1);
+		struct flow *f = flow_at(t, t->slots[i].ref);
 		if (memcmp(&f->key, key, sizeof(*key)) == 0)
 			return f;
 	}
@@ -180,7 +149,7 @@ static int table_reserve(struct flow_table *t)
 static void table_remove(struct flow_table *t, const struct flow *f)
 {
 	uint32_t gap = f->hash & t->mask;
-	while (t->slots[gap].ref != f->index + 1)
+	while (t->slots[gap].ref != link_to(f))
 		gap = (gap + 1) & t->mask;
 	for (uint32_t i = (gap + 1) & t->mask; t->slots[i].ref != 0; i = (i + 1) & t->mask) {
 		uint32_t home = t->slots[i].hash & t->mask;
@@ -196,7 +165,7 @@ static void table_remove(struct flow_table *t, const struct flow *f)
 
 static struct flow *flow_alloc(struct flow_table *t)
 {
-	if (t->free_list == NULL) {
+	if (t->free_list == 0) {
 		if (t->n_slabs == t->max_slabs)
 			return NULL;
 		struct flow *slab = malloc(SLAB_FLOWS * sizeof(*slab));
@@ -205,26 +174,32 @@ static struct flow *flow_alloc(struct flow_table *t)
 		for (uint32_t i = SLAB_FLOWS; i-- > 0;) {
 			slab[i].index = t->n_slabs * SLAB_FLOWS + i;
 			slab[i].lru_next = t->free_list;
-			t->free_list = &slab[i];
+			t->free_list = link_to(&slab[i]);
 		}
 		t->slabs[t->n_slabs++] = slab;
 	}
-	struct flow *f = t->free_list;
+	struct flow *f = flow_at(t, t->free_list);
 	uint32_t index = f->index;
 	t->free_list = f->lru_next;
 	*f = (struct flow){.index = index};
 	return f;
 }
 
+static void flow_free(struct flow_table *t, struct flow *f)
+{
+	f->lru_next = t->free_list;
+	t->free_list = link_to(f);
+}
+
 static void lru_unlink(struct flow_table *t, struct flow *f)
 {
 	struct lru *l = &t->lru[f->lru_class];
-	if (f->lru_prev != NULL)
-		f->lru_prev->lru_next = f->lru_next;
+	if (f->lru_prev != 0)
+		flow_at(t, f->lru_prev)->lru_next = f->lru_next;
 	else
 		l->first = f->lru_next;
-	if (f->lru_next != NULL)
-		f->lru_next->lru_prev = f->lru_prev;
+	if (f->lru_next != 0)
+		flow_at(t, f->lru_next)->lru_prev = f->lru_prev;
 	else
 		l->last = f->lru_prev;
 }
@@ -234,12 +209,12 @@ static void lru_append(struct flow_table *t, struct flow *f, enum lru_class clas
 	struct lru *l = &t->lru[class];
 	f->lru_class = class;
 	f->lru_prev = l->last;
-	f->lru_next = NULL;
-	if (l->last != NULL)
-		l->last->lru_next = f;
+	f->lru_next = 0;
+	if (l->last != 0)
+		flow_at(t, l->last)->lru_next = link_to(f);
 	else
-		l->first = f;
-	l->last = f;
+		l->first = link_to(f);
+	l->last = link_to(f);
 }
 
 static void flow_finish(struct flow_table *t, struct flow *f, enum flow_end why)
@@ -249,8 +224,7 @@ static void flow_finish(struct flow_table *t, struct flow *f, enum flow_end why)
 	t->n_flows--;
 	t->stats.ended[why]++;
 	t->on_end(t->user, f, why);
-	f->lru_next = t->free_list;
-	t->free_list = f;
+	flow_free(t, f);
 }
 
 static bool flow_is_idle(const struct flow_table *t, const struct flow *f, uint64_t now_ns)
@@ -266,9 +240,9 @@ static enum flow_end idle_reason(const struct flow *f)
 static void flow_evict(struct flow_table *t)
 {
 	for (unsigned i = 0; i < LRU_N; i++) {
-		struct flow *f = t->lru[t->evict_order[i]].first;
-		if (f != NULL) {
-			flow_finish(t, f, FLOW_END_EVICTED);
+		uint32_t first = t->lru[t->evict_order[i]].first;
+		if (first != 0) {
+			flow_finish(t, flow_at(t, first), FLOW_END_EVICTED);
 			return;
 		}
 	}
@@ -303,16 +277,13 @@ static struct flow *flow_begin(struct flow_table *t, const struct flow_probe *pr
 	f->key = probe->key;
 	f->hash = probe->hash;
 	f->id = (uint64_t)pkt->file << 40 | pkt->frame << 2 | nesting;
-	f->file = pkt->file;
-	f->first_frame = pkt->frame;
 	f->first_ns = f->last_ns = pkt->ts_ns;
-	f->serial = t->next_serial++;
 	f->n_tunnels = h->n_tunnels;
 	memcpy(f->tunnels, h->tunnels, sizeof(f->tunnels));
 	f->n_vlans = h->n_vlans;
 	memcpy(f->vlan, h->vlan, sizeof(f->vlan));
 
-	slots_put(t->slots, t->mask, f->hash, f->index + 1);
+	slots_put(t->slots, t->mask, f->hash, link_to(f));
 	if (++t->n_flows > t->stats.peak)
 		t->stats.peak = t->n_flows;
 	t->stats.created++;
@@ -321,7 +292,8 @@ static struct flow *flow_begin(struct flow_table *t, const struct flow_probe *pr
 
 void flow_table_probe(const struct flow_table *t, const struct headers *h, struct flow_probe *out)
 {
-	out->src_is_lo = key_of_packet(&out->key, h);
+	out->src_is_lo = key_make(&out->key, h, h->proto, &h->src, &h->dst, h->sport,
+				  h->dport);
 	out->hash = key_hash(t, &out->key);
 	__builtin_prefetch(&t->slots[out->hash & t->mask]);
 }
@@ -331,7 +303,7 @@ void flow_table_preload(const struct flow_table *t, const struct flow_probe *pro
 	const struct slot *s = &t->slots[probe->hash & t->mask];
 	if (s->ref == 0)
 		return;
-	const char *f = (const char *)flow_at(t, s->ref - 1);
+	const char *f = (const char *)flow_at(t, s->ref);
 	for (size_t i = 0; i < sizeof(struct flow); i += 64)
 		__builtin_prefetch(f + i, 1);
 }
@@ -366,13 +338,12 @@ struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_pr
 	if (pkt->ts_ns > f->last_ns)
 		f->last_ns = pkt->ts_ns;
 	f->seen_ns = now_ns;
-	f->last_frame = pkt->frame;
 	f->pkts[*dir]++;
 	f->bytes[*dir] += h->ip_len;
 	if (f->key.proto == IPPROTO_TCP)
 		tcp_advance(f, h, *dir);
 	else
-		history_add(f, 'd', 3, *dir);
+		history_add(f, HISTORY_DATA, *dir);
 	if (is_new)
 		t->stats.midstream += f->key.proto == IPPROTO_TCP && f->client_guessed;
 	else
@@ -406,9 +377,14 @@ struct flow *flow_table_find_quoted(struct flow_table *t, const struct headers *
 
 void flow_table_expire(struct flow_table *t, uint64_t now_ns)
 {
-	for (unsigned c = 0; c < LRU_N; c++)
-		while (t->lru[c].first != NULL && flow_is_idle(t, t->lru[c].first, now_ns))
-			flow_finish(t, t->lru[c].first, idle_reason(t->lru[c].first));
+	for (unsigned c = 0; c < LRU_N; c++) {
+		while (t->lru[c].first != 0) {
+			struct flow *f = flow_at(t, t->lru[c].first);
+			if (!flow_is_idle(t, f, now_ns))
+				break;
+			flow_finish(t, f, idle_reason(f));
+		}
+	}
 }
 
 const struct flow_table_stats *flow_table_stats(const struct flow_table *t)
@@ -460,48 +436,50 @@ out:
 	return ret;
 }
 
-static struct flow *merge_by_serial(struct flow *a, struct flow *b)
+/* Two lists in order of ids into one. */
+static uint32_t merge_by_id(const struct flow_table *t, uint32_t a, uint32_t b)
 {
-	struct flow *head = NULL, **tail = &head;
-	while (a != NULL && b != NULL) {
-		struct flow **least = a->serial < b->serial ? &a : &b;
+	uint32_t head = 0, *tail = &head;
+	while (a != 0 && b != 0) {
+		uint32_t *least = flow_at(t, a)->id < flow_at(t, b)->id ? &a : &b;
+		struct flow *f = flow_at(t, *least);
 		*tail = *least;
-		tail = &(*least)->lru_next;
-		*least = (*least)->lru_next;
+		tail = &f->lru_next;
+		*least = f->lru_next;
 	}
-	*tail = a != NULL ? a : b;
+	*tail = a != 0 ? a : b;
 	return head;
 }
 
 /* A merge sort of the lists themselves: it must work when memory is short. */
 void flow_table_end_all(struct flow_table *t)
 {
-	struct flow *runs[33] = {NULL}; /* runs[i] holds 2^i flows, or none */
+	uint32_t runs[33] = {0}; /* runs[i] links 2^i flows, or none */
 	for (unsigned c = 0; c < LRU_N; c++) {
-		struct flow *next;
-		for (struct flow *f = t->lru[c].first; f != NULL; f = next) {
-			next = f->lru_next;
-			f->lru_next = NULL;
+		for (uint32_t l = t->lru[c].first, next; l != 0; l = next) {
+			struct flow *f = flow_at(t, l);
 			unsigned i = 0;
-			for (; runs[i] != NULL; i++) {
-				f = merge_by_serial(runs[i], f);
-				runs[i] = NULL;
+			next = f->lru_next;
+			f->lru_next = 0;
+			for (; runs[i] != 0; i++) {
+				l = merge_by_id(t, runs[i], l);
+				runs[i] = 0;
 			}
-			runs[i] = f;
+			runs[i] = l;
 		}
-		t->lru[c].first = t->lru[c].last = NULL;
+		t->lru[c].first = t->lru[c].last = 0;
 	}
-	struct flow *all = NULL;
+	uint32_t all = 0;
 	for (unsigned i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
-		all = merge_by_serial(runs[i], all);
+		all = merge_by_id(t, runs[i], all);
 	memset(t->slots, 0, ((size_t)t->mask + 1) * sizeof(*t->slots));
 	t->n_flows = 0;
-	for (struct flow *f = all, *next; f != NULL; f = next) {
-		next = f->lru_next;
+	while (all != 0) {
+		struct flow *f = flow_at(t, all);
+		all = f->lru_next;
 		t->stats.ended[FLOW_END_EOF]++;
 		t->on_end(t->user, f, FLOW_END_EOF);
-		f->lru_next = t->free_list;
-		t->free_list = f;
+		flow_free(t, f);
 	}
 }
 

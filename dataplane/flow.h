@@ -52,37 +52,46 @@ enum flow_end {
 };
 extern const char *const flow_end_name[FLOW_END_N];
 
-/* Zeek's conn.log history letters, first of a kind per direction; capitals are the client's. */
-#define FLOW_HISTORY_MAX 24
+/* Most letters that flow_history() writes: six kinds, each once a direction. */
+#define FLOW_HISTORY_MAX 12
 
+/* Every live flow pays for its size: what follows from another field is not stored. */
 struct flow {
 	struct flow_key key;
+	uint32_t hash;        /* the table's own */
 	uint64_t id;          /* file << 40 | frame << 2 | nesting of the first packet */
-	uint64_t first_frame, last_frame;
+	uint64_t seen_ns;     /* capture clock at the last packet: what idle is measured from */
 	uint64_t first_ns, last_ns; /* packet time; last never before first */
 	uint64_t pkts[2], bytes[2]; /* by direction; bytes are IP lengths */
+	uint64_t history;     /* for flow_history() */
+	void *scratch;        /* the hooks' own */
 	uint32_t isn[2];      /* TCP: initial sequence numbers, valid with syn_seen */
-	uint32_t file;
-	bool client_is_lo;
-	bool syn_seen[2], fin_seen[2], rst_seen[2]; /* by direction of the packet */
-	bool client_guessed;  /* no SYN told us: first speaker, or the higher port */
+	uint32_t index, lru_prev, lru_next; /* the table's own */
 	uint8_t state;        /* enum flow_state */
+	uint8_t lru_class;    /* the table's own */
+	bool client_is_lo;
+	bool client_guessed;  /* no SYN told us: first speaker, or the higher port */
+	bool syn_seen[2], fin_seen[2], rst_seen[2]; /* by direction of the packet */
 	uint8_t n_tunnels, tunnels[TUNNELS_MAX];
 	uint8_t n_vlans;
 	uint16_t vlan[2];
-	char history[FLOW_HISTORY_MAX + 1];
-	void *scratch;        /* the hooks' own */
-	/* private to the table */
-	struct flow *lru_prev, *lru_next;
-	uint64_t seen_ns; /* capture clock at the last packet: what idle is measured from */
-	uint64_t serial;  /* order of creation within the table */
-	uint32_t hash, index;
-	uint8_t lru_class;
-	uint8_t history_len;
-	uint16_t history_bits;
 };
 
-_Static_assert(sizeof(struct flow) < 320, "every live flow pays for this");
+_Static_assert(sizeof(struct flow) <= 176, "every live flow pays for this");
+
+/* Where its first packet was captured. */
+static inline uint32_t flow_file(const struct flow *f)
+{
+	return (uint32_t)(f->id >> 40);
+}
+
+static inline uint64_t flow_first_frame(const struct flow *f)
+{
+	return (f->id >> 2) & ((UINT64_C(1) << 38) - 1);
+}
+
+/* Zeek's conn.log history letters, first of a kind per direction; capitals are the client's. */
+void flow_history(const struct flow *f, char out[FLOW_HISTORY_MAX + 1]);
 
 /* The two ends by role. */
 static inline const struct ip_addr *flow_addr(const struct flow *f, enum dir sender)
@@ -118,7 +127,7 @@ struct flow_table;
 /* 0 or -errno. */
 int flow_table_new(struct flow_table **out, const struct flow_table_config *cfg, flow_end_fn on_end,
 		   void *user);
-/* Ends every flow (FLOW_END_EOF) in order of creation; the statistics then include them. */
+/* Ends every flow (FLOW_END_EOF) in order of their ids; the statistics then include them. */
 void flow_table_end_all(struct flow_table *t);
 /* The same, then frees; NULL is fine. */
 void flow_table_free(struct flow_table *t);

@@ -101,14 +101,24 @@ static inline bool syn_starts_anew(const struct flow *f, const struct headers *h
 	}
 }
 
-/* Zeek's letters, each kind once a direction. */
-static inline void history_add(struct flow *f, char letter, unsigned kind, enum dir dir)
+/* In the order of Zeek's letters, small for the server. */
+enum history_kind { HISTORY_SYN, HISTORY_SYNACK, HISTORY_ACK, HISTORY_DATA, HISTORY_FIN,
+		    HISTORY_RST, HISTORY_KINDS };
+
+/*
+ * Each kind once a direction. Twelve nibbles in order of arrival, the first one lowest, each 1 + kind
+ * * 2 + direction; a bit for each that is there is above them.
+ */
+#define HISTORY_SEEN_SHIFT 48
+
+static inline void history_add(struct flow *f, enum history_kind kind, enum dir dir)
 {
-	unsigned bit = 1U << (kind * 2 + dir);
-	if ((f->history_bits & bit) != 0 || f->history_len >= FLOW_HISTORY_MAX)
+	unsigned code = (unsigned)kind * 2 + (unsigned)dir;
+	uint64_t seen = UINT64_C(1) << (HISTORY_SEEN_SHIFT + code);
+	if ((f->history & seen) != 0)
 		return;
-	f->history_bits |= bit;
-	f->history[f->history_len++] = dir == DIR_C2S ? (char)(letter - 'a' + 'A') : letter;
+	unsigned n = (unsigned)__builtin_popcountll(f->history >> HISTORY_SEEN_SHIFT);
+	f->history |= seen | (uint64_t)(code + 1) << (n * 4);
 }
 
 static inline void tcp_history(struct flow *f, const struct headers *h, enum dir dir)
@@ -116,15 +126,15 @@ static inline void tcp_history(struct flow *f, const struct headers *h, enum dir
 	bool syn = (h->flags & TCP_SYN) != 0, ack = (h->flags & TCP_ACK) != 0;
 	bool rst = (h->flags & TCP_RST) != 0;
 	if (syn && !rst)
-		history_add(f, ack ? 'h' : 's', ack ? 1 : 0, dir);
+		history_add(f, ack ? HISTORY_SYNACK : HISTORY_SYN, dir);
 	if (ack && !syn && !rst)
-		history_add(f, 'a', 2, dir);
+		history_add(f, HISTORY_ACK, dir);
 	if (h->payload_len > 0 && !rst)
-		history_add(f, 'd', 3, dir);
+		history_add(f, HISTORY_DATA, dir);
 	if ((h->flags & TCP_FIN) != 0)
-		history_add(f, 'f', 4, dir);
+		history_add(f, HISTORY_FIN, dir);
 	if (rst)
-		history_add(f, 'r', 5, dir);
+		history_add(f, HISTORY_RST, dir);
 }
 
 /* Follows what packets claim, genuine or forged; telling those apart is not the table's work. */

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* Private to flow.c: what the packets of a flow have in common, and where flows of a pair go. */
+
+#include <netinet/in.h>
+
+#include "dataplane/cursor.h"
+#include "dataplane/flow.h"
+
+static inline int half_cmp(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x = (uint64_t)load_be32(a) << 32 | load_be32(a + 4);
+	uint64_t y = (uint64_t)load_be32(b) << 32 | load_be32(b + 4);
+	return (x > y) - (x < y);
+}
+
+/* As memcmp() of the addresses, without its call: the first half of most is the same. */
+static inline bool end_is_lower(const struct ip_addr *a, uint16_t a_port, const struct ip_addr *b,
+				uint16_t b_port)
+{
+	int c = half_cmp(a->b, b->b);
+	if (c == 0)
+		c = half_cmp(a->b + 8, b->b + 8);
+	return c != 0 ? c < 0 : a_port <= b_port;
+}
+
+/* True when the source is the key's lower end. */
+static inline bool key_make(struct flow_key *key, const struct headers *h, uint8_t proto,
+			    const struct ip_addr *src, const struct ip_addr *dst, uint16_t sport,
+			    uint16_t dport)
+{
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		sport = dport = 0;
+	bool src_is_lo = end_is_lower(src, sport, dst, dport);
+	*key = (struct flow_key){
+		.lo = src_is_lo ? *src : *dst,
+		.hi = src_is_lo ? *dst : *src,
+		.lo_port = src_is_lo ? sport : dport,
+		.hi_port = src_is_lo ? dport : sport,
+		.tunnel_id = h->tunnel_id,
+		.proto = proto,
+		.ip_version = h->ip_version,
+	};
+	return src_is_lo;
+}
+
+_Static_assert(sizeof(struct flow_key) == 44, "a key is hashed as bytes and has no padding");
+
+/* Written so that a BPF program can compute it too: 32-bit words, multiply, xor, shift. */
+static inline uint32_t shard_mix(const struct ip_addr *a)
+{
+	uint32_t h = 0;
+	for (unsigned i = 0; i < sizeof(a->b); i += 4) {
+		h = (h ^ load_be32(a->b + i)) * 0x9e3779b1U;
+		h ^= h >> 15;
+	}
+	return h;
+}
