@@ -10,6 +10,7 @@ named, is among those of such a finding; device `none` allows none on the flow. 
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -37,7 +38,12 @@ def belongs(finding, flow):
         return True
     proto, ends = endpoints(flow)
     mine = {(finding.get(f"{s}_ip"), finding.get(f"{s}_port")) for s in ("src", "dest")}
-    return finding["proto"] == proto and mine == ends
+    if finding["proto"] != proto or mine != ends:
+        return False
+    # Two transactions of one socket (A and AAAA) are two rows.
+    wanted = re.search(r" txid=(0x[0-9a-f]+)", flow)
+    txid = finding["finding"].get("dns", {}).get("txid")
+    return not wanted or txid is None or int(str(txid), 0) == int(wanted.group(1), 16)
 
 
 def frames_of(row):

@@ -69,13 +69,13 @@ def network(frame, data):
         transport(frame, data[40:40 + total], total)
 
 
-def quoted_pair(frame):
-    """the two ends of the packet that an ICMP error quotes"""
+def quoted_packet(frame):
+    """the packet that an ICMP error quotes, as far as it does"""
     inner = Frame()
     network(inner, frame.quoted)
     if not inner.sport and len(frame.quoted) >= 28 and inner.proto == TCP:
         inner.sport, inner.dport = struct.unpack_from("!HH", frame.quoted, 20)
-    return inner.pair
+    return inner
 
 
 def read(path):

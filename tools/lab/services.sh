@@ -80,15 +80,21 @@ ssh_run() { # ssh_run COMMAND…: what fails is the scenario's point, so no erro
 		>>"$WORK/client.log" 2>&1 || true
 }
 
-dnsmasq_start() {
+dnsmasq_start() { # dnsmasq_start [OPTIONS]: the honest resolver
 	local name args=()
 	for name in "${NAMES[@]}"; do
 		args+=("--host-record=$name,$S4,$S6")
 	done
-	spawn s dnsmasq.log dnsmasq --keep-in-foreground --no-hosts --no-resolv --conf-file=/dev/null \
-		--user=root --group=root --listen-address="$S4" --bind-interfaces --log-facility=- --local=/example/ \
-		--pid-file= "${args[@]}"
+	resolver s "$S4,$S6" --local=/example/ "${args[@]}" "$@"
 	await_port 53
+}
+
+resolver() { # resolver ROLE ADDRESS[,ADDRESS] OPTIONS: dnsmasq with nothing of this machine's own
+	local role=$1 addresses=$2
+	shift 2
+	spawn "$role" dnsmasq.log dnsmasq --keep-in-foreground --no-hosts --no-resolv \
+		--conf-file=/dev/null --user=root --group=root --listen-address="$addresses" --bind-interfaces \
+		--log-facility=- --pid-file= "$@"
 }
 
 # fetch URL [curl's options]: names are pinned, so that captures hold no lookups unless a scenario

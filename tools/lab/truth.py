@@ -14,11 +14,14 @@ import subprocess
 import sys
 
 import capture
-from capture import RST, TCP
+import dnstruth
+import names
+from capture import RST, TCP, UDP
 from wording import trigger_of, verdict_drop, verdict_inject
 
 MAX_TRANSIT = 3 * 10**9
 FAMILY = {"inject": "tcp-injection", "drop": "silent-drop", "throttle": "throttling"}
+Flow = collections.namedtuple("Flow", "client server proto txid")   # txid: of DNS over UDP, else None
 TAIL = 3 * 10**8        # sent this shortly before the captures ended: may still be under way
 
 
@@ -104,18 +107,24 @@ def compare(views, args):
 
 
 def flow_of(frame, args):
-    pair = capture.quoted_pair(frame) if frame.quoted else frame.pair
-    if pair[0][0] in args.server:
-        pair = pair[1], pair[0]
-    return pair
+    """the flow that a frame or the packet it quotes is of, or None where it is not the two ends'"""
+    inner = capture.quoted_packet(frame) if frame.quoted else frame
+    client, server = inner.pair
+    if client[0] in args.server:
+        client, server = server, client
+    ours = client[0] in args.client and server[0] in args.server
+    if inner.proto == TCP or (inner.proto == UDP and ours):
+        return Flow(client, server, inner.proto, names.txid_of(inner))
+    return None
 
 
 def flows(frames, args):
-    """flow → its frames; only TCP, and ICMP errors about it"""
+    """flow → its frames; TCP, UDP between the two ends, and ICMP errors about them"""
     table = {}
     for frame in frames:
-        if frame.proto == TCP or frame.quoted:
-            table.setdefault(flow_of(frame, args), []).append(frame)
+        flow = flow_of(frame, args)
+        if flow:
+            table.setdefault(flow, []).append(frame)
     return table
 
 
@@ -160,10 +169,15 @@ def describe(frames, bad):
 
 
 def row(args, file, flow, expect, verdict, frames, trigger, view, note):
-    (client, cport), (server, sport) = flow
-    name = "*" if flow == ((0, 0), (0, 0)) else f"tcp {bracket(client)}:{cport}>{bracket(server)}:{sport}"
+    name = flow_text(flow) if flow else "*"
     numbers = ",".join(str(n) for n in frames) or "-"
     return "\t".join((file, name, expect, verdict, "-", numbers, trigger, view, "lab", note))
+
+
+def flow_text(flow):
+    proto = "udp" if flow.proto == UDP else "tcp"
+    ends = ">".join(f"{bracket(address)}:{port}" for address, port in (flow.client, flow.server))
+    return f"{proto} {ends}" + (f" txid={flow.txid:#06x}" if flow.txid is not None else "")
 
 
 def bracket(address):
@@ -173,34 +187,53 @@ def bracket(address):
 def rows_of_file(args, file, side, frames, numbers, touched, view):
     """rows for one published file; numbers: frame → its number in that file"""
     for flow, mine in flows(frames, args).items():
-        trigger = trigger_of(mine, flow)
+        named = flow.txid is not None
+        trigger = dnstruth.trigger(mine) if named else trigger_of(mine, flow)
         if flow not in touched:
             yield row(args, file, flow, "none", "-", [], trigger, view, "control: left alone")
             continue
-        if args.kind == "inject":
-            bad = [f for f in mine if f.fate in ("forged", "icmp")]
-            verdict = verdict_inject(mine, bad, view, side)
+        if named:
+            charge = charge_dns(args, mine, frames, flow, side)
         else:
-            bad, verdict = verdict_drop(mine, flow, view, side)
-            if args.kind == "throttle":     # a measured rate; a client sees it without seeing a drop
-                verdict = "inconclusive"
+            charge = charge_flow(args, mine, flow, view, side)
+        family, bad, verdict, facts = charge
         if verdict is None:
-            yield row(args, file, flow, "unscored", "-", [], trigger, view,
-                      f"{args.note}: not visible here")
+            yield row(args, file, flow, "unscored", "-", [], trigger, view, f"{args.note}: {facts}")
             continue
-        family = FAMILY[args.kind]
         if trigger.startswith("sni="):
             family += "|tls-filtering"
-        facts = describe(mine, bad) if args.kind == "inject" else f"{len(bad)} decisive"
         yield row(args, file, flow, family, verdict, [numbers[id(f)] for f in bad], trigger, view,
                   f"{args.note}; {facts}")
+
+
+def charge_flow(args, mine, flow, view, side):
+    """→ (family, decisive frames, least verdict or None, what shows it or why nothing does)"""
+    if args.kind == "inject":
+        bad = [f for f in mine if f.fate in ("forged", "icmp")]
+        verdict = verdict_inject(mine, bad, view, side)
+        facts = describe(mine, bad)
+    else:
+        bad, verdict = verdict_drop(mine, flow, view, side)
+        facts = f"{len(bad)} decisive"
+        if args.kind == "throttle":     # a measured rate; a client sees it without seeing a drop
+            verdict = "inconclusive"
+    return FAMILY[args.kind], bad, verdict, facts if verdict else "not visible here"
+
+
+def charge_dns(args, mine, everything, flow, side):
+    """the same for one DNS transaction"""
+    if args.kind != "inject":       # the catalogue has no row for a query that stays unanswered
+        return "", [], None, "silence proves nothing about a name"
+    verdict, why = dnstruth.verdict(mine, everything, flow.server[0], side)
+    bad = [f for f in mine if f.fate == "forged"]
+    return "dns-injection", bad, verdict, why or dnstruth.describe(mine)
 
 
 def touched_flows(views, args):
     fates = {"inject": {"forged"}, "drop": {"dropped", "icmp"}, "throttle": {"dropped"},
              "benign": set()}[args.kind]
-    return {flow_of(f, args) for frames in views.values() for f in frames
-            if f.fate in fates and (f.proto == TCP or f.quoted)}
+    touched = {flow_of(f, args) for frames in views.values() for f in frames if f.fate in fates}
+    return touched - {None}
 
 
 def main():
@@ -228,7 +261,7 @@ def main():
         for file, side, frames in publish(view, raw[view], args):
             numbers = {id(f): n for n, f in enumerate(frames, 1)}
             if args.kind == "benign":
-                print(row(args, file, ((0, 0), (0, 0)), "none", "-", [], "-", view, args.note))
+                print(row(args, file, None, "none", "-", [], "-", view, args.note))
                 continue
             for line in rows_of_file(args, file, side, frames, numbers, touched, view):
                 print(line)
