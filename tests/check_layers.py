@@ -17,7 +17,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 # What may be included where: a pattern of headers, a pattern of files, why.
 PLACES = (
     (r"ndpi.*\.h$", r"classifiers/classifier_ndpi\.c$", "nDPI stays behind its classifier"),
-    (r"hs(_.*)?\.h$", r"classifiers/classifier_hyperscan\.c$", "so does Hyperscan"),
+    (r"hs(_.*)?\.h$", r"classifiers/lists/matcher_(hyperscan|database)\.c$",
+     "Hyperscan stays behind the matcher"),
     (r"(xdp|bpf)/(?!.*\.skel)", r"(bpf/|dataplane/(xsk|source_xdp|sink_xdp|sink_live))",
      "libxdp and libbpf stay in the xsk file and its users"),
     (r"rte_.*\.h$", r"dataplane/(dpdk_env|source_dpdk|sink_dpdk)", "DPDK stays in its module"),
@@ -25,8 +26,8 @@ PLACES = (
      "libpcap compiles filters and nothing else"),
     (r"z(std|lib)\.h$", r"(dataplane/capture_(unpack|stream)\.c|tools/libraries\.c)$",
      "captures are unpacked in one place"),
-    (r"openssl/", r"(classifiers/app/|tools/(community_id|libraries)\.c$)",
-     "hashes and keys are for parsers of applications"),
+    (r"openssl/", r"(classifiers/(app|lists)/|tools/(community_id|libraries)\.c$)",
+     "hashes and keys are for parsers of applications and the lists"),
 )
 
 # Within the classifiers: finding that somebody interfered does not depend on who it looks like, but
