@@ -13,7 +13,7 @@
 
 enum cf { CF_SYN = 1, CF_ACK, CF_PSH, CF_DATA };
 
-/* What resets of one direction there are, duplicates of a SPAN port left out. */
+/* What suspect resets of one direction there are, duplicates of a SPAN port left out. */
 struct resets {
 	unsigned rst, rstack;      /* without and with ACK */
 	unsigned acks;             /* distinct acknowledgement fields of bare RSTs */
@@ -34,7 +34,7 @@ static struct resets count_resets(const struct view *v)
 	struct resets r = {0};
 	for (unsigned i = 0; i < v->n_rst; i++) {
 		const struct event *e = &v->e[v->rst[i]];
-		if (is_copy(v, i))
+		if (!view_is_suspect(v, i) || is_copy(v, i))
 			continue;
 		if ((e->flags & TCP_ACK) != 0) {
 			r.rstack++;
@@ -45,7 +45,7 @@ static struct resets count_resets(const struct view *v)
 		r.ack_nonzero |= e->ack != 0;
 		bool known = false;
 		for (unsigned k = 0; k < i; k++)
-			known |= (v->e[v->rst[k]].flags & TCP_ACK) == 0 &&
+			known |= view_is_suspect(v, k) && (v->e[v->rst[k]].flags & TCP_ACK) == 0 &&
 				 v->e[v->rst[k]].ack == e->ack;
 		r.acks += !known;
 	}
@@ -76,17 +76,27 @@ static bool is_linux_abort(const struct view *v)
 	return true;
 }
 
+/* There is one: not all resets are their sender's own. */
+static unsigned first_suspect(const struct view *v)
+{
+	unsigned i = 0;
+	while (!view_is_suspect(v, i))
+		i++;
+	return i;
+}
+
 static void name_resets(const struct view *v, const struct resets *r, struct testimony *t)
 {
+	t->frame = v->e[v->rst[first_suspect(v)]].frame;
 	for (unsigned i = 0; i < v->n_rst; i++)
-		testimony_suspect(t, v->rst[i]);
-	t->frame = v->e[v->rst[0]].frame;
+		if (view_is_suspect(v, i))
+			testimony_suspect(t, v->rst[i]);
 	testimony_says(t, "%u RST, %u RST+ACK", r->rst, r->rstack);
 }
 
 static enum cf reset_stage(const struct view *v)
 {
-	switch (view_stage(v, v->rst[0])) {
+	switch (view_stage(v, v->rst[first_suspect(v)])) {
 	case STAGE_PRE_SYNACK:
 	case STAGE_POST_SYN:
 		return CF_SYN;

@@ -25,7 +25,7 @@ static bool each_rst(const struct view *v, struct testimony *t, enum grade grade
 	bool any = false;
 	for (unsigned i = 0; i < v->n_rst; i++) {
 		struct testimony one = {.quiet = t->quiet};
-		if (!test(v, v->rst[i], &one))
+		if (!view_is_suspect(v, i) || !test(v, v->rst[i], &one))
 			continue;
 		if (!any) {
 			*t = one;
@@ -242,6 +242,8 @@ static bool match_sub_rtt(const struct view *v, const struct signature *self, st
 		uint64_t rtt = 0;
 		const char *whence = "";
 		enum grade grade;
+		if (!view_is_suspect(v, i))
+			continue;
 		int k = too_soon_after(v, v->rst[i], &grade, &rtt, &whence);
 		if (rtt == UINT64_MAX)
 			t->untestable = "no round trip was seen";
@@ -334,7 +336,8 @@ static bool match_stateless(const struct view *v, const struct signature *self,
 	for (unsigned i = 0; i < v->n_rst; i++) {
 		const struct event *r = &v->e[v->rst[i]];
 		const struct event *q = v->rst[i] > 0 ? &v->e[v->rst[i] - 1] : NULL;
-		if (q == NULL || event_dir(q) == v->dir || r->seq != q->ack ||
+		if (!view_is_suspect(v, i) || q == NULL || event_dir(q) == v->dir ||
+		    r->seq != q->ack ||
 		    (r->flags & TCP_ACK) != 0 || (q->flags & TCP_ACK) == 0)
 			continue;
 		testimony_suspect(t, v->rst[i]);

@@ -21,7 +21,8 @@ static bool match_request_reset(const struct view *v, const struct signature *se
 	const struct event *q = &v->e[v->trigger_event];
 	for (unsigned i = 0; i < v->n_rst; i++) {
 		const struct event *r = &v->e[v->rst[i]];
-		if ((int)v->rst[i] < v->trigger_event || r->ts_ns - q->ts_ns > soon ||
+		if (!view_is_suspect(v, i) || (int)v->rst[i] < v->trigger_event ||
+		    r->ts_ns - q->ts_ns > soon ||
 		    view_after_fin(v, v->rst[i]) ||
 		    view_stage(v, v->rst[i]) != STAGE_POST_PSH)
 			continue;

@@ -6,7 +6,6 @@
 
 #include "dataplane/seq.h"
 
-#define TTL_TOLERANCE 6    /* EV-TTL: honest hosts were seen to vary by 5 */
 #define IPID_STEP_MAX 64   /* EV-IPID: a counter's step between two packets of one flow */
 
 static void find_landmarks(struct view *v)
@@ -193,6 +192,7 @@ void view_build(struct view *v, const struct evidence *ev, const struct flow_rec
 	find_landmarks(v);
 	find_trigger(v);
 	find_baseline(v, -1);
+	v->own_rst = view_own_resets(v);
 }
 
 void view_build_exchange(struct view *v, const struct evidence *ev, const struct exchange *ex,
@@ -229,7 +229,7 @@ struct view view_without(const struct view *v, unsigned i)
 bool view_in_series(const struct view *v, unsigned i)
 {
 	struct view w = view_without(v, i);
-	return w.base.n != 0 && view_is_own(v, i) && !view_ttl_off(&w, i, TTL_TOLERANCE) &&
+	return w.base.n != 0 && view_is_own(v, i) && !view_ttl_off(&w, i, VIEW_TTL_TOLERANCE) &&
 	       !view_df_off(&w, i);
 }
 
@@ -379,7 +379,7 @@ bool view_endpoint_like(const struct view *v, unsigned i)
 {
 	const struct event *e = &v->e[i];
 	uint32_t ack = 0, next = 0;
-	if (v->base.n == 0 || view_ttl_off(v, i, TTL_TOLERANCE) || view_df_off(v, i))
+	if (v->base.n == 0 || view_ttl_off(v, i, VIEW_TTL_TOLERANCE) || view_df_off(v, i))
 		return false;
 	return (view_acked_before(v, i, &ack) && e->seq == ack) ||
 	       (view_next_before(v, i, &next) && e->seq == next) || view_after_fin(v, i);

@@ -15,7 +15,8 @@
 #include "classifiers/tamper/exchange.h"
 #include "classifiers/verdict.h"
 
-#define VIEW_RSTS 64
+#define VIEW_RSTS 64         /* a bit each in own_rst */
+#define VIEW_TTL_TOLERANCE 6 /* EV-TTL: honest hosts were seen to vary by 5 */
 
 enum ipid_class { IPID_UNKNOWN, IPID_ZERO, IPID_CONSTANT, IPID_COUNTER, IPID_RANDOM };
 
@@ -41,6 +42,7 @@ struct view {
 	int syn, synack, handshake_ack, first_c2s, first_s2c, first_fin;
 	uint16_t rst[VIEW_RSTS];   /* RSTs of direction dir, in order */
 	unsigned n_rst;
+	uint64_t own_rst;          /* bit i: rst[i] is its sender's, and another one is not */
 	/* what could have triggered it: the request, with its end as a sequence number */
 	enum trigger_kind trigger;
 	const char *trigger_value;
@@ -79,6 +81,16 @@ bool view_in_series(const struct view *v, unsigned i);
 struct view view_without(const struct view *v, unsigned i);
 /* A RST that its sender would send just so (catalogue, section 3, endpoint-RST whitelist). */
 bool view_endpoint_like(const struct view *v, unsigned i);
+/*
+ * own_reset.c: which of v->rst are certainly their sender's, a bit each, where at least one other
+ * shows that it is not; else 0, as nothing tells them apart.
+ */
+uint64_t view_own_resets(const struct view *v);
+/* v->rst[k] is not known to be its sender's own. */
+static inline bool view_is_suspect(const struct view *v, unsigned k)
+{
+	return (v->own_rst & 1ull << k) == 0;
+}
 /* A FIN of either side was recorded before packet i. */
 bool view_after_fin(const struct view *v, unsigned i);
 /* The last packet of the other side before i with payload, SYN or FIN; -1. */

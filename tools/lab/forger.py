@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Answers DNS queries that pass by in the resolver's name.
 
-usage: forger.py IFACE RULE...      a rule: NAME,KEY=VALUE,... for that name and all below it
+usage: forger.py IFACE RULE...      a rule: NAME,KEY=VALUE,... for that name (.NAME: and all below it)
 
   a=ADDR, aaaa=ADDR   the answer to such a question (both: one each); a question of neither is left alone
   rcode=N             no address, this code instead, to every question
@@ -49,7 +49,8 @@ def main():
         if not query or query.is_response or frame.dport != names.PORT:
             return
         for name, rule in rules:
-            fits = query.qname == name or query.qname.endswith("." + name)
+            fits = query.qname == name.lstrip(".") or \
+                (name.startswith(".") and query.qname.endswith(name))
             forged = reply(query, rule) if fits else None
             if forged is None:
                 continue

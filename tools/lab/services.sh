@@ -52,10 +52,10 @@ nginx_start() { # nginx_start [EXTRA LINES OF THE SERVER BLOCK [ANOTHER BLOCK]]
 	await_port 443
 }
 
-await_port() { # await_port PORT: until something listens there in the server's namespace
+await_port() { # await_port PORT [ROLE]: until something listens there, at the server if not told
 	local i
 	for ((i = 0; i < 200; i++)); do
-		[[ -n $(nx s ss -Hltn "sport = :$1") ]] && return 0
+		[[ -n $(nx "${2:-s}" ss -Hltn "sport = :$1") ]] && return 0
 		sleep 0.05
 	done
 	echo "lab: nothing listens on port $1" >&2

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Which resets of a direction are certainly its sender's own. Beside a forged one they are common: the
+ * sender closes too, or answers packets of a connection that it was made to forget.
+ */
+
+#include "classifiers/tamper/view.h"
+#include "dataplane/seq.h"
+
+#define IPID_BUSY_STEP 256 /* between two packets, of a counter that a busy host's flows share */
+#define RTT_FLOOR_NS 3000000ull /* below, a host's own delays are as long as the path's */
+#define COPY_NS 1000000ull /* a SPAN port's second copy */
+#define MSS_LEAST 536u     /* RFC 9293, section 3.7.1 */
+
+struct resets {
+	const struct view *v;
+	uint64_t rtt;
+	uint64_t own;      /* bit per RST of v->rst */
+	uint64_t unasked;  /* shaped like a closed socket's answer, but to nothing */
+	uint16_t answers[EVENTS_MAX]; /* resets that each packet of the other side has drawn */
+};
+
+/* Sooner after the packet that drew it than its sender could have answered. */
+static bool is_too_soon(const struct resets *s, unsigned i)
+{
+	const struct view *v = s->v;
+	const struct event *r = &v->e[i];
+	if (s->rtt == UINT64_MAX || s->rtt < RTT_FLOOR_NS)
+		return false;
+	for (int k = (int)i - 1; k >= 0; k--) {
+		const struct event *q = &v->e[k];
+		if (event_dir(q) == v->dir || event_seqlen(q) == 0 || (q->flags & TCP_RST) != 0)
+			continue;
+		bool drew = (r->flags & TCP_ACK) != 0 ? q->seq + event_seqlen(q) == r->ack
+						      : q->len != 0 && q->ack == r->seq;
+		if (drew)
+			return (r->ts_ns - q->ts_ns) * 10 < s->rtt * 8;
+	}
+	return false;
+}
+
+/* Reserved bits and payload are no stack's. */
+static bool is_odd(const struct event *r)
+{
+	return (r->flags & (TCP_RESERVED | TCP_AE)) != 0 ||
+	       (r->len != 0 && (r->bits & EVENT_PADDING) == 0);
+}
+
+/* Linux's answer to a segment for a socket that is gone: no ACK, no window, no IP-ID. */
+static bool is_refusal_shaped(const struct view *v, const struct event *r)
+{
+	return (r->flags & TCP_ACK) == 0 && r->ack == 0 && r->window == 0 && r->ip_id == 0 &&
+	       (v->ev->ipv6 || (r->bits & EVENT_DF) != 0);
+}
+
+/*
+ * The latest packet, one round trip or two before the reset, that has not drawn one and whose
+ * acknowledgement is the reset's number (RFC 9293, section 3.5.2); -1. A super-segment of an
+ * offloading sender draws one for each of its parts.
+ */
+static int drew_refusal(const struct resets *s, unsigned i)
+{
+	const struct view *v = s->v;
+	const struct event *r = &v->e[i];
+	unsigned mss = v->ev->half[v->dir].has_mss && v->ev->half[v->dir].mss >= MSS_LEAST
+			       ? v->ev->half[v->dir].mss
+			       : MSS_LEAST;
+	for (int k = (int)i - 1; k >= 0; k--) {
+		const struct event *q = &v->e[k];
+		if (event_dir(q) != v->dir && (q->flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
+		    q->ack == r->seq && s->answers[k] < 1 + q->len / mss &&
+		    (r->ts_ns - q->ts_ns) * 10 >= s->rtt * 8 &&
+		    r->ts_ns - q->ts_ns <= 2 * s->rtt)
+			return k;
+	}
+	return -1;
+}
+
+/* A packet that acknowledges the reset's number came before it: one that draws it need not be missing. */
+static bool was_acked(const struct view *v, unsigned i)
+{
+	uint32_t ack;
+	return view_acked_before(v, i, &ack) && v->e[i].seq == ack;
+}
+
+/* Copies share one fate: a capture may show frames twice. */
+static bool is_copy(const struct event *a, const struct event *b)
+{
+	return (a->flags & TCP_RST) != 0 && a->seq == b->seq && a->ack == b->ack &&
+	       a->flags == b->flags && a->window == b->window && a->ip_id == b->ip_id;
+}
+
+/* From the last to the first, so that each finds the packet that was the latest to draw it. */
+static void match_refusals(struct resets *s)
+{
+	const struct view *v = s->v;
+	bool hole = v->ev->skipped_at != 0 || v->ev->half[dir_other(v->dir)].gap;
+	if (s->rtt == UINT64_MAX || v->base.n == 0 || v->base.handshake_only || hole)
+		return;
+	for (unsigned i = v->n_rst; i-- > 0;) {
+		const struct event *r = &v->e[v->rst[i]];
+		if (!is_refusal_shaped(v, r) || is_odd(r) ||
+		    view_ttl_off(v, v->rst[i], VIEW_TTL_TOLERANCE) || view_df_off(v, v->rst[i]))
+			continue;
+		int k = drew_refusal(s, v->rst[i]);
+		bool copy = i + 1 < v->n_rst && is_copy(&v->e[v->rst[i + 1]], r) &&
+			    v->e[v->rst[i + 1]].ts_ns - r->ts_ns <= COPY_NS;
+		if (copy) {
+			s->own |= (s->own >> (i + 1) & 1) << i;
+			s->unasked |= (s->unasked >> (i + 1) & 1) << i;
+		} else if (k >= 0) {
+			s->answers[k]++;
+			s->own |= 1ull << i;
+		} else if (was_acked(v, v->rst[i])) {
+			s->unasked |= 1ull << i;
+		}
+	}
+}
+
+static bool is_known_own(const struct resets *s, unsigned event)
+{
+	for (unsigned i = 0; i < s->v->n_rst; i++)
+		if (s->v->rst[i] == event)
+			return (s->own & 1ull << i) != 0;
+	return false;
+}
+
+/* The last packet before i on which its sender's IP-ID counter shows; -1. */
+static int counted_before(const struct resets *s, unsigned i)
+{
+	const struct view *v = s->v;
+	for (int k = (int)i - 1; k >= 0; k--) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) != v->dir || e->ip_id == 0)
+			continue;
+		if ((e->flags & TCP_RST) != 0 ? is_known_own(s, (unsigned)k)
+					      : view_is_own(v, (unsigned)k) || (e->flags & TCP_SYN) != 0)
+			return k;
+	}
+	return -1;
+}
+
+/* At the end of what its sender sent or the other side expects, as every stack's own. */
+static bool is_at_edge(const struct resets *s, unsigned i)
+{
+	const struct view *v = s->v;
+	uint32_t next;
+	return was_acked(v, i) || view_after_fin(v, i) ||
+	       (view_next_before(v, i, &next) && v->e[i].seq == next);
+}
+
+static void follow_counter(struct resets *s)
+{
+	const struct view *v = s->v;
+	if (v->ev->ipv6 || v->base.n == 0 || v->base.ipid == IPID_RANDOM ||
+	    v->base.ipid == IPID_CONSTANT)
+		return;
+	for (unsigned i = 0; i < v->n_rst; i++) {
+		const struct event *r = &v->e[v->rst[i]];
+		int k = counted_before(s, v->rst[i]);
+		if (k < 0 || r->ip_id == 0 || is_odd(r) || is_too_soon(s, v->rst[i]) ||
+		    view_ttl_off(v, v->rst[i], VIEW_TTL_TOLERANCE) || !is_at_edge(s, v->rst[i]))
+			continue;
+		uint16_t step = (uint16_t)(r->ip_id - v->e[k].ip_id);
+		if ((step >= 1 && step <= IPID_BUSY_STEP) || is_copy(&v->e[k], r))
+			s->own |= 1ull << i;
+	}
+}
+
+/* Something on it contradicts its sender; with the number of an own one it is a sibling of that. */
+static bool is_foreign(const struct resets *s, unsigned k)
+{
+	const struct view *v = s->v;
+	unsigned r = v->rst[k];
+	bool sibling = false;
+	for (unsigned i = 0; i < v->n_rst; i++)
+		sibling |= (s->own & 1ull << i) != 0 && v->e[v->rst[i]].seq == v->e[r].seq &&
+			   !view_ttl_off(v, r, VIEW_TTL_TOLERANCE) && !view_df_off(v, r);
+	return (s->unasked & 1ull << k) != 0 || is_odd(&v->e[r]) || is_too_soon(s, r) ||
+	       (!view_endpoint_like(v, r) && !sibling) || view_ipid_off(v, r);
+}
+
+uint64_t view_own_resets(const struct view *v)
+{
+	struct resets s = {.v = v};
+	if (v->n_rst < 2)
+		return 0;
+	s.rtt = view_min_rtt(v, -1, true);
+	match_refusals(&s);
+	follow_counter(&s);
+	for (unsigned i = 0; i < v->n_rst && s.own != 0; i++)
+		if ((s.own & 1ull << i) == 0 && is_foreign(&s, i))
+			return s.own;
+	return 0;
+}
