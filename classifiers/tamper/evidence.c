@@ -317,12 +317,22 @@ static void half_ack(struct half *s, struct half *p, const struct event *e,
 		s->n_acks++;
 }
 
+static bool is_text(const uint8_t *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((b[i] < 0x20 || b[i] > 0x7e) && b[i] != '\r' && b[i] != '\n' && b[i] != '\t')
+			return false;
+	return n != 0;
+}
+
 static void half_rst(struct evidence *ev, struct half *s, struct event *e, const struct headers *h)
 {
 	if (is_damaged(s, h)) {
 		e->flags |= EVENT_BAD_CHECKSUM;
 		return;
 	}
+	if (is_text(h->payload, h->payload_caplen))
+		e->flags |= EVENT_TEXT;
 	ev->found |= EVIDENCE_RST | ((e->flags & (TCP_RESERVED | TCP_AE)) != 0 ? EVIDENCE_RSVD : 0);
 	if ((e->flags & TCP_ACK) != 0)
 		count16(&s->n_rstack);

@@ -221,6 +221,8 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 	if (out_of_state(v, i))
 		cap(c, c->best == GRADE_D3 ? VERDICT_ANOMALY : VERDICT_NONE,
 		    "the other side had reset the connection before");
+	if (v->dir == DIR_S2C && v->synack < 0 && v->base.n == 0)
+		cap(c, VERDICT_ANOMALY, "nothing shows that the port was ever open");
 	if (idle_before(v, i) > IDLE_CAP_NS)
 		cap(c, VERDICT_ANOMALY, "the connection had been idle for over 20 s");
 }
