@@ -99,8 +99,10 @@ static bool is_duplicate(struct recent_frames *recent, const struct flow *f, con
 
 static int events_grow(struct evidence *ev)
 {
-	unsigned room = ev->room_events < EVENTS_HEAD + EVENTS_TAIL ? ev->room_events + 4u
-								     : ev->room_events * 2u;
+	/* By little for the flows that nothing happened to: there may be a million. */
+	unsigned room = ev->room_events == 0			       ? 4
+			: ev->room_events < EVENTS_HEAD + EVENTS_TAIL ? ev->room_events + 2u
+								       : ev->room_events * 2u;
 	if (room > EVENTS_MAX)
 		room = EVENTS_MAX;
 	struct event *bigger = realloc(ev->events, room * sizeof(*bigger));
