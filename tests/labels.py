@@ -98,6 +98,9 @@ def in_scope(row, which):
     # Names, pages and rates come with later work; these are connections.
     if row["expect"] == "throttling":
         return False
+    # A page that only its text gives away.
+    if row["expect"] == "http-injection" and row["frames"] == "-":
+        return False
     return row["flow"].split()[0] in ("tcp", "*")
 
 

@@ -16,6 +16,7 @@ import sys
 import capture
 import dnstruth
 import names
+import pagetruth
 from capture import RST, TCP, UDP
 from wording import trigger_of, verdict_drop, verdict_inject
 
@@ -189,6 +190,9 @@ def rows_of_file(args, file, side, frames, numbers, touched, view):
     for flow, mine in flows(frames, args).items():
         named = flow.txid is not None
         trigger = dnstruth.trigger(mine) if named else trigger_of(mine, flow)
+        if flow.proto == TCP and flow.server[0] in args.poisoned:
+            yield poisoned_row(args, file, flow, mine, trigger, view)
+            continue
         if flow not in touched:
             yield row(args, file, flow, "none", "-", [], trigger, view, "control: left alone")
             continue
@@ -206,8 +210,27 @@ def rows_of_file(args, file, side, frames, numbers, touched, view):
                   f"{args.note}; {facts}")
 
 
+def poisoned_row(args, file, flow, mine, trigger, view):
+    """a connection to an address that only a forged answer gave: no packet of it is forged"""
+    if pagetruth.is_known(mine, flow.server[0]):
+        return row(args, file, flow, "http-injection", "inconclusive", [], trigger, view,
+                   f"{args.note}; the page of a forged answer's address")
+    return row(args, file, flow, "unscored", "-", [], trigger, view,
+               f"{args.note}: no packet is forged and nobody knows the page")
+
+
 def charge_flow(args, mine, flow, view, side):
     """→ (family, decisive frames, least verdict or None, what shows it or why nothing does)"""
+    if args.kind == "inject" and pagetruth.pages(mine, flow.server[0]):
+        bad = pagetruth.pages(mine, flow.server[0])
+        verdict, why = pagetruth.verdict(mine, flow, side)
+        # Where all of a connection is the box's own, no single packet is the decisive one.
+        if all(f.fate == "forged" for f in mine if f.src == flow.server[0]):
+            bad = []
+        family = pagetruth.family(mine, flow) if bad else "http-injection"
+        return family, bad, verdict, why or pagetruth.describe(mine, flow)
+    if args.kind == "inject" and flow in args.paged and view == "server":
+        return "", [], None, "no page is here, and a client that gives up looks the same"
     if args.kind == "inject":
         bad = [f for f in mine if f.fate in ("forged", "icmp")]
         verdict = verdict_inject(mine, bad, view, side)
@@ -227,6 +250,15 @@ def charge_dns(args, mine, everything, flow, side):
     verdict, why = dnstruth.verdict(mine, everything, flow.server[0], side)
     bad = [f for f in mine if f.fate == "forged"]
     return "dns-injection", bad, verdict, why or dnstruth.describe(mine)
+
+
+def poisoned_addresses(views):
+    """where forged DNS answers send the client and no honest one does"""
+    said = {True: set(), False: set()}
+    for frames in views.values():
+        for frame, message in dnstruth.messages(frames, True):
+            said[frame.fate == "forged"].update(message.addresses)
+    return said[True] - said[False]
 
 
 def touched_flows(views, args):
@@ -251,6 +283,9 @@ def main():
             if frame.number in table:
                 frame.fate = table[frame.number].fate
     touched = touched_flows(views, args)
+    args.poisoned = poisoned_addresses(views) if args.kind == "inject" else set()
+    args.paged = {f for frames in views.values() for f, mine in flows(frames, args).items()
+                  if pagetruth.pages(mine, f.server[0])}
     total = len({flow for frames in views.values() for flow in flows(frames, args)})
     if total == 0 or (args.kind != "benign" and not 0 < len(touched) < total):
         sys.exit(f"truth: {args.name}: {len(touched)} of {total} flows touched: "
