@@ -133,9 +133,24 @@ void feed_close(struct shard *s, struct flow_busy *b, enum dir dir)
 	b->stream[dir] = NULL;
 }
 
-/* No more bytes of this direction can be had. */
-static void feed_give_up(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir)
+static void tell_stream_end(struct shard *s, struct flow_scratch *x, const struct flow *f,
+			    enum dir dir)
 {
+	uint32_t len = 0;
+	const struct reassembly *r = x->busy->stream[dir];
+	const uint8_t *data = r != NULL ? reassembly_data(r, &len) : NULL;
+	for (unsigned i = 0; data != NULL && i < s->in->n_classifiers; i++) {
+		const struct classifier *c = s->in->classifiers[i];
+		if (c->stream_end != NULL && (x->busy->wants_stream[dir] & 1u << i) != 0 &&
+		    s->group->state[i] != NULL)
+			c->stream_end(s->group->state[i], state_of(s, x, i), f, dir, data, len,
+				      &x->busy->facts);
+	}
+}
+
+void feed_end(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir)
+{
+	tell_stream_end(s, x, f, dir);
 	uint32_t wanted = x->busy->wants_stream[dir];
 	x->busy->wants_stream[dir] = 0;
 	for (unsigned i = 0; i < s->in->n_classifiers; i++)
@@ -174,7 +189,7 @@ void feed_payload(struct shard *s, struct flow_scratch *x, const struct flow *f,
 		feed_stream(s, x, f, &bytes, data, len);
 	}
 	if (r->failed)
-		feed_give_up(s, x, f, dir);
+		feed_end(s, x, f, dir);
 	if (x->busy->wants_stream[dir] == 0)
 		feed_close(s, x->busy, dir);
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/app/http_response.h"
+#include "classifiers/lists/page.h"
 #include "classifiers/shard.h"
 #include "classifiers/tamper/exchange.h"
 
@@ -246,9 +248,9 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	*r = *now;
 	/* Not for long: their readers come next. */
 	r->tls_server = NULL;
-	r->response = NULL;
-	r->page = NULL;
 	r->quic = NULL;
+	r->response = copy_facts(&s->arena, now->response, sizeof(*r->response));
+	r->page = copy_facts(&s->arena, now->page, sizeof(*r->page));
 	r->tls = copy_facts(&s->arena, now->tls, sizeof(*r->tls));
 	r->http = copy_facts(&s->arena, now->http, sizeof(*r->http));
 	if (label != NULL) {
@@ -344,6 +346,8 @@ static void flow_facts(struct shard *s, struct flow_scratch *x, const struct flo
 {
 	*facts = (struct app_facts){.app_proto = NULL};
 	*label = NULL;
+	for (enum dir d = DIR_C2S; x->busy != NULL && d <= DIR_S2C; d++)
+		feed_end(s, x, f, d);
 	for (unsigned i = 0; x->busy != NULL && i < s->in->n_classifiers; i++)
 		if (feed_wanted(x->busy, i))
 			feed_decide(s, x, f, i);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "classifiers/app/http.h"
+#include "classifiers/app/http_response.h"
 #include "classifiers/app/tls.h"
+#include "classifiers/lists/page.h"
 
 /* A pointer of struct app_facts, and the size of what it points to; 0: not known here. */
 static const struct row {
@@ -16,8 +18,8 @@ static const struct row {
 	{offsetof(struct app_facts, tls), sizeof(struct tls_client_hello)},
 	{offsetof(struct app_facts, tls_server), 0},
 	{offsetof(struct app_facts, http), sizeof(struct http_request)},
-	{offsetof(struct app_facts, response), 0},
-	{offsetof(struct app_facts, page), 0},
+	{offsetof(struct app_facts, response), sizeof(struct http_response)},
+	{offsetof(struct app_facts, page), sizeof(struct page_facts)},
 	{offsetof(struct app_facts, quic), 0},
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

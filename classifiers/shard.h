@@ -113,6 +113,8 @@ void feed_icmp(struct shard *s, struct flow_scratch *x, const struct flow *f, en
 void feed_decide(struct shard *s, struct flow_scratch *x, const struct flow *f, unsigned i);
 bool feed_wanted(const struct flow_busy *b, unsigned i); /* classifier i wants any more of it */
 void feed_close(struct shard *s, struct flow_busy *b, enum dir dir); /* frees its stream */
+/* No more bytes of this direction can be had: to those who wanted more. */
+void feed_end(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir);
 
 /* Frees what a kept flow owns. */
 void kept_free(struct kept_flow *k);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "classifiers/app/http_response.h"
 #include "tools/facts.h"
 #include "tools/json.h"
 #include "tools/report_jsonl.h"
@@ -145,14 +146,24 @@ static void tls(struct json *j, const struct tls_client_hello *t)
 	json_end(j);
 }
 
-static void http(struct json *j, const struct http_request *h)
+/* Keys of the side that was not seen say so: empty, or truncated. */
+static void http(struct json *j, const struct http_request *h, const struct http_response *r)
 {
+	static const struct http_request unseen = {.truncated = true};
+
+	h = h != NULL ? h : &unseen;
 	json_object(j, "http");
 	json_string(j, "method", h->method);
 	name(j, "host", h->has_host, h->host, sizeof(h->host), h->host_len);
 	name(j, "path", true, h->path, sizeof(h->path), h->path_len);
 	json_string(j, "version", h->version);
 	json_bool(j, "truncated", h->truncated);
+	if (r != NULL) {
+		json_uint(j, "status", r->status);
+		name(j, "location", r->has_location, r->location, sizeof(r->location),
+		     r->location_len);
+		name(j, "server", r->has_server, r->server, sizeof(r->server), r->server_len);
+	}
 	json_end(j);
 }
 
@@ -177,8 +188,8 @@ static void flow_event(struct json *j, const struct analysis *a, const struct fl
 	labels(j, f);
 	if (f->tls != NULL)
 		tls(j, f->tls);
-	if (f->http != NULL)
-		http(j, f->http);
+	if (f->http != NULL || f->response != NULL)
+		http(j, f->http, f->response);
 	json_end(j);
 }
 

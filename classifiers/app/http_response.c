@@ -145,7 +145,7 @@ static enum classify read_head(const uint8_t *data, size_t len, size_t *from,
 	size_t next;
 	for (size_t at = *from; at < len; at = next) {
 		bool ended = line_at(data, len, at, &line, &next);
-		/* A CR that is the last byte: whether an LF follows decides where the body begins. */
+		/* After a CR as the last byte the body begins here or one byte on. */
 		if (!ended || next == 0)
 			return CLASSIFY_MORE;
 		if (slice_len(&line) == 0) {

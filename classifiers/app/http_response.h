@@ -37,9 +37,10 @@ struct http_response {
 
 /*
  * data: the first len bytes of the server's stream, from byte 0 at each call. *out is written whole
- * at each call. method: the request's, NULL if unknown: answers to HEAD have no body, and what follows
- * the one to CONNECT is a tunnel. Interim responses (1xx but for 101) are stepped over. MORE: a response so far, or too little to tell (status is 0). DONE:
- * the empty line is here, or REASSEMBLY_LIMIT was reached (truncated). NEVER: no status line.
+ * at each call. method: the request's, NULL if unknown: answers to HEAD have no body, and what
+ * follows the one to CONNECT is a tunnel. Interim responses (1xx but for 101) are stepped over.
+ * MORE: a response so far, or too little to tell (status is 0). DONE: the empty line is here, or
+ * REASSEMBLY_LIMIT was reached (truncated). NEVER: no status line.
  */
 enum classify http_response_read(const uint8_t *data, size_t len, const char *method,
 				 struct http_response *out);
@@ -63,8 +64,8 @@ struct http_body_end {
 
 /*
  * data, len: the stream as in http_response_read(), grown since the last call or not. True once
- * nothing more can belong to the body: it is whole, or broken. A body that ends with its connection is
- * never whole.
+ * nothing more can belong to the body: it is whole, or broken. A body that ends with its connection
+ * is never whole.
  */
 bool http_body_ended(const struct http_response *r, const uint8_t *data, size_t len,
 		     struct http_body_end *end);
@@ -78,8 +79,8 @@ void http_decoder_free(struct http_decoder *d);  /* NULL is fine */
 
 /*
  * The body as far as it is in data, chunks joined, compression undone, at most HTTP_BODY_MAX bytes;
- * cut bodies give their front. Where nothing can be inflated, the bytes as they came. *out lives until the next call, and as long as data. Returns the length; 0 for bodies in
- * other codings.
+ * cut bodies give their front. Where nothing can be inflated, the bytes as they came. *out lives
+ * until the next call, and as long as data. Returns the length; 0 for bodies in other codings.
  */
 size_t http_body_decode(struct http_decoder *d, const struct http_response *r, const uint8_t *data,
 			size_t len, const uint8_t **out);

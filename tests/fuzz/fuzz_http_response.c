@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What the rest of the analysis relies on, whatever the bytes are. The first byte picks the method. */
+/* What the rest relies on, whatever the bytes are. The first byte picks the method. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,8 @@ static void check_body(const uint8_t *data, size_t size, const struct http_respo
 	require(n <= HTTP_BODY_MAX && (n == 0 || (!r->truncated && !r->bodyless)));
 	http_body_title(body, n, title, sizeof(title));
 	http_body_frame(body, n, frame, sizeof(frame));
-	require(memchr(title, '\0', sizeof(title)) != NULL && memchr(frame, '\0', sizeof(frame)) != NULL);
+	require(memchr(title, '\0', sizeof(title)) != NULL);
+	require(memchr(frame, '\0', sizeof(frame)) != NULL);
 	/* Where a body ends does not depend on how it came. */
 	bool ended = http_body_ended(r, data, size, &once), before = false;
 	for (size_t len = r->head_end; len < size; len += 1 + size / 8) {
