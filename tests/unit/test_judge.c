@@ -13,6 +13,7 @@
 #define SSH(...) {.line = LINES(SHAKE, "40.2 > PA 1 1 16", __VA_ARGS__), .speaks = SPEAKS_SSH}
 #define PAGE " text=HTTP/1.1 307 Temporary Redirect. Location: http://page.example/"
 #define ANSWER "80 < A 1 518"
+#define ODD " text=\1\2\3\4\5\6\7\10\11"
 #define AGAIN3 "340 > PA 1 1 517", "940 > PA 1 1 517", "2140 > PA 1 1 517"
 
 static const struct judge_case cases[] = {
@@ -93,10 +94,17 @@ static const struct judge_case cases[] = {
 	 .ev = TLS(ANSWER, "81 < PA 1 518 700", "90 > RA 518 701", "125 < RA 701 518 ttl=60 df=0"),
 	 .finds = LINES("< rst-header anomaly 4.0: 8 after 4 later"), .finds6 = SILENT},
 	{.name = "after just 20 s of silence",
-	 .ev = TLS(ANSWER, "81 < PA 1 518 700", "82 > A 518 701", "20082 < RA 701 518 ttl=60 df=0"),
-	 .finds = LINES("< rst-header likely 4.0: 8 after 4 later"), .finds6 = SILENT},
+	 .ev = TLS(ANSWER, "81 < PA 1 518 700", "82 > A 518 701", "20082 < RA 701 518 ttl=60 df=0"
+		   ODD),
+	 .finds = LINES("< rst-header likely 7.5: 8 after 4 later"),
+	 .finds6 = LINES("< rst-payload likely 4.5: 8 after 4 later")},
 	{.name = "after more than 20 s of silence",
-	 .ev = TLS(ANSWER, "81 < PA 1 518 700", "82 > A 518 701", "20083 < RA 701 518 ttl=60 df=0"),
+	 .ev = TLS(ANSWER, "81 < PA 1 518 700", "82 > A 518 701", "20083 < RA 701 518 ttl=60 df=0"
+		   ODD),
+	 .finds = LINES("< rst-header anomaly 7.5: 8 after 4 later"),
+	 .finds6 = LINES("< rst-payload anomaly 4.5: 8 after 4 later")},
+	{.name = "by one unlike the server, and nothing else of it is odd: a balancer may do it",
+	 .ev = TLS(ANSWER, "81 < PA 1 518 700", "82 > A 518 701", "2000 < RA 701 518 ttl=60 df=0"),
 	 .finds = LINES("< rst-header anomaly 4.0: 8 after 4 later"), .finds6 = SILENT},
 	{.name = "a D4 after more than 20 s of silence",
 	 .ev = TLS(ANSWER, "81 < PA 1 518 700", "82 > A 518 701", "30000 < RNx 701 -"),
