@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "classifiers/app/http_response.h"
+#include "classifiers/app/quic.h"
 #include "classifiers/lists/page.h"
 #include "classifiers/shard.h"
 #include "classifiers/tamper/exchange.h"
@@ -248,7 +249,7 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	*r = *now;
 	/* Not for long: their readers come next. */
 	r->tls_server = NULL;
-	r->quic = NULL;
+	r->quic = copy_facts(&s->arena, now->quic, sizeof(*r->quic));
 	r->response = copy_facts(&s->arena, now->response, sizeof(*r->response));
 	r->page = copy_facts(&s->arena, now->page, sizeof(*r->page));
 	r->tls = copy_facts(&s->arena, now->tls, sizeof(*r->tls));
