@@ -36,7 +36,8 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 before=$(ip netns list | grep -c '^wml[0-9]' || true)
 "$lab" --out "$out" --jobs 2 --only sni-rst-inpath --only sni-rst-onpath --only client-abort \
-	--only closed-port --only dns-onpath-v6 --only page-inpath
+	--only closed-port --only dns-onpath-v6 --only page-inpath \
+	--only boxes-same-name --only tls-mitm
 
 fails=0
 check() { # check WHAT EXPECTED GOT
@@ -61,6 +62,13 @@ for scenario in sni-rst-inpath sni-rst-onpath; do
 done
 check "in path, one reset alone" anomaly "$(verdicts sni-rst-inpath/client.pcap)"
 check "on path, the answer comes too" likely "$(verdicts sni-rst-onpath/client.pcap)"
+conclusions() { awk -F'\t' -v f="$1" '$1 == f && $2 == "*" {print $3, $4, $7}' "$out/MANIFEST"; }
+check "two boxes: forged by one, dropped by the other" 3 "$(frames boxes-same-name/client.pcap)"
+check "two boxes: the name that fails" "tls-filtering anomaly sni=blocked.example" \
+	"$(conclusions boxes-same-name/client.pcap)"
+check "proxy: connections that it ended" 3 "$(rows tls-mitm/client.pcap unscored)"
+check "proxy: the name that it minds" "tls-interception anomaly sni=blocked.example" \
+	"$(conclusions tls-mitm/client.pcap)"
 for scenario in client-abort closed-port; do
 	check "$scenario: one row for all" 1 "$(rows $scenario/client.pcap none)"
 	check "$scenario: nothing forged" 0 "$(frames $scenario/client.pcap)"
