@@ -39,6 +39,7 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 		.on_icmp = shard_icmp,
 		.on_flow_end = shard_flow_end,
 		.shard_free = shard_free,
+		.scratch_near = sizeof(struct flow_scratch),
 	};
 	*out = &in->pub;
 	return 0;

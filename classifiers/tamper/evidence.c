@@ -26,11 +26,20 @@ static void count16(uint16_t *n)
 	*n += *n != UINT16_MAX;
 }
 
+/* A round of a multiplicative hash. The factor is 2^64 over the golden ratio. */
+static uint64_t hash_word(uint64_t x, uint64_t word)
+{
+	x = (x ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return x ^ x >> 32;
+}
+
 static uint16_t mac_hash(const struct headers *h)
 {
 	if (!h->has_mac)
 		return 0;
-	uint16_t x = (uint16_t)XXH3_64bits(h->src_mac, sizeof(h->src_mac));
+	uint64_t mac = 0;
+	memcpy(&mac, h->src_mac, sizeof(h->src_mac));
+	uint16_t x = (uint16_t)(hash_word(0, mac) >> 8);
 	return x != 0 ? x : 1;
 }
 
@@ -81,12 +90,11 @@ static bool is_duplicate(struct recent_frames *recent, const struct flow *f, con
 	if ((e->flags & TCP_RST) != 0 ||
 	    (e->len == 0 && e->ip_id == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0))
 		return false;
-	const uint32_t key[] = {
-		(uint32_t)f->id, (uint32_t)(f->id >> 32), e->seq, e->ack, e->payhash, e->tsval,
-		(uint32_t)e->ip_id << 16 | e->window, (uint32_t)e->len << 16 | e->flags,
-		e->bits & EVENT_S2C,
-	};
-	uint64_t x = XXH3_64bits(key, sizeof(key));
+	uint64_t x = hash_word(f->id, (uint64_t)e->seq << 32 | e->ack);
+	x = hash_word(x, (uint64_t)e->payhash << 32 | e->tsval);
+	x = hash_word(x, (uint64_t)e->ip_id << 48 | (uint64_t)e->window << 32 |
+				 (uint32_t)e->len << 16 | e->flags);
+	x = hash_word(x, e->bits & EVENT_S2C);
 	unsigned slot = (x >> 32) % RECENT_FRAMES;
 	uint32_t hash = (uint32_t)x & ~0xffu, now = (uint32_t)(e->ts_ns >> 10);
 	uint32_t known = recent->seen[slot].hash, age = now - recent->seen[slot].ts;
