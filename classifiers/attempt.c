@@ -242,7 +242,7 @@ struct by_flow {
 	unsigned capture;
 	uint64_t flow_id;
 	const struct flow_record *flow;
-	const struct finding *finding;
+	struct finding *finding;
 };
 
 static int compare_by_flow(const void *x, const void *y)
@@ -261,7 +261,7 @@ static int compare_by_flow(const void *x, const void *y)
 /* An anomaly or more is what became of the attempt, whatever its packets look like. */
 static void settle(struct attempt *a, const struct by_flow *k)
 {
-	const struct finding *f = k->finding;
+	struct finding *f = k->finding;
 	a->flow = k->flow;
 	a->finding = f;
 	if (f == NULL || f->verdict < VERDICT_ANOMALY)

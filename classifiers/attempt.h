@@ -56,7 +56,7 @@ struct attempt {
 	uint32_t bytes_s2c;   /* TCP payload, saturating */
 	const char *name;     /* lower case; NULL none */
 	const struct flow_record *flow; /* NULL where the model keeps no record of it */
-	const struct finding *finding;  /* the worst about it; NULL none */
+	struct finding *finding; /* the worst about it; NULL none */
 	/* TLS, where it was read; else "" and NULL */
 	const char *ja4;
 	const struct tls_server *tls_server;

@@ -180,6 +180,7 @@ struct finding {
 	const char **ruled_out;  /* explanations that the packets contradict */
 	unsigned n_ruled_out;
 	const char *conditional; /* "yes", "no", "untested" */
+	bool filtered;           /* a finding over several flows says that its name is */
 	uint64_t *controls;      /* flow ids */
 	unsigned n_controls;
 	struct ladder_packet *ladder;

@@ -46,7 +46,10 @@ def check(name, data, validator):
             last_flow = (event.get("pcap_filename"), event["flow_id"])
             assert last_flow not in flows, f"{where}: a flow is there twice"
             flows.add(last_flow)
-        if event["event_type"] == "finding":
+        if event["event_type"] == "finding" and "scope" in event["finding"]:
+            mine = event["finding"]["flows"]
+            assert "flow_id" not in event and mine and len(mine) == len(set(mine)), where
+        elif event["event_type"] == "finding":
             flow = (event.get("pcap_filename"), event["flow_id"])
             assert flow == last_flow, f"{where}: a finding is not directly after its flow"
             frames = event["finding"]["packets"]

@@ -16,6 +16,7 @@
 #include "tools/options.h"
 #include "tools/outputs.h"
 #include "tools/progress.h"
+#include "tools/study/study.h"
 
 #define WORKERS_MAX 64
 
@@ -138,6 +139,7 @@ static void catch_signals(void)
 struct run {
 	const struct analyze_config *cfg;
 	struct analysis *analysis;
+	struct study *study;
 	struct outputs outputs;
 	struct progress progress;
 	struct report_input_error *errors;
@@ -227,11 +229,8 @@ static void number_flows(struct run *r)
 
 	for (size_t i = 0; i < a->n_flows; i++)
 		a->flows[i]->id += (uint64_t)r->first_file[a->flows[i]->capture] << 40;
-	for (size_t i = 0; i < a->n_findings; i++) {
-		struct finding *f = a->findings[i];
-		for (unsigned k = 0; k < f->n_controls; k++)
-			f->controls[k] += (uint64_t)r->first_file[f->flow->capture] << 40;
-	}
+	for (size_t i = 0; i < a->n_attempts; i++)
+		a->attempts[i].flow_id += (uint64_t)r->first_file[a->attempts[i].capture] << 40;
 }
 
 static int analyze_all(struct run *r, const char *const *files, unsigned n)
@@ -251,9 +250,10 @@ static int analyze_all(struct run *r, const char *const *files, unsigned n)
 	progress_clear(&r->progress);
 	if (err == 0)
 		err = analysis_judge(r->analysis);
-	if (err == 0)
-		number_flows(r);
-	return err;
+	if (err != 0)
+		return err;
+	number_flows(r);
+	return study_new(&r->study, r->analysis);
 }
 
 static bool want_colour(const struct analyze_config *cfg)
@@ -276,6 +276,7 @@ static void write_reports(struct run *r)
 		.utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
 		.errors = r->errors,
 		.n_errors = r->n_errors,
+		.study = r->study,
 	};
 
 	for (unsigned i = 0; i < a->n_captures; i++) {
@@ -361,6 +362,7 @@ static int analyze_run(void *config, int argc, char **argv)
 	else if (err != -EDOM) /* a wrong filter was told already */
 		out_of_memory(&r, err);
 out:
+	study_free(r.study);
 	analysis_free(r.analysis);
 	free(r.first_file);
 	free(r.errors);

@@ -160,10 +160,13 @@ void facts_tally(const struct analysis *a, enum verdict min_verdict, struct fact
 			out->findings_by[f->verdict]++;
 			out->families[f->family]++;
 			out->hidden += f->verdict < min_verdict;
-			worst = f->verdict > worst ? f->verdict : worst;
+			bool one = f->scope == SCOPE_FLOW;
+			out->names += f->scope == SCOPE_NAME && f->verdict >= VERDICT_LIKELY;
+			worst = one && f->verdict > worst ? f->verdict : worst;
 			i++;
-		} while (i < a->n_findings && a->findings[i]->flow == flow);
-		out->flows_by[worst]++;
+		} while (i < a->n_findings && a->findings[i]->flow == flow &&
+			 a->findings[i]->scope == SCOPE_FLOW);
+		out->flows_by[worst] += worst != VERDICT_NONE;
 	}
 }
 

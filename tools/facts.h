@@ -36,6 +36,7 @@ struct facts_tally {
 	uint64_t flows;                  /* of all captures */
 	uint64_t flows_by[VERDICT_N];    /* flows with a finding, by their worst verdict */
 	uint64_t findings_by[VERDICT_N], families[FAMILY_N];
+	uint64_t names;                  /* findings that a name is filtered, at least likely */
 	uint64_t hidden;                 /* findings below min_verdict */
 	uint64_t packets;
 };

@@ -17,6 +17,8 @@ struct report_input_error {
 	char reason[320];
 };
 
+struct study; /* tools/study/study.h */
+
 struct report_options {
 	enum verdict min_verdict; /* findings below are counted, not shown */
 	bool colour;              /* text on a terminal */
@@ -28,6 +30,7 @@ struct report_options {
 	bool utf8;                /* the reader of text can take more than ASCII */
 	const struct report_input_error *errors;
 	unsigned n_errors;
+	const struct study *study; /* NULL: none was made */
 };
 
 struct report {

@@ -8,8 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "classifiers/app/http_response.h"
-#include "classifiers/app/quic.h"
 #include "tools/facts.h"
 #include "tools/json.h"
 #include "tools/report_jsonl.h"
@@ -37,30 +35,37 @@ static void frame_or_null(struct json *j, const char *key, uint64_t frame)
 		json_null(j, key);
 }
 
-/* What flow and finding events have in common, up to community_id. */
+/*
+ * What flow and finding events have in common, up to community_id. event NULL: a finding over several
+ * flows, of which f is the first.
+ */
 static void common(struct json *j, const struct analysis *a, const struct flow_record *f,
 		   const char *event, uint64_t ts_ns, uint64_t frame)
 {
 	char addr[64], proto[8], id[32];
 
 	json_uint(j, "schema", 1);
-	json_string(j, "event_type", event);
+	json_string(j, "event_type", event != NULL ? event : "finding");
 	jsonl_time(j, "timestamp", ts_ns);
-	json_id(j, "flow_id", f->id);
+	if (event != NULL)
+		json_id(j, "flow_id", f->id);
 	json_uint(j, "pcap_cnt", frame);
 	if (facts_several_files(a))
 		json_string(j, "pcap_filename", facts_filename(a, f));
 	if (f->ip_version != 0) {
 		json_string(j, "src_ip",
 			    ip_addr_format(&f->client, f->ip_version, addr, sizeof(addr)));
-		if (facts_has_ports(f))
+		if (facts_has_ports(f) && event != NULL)
 			json_uint(j, "src_port", f->client_port);
 		json_string(j, "dest_ip",
 			    ip_addr_format(&f->server, f->ip_version, addr, sizeof(addr)));
-		if (facts_has_ports(f))
+		if (facts_has_ports(f) && event != NULL)
 			json_uint(j, "dest_port", f->server_port);
 	}
 	json_string(j, "proto", facts_proto(f->proto, proto));
+	/* Of a finding over several flows the rest is in them. */
+	if (event == NULL)
+		return;
 	if (f->n_vlans > 0) {
 		json_array(j, "vlan");
 		for (unsigned i = 0; i < f->n_vlans && i < 2; i++)
@@ -113,11 +118,13 @@ static void hash(struct json *j, const char *key, const char *value)
 	json_string(j, key, value[0] != '\0' ? value : NULL);
 }
 
-static void alpn(struct json *j, const struct tls_client_hello *t)
+static void tls(struct json *j, const struct tls_client_hello *t)
 {
 	unsigned n = t->n_alpn < TLS_ALPN_MAX ? t->n_alpn : TLS_ALPN_MAX;
 	bool utf8 = true;
 
+	json_object(j, "tls");
+	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
 	json_array(j, "alpn");
 	for (unsigned i = 0; i < n; i++) {
 		size_t len = strnlen(t->alpn[i], sizeof(t->alpn[i]));
@@ -131,13 +138,6 @@ static void alpn(struct json *j, const struct tls_client_hello *t)
 			json_hex(j, NULL, t->alpn[i], strnlen(t->alpn[i], sizeof(t->alpn[i])));
 		json_end(j);
 	}
-}
-
-static void tls(struct json *j, const struct tls_client_hello *t)
-{
-	json_object(j, "tls");
-	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
-	alpn(j, t);
 	hash(j, "ja3", t->ja3);
 	hash(j, "ja4", t->ja4);
 	json_bool(j, "ech", t->ech);
@@ -152,41 +152,14 @@ static void tls(struct json *j, const struct tls_client_hello *t)
 	json_end(j);
 }
 
-/* Keys of the side that was not seen say so: empty, or truncated. */
-static void http(struct json *j, const struct http_request *h, const struct http_response *r)
+static void http(struct json *j, const struct http_request *h)
 {
-	static const struct http_request unseen = {.truncated = true};
-
-	h = h != NULL ? h : &unseen;
 	json_object(j, "http");
 	json_string(j, "method", h->method);
 	name(j, "host", h->has_host, h->host, sizeof(h->host), h->host_len);
 	name(j, "path", true, h->path, sizeof(h->path), h->path_len);
 	json_string(j, "version", h->version);
 	json_bool(j, "truncated", h->truncated);
-	if (r != NULL) {
-		json_uint(j, "status", r->status);
-		name(j, "location", r->has_location, r->location, sizeof(r->location),
-		     r->location_len);
-		name(j, "server", r->has_server, r->server, sizeof(r->server), r->server_len);
-	}
-	json_end(j);
-}
-
-/* Of the client's first Initials; names are null where they could not be read. */
-static void quic(struct json *j, const struct quic_hello *q)
-{
-	const struct tls_client_hello *t = &q->tls;
-	json_object(j, "quic");
-	json_uint(j, "version", q->version);
-	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
-	alpn(j, t);
-	hash(j, "ja4", t->ja4);
-	json_bool(j, "ech", t->ech);
-	json_hex(j, "dcid", (const char *)q->dcid.b, q->dcid.len);
-	json_hex(j, "scid", (const char *)q->scid.b, q->scid.len);
-	json_bool(j, "opened", q->opened);
-	json_bool(j, "truncated", !q->has_tls || t->truncated);
 	json_end(j);
 }
 
@@ -211,10 +184,8 @@ static void flow_event(struct json *j, const struct analysis *a, const struct fl
 	labels(j, f);
 	if (f->tls != NULL)
 		tls(j, f->tls);
-	if (f->http != NULL || f->response != NULL)
-		http(j, f->http, f->response);
-	if (f->quic != NULL)
-		quic(j, f->quic);
+	if (f->http != NULL)
+		http(j, f->http);
 	json_end(j);
 }
 
@@ -366,10 +337,12 @@ static void trigger(struct json *j, const struct finding *f)
 static void finding_event(struct json *j, const struct analysis *a, const struct finding *f)
 {
 	json_object(j, NULL);
-	common(j, a, f->flow, "finding", f->ts_ns, facts_decisive_frame(f));
+	common(j, a, f->flow, f->scope == SCOPE_FLOW ? "finding" : NULL, f->ts_ns,
+	       facts_decisive_frame(f));
 	json_object(j, "finding");
 	json_string(j, "id", f->id);
 	json_string(j, "family", family_name[f->family]);
+	jsonl_scope(j, f);
 	json_string(j, "verdict", verdict_name[f->verdict]);
 	json_number(j, "score", f->score);
 	json_string(j, "stage", facts_stage(f->stage));
@@ -403,9 +376,11 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 
 /* The findings of one flow from index at on; returns the index after them. */
 static size_t findings_of(struct json *j, const struct analysis *a, const struct report_options *o,
-			  size_t at, const struct flow_record *flow)
+			  size_t at, const struct flow_record *flow, bool loose)
 {
-	for (; at < a->n_findings && a->findings[at]->flow == flow; at++) {
+	for (; at < a->n_findings && a->findings[at]->flow == flow &&
+	       (a->findings[at]->scope == SCOPE_FLOW || loose);
+	     at++) {
 		if (a->findings[at]->verdict >= o->min_verdict)
 			finding_event(j, a, a->findings[at]);
 	}
@@ -433,11 +408,12 @@ static int jsonl_write(const struct analysis *a, const struct report_options *o,
 		const struct flow_record *f = a->flows[i];
 		if (a->all_flows || any_shown(a, o, at, f))
 			flow_event(&j, a, f);
-		at = findings_of(&j, a, o, at, f);
+		at = findings_of(&j, a, o, at, f, false);
 	}
-	/* A finding whose flow has no record of its own in the list is still told. */
+	/* Those of a wider scope, and any whose flow has no record of its own in the list. */
 	while (at < a->n_findings)
-		at = findings_of(&j, a, o, at, a->findings[at]->flow);
+		at = findings_of(&j, a, o, at, a->findings[at]->flow, true);
+	jsonl_study(&j, o->study);
 	errno = 0;
 	if (fflush(out) != 0 || ferror(out))
 		return errno != 0 ? -errno : -EIO;

@@ -8,4 +8,8 @@
 
 void jsonl_time(struct json *j, const char *key, uint64_t ts_ns);
 void jsonl_strings(struct json *j, const char *key, const char *const *list, unsigned n);
+/* jsonl_study.c: what a finding speaks of, unless one flow; triggers and profiles. */
+void jsonl_scope(struct json *j, const struct finding *f);
+struct study;
+void jsonl_study(struct json *j, const struct study *s);
 void jsonl_run(struct json *j, const struct analysis *a, const struct report_options *o);

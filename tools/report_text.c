@@ -70,6 +70,9 @@ static void headline(const struct text *t, const struct facts_tally *n)
 			 plural(n->flows));
 	text_wrap(t, 0, text);
 	text_plain(t);
+	if (n->names > 0)
+		fprintf(t->out, "%" PRIu64 " name%s found to be filtered, with others as controls.\n",
+			n->names, n->names == 1 ? " was" : "s were");
 	if (n->hidden > 0)
 		fprintf(t->out, "%" PRIu64 " finding%s below \"%s\" %s counted but not shown.\n",
 			n->hidden, plural(n->hidden), verdict_name[t->options->min_verdict],
@@ -92,6 +95,9 @@ static int by_group(const void *a, const void *b)
 	const struct flow_record *p = (*x)->f->flow, *q = (*y)->f->flow;
 	int order = strcmp((*x)->f->id, (*y)->f->id);
 
+	/* What speaks of several connections is not one of many alike. */
+	if (order == 0 && (*x)->f->scope != SCOPE_FLOW)
+		return (*x)->order < (*y)->order ? -1 : (*x)->order > (*y)->order;
 	if (order == 0)
 		order = memcmp(&p->server, &q->server, sizeof(p->server));
 	if (order == 0)
@@ -165,7 +171,10 @@ static void table_row(const struct text *t, const struct finding *f, struct tabl
 	snprintf(r->verdict, sizeof(r->verdict), "%s", verdict_name[f->verdict]);
 	snprintf(r->frame, sizeof(r->frame), "%" PRIu64, facts_decisive_frame(f));
 	text_trigger(t, f, r->trigger, sizeof(r->trigger));
-	text_flow(t, f->flow, r->flow, sizeof(r->flow));
+	if (f->scope != SCOPE_FLOW)
+		snprintf(r->flow, sizeof(r->flow), "%u connections", f->n_flows);
+	else
+		text_flow(t, f->flow, r->flow, sizeof(r->flow));
 	if (text_columns(r->trigger) <= TRIGGER_MAX)
 		return;
 	/* Cut between characters. */
@@ -291,6 +300,7 @@ static int text_write(const struct analysis *a, const struct report_options *o, 
 	if (n > 0)
 		table(&t, list, n);
 	text_captures(&t);
+	text_study(&t);
 	if (n > 0) {
 		details(&t, list, n);
 		text_legend(&t);

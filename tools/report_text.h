@@ -43,4 +43,5 @@ const char *text_trigger(const struct text *t, const struct finding *f, char *ou
 void text_captures(const struct text *t);
 void text_finding(const struct text *t, const struct finding *f, unsigned number);
 void text_ladder(const struct text *t, const struct finding *f);
+void text_study(const struct text *t);
 void text_legend(const struct text *t);

@@ -86,6 +86,13 @@ static void head(const struct text *t, const struct finding *f, unsigned number)
 	text_plain(t);
 	fprintf(t->out, "  %s  (%s, score %u.%u)\n", f->id, family_name[f->family], score / 10,
 		score % 10);
+	if (f->scope != SCOPE_FLOW) {
+		fprintf(t->out, "    %s: %u connection%s\n", scope_name[f->scope], f->n_flows,
+			f->n_flows == 1 ? "" : "s");
+		sentence(t, f);
+		putc('\n', t->out);
+		return;
+	}
 	text_flow(t, f->flow, flow, sizeof(flow));
 	fprintf(t->out, "    %s%s%s  flow %" PRIu64, flow,
 		text_columns(flow) > TEXT_WIDTH - 50 ? "\n    " : "  ",
@@ -262,8 +269,10 @@ void text_finding(const struct text *t, const struct finding *f, unsigned number
 
 	head(t, f, number);
 	line(t, "What it is", f->summary);
-	carried(t, f->flow);
+	if (f->scope == SCOPE_FLOW)
+		carried(t, f->flow);
 	trigger(t, f);
+	numbers(t, "Flows", f->flows, f->n_flows);
 	label(t, "Stage");
 	fprintf(t->out, "%s (%s)\n", stage_words(f->stage), facts_stage(f->stage));
 	label(t, "Direction");
@@ -271,7 +280,8 @@ void text_finding(const struct text *t, const struct finding *f, unsigned number
 	label(t, "Time");
 	fprintf(t->out, "%s\n", facts_time(f->ts_ns, when));
 	numbers(t, "Frames", f->packets, f->n_packets);
-	text_ladder(t, f);
+	if (f->scope == SCOPE_FLOW)
+		text_ladder(t, f);
 	evidence(t, f);
 	explanations(t, "What else could explain it", f->benign, f->n_benign);
 	explanations(t, "Ruled out by the packets", f->ruled_out, f->n_ruled_out);

@@ -52,6 +52,13 @@ def brief(event):
                          "app": event["app_proto"],
                          "name": event.get("tls", {}).get("sni") or
                          event.get("http", {}).get("host")}}
+    if kind == "trigger":
+        return {"trigger": {**event["trigger"], "server": event["dest_ip"]}}
+    if kind == "profile":
+        box = event["profile"]
+        return {"profile": {**{k: box[k] for k in ("mbx", "device", "mode", "verdict", "findings",
+                                                   "residual_s", "triggers")},
+                            "lines": {k: [v["said"], v["n"]] for k, v in box["lines"].items()}}}
     finding = event["finding"]
     return {"finding": {"ends": endpoints(event), "frame": event["pcap_cnt"],
                         "time": event["timestamp"],

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Which names are filtered: the rule of section 4 of the catalogue, with its controls. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/study/study_private.h"
+
+/* Tries of one name by one client within this count once, unless something passed in between. */
+#define UNIT_NS 600000000000ull /* catalogue, section 18, point 10 */
+#define SOON_NS 30000000000ull  /* the shortest residual window published is longer; section 8 */
+#define FEATURE_TRIES 2
+#define CONTROLS_MAX 16
+#define SHOWN_MAX 64
+
+/*
+ * A failure may only be what an earlier one brought about: tries that overlap are one, and so are those
+ * that nothing of the same pair of hosts passed between or soon after.
+ */
+static int collapse(struct study_run *r)
+{
+	uint32_t *last = calloc(r->pub.n_names + 1, sizeof(*last)); /* place in pairs, plus one */
+	uint64_t *next_ok = calloc(r->n_pairs + 1, sizeof(*next_ok));
+	size_t passed = 0;
+	if (last == NULL || next_ok == NULL)
+		goto out;
+	for (size_t i = r->n_pairs; i-- > 0;) {
+		const struct trial *t = &r->trials[r->pairs[i]];
+		bool more = i + 1 < r->n_pairs && study_one_pair(r, i, i + 1);
+		next_ok[i] = t->ok ? t->a->start_ns : more ? next_ok[i + 1] : UINT64_MAX;
+	}
+	for (size_t i = 0; i < r->n_pairs; i++) {
+		struct trial *t = &r->trials[r->pairs[i]];
+		if (i == 0 || !study_one_pair(r, i - 1, i))
+			passed = 0;
+		if (t->ok)
+			passed = i + 1;
+		if (!t->failed || t->row == NO_ROW)
+			continue;
+		size_t before = last[t->row];
+		last[t->row] = (uint32_t)i + 1;
+		if (before == 0 || !study_one_pair(r, before - 1, i))
+			continue;
+		const struct attempt *b = r->trials[r->pairs[before - 1]].a;
+		bool free_since = passed >= before ||
+				  (next_ok[i] != UINT64_MAX && next_ok[i] - t->a->start_ns < SOON_NS);
+		t->dependent |= t->a->start_ns < b->end_ns ||
+				(!free_since && t->a->start_ns - b->start_ns < UNIT_NS);
+	}
+out:;
+	int err = last == NULL || next_ok == NULL ? -ENOMEM : 0;
+	free(next_ok);
+	free(last);
+	return err;
+}
+
+static bool has_feature(const struct attempt *a, enum study_feature f)
+{
+	static const uint8_t bit[FEATURE_N] = {[FEATURE_SEGMENTED] = ATTEMPT_SEGMENTED,
+					       [FEATURE_RECORDS] = ATTEMPT_RECORDS,
+					       [FEATURE_ECH] = ATTEMPT_ECH,
+					       [FEATURE_ESNI] = ATTEMPT_ESNI};
+	return (a->bits & bit[f]) != 0;
+}
+
+static void count(struct study_run *r)
+{
+	for (size_t i = 0; i < r->n_pairs; i++) {
+		const struct trial *t = &r->trials[r->pairs[i]];
+		if (t->row == NO_ROW)
+			continue;
+		struct study_name *n = &r->pub.names[t->row];
+		struct study_group *g = &r->groups[r->group_of[t->row]];
+		if (t->dependent) {
+			n->dependent++;
+			continue;
+		}
+		n->ends[t->a->end]++;
+		n->ok += t->ok;
+		n->failed += t->failed;
+		for (unsigned f = 0; (t->ok || t->failed) && f < FEATURE_N; f++)
+			(has_feature(t->a, f) ? g->with : g->without)[f][t->failed]++;
+	}
+	for (size_t i = 0; i < r->pub.n_names; i++) {
+		r->groups[r->group_of[i]].ok += r->pub.names[i].ok;
+		r->groups[r->group_of[i]].failed += r->pub.names[i].failed;
+	}
+}
+
+/* Where one feature divides what passes from what fails, those with it are no test of the name. */
+static void divide(struct study_group *g)
+{
+	for (unsigned f = 0; f < FEATURE_N; f++) {
+		const unsigned *w = g->with[f], *o = g->without[f];
+		if (w[0] >= FEATURE_TRIES && w[1] == 0 && o[1] >= FEATURE_TRIES && o[0] == 0)
+			g->passed_by |= 1u << f;
+		if (w[1] >= FEATURE_TRIES && w[0] == 0 && o[0] >= FEATURE_TRIES && o[1] == 0)
+			g->failed_by |= 1u << f;
+	}
+}
+
+/* Most tries of the name itself fail, wherever they go. */
+static bool mostly_fails(const struct study_group *g)
+{
+	unsigned ok = g->ok;
+	for (unsigned f = 0; f < FEATURE_N; f++)
+		if ((g->passed_by & 1u << f) != 0)
+			ok = g->without[f][0];
+	return g->failed != 0 && g->failed >= STUDY_FAIL_SHARE * (ok + g->failed);
+}
+
+struct by_server {
+	const struct study_name *n;
+	uint32_t row;
+};
+
+static int compare_server(const struct study_name *x, const struct study_name *y)
+{
+	int by = (int)x->ip_version - (int)y->ip_version;
+	by = by != 0 ? by : (int)x->proto - (int)y->proto;
+	return by != 0 ? by : memcmp(&x->server, &y->server, sizeof(x->server));
+}
+
+static int by_server(const void *x, const void *y)
+{
+	const struct by_server *a = x, *b = y;
+	int by = compare_server(a->n, b->n);
+	return by != 0 ? by : a->row < b->row ? -1 : a->row > b->row;
+}
+
+/* Tries of other names at the same address; names that mostly fail themselves are no control. */
+static int find_controls(struct study_run *r)
+{
+	size_t n = r->pub.n_names;
+	struct by_server *list = malloc((n + 1) * sizeof(*list));
+	if (list == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct by_server){&r->pub.names[i], (uint32_t)i};
+	qsort(list, n, sizeof(*list), by_server);
+	for (size_t from = 0, to; from < n; from = to) {
+		unsigned ok = 0, failed = 0, all_ok = 0, all_failed = 0;
+		for (to = from; to < n && compare_server(list[from].n, list[to].n) == 0; to++) {
+			all_ok += list[to].n->ok;
+			all_failed += list[to].n->failed;
+			if (mostly_fails(&r->groups[r->group_of[list[to].row]]))
+				continue;
+			ok += list[to].n->ok;
+			failed += list[to].n->failed;
+		}
+		for (size_t i = from; i < to; i++) {
+			struct study_name *row = &r->pub.names[list[i].row];
+			bool fails = mostly_fails(&r->groups[r->group_of[list[i].row]]);
+			row->control_ok = ok - (fails ? 0 : row->ok);
+			row->control_failed = failed - (fails ? 0 : row->failed);
+			row->others_ok = all_ok - row->ok;
+			row->others_failed = all_failed - row->failed;
+		}
+	}
+	free(list);
+	return 0;
+}
+
+static bool has_control(const struct study_name *n)
+{
+	unsigned tries = n->control_ok + n->control_failed;
+	return tries >= STUDY_CONTROL_TRIES && n->control_failed <= STUDY_CONTROL_SHARE * tries;
+}
+
+/* Networks that no one server sits in: /16, or /32 of IPv6. */
+static unsigned networks(const struct study_run *r, const struct study_group *g)
+{
+	unsigned n = 0;
+	const struct study_name *rows = &r->pub.names[g->first_row];
+	for (unsigned i = 0; i < g->n_rows; i++) {
+		bool known = rows[i].failed == 0 || rows[i].ok != 0;
+		size_t len = rows[i].ip_version == 4 ? 2 : 4;
+		for (unsigned k = 0; k < i && !known; k++)
+			known = rows[k].failed != 0 && rows[k].ok == 0 &&
+				rows[k].ip_version == rows[i].ip_version &&
+				memcmp(&rows[k].server, &rows[i].server, len) == 0;
+		n += !known;
+	}
+	return n;
+}
+
+/* What the failed tries of a name have in common. */
+struct common {
+	const struct attempt *shown[SHOWN_MAX];
+	unsigned n_shown, failed;
+	unsigned by_end[ATTEMPT_N], strong, with_grade[GRADE_D4 + 1];
+	const char *id;            /* of what was found of most of them */
+	enum family family;
+	unsigned with_id;
+	const struct attempt *controls[CONTROLS_MAX];
+	unsigned n_controls;
+};
+
+/* That a server itself would do so is ruled out: by its packets, or as no server does it. */
+static bool is_strong(const struct attempt *a)
+{
+	const struct finding *f = a->finding;
+	if (f == NULL)
+		return false;
+	if (study_grade(a) >= GRADE_D3)
+		return true;
+	return f->verdict >= VERDICT_ANOMALY &&
+	       (strcmp(f->id, "request-dropped") == 0 || strcmp(f->id, "request-part-dropped") == 0);
+}
+
+static void gather(const struct study_run *r, const struct study_group *g, struct common *c)
+{
+	memset(c, 0, sizeof(*c));
+	for (size_t i = 0; i < r->n_pairs; i++) {
+		const struct trial *t = &r->trials[r->pairs[i]];
+		if (t->row == NO_ROW || t->dependent)
+			continue;
+		bool mine = t->row >= g->first_row && t->row < g->first_row + g->n_rows;
+		if (mine && t->failed) {
+			c->failed++;
+			c->by_end[t->a->end]++;
+			c->strong += is_strong(t->a);
+			c->with_grade[study_grade(t->a)]++;
+			if (c->n_shown < SHOWN_MAX)
+				c->shown[c->n_shown++] = t->a;
+		}
+		if (mine || !t->ok || c->n_controls == CONTROLS_MAX)
+			continue;
+		for (unsigned k = 0; k < g->n_rows; k++) {
+			if (compare_server(&r->pub.names[g->first_row + k],
+					   &r->pub.names[t->row]) != 0)
+				continue;
+			c->controls[c->n_controls++] = t->a;
+			break;
+		}
+	}
+	for (unsigned i = 0; i < c->n_shown; i++) {
+		unsigned same = 0;
+		const struct finding *f = c->shown[i]->finding;
+		for (unsigned k = 0; f != NULL && k < c->n_shown; k++)
+			same += c->shown[k]->finding != NULL &&
+				strcmp(c->shown[k]->finding->id, f->id) == 0;
+		if (same > c->with_id) {
+			c->with_id = same;
+			c->id = f->id;
+			c->family = f->family;
+		}
+	}
+}
+
+/* The grade that at least half of the failed tries reach. */
+static enum grade common_grade(const struct common *c)
+{
+	unsigned n = 0;
+	for (int g = GRADE_D4; g >= GRADE_D1; g--) {
+		n += c->with_grade[g];
+		if (2 * n >= c->failed)
+			return (enum grade)g;
+	}
+	return GRADE_D1;
+}
+
+static const struct {
+	const char *id, *summary, *word;
+	enum family family;
+} by_kind[TRIGGER_N] = {
+	[TRIGGER_SNI] = {"sni-filtered", "connections fail when their ClientHello carries this name",
+			 "a ClientHello with SNI", FAMILY_TLS_FILTERING},
+	[TRIGGER_HOST] = {"host-filtered", "connections fail when their HTTP request is for this host",
+			  "an HTTP request for host", FAMILY_TCP_INJECTION},
+	[TRIGGER_QNAME] = {"qname-filtered", "queries for this name are answered by somebody else",
+			   "a DNS query for", FAMILY_DNS_INJECTION},
+	[TRIGGER_QUIC_SNI] = {"quic-sni-filtered", "QUIC connections fail when they carry this name",
+			      "a QUIC Initial with SNI", FAMILY_QUIC_FILTERING},
+};
+
+static const char *end_word(const struct common *c)
+{
+	static const char *const words[ATTEMPT_N] = {
+		[ATTEMPT_RESET] = "reset", [ATTEMPT_SILENT] = "left without an answer",
+		[ATTEMPT_PAGE] = "answered by another page", [ATTEMPT_FORGED] = "given a forged answer"};
+	unsigned best = 0;
+	for (unsigned e = 0; e < ATTEMPT_N; e++)
+		if (words[e] != NULL && c->by_end[e] > c->by_end[best])
+			best = e;
+	return words[best] != NULL ? words[best] : "failed";
+}
+
+/* Names are hostile bytes. */
+static void printable(const char *in, char *out, size_t len)
+{
+	size_t n = 0;
+	for (; *in != '\0' && n + 5 < len; in++) {
+		unsigned char ch = (unsigned char)*in;
+		if (ch >= 0x21 && ch < 0x7f && ch != '\\')
+			out[n++] = (char)ch;
+		else
+			n += (size_t)snprintf(out + n, len - n, "\\x%02x", ch);
+	}
+	out[n] = '\0';
+}
+
+static int say(struct study_run *r, const struct study_group *g, const struct common *c,
+	       bool controlled, unsigned nets)
+{
+	struct study_name *rows = &r->pub.names[g->first_row];
+	enum trigger_kind kind = rows[0].kind;
+	char value[96], expected[96], name[121];
+	unsigned control_ok = 0, control_failed = 0;
+	for (unsigned i = 0; i < g->n_rows; i++) {
+		control_ok += rows[i].failed != 0 ? rows[i].control_ok : 0;
+		control_failed += rows[i].failed != 0 ? rows[i].control_failed : 0;
+	}
+	struct study_cause cause = {
+		.id = by_kind[kind].id,
+		.summary = by_kind[kind].summary,
+		.refs = "catalogue, section 4 (TRIG); OONI and CenTrace compare names in this way",
+		.family = kind == TRIGGER_HOST ? c->family : by_kind[kind].family,
+		.scope = SCOPE_NAME,
+		.attempts = c->shown,
+		.n_attempts = c->n_shown,
+		.controls = c->controls,
+		.n_controls = c->n_controls,
+	};
+	struct finding *f = study_finding(r, &cause);
+	if (f == NULL)
+		return -ENOMEM;
+	f->trigger = kind;
+	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", rows[0].name);
+	printable(rows[0].name, name, sizeof(name));
+	snprintf(f->sentence, sizeof(f->sentence), "%u of %u tries with %s %s were %s", g->failed,
+		 g->ok + g->failed, by_kind[kind].word, name, end_word(c));
+	snprintf(value, sizeof(value), "%u of %u tries with the name failed", g->failed,
+		 g->ok + g->failed);
+	if (controlled)
+		snprintf(expected, sizeof(expected), "as other names there: %u of %u passed", control_ok,
+			 control_ok + control_failed);
+	else
+		snprintf(expected, sizeof(expected), "that one of %u unrelated networks answers", nets);
+	study_row(f, "name-control", GRADE_D3, value, expected);
+	snprintf(value, sizeof(value), "in %u of %u of them", c->with_id, c->failed);
+	study_row(f, c->id != NULL ? c->id : "failed", common_grade(c), value, "");
+	f->conditional = "yes";
+	bool strong = 2 * c->strong >= c->failed;
+	if (!strong)
+		study_benign(f, kind == TRIGGER_QNAME
+					? "a resolver that filters this name itself, by its own policy"
+					: "a server that itself refuses this name");
+	study_weigh(f, strong ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
+	for (unsigned i = 0; i < g->n_rows; i++) {
+		rows[i].filtered = rows[i].failed != 0 && f->verdict >= VERDICT_LIKELY;
+		rows[i].finding = f;
+	}
+	return 0;
+}
+
+static bool tested(enum trigger_kind k)
+{
+	return by_kind[k].id != NULL;
+}
+
+static int conclude(struct study_run *r, struct study_group *g)
+{
+	const struct study_name *rows = &r->pub.names[g->first_row];
+	struct common c;
+	bool controlled = true, any = false;
+	if (!tested(rows[0].kind) || rows[0].name[0] == '\0' || !mostly_fails(g) ||
+	    g->ok + g->failed < STUDY_FAIL_TRIES)
+		return 0;
+	/* Every address where it fails must let others pass. */
+	for (unsigned i = 0; i < g->n_rows; i++) {
+		if (rows[i].failed == 0)
+			continue;
+		any = true;
+		controlled &= has_control(&rows[i]);
+	}
+	unsigned nets = networks(r, g);
+	if (!any || (!controlled && nets < 2))
+		return 0;
+	gather(r, g, &c);
+	/* The failure has to be one kind of failure. */
+	unsigned most = 0;
+	for (unsigned e = 0; e < ATTEMPT_N; e++)
+		most = c.by_end[e] > most ? c.by_end[e] : most;
+	if (most < STUDY_FAIL_SHARE * c.failed)
+		return 0;
+	return say(r, g, &c, controlled, nets);
+}
+
+bool study_name_matters(const struct study *s, size_t row)
+{
+	const struct study_name *n = &s->names[row];
+	return n->failed + n->dependent != 0 || (n->ok != 0 && n->others_failed != 0);
+}
+
+/* Of single findings: whether their trigger made the difference. */
+static void mark_findings(struct study_run *r)
+{
+	for (size_t i = 0; i < r->n_trials; i++) {
+		const struct trial *t = &r->trials[i];
+		struct finding *f = t->a->finding;
+		if (f == NULL || t->row == NO_ROW || f->scope != SCOPE_FLOW)
+			continue;
+		const struct study_name *n = &r->pub.names[t->row];
+		const struct finding *named = n->finding;
+		if (named != NULL && n->failed != 0) {
+			f->conditional = "yes";
+			f->filtered = n->filtered;
+			f->controls = named->controls;
+			f->n_controls = named->n_controls;
+		} else if (n->others_ok == 0 && n->others_failed >= STUDY_CONTROL_TRIES &&
+			   n->failed != 0) {
+			f->conditional = "no";
+		}
+	}
+}
+
+int study_names(struct study_run *r)
+{
+	int err = collapse(r);
+	if (err != 0)
+		return err;
+	count(r);
+	for (size_t i = 0; i < r->n_groups; i++)
+		divide(&r->groups[i]);
+	err = find_controls(r);
+	for (size_t i = 0; err == 0 && i < r->n_groups; i++)
+		err = conclude(r, &r->groups[i]);
+	if (err == 0)
+		mark_findings(r);
+	return err;
+}

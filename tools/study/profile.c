@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What each box was seen to do, not seen to do, and what could not be seen from here. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/study/boxes.h"
+#include "tools/study/study_private.h"
+
+struct writer {
+	struct study_run *r;
+	const struct box *box;
+	struct study_profile *p;
+	const struct finding **mine; /* the box's, by address */
+};
+
+/* A line that counts findings for which `is` holds. */
+static struct study_line *line(struct writer *w, const char *what)
+{
+	if (w->p->n_lines == STUDY_LINES_MAX)
+		return NULL;
+	struct study_line *l = &w->p->lines[w->p->n_lines++];
+	*l = (struct study_line){.what = what, .said = STUDY_NOT_OBSERVED, .value = "", .why = ""};
+	l->flows = arena_alloc(&w->r->arena, STUDY_LINE_FLOWS * sizeof(*l->flows));
+	if (l->flows == NULL)
+		w->p->n_lines--;
+	return l->flows != NULL ? l : NULL;
+}
+
+static void seen(struct study_line *l, uint64_t flow_id)
+{
+	if (l == NULL)
+		return;
+	l->said = STUDY_OBSERVED;
+	l->n++;
+	for (unsigned i = 0; i < l->n_flows; i++)
+		if (l->flows[i] == flow_id)
+			return;
+	if (l->n_flows < STUDY_LINE_FLOWS)
+		l->flows[l->n_flows++] = flow_id;
+}
+
+static void out_of_sight(struct study_line *l, const char *why)
+{
+	if (l != NULL && l->said == STUDY_NOT_OBSERVED) {
+		l->said = STUDY_NOT_TESTABLE;
+		l->why = why;
+	}
+}
+
+static const char *text(struct writer *w, const char *s)
+{
+	size_t n = strlen(s) + 1;
+	char *copy = arena_alloc(&w->r->arena, n);
+	return copy != NULL ? memcpy(copy, s, n) : "";
+}
+
+static enum vantage vantage_of(const struct writer *w, const struct finding *f)
+{
+	return w->r->a->captures[f->flow->capture].vantage;
+}
+
+static bool any_from(const struct writer *w, enum vantage v)
+{
+	for (size_t i = 0; i < w->box->n; i++)
+		if (vantage_of(w, w->box->findings[i]) == v)
+			return true;
+	return false;
+}
+
+static bool has_row(const struct finding *f, const char *kind)
+{
+	for (unsigned i = 0; i < f->n_rows; i++)
+		if (strcmp(f->rows[i].kind, kind) == 0)
+			return true;
+	return false;
+}
+
+/* Packets of the impersonated end that came behind the first forged one. */
+static bool genuine_after(const struct finding *f)
+{
+	bool forged = false;
+	for (unsigned i = 0; i < f->n_ladder; i++) {
+		const struct ladder_packet *p = &f->ladder[i];
+		if (p->forged)
+			forged = true;
+		else if (forged && !p->icmp && p->dir == (uint8_t)f->direction &&
+			 (p->flags & (TCP_RST | TCP_SYN)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Answers of both, the box and the server, to one question. */
+static bool both_answered(const struct finding *f)
+{
+	return has_row(f, "dns-race") || has_row(f, "bytes-differ") || has_row(f, "synack-and-rst");
+}
+
+static void say_mode(struct writer *w)
+{
+	struct study_line *on = line(w, "lets_packets_pass"), *in = line(w, "takes_packets_out");
+	unsigned alone = 0;
+	for (size_t i = 0; i < w->box->n; i++) {
+		const struct finding *f = w->box->findings[i];
+		bool drop = f->family == FAMILY_SILENT_DROP || f->family == FAMILY_QUIC_FILTERING;
+		if (genuine_after(f) || both_answered(f)) {
+			seen(on, f->flow->id);
+		} else if (drop || has_row(f, "request-dropped")) {
+			seen(in, f->flow->id);
+		} else if (f->direction == DIR_S2C && vantage_of(w, f) == VANTAGE_CLIENT) {
+			alone++;
+			seen(in, f->flow->id);
+		}
+	}
+	if (on == NULL || in == NULL)
+		return;
+	if (on->n == 0 && in->n == 0) {
+		out_of_sight(on, "no capture on the far side of the box");
+		out_of_sight(in, "no capture on the far side of the box");
+	}
+	on->why = on->n != 0 ? "what it answered for was answered by the server as well" : on->why;
+	in->why = in->n == 0 ? in->why
+		  : alone == in->n
+			  ? "the server, which answers others, was never heard of again"
+			  : "requests were sent again and again and never acknowledged";
+	if (on->n != 0 && on->n >= in->n) {
+		w->p->mode = STUDY_ON_PATH;
+		w->p->mode_why = on->why;
+	} else if (in->n != 0 && on->n == 0) {
+		w->p->mode = STUDY_IN_PATH;
+		w->p->mode_why = in->why;
+	} else {
+		w->p->mode = STUDY_MODE_UNKNOWN;
+		w->p->mode_why = on->n != 0 ? "some packets passed it and some did not" : on->why;
+	}
+}
+
+/* Which end its packets went to. One capture shows what passes it, no more. */
+static void say_directions(struct writer *w)
+{
+	struct study_line *c = line(w, "acts_towards_client"), *s = line(w, "acts_towards_server");
+	for (size_t i = 0; i < w->box->n; i++) {
+		const struct finding *f = w->box->findings[i];
+		bool to[2] = {false, false};
+		for (unsigned k = 0; k < f->n_ladder; k++)
+			to[f->ladder[k].dir & 1] |= f->ladder[k].forged;
+		bool drop = f->family == FAMILY_SILENT_DROP || f->family == FAMILY_QUIC_FILTERING;
+		if (to[DIR_S2C])
+			seen(c, f->flow->id);
+		if (to[DIR_C2S] || (drop && f->direction == DIR_C2S))
+			seen(s, f->flow->id);
+	}
+	bool middle = any_from(w, VANTAGE_MIDDLE) || any_from(w, VANTAGE_ONE_SIDED);
+	if (!middle && !any_from(w, VANTAGE_SERVER))
+		out_of_sight(s, "captured at the client only");
+	if (!middle && !any_from(w, VANTAGE_CLIENT))
+		out_of_sight(c, "captured at the server only");
+}
+
+static void say_deeds(struct writer *w)
+{
+	static const struct {
+		const char *what;
+		enum family family;
+	} deeds[] = {{"injects_resets", FAMILY_TCP_INJECTION},
+		     {"injects_pages", FAMILY_HTTP_INJECTION},
+		     {"injects_dns_answers", FAMILY_DNS_INJECTION},
+		     {"drops", FAMILY_SILENT_DROP},
+		     {"drops_quic", FAMILY_QUIC_FILTERING}};
+	for (unsigned d = 0; d < sizeof(deeds) / sizeof(*deeds); d++) {
+		struct study_line *l = line(w, deeds[d].what);
+		unsigned least = 0, most = 0;
+		for (size_t i = 0; i < w->box->n; i++) {
+			const struct finding *f = w->box->findings[i];
+			unsigned forged = 0;
+			if (f->family != deeds[d].family)
+				continue;
+			seen(l, f->flow->id);
+			for (unsigned k = 0; k < f->n_ladder; k++)
+				forged += f->ladder[k].forged;
+			least = least == 0 || forged < least ? forged : least;
+			most = forged > most ? forged : most;
+		}
+		if (l != NULL && l->n != 0 && most != 0) {
+			char value[64];
+			if (least == most)
+				snprintf(value, sizeof(value), "%u a connection", most);
+			else
+				snprintf(value, sizeof(value), "%u to %u a connection", least, most);
+			l->value = text(w, value);
+		}
+	}
+}
+
+static int by_value(const void *x, const void *y)
+{
+	const double a = *(const double *)x, b = *(const double *)y;
+	return a < b ? -1 : a > b;
+}
+
+/* Percentiles by nearest rank. */
+static int say_reaction(struct writer *w)
+{
+	static const double rank[3] = {0.05, 0.5, 0.95};
+	double *ms = malloc((w->box->n + 1) * sizeof(*ms));
+	unsigned n = 0;
+	if (ms == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->box->n; i++)
+		if (w->box->findings[i]->reaction_ms >= 0)
+			ms[n++] = w->box->findings[i]->reaction_ms;
+	qsort(ms, n, sizeof(*ms), by_value);
+	for (unsigned k = 0; n != 0 && k < 3; k++) {
+		unsigned at = (unsigned)(rank[k] * n);
+		w->p->reaction_ms[k] = ms[at < n ? at : n - 1];
+	}
+	w->p->n_reactions = n;
+	free(ms);
+	return 0;
+}
+
+static int by_address(const void *x, const void *y)
+{
+	uintptr_t a = (uintptr_t) * (const struct finding *const *)x;
+	uintptr_t b = (uintptr_t) * (const struct finding *const *)y;
+	return a < b ? -1 : a > b;
+}
+
+static bool is_mine(const struct writer *w, const struct finding *f)
+{
+	return f != NULL && bsearch(&f, w->mine, w->box->n, sizeof(*w->mine), by_address) != NULL;
+}
+
+static struct study_trigger *trigger_of(struct study_profile *p, enum trigger_kind kind,
+					const char *name)
+{
+	for (unsigned i = 0; i < p->n_triggers; i++)
+		if (p->triggers[i].kind == kind && strcmp(p->triggers[i].name, name) == 0)
+			return &p->triggers[i];
+	if (p->n_triggers == STUDY_TRIGGERS_MAX) {
+		p->more_triggers++;
+		return NULL;
+	}
+	p->triggers[p->n_triggers] = (struct study_trigger){.kind = kind, .name = name};
+	return &p->triggers[p->n_triggers++];
+}
+
+/* Names it acted on, then names that passed at the same addresses; and how hellos of the former lay. */
+static void say_triggers(struct writer *w)
+{
+	struct study_run *r = w->r;
+	struct study_line *split = line(w, "split_hello_passes"), *whole = line(w, "reassembles");
+	struct study_line *hand = line(w, "needs_no_handshake");
+	bool *acted = calloc(r->pub.n_names + 1, sizeof(*acted));
+	for (size_t i = 0; acted != NULL && i < r->n_trials; i++) {
+		const struct trial *t = &r->trials[i];
+		if (t->row == NO_ROW || !is_mine(w, t->a->finding))
+			continue;
+		struct study_trigger *g = trigger_of(w->p, r->pub.names[t->row].kind,
+						     r->pub.names[t->row].name);
+		if (g != NULL)
+			g->acted++;
+		acted[t->row] = true;
+		if ((t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
+			seen(whole, t->a->flow_id);
+		if ((t->a->bits & ATTEMPT_HANDSHAKE) == 0 && t->a->proto == 6)
+			seen(hand, t->a->flow_id);
+	}
+	for (size_t i = 0; acted != NULL && i < r->n_trials; i++) {
+		const struct trial *t = &r->trials[i];
+		if (t->row == NO_ROW || t->twin || !t->ok)
+			continue;
+		const struct study_name *n = &r->pub.names[t->row];
+		bool near = false, same = false;
+		for (size_t k = 0; k < r->pub.n_names && !same; k++) {
+			if (!acted[k])
+				continue;
+			same |= r->group_of[k] == r->group_of[t->row];
+			near |= r->pub.names[k].ip_version == n->ip_version &&
+				memcmp(&r->pub.names[k].server, &n->server, sizeof(n->server)) == 0;
+		}
+		if (!near && !same)
+			continue;
+		struct study_trigger *g = trigger_of(w->p, n->kind, n->name);
+		if (g != NULL)
+			g->passed++;
+		if (same && (t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
+			seen(split, t->a->flow_id);
+	}
+	free(acted);
+	if (split != NULL && whole != NULL && split->n == 0 && whole->n == 0) {
+		out_of_sight(split, "no hello with a name that it acts on came in pieces");
+		out_of_sight(whole, "no hello with a name that it acts on came in pieces");
+	}
+	out_of_sight(hand, "no name that it acts on was sent without a handshake");
+}
+
+/* The same name asked for in another protocol, and let through. */
+static void say_protocols(struct writer *w)
+{
+	static const struct {
+		const char *what;
+		enum trigger_kind kind;
+	} kinds[] = {{"ignores_tls", TRIGGER_SNI},
+		     {"ignores_http", TRIGGER_HOST},
+		     {"ignores_quic", TRIGGER_QUIC_SNI},
+		     {"ignores_dns", TRIGGER_QNAME}};
+	for (unsigned k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+		struct study_line *l = line(w, kinds[k].what);
+		bool asked = false, acts = false;
+		for (size_t i = 0; i < w->r->n_trials; i++) {
+			const struct trial *t = &w->r->trials[i];
+			if (t->row == NO_ROW || w->r->pub.names[t->row].kind != kinds[k].kind)
+				continue;
+			bool here = false;
+			for (unsigned g = 0; g < w->p->n_triggers && !here; g++)
+				here = w->p->triggers[g].acted != 0 && t->a->name != NULL &&
+				       strcmp(w->p->triggers[g].name, t->a->name) == 0;
+			if (!here)
+				continue;
+			asked = true;
+			acts |= is_mine(w, t->a->finding);
+			if (t->ok && !t->twin)
+				seen(l, t->a->flow_id);
+		}
+		if (l == NULL)
+			continue;
+		if (acts || !asked) {
+			/* What it acts on it does not ignore; what nobody asked says nothing. */
+			l->said = acts ? STUDY_NOT_OBSERVED : STUDY_NOT_TESTABLE;
+			l->n = l->n_flows = 0;
+			l->why = acts ? "" : "no name that it acts on was asked for in this protocol";
+		}
+	}
+}
+
+static void say_residual(struct writer *w)
+{
+	struct study_line *l = line(w, "blocks_afterwards");
+	unsigned tried = 0;
+	for (size_t i = 0; i < w->r->n_windows; i++) {
+		const struct window *x = &w->r->windows[i];
+		if (!is_mine(w, w->r->trials[x->trigger].a->finding))
+			continue;
+		seen(l, w->r->trials[x->trigger].a->flow_id);
+		if (x->first_ok != NO_ROW && x->from_trigger[1] > w->p->residual_s[1]) {
+			w->p->residual_s[0] = x->from_trigger[0];
+			w->p->residual_s[1] = x->from_trigger[1];
+		}
+	}
+	/* Something innocuous has to have been tried soon after. */
+	for (size_t i = 0; i + 1 < w->r->n_pairs; i++) {
+		const struct trial *t = &w->r->trials[w->r->pairs[i]];
+		const struct trial *n = &w->r->trials[w->r->pairs[i + 1]];
+		tried += is_mine(w, t->a->finding) && study_one_pair(w->r, i, i + 1) && n->ok &&
+			 n->a->start_ns - t->a->start_ns < 10000000000ull;
+	}
+	if (l != NULL && l->n != 0) {
+		char value[64];
+		snprintf(value, sizeof(value), "%.1f to %.1f s", w->p->residual_s[0], w->p->residual_s[1]);
+		l->value = w->p->residual_s[1] != 0 ? text(w, value) : "";
+	} else if (tried == 0) {
+		out_of_sight(l, "nothing else was tried towards the same server soon after");
+	}
+}
+
+static int write_profile(struct study_run *r, const struct box *b, struct study_profile *p)
+{
+	struct writer w = {r, b, p, malloc((b->n + 1) * sizeof(*w.mine))};
+	if (w.mine == NULL)
+		return -ENOMEM;
+	memcpy(w.mine, b->findings, b->n * sizeof(*w.mine));
+	qsort(w.mine, b->n, sizeof(*w.mine), by_address);
+	p->mbx = b->mbx;
+	p->hops = b->hops;
+	p->mode_why = "";
+	p->n_findings = (unsigned)b->n;
+	for (size_t i = 0; i < b->n; i++) {
+		const struct finding *f = b->findings[i];
+		p->verdict = f->verdict > p->verdict ? f->verdict : p->verdict;
+		p->first_ns = p->first_ns == 0 || f->ts_ns < p->first_ns ? f->ts_ns : p->first_ns;
+		p->last_ns = f->ts_ns > p->last_ns ? f->ts_ns : p->last_ns;
+		if (f->n_devices != 0 && f->devices[0].grade > p->device_grade) {
+			p->device = f->devices[0].id;
+			p->device_grade = f->devices[0].grade;
+			if (f->devices[0].hops >= 0)
+				p->hops = f->devices[0].hops;
+		}
+	}
+	say_mode(&w);
+	say_directions(&w);
+	say_deeds(&w);
+	say_triggers(&w);
+	say_protocols(&w);
+	say_residual(&w);
+	free(w.mine);
+	return say_reaction(&w);
+}
+
+int study_profiles(struct study_run *r)
+{
+	struct boxes b;
+	int err = boxes_find(&b, r->a);
+	if (err != 0)
+		goto out;
+	r->pub.profiles = arena_alloc(&r->arena, (b.n + 1) * sizeof(*r->pub.profiles));
+	if (r->pub.profiles == NULL) {
+		err = -ENOMEM;
+		goto out;
+	}
+	for (unsigned i = 0; i < b.n && err == 0; i++) {
+		err = write_profile(r, &b.list[i], &r->pub.profiles[i]);
+		r->pub.profiles[i].number = ++r->pub.n_profiles;
+	}
+out:
+	boxes_free(&b);
+	return err;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* What the parts of the study share. */
+
+#include "classifiers/arena.h"
+#include "tools/study/study.h"
+
+#define NO_ROW UINT32_MAX
+
+/* An attempt as the study counts it. */
+struct trial {
+	const struct attempt *a;
+	uint32_t row;      /* of names; NO_ROW: it asked for nothing */
+	bool ok, failed;   /* neither: it says nothing of its name */
+	bool twin;         /* the same connection was seen in another capture: not counted */
+	bool dependent;    /* an earlier failure may be its cause: not counted */
+};
+
+/* Everything in one window after a trigger, between the same two hosts. */
+struct window {
+	uint32_t trigger;      /* trial */
+	uint32_t last_failed, first_ok; /* trials; first_ok NO_ROW: none seen */
+	unsigned n_failed;
+	bool other_ports, other_sources; /* among those that failed: of the server, of the client */
+	double from_trigger[2], from_last[2]; /* bounds in seconds; [1] 0: no upper one */
+};
+
+/* Ways in which hellos with one name differ, and which may make the difference. */
+enum study_feature { FEATURE_SEGMENTED, FEATURE_RECORDS, FEATURE_ECH, FEATURE_ESNI, FEATURE_N };
+
+/* One name over all servers. */
+struct study_group {
+	uint32_t first_row, n_rows;
+	unsigned ok, failed;              /* independent tries */
+	unsigned with[FEATURE_N][2], without[FEATURE_N][2]; /* [0] passed, [1] failed */
+	unsigned passed_by;               /* bit per feature: with it all pass, without it none */
+	unsigned failed_by;               /* bit per feature: with it all fail, without it none */
+};
+
+struct study_run {
+	struct study pub;      /* first: it is handed out */
+	struct analysis *a;
+	struct arena arena;
+	struct trial *trials;  /* order of the attempts: capture, time, flow */
+	size_t n_trials;
+	uint32_t *pairs;       /* trials that count, by capture, protocol, client, server, time */
+	size_t n_pairs;
+	struct study_group *groups; /* names over all servers; rows of one group are adjacent */
+	size_t n_groups;
+	uint32_t *group_of;    /* row -> group */
+	struct window *windows;
+	size_t n_windows;
+	size_t room_findings;  /* of a->findings once it is the study's to grow */
+};
+
+/* trials.c: rows of the table and the tries behind them. 0 or -ENOMEM, as all of these. */
+int study_trials(struct study_run *r);
+/* names.c: tries counted; then which names are filtered. */
+int study_names(struct study_run *r);
+/* residual.c: windows, failures that they explain, findings. Between the two above. */
+int study_windows(struct study_run *r);
+int study_residual(struct study_run *r);
+/* features.c: conditions other than a name: ESNI, ECH, splitting, client fingerprint, certificates. */
+int study_features(struct study_run *r);
+/* profile.c */
+int study_profiles(struct study_run *r);
+
+/* A finding of a wider scope, appended to the model. Rows are added by study_row(). NULL: no memory. */
+struct study_cause {
+	const char *id, *summary, *refs;
+	enum family family;
+	enum finding_scope scope;
+	const struct attempt *const *attempts; /* it stands on, at least one with a record */
+	unsigned n_attempts;
+	const struct attempt *const *controls;
+	unsigned n_controls;
+};
+struct finding *study_finding(struct study_run *r, const struct study_cause *c);
+/* At most STUDY_ROWS a finding. */
+#define STUDY_ROWS 8
+void study_row(struct finding *f, const char *kind, enum grade grade, const char *value,
+	       const char *expected);
+void study_benign(struct finding *f, const char *why);
+/* Section 17's arithmetic over the rows, each a fact of its own; never above `most`. */
+void study_weigh(struct finding *f, enum verdict most);
+
+/* The same client and server addresses. */
+bool study_same_pair(const struct attempt *x, const struct attempt *y);
+/* Trials i and j of r->pairs are of one pair of hosts in one capture. */
+bool study_one_pair(const struct study_run *r, size_t i, size_t j);
+/* Best grade among the counted rows of what was found of the attempt itself; 0 none. */
+enum grade study_grade(const struct attempt *a);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Attempts become tries of names: what passed, what failed, and what was seen twice. */
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/study/study_private.h"
+
+/* Clocks of captures of one run differ; ports are not used again so soon. */
+#define TWIN_NS 10000000000ull
+/* Silence is silence once this much capture follows the request; catalogue, section 1 (T_idle). */
+#define SILENT_NS 3000000000ull
+
+static int compare_addr(const struct ip_addr *x, const struct ip_addr *y)
+{
+	return memcmp(x, y, sizeof(*x));
+}
+
+bool study_same_pair(const struct attempt *x, const struct attempt *y)
+{
+	return x->ip_version == y->ip_version && compare_addr(&x->client, &y->client) == 0 &&
+	       compare_addr(&x->server, &y->server) == 0;
+}
+
+static const char *name_of(const struct attempt *a)
+{
+	return a->name != NULL ? a->name : "";
+}
+
+static int compare_row(const struct attempt *a, const struct attempt *b)
+{
+	int by = (int)a->trigger - (int)b->trigger;
+	by = by != 0 ? by : strcmp(name_of(a), name_of(b));
+	by = by != 0 ? by : (int)a->ip_version - (int)b->ip_version;
+	by = by != 0 ? by : compare_addr(&a->server, &b->server);
+	by = by != 0 ? by : (int)a->server_port - (int)b->server_port;
+	return by != 0 ? by : (int)a->proto - (int)b->proto;
+}
+
+/* An index list carries its trials along, since qsort() takes no context. */
+struct sorted {
+	const struct attempt *a;
+	uint32_t trial;
+};
+
+static int by_row(const void *x, const void *y)
+{
+	const struct sorted *a = x, *b = y;
+	int by = compare_row(a->a, b->a);
+	return by != 0 ? by : a->trial < b->trial ? -1 : a->trial > b->trial;
+}
+
+static int compare_ends(const struct attempt *a, const struct attempt *b)
+{
+	int by = (int)a->proto - (int)b->proto;
+	by = by != 0 ? by : (int)a->ip_version - (int)b->ip_version;
+	by = by != 0 ? by : compare_addr(&a->client, &b->client);
+	return by != 0 ? by : compare_addr(&a->server, &b->server);
+}
+
+static int compare_tuple(const struct attempt *a, const struct attempt *b)
+{
+	int by = compare_ends(a, b);
+	by = by != 0 ? by : (int)a->client_port - (int)b->client_port;
+	return by != 0 ? by : (int)a->server_port - (int)b->server_port;
+}
+
+static int by_tuple(const void *x, const void *y)
+{
+	const struct sorted *a = x, *b = y;
+	int by = compare_tuple(a->a, b->a);
+	if (by != 0)
+		return by;
+	if (a->a->start_ns != b->a->start_ns)
+		return a->a->start_ns < b->a->start_ns ? -1 : 1;
+	return a->trial < b->trial ? -1 : a->trial > b->trial;
+}
+
+static int by_pair(const void *x, const void *y)
+{
+	const struct sorted *a = x, *b = y;
+	int by = (int)a->a->capture - (int)b->a->capture;
+	by = by != 0 ? by : compare_ends(a->a, b->a);
+	return by != 0 ? by : a->trial < b->trial ? -1 : a->trial > b->trial;
+}
+
+bool study_one_pair(const struct study_run *r, size_t i, size_t j)
+{
+	const struct attempt *a = r->trials[r->pairs[i]].a, *b = r->trials[r->pairs[j]].a;
+	return a->capture == b->capture && compare_ends(a, b) == 0;
+}
+
+static enum verdict verdict_of(const struct attempt *a)
+{
+	return a->finding != NULL ? a->finding->verdict : VERDICT_NONE;
+}
+
+enum grade study_grade(const struct attempt *a)
+{
+	enum grade best = 0;
+	for (unsigned i = 0; a->finding != NULL && i < a->finding->n_rows; i++)
+		if (a->finding->rows[i].counted && a->finding->rows[i].grade > best)
+			best = a->finding->rows[i].grade;
+	return best;
+}
+
+/* One connection in the captures of client, box and server is one try: the one that shows most. */
+static void find_twins(struct study_run *r, struct sorted *list)
+{
+	qsort(list, r->n_trials, sizeof(*list), by_tuple);
+	for (size_t i = 1, kept = 0; i < r->n_trials; i++) {
+		const struct attempt *a = list[kept].a, *b = list[i].a;
+		bool dns = b->trigger == TRIGGER_QNAME;
+		bool twin = compare_tuple(a, b) == 0 && a->capture != b->capture &&
+			    b->start_ns - a->start_ns < TWIN_NS &&
+			    (!dns || strcmp(name_of(a), name_of(b)) == 0);
+		if (!twin) {
+			kept = i;
+		} else if (verdict_of(b) > verdict_of(a)) {
+			r->trials[list[kept].trial].twin = true;
+			kept = i;
+		} else {
+			r->trials[list[i].trial].twin = true;
+		}
+	}
+}
+
+static void decide_trial(const struct study_run *r, struct trial *t)
+{
+	const struct attempt *a = t->a;
+	uint64_t end_ns = r->a->captures[a->capture].stats.last_ns;
+	bool touched = verdict_of(a) >= VERDICT_ANOMALY;
+	if (a->request_ns == 0)
+		return;
+	switch (a->end) {
+	case ATTEMPT_OK:
+		t->ok = !touched;
+		break;
+	case ATTEMPT_RESET:
+		t->failed = touched || a->stage == STAGE_POST_PSH;
+		break;
+	case ATTEMPT_SILENT:
+		/* Only what the judge mentions: it knows what the capture can vouch for. */
+		t->failed = a->finding != NULL && end_ns >= a->request_ns + SILENT_NS;
+		break;
+	case ATTEMPT_PAGE:
+	case ATTEMPT_FORGED:
+		t->failed = true;
+		break;
+	default: /* a server refuses and closes for reasons of its own */
+		break;
+	}
+}
+
+static int make_rows(struct study_run *r, struct sorted *list)
+{
+	size_t n = 0;
+	qsort(list, r->n_trials, sizeof(*list), by_row);
+	r->pub.names = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->pub.names));
+	r->group_of = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->group_of));
+	r->groups = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->groups));
+	if (r->pub.names == NULL || r->group_of == NULL || r->groups == NULL)
+		return -ENOMEM;
+	const struct attempt *last = NULL;
+	for (size_t i = 0; i < r->n_trials; i++) {
+		const struct attempt *a = list[i].a;
+		/* What never asked for anything has no row. */
+		if (a->request_ns == 0)
+			continue;
+		if (last == NULL || compare_row(last, a) != 0) {
+			bool same = last != NULL && last->trigger == a->trigger &&
+				    strcmp(name_of(last), name_of(a)) == 0;
+			if (!same)
+				r->groups[r->n_groups++].first_row = (uint32_t)n;
+			r->groups[r->n_groups - 1].n_rows++;
+			r->group_of[n] = (uint32_t)(r->n_groups - 1);
+			r->pub.names[n++] = (struct study_name){
+				.kind = (enum trigger_kind)a->trigger,
+				.name = name_of(a),
+				.server = a->server,
+				.server_port = a->server_port,
+				.ip_version = a->ip_version,
+				.proto = a->proto,
+			};
+			last = a;
+		}
+		r->trials[list[i].trial].row = (uint32_t)(n - 1);
+	}
+	r->pub.n_names = n;
+	return 0;
+}
+
+int study_trials(struct study_run *r)
+{
+	r->n_trials = r->a->n_attempts;
+	r->trials = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->trials));
+	r->pairs = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->pairs));
+	struct sorted *list = malloc((r->n_trials + 1) * sizeof(*list));
+	int err = r->trials == NULL || r->pairs == NULL || list == NULL ? -ENOMEM : 0;
+	if (err != 0)
+		goto out;
+	for (size_t i = 0; i < r->n_trials; i++) {
+		r->trials[i] = (struct trial){.a = &r->a->attempts[i], .row = NO_ROW};
+		list[i] = (struct sorted){.a = &r->a->attempts[i], .trial = (uint32_t)i};
+		decide_trial(r, &r->trials[i]);
+	}
+	find_twins(r, list);
+	err = make_rows(r, list);
+	if (err != 0)
+		goto out;
+	qsort(list, r->n_trials, sizeof(*list), by_pair);
+	for (size_t i = 0; i < r->n_trials; i++)
+		if (!r->trials[list[i].trial].twin)
+			r->pairs[r->n_pairs++] = list[i].trial;
+out:
+	free(list);
+	return err;
+}
