@@ -58,6 +58,15 @@ bool escape_needed(uint32_t cp)
 	return false;
 }
 
+/* Bytes at the start that are as they should be: printable ASCII without the backslash. */
+static size_t plain_run(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\')
+		i++;
+	return i;
+}
+
 /* One unit of the input into piece; returns the bytes eaten and sets *piece_len. */
 static size_t escape_one(const uint8_t *p, size_t n, unsigned flags, char piece[16],
 			 size_t *piece_len)
@@ -90,7 +99,13 @@ size_t escape_bytes(char *out, size_t room, const void *data, size_t len, unsign
 		return 0;
 	for (size_t i = 0; i < len;) {
 		char piece[16];
-		size_t n;
+		size_t n = plain_run(p + i, len - i);
+		n = n < room - used - 1 ? n : room - used - 1;
+		memcpy(out + used, p + i, n);
+		used += n;
+		i += n;
+		if (i == len)
+			break;
 		i += escape_one(p + i, len - i, flags, piece, &n);
 		if (n >= room - used)
 			break;
@@ -112,7 +127,11 @@ void escape_write(FILE *out, const void *data, size_t len, unsigned flags)
 
 	for (size_t i = 0; i < len;) {
 		char piece[16];
-		size_t n;
+		size_t n = plain_run(p + i, len - i);
+		fwrite(p + i, 1, n, out);
+		i += n;
+		if (i == len)
+			break;
 		i += escape_one(p + i, len - i, flags, piece, &n);
 		fwrite(piece, 1, n, out);
 	}

@@ -17,11 +17,13 @@ static const char *const titles[COL_N] = {
 	[COL_WIN] = "window", [COL_OPT] = "opt",
 };
 
+#define CELL 24 /* the longest is a time before the flow's: sign, 17 digits, point, 3 digits */
+
 struct cells {
-	char text[COL_N][24];
+	char text[COL_N][CELL];
 };
 
-static void flag_letters(uint16_t flags, char *out, size_t room)
+static void flag_letters(uint16_t flags, char *out)
 {
 	/* In the order of tcpdump's letters; AE is RFC 9768, r a reserved bit. */
 	static const struct {
@@ -34,62 +36,97 @@ static void flag_letters(uint16_t flags, char *out, size_t room)
 		{.bit = TCP_ECE, .letter = 'E'}, {.bit = TCP_CWR, .letter = 'W'},
 		{.bit = TCP_AE, .letter = 'N'},  {.bit = TCP_RESERVED, .letter = 'r'},
 	};
-	char text[16];
-	unsigned n = 0;
+	char *at = out;
 
+	*at++ = '[';
 	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
 		if ((flags & letters[i].bit) != 0)
-			text[n++] = letters[i].letter;
+			*at++ = letters[i].letter;
 	}
-	text[n] = '\0';
-	snprintf(out, room, "[%s]", n != 0 ? text : "none");
+	if (at == out + 1) {
+		memcpy(at, "none", 4);
+		at += 4;
+	}
+	memcpy(at, "]", 2);
 }
 
-static void relative_ms(uint64_t ts_ns, uint64_t start_ns, char *out, size_t room)
+/* Of a report most is such numbers: printf() would take half of its time for them. */
+static char *put_decimal(char *out, uint64_t v)
+{
+	char digits[20];
+	unsigned n = 0;
+
+	do {
+		digits[n++] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	while (n > 0)
+		*out++ = digits[--n];
+	*out = '\0';
+	return out;
+}
+
+static void relative_ms(uint64_t ts_ns, uint64_t start_ns, char *out)
 {
 	bool before = ts_ns < start_ns;
 	uint64_t us = (before ? start_ns - ts_ns : ts_ns - start_ns) / 1000;
+	unsigned rest = (unsigned)(us % 1000);
 
-	snprintf(out, room, "%s%" PRIu64 ".%03u", before ? "-" : "", us / 1000,
-		 (unsigned)(us % 1000));
+	if (before)
+		*out++ = '-';
+	out = put_decimal(out, us / 1000);
+	const char decimals[] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
+				 (char)('0' + rest % 10), '\0'};
+	memcpy(out, decimals, sizeof(decimals));
 }
 
 static void fill(const struct finding *f, const struct ladder_packet *p, struct cells *c)
 {
 	bool v6 = f->flow->ip_version == 6, tcp = f->flow->proto == 6 && !p->icmp;
 
-	memset(c, 0, sizeof(*c));
-	snprintf(c->text[COL_FRAME], sizeof(c->text[0]), "%" PRIu64, p->frame);
-	relative_ms(p->ts_ns, f->flow->first_ns, c->text[COL_MS], sizeof(c->text[0]));
+	for (unsigned i = 0; i < COL_N; i++)
+		c->text[i][0] = '\0';
+	put_decimal(c->text[COL_FRAME], p->frame);
+	relative_ms(p->ts_ns, f->flow->first_ns, c->text[COL_MS]);
 	if (p->icmp)
-		snprintf(c->text[COL_FLAGS], sizeof(c->text[0]), "ICMP");
+		strcpy(c->text[COL_FLAGS], "ICMP");
 	else if (tcp)
-		flag_letters(p->flags, c->text[COL_FLAGS], sizeof(c->text[0]));
+		flag_letters(p->flags, c->text[COL_FLAGS]);
 	if (tcp) {
-		snprintf(c->text[COL_SEQ], sizeof(c->text[0]), "%" PRIu32, p->seq);
-		snprintf(c->text[COL_ACK], sizeof(c->text[0]), "%" PRIu32, p->ack);
-		snprintf(c->text[COL_WIN], sizeof(c->text[0]), "%u", p->window);
+		put_decimal(c->text[COL_SEQ], p->seq);
+		put_decimal(c->text[COL_ACK], p->ack);
+		put_decimal(c->text[COL_WIN], p->window);
 	}
-	snprintf(c->text[COL_LEN], sizeof(c->text[0]), "%" PRIu32, p->len);
-	snprintf(c->text[COL_TTL], sizeof(c->text[0]), "%u", p->ttl);
+	put_decimal(c->text[COL_LEN], p->len);
+	put_decimal(c->text[COL_TTL], p->ttl);
 	/* IPv6 has neither. */
 	if (!v6)
-		snprintf(c->text[COL_ID], sizeof(c->text[0]), "%u", p->ip_id);
-	snprintf(c->text[COL_OPT], sizeof(c->text[0]), "%s%s%s", p->df && !v6 ? "DF" : "",
-		 p->df && !v6 && p->has_ts ? "," : "", p->has_ts ? "TS" : "");
+		put_decimal(c->text[COL_ID], p->ip_id);
+	bool df = p->df && !v6;
+	strcpy(c->text[COL_OPT], df && p->has_ts ? "DF,TS" : df ? "DF" : p->has_ts ? "TS" : "");
+}
+
+static char *put_after(char *at, unsigned blanks, const char *word)
+{
+	size_t n = strlen(word);
+
+	memset(at, ' ', blanks);
+	memcpy(at + blanks, word, n);
+	return at + blanks + n;
 }
 
 /* Blanks are owed, not put, until something follows them: no line ends with one. */
 static unsigned put_cells(const struct text *t, const struct cells *c, const unsigned width[COL_N],
 			  const char *arrow)
 {
+	char line[COL_N * (2 * CELL + 4) + 64], *at = line;
 	unsigned owed = 1;
 
 	for (unsigned i = 0; i < COL_N; i++) {
 		bool left = i == COL_FLAGS || i == COL_OPT;
 		unsigned n = (unsigned)strlen(c->text[i]);
 		if (i == COL_FLAGS) {
-			fprintf(t->out, "%*s%s", (int)owed, "", arrow);
+			at = put_after(at, owed, arrow);
 			owed = 2;
 		}
 		if (width[i] == 0)
@@ -98,9 +135,10 @@ static unsigned put_cells(const struct text *t, const struct cells *c, const uns
 			owed += width[i] + 2;
 			continue;
 		}
-		fprintf(t->out, "%*s%s", (int)(owed + (left ? 0 : width[i] - n)), "", c->text[i]);
+		at = put_after(at, owed + (left ? 0 : width[i] - n), c->text[i]);
 		owed = 2 + (left ? width[i] - n : 0);
 	}
+	fwrite(line, 1, (size_t)(at - line), t->out);
 	return owed;
 }
 

@@ -36,17 +36,19 @@ unsigned text_columns(const char *s)
 	return n;
 }
 
-/* Bytes of the first columns characters of s. */
-static size_t prefix(const char *s, size_t columns)
+/* Bytes of the first *columns characters of s or of its first word; sets *columns to their number. */
+static size_t word_prefix(const char *s, unsigned *columns)
 {
 	size_t i = 0;
+	unsigned n = 0;
 
-	while (s[i] != '\0' && columns > 0) {
+	while (s[i] != '\0' && s[i] != ' ' && n < *columns) {
 		i++;
 		while (((uint8_t)s[i] & 0xc0) == 0x80)
 			i++;
-		columns--;
+		n++;
 	}
+	*columns = n;
 	return i;
 }
 
@@ -55,15 +57,9 @@ void text_wrap(const struct text *t, unsigned indent, const char *text)
 	unsigned column = indent, room = TEXT_WIDTH - indent;
 
 	while (*text != '\0') {
-		char word[1024];
-		size_t n = strcspn(text, " ");
-		if (n >= sizeof(word))
-			n = sizeof(word) - 1;
 		/* A word longer than a line is broken where the line ends. */
-		n = prefix(text, room) < n ? prefix(text, room) : n;
-		memcpy(word, text, n);
-		word[n] = '\0';
-		unsigned columns = text_columns(word);
+		unsigned columns = room;
+		size_t n = word_prefix(text, &columns);
 		if (column > indent && column + 1 + columns > TEXT_WIDTH) {
 			fprintf(t->out, "\n%*s", (int)indent, "");
 			column = indent;
@@ -71,7 +67,7 @@ void text_wrap(const struct text *t, unsigned indent, const char *text)
 			putc(' ', t->out);
 			column++;
 		}
-		fwrite(word, 1, n, t->out);
+		fwrite(text, 1, n, t->out);
 		column += columns;
 		text += n;
 		text += strspn(text, " ");

@@ -64,6 +64,17 @@ static void note_untestable(struct judged_case *c, const char *kind, const char 
 
 static const enum cause exchange_cause[] = {[EXCHANGE_DNS] = CAUSE_DNS, [EXCHANGE_QUIC] = CAUSE_QUIC};
 
+/* Most testify to nothing: what would be overwritten or not read is not cleared. */
+static void testimony_start(struct testimony *t, bool quiet)
+{
+	t->grade = 0;
+	t->frame = 0;
+	t->n_suspects = 0;
+	t->value[0] = t->expected[0] = '\0';
+	t->untestable = NULL;
+	t->quiet = quiet;
+}
+
 /*
  * Silence concerns the flow and is heard once. Content in the client's name is its own affair:
  * evasion tools send decoys.
@@ -77,12 +88,13 @@ static bool heard_here(const struct view *v, const struct signature *sig)
 
 static void hear(const struct view *v, struct judged_case cases[CAUSE_N])
 {
+	struct testimony said;
 	for (unsigned t = 0; signature_table[t] != NULL; t++) {
 		for (const struct signature *sig = signature_table[t]; sig->id != NULL; sig++) {
 			struct judged_case *c = &cases[sig->cause];
-			struct testimony said = {.quiet = v->ctx == NULL};
 			if (!heard_here(v, sig))
 				continue;
+			testimony_start(&said, v->ctx == NULL);
 			if (!sig->match(v, sig, &said)) {
 				if (said.untestable != NULL)
 					note_untestable(c, sig->id, said.untestable);
