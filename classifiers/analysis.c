@@ -27,6 +27,8 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 		if (cfg->no_ndpi && strcmp(c->name, "ndpi") == 0)
 			continue;
 		in->classifiers[in->n_classifiers] = c;
+		in->packet_classifiers |= (c->packet != NULL ? 1u : 0) << in->n_classifiers;
+		in->stream_classifiers |= (c->stream != NULL ? 1u : 0) << in->n_classifiers;
 		in->state_offset[in->n_classifiers++] = in->state_size;
 		in->state_size += (c->flow_size + 15) & ~(size_t)15;
 	}
@@ -37,6 +39,7 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 		.on_icmp = shard_icmp,
 		.on_flow_end = shard_flow_end,
 		.shard_free = shard_free,
+		.scratch_near = sizeof(struct flow_scratch),
 	};
 	*out = &in->pub;
 	return 0;

@@ -76,6 +76,12 @@ struct classifier {
 				const struct packet *pkt, const struct headers *h,
 				const uint8_t *data, size_t len, struct app_facts *facts);
 	/*
+	 * A direction of which more was wanted, with the bytes that stream() had last: no more will
+	 * come. Before flow_end(). May be NULL.
+	 */
+	void (*stream_end)(void *shard, void *state, const struct flow *f, enum dir dir,
+			   const uint8_t *data, size_t len, struct app_facts *facts);
+	/*
 	 * Nothing more will come, as the flow ends or all was decided: a last guess, exchanges are
 	 * finished, state's own memory is freed. May be NULL.
 	 */

@@ -32,19 +32,19 @@ static bool open_classifier(struct shard *s, unsigned i)
 
 static void *state_of(struct shard *s, struct flow_scratch *x, unsigned i)
 {
-	return x->state + s->in->state_offset[i];
+	return x->busy->state + s->in->state_offset[i];
 }
 
-static void take_label(struct shard *s, struct flow_scratch *x, const struct label *said)
+static void take_label(struct shard *s, struct flow_busy *b, const struct label *said)
 {
 	if (said->by == NULL)
 		return;
-	if (x->label == NULL)
-		x->label = malloc(sizeof(*x->label));
-	if (x->label == NULL)
+	if (b->label == NULL)
+		b->label = malloc(sizeof(*b->label));
+	if (b->label == NULL)
 		s->no_memory++;
 	else
-		*x->label = *said;
+		*b->label = *said;
 }
 
 /* Nobody asks classifier i about the flow again. */
@@ -52,19 +52,20 @@ void feed_decide(struct shard *s, struct flow_scratch *x, const struct flow *f, 
 {
 	const struct classifier *c = s->in->classifiers[i];
 	struct label said = {0};
-	x->wants_packets &= ~(1u << i);
-	x->wants_stream[DIR_C2S] &= ~(1u << i);
-	x->wants_stream[DIR_S2C] &= ~(1u << i);
+	struct flow_busy *b = x->busy;
+	b->wants_packets &= ~(1u << i);
+	b->wants_stream[DIR_C2S] &= ~(1u << i);
+	b->wants_stream[DIR_S2C] &= ~(1u << i);
 	if (c->flow_end != NULL && s->group->state[i] != NULL) {
-		c->flow_end(s->group->state[i], state_of(s, x, i), f, &x->facts, &said);
-		take_label(s, x, &said);
+		c->flow_end(s->group->state[i], state_of(s, x, i), f, &x->busy->facts, &said);
+		take_label(s, x->busy, &said);
 		shard_take_exchanges(s, x, f);
 	}
 }
 
-bool feed_wanted(const struct flow_scratch *x, unsigned i)
+bool feed_wanted(const struct flow_busy *b, unsigned i)
 {
-	return ((x->wants_packets | x->wants_stream[DIR_C2S] | x->wants_stream[DIR_S2C]) & 1u << i) != 0;
+	return ((b->wants_packets | b->wants_stream[DIR_C2S] | b->wants_stream[DIR_S2C]) & 1u << i) != 0;
 }
 
 void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f,
@@ -73,21 +74,21 @@ void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f,
 	const struct inspector *in = s->in;
 	for (unsigned i = 0; i < in->n_classifiers; i++) {
 		const struct classifier *c = in->classifiers[i];
-		if ((x->wants_packets & 1u << i) == 0)
+		if ((x->busy->wants_packets & 1u << i) == 0)
 			continue;
 		if (!open_classifier(s, i)) {
-			x->wants_packets &= ~(1u << i);
+			x->busy->wants_packets &= ~(1u << i);
 			continue;
 		}
 		struct label said = {0};
 		enum classify more = c->packet(s->group->state[i], state_of(s, x, i), f, dir, pkt, h,
-					       &x->facts, &said);
-		take_label(s, x, &said);
+					       &x->busy->facts, &said);
+		take_label(s, x->busy, &said);
 		shard_take_exchanges(s, x, f);
 		if (more == CLASSIFY_MORE)
 			continue;
-		x->wants_packets &= ~(1u << i);
-		if (!feed_wanted(x, i))
+		x->busy->wants_packets &= ~(1u << i);
+		if (!feed_wanted(x->busy, i))
 			feed_decide(s, x, f, i);
 	}
 }
@@ -104,7 +105,7 @@ static bool feed_stream(struct shard *s, struct flow_scratch *x, const struct fl
 			const struct stream_bytes *b, const uint8_t *data, size_t len)
 {
 	const struct inspector *in = s->in;
-	uint32_t *wants = &x->wants_stream[b->dir];
+	uint32_t *wants = &x->busy->wants_stream[b->dir];
 	for (unsigned i = 0; i < in->n_classifiers; i++) {
 		const struct classifier *c = in->classifiers[i];
 		if ((*wants & 1u << i) == 0)
@@ -112,59 +113,85 @@ static bool feed_stream(struct shard *s, struct flow_scratch *x, const struct fl
 		enum classify more = CLASSIFY_NEVER;
 		if (open_classifier(s, i))
 			more = c->stream(s->group->state[i], state_of(s, x, i), f, b->dir, b->pkt,
-					 b->h, data, len, &x->facts);
+					 b->h, data, len, &x->busy->facts);
 		shard_take_exchanges(s, x, f);
 		if (more == CLASSIFY_MORE && len < REASSEMBLY_LIMIT)
 			continue;
 		*wants &= ~(1u << i);
-		if (!feed_wanted(x, i))
+		if (!feed_wanted(x->busy, i))
 			feed_decide(s, x, f, i);
 	}
 	return *wants != 0;
 }
 
-void feed_close(struct shard *s, struct flow_scratch *x, enum dir dir)
+void feed_close(struct shard *s, struct flow_busy *b, enum dir dir)
 {
-	if (x->stream[dir] == NULL)
+	if (b->stream[dir] == NULL)
 		return;
-	reassembly_free(x->stream[dir], &s->pool);
-	free(x->stream[dir]);
-	x->stream[dir] = NULL;
+	reassembly_free(b->stream[dir], &s->pool);
+	free(b->stream[dir]);
+	b->stream[dir] = NULL;
+}
+
+static void tell_stream_end(struct shard *s, struct flow_scratch *x, const struct flow *f,
+			    enum dir dir)
+{
+	uint32_t len = 0;
+	const struct reassembly *r = x->busy->stream[dir];
+	const uint8_t *data = r != NULL ? reassembly_data(r, &len) : NULL;
+	for (unsigned i = 0; data != NULL && i < s->in->n_classifiers; i++) {
+		const struct classifier *c = s->in->classifiers[i];
+		if (c->stream_end != NULL && (x->busy->wants_stream[dir] & 1u << i) != 0 &&
+		    s->group->state[i] != NULL)
+			c->stream_end(s->group->state[i], state_of(s, x, i), f, dir, data, len,
+				      &x->busy->facts);
+	}
+}
+
+void feed_end(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir)
+{
+	tell_stream_end(s, x, f, dir);
+	uint32_t wanted = x->busy->wants_stream[dir];
+	x->busy->wants_stream[dir] = 0;
+	for (unsigned i = 0; i < s->in->n_classifiers; i++)
+		if ((wanted & 1u << i) != 0 && !feed_wanted(x->busy, i))
+			feed_decide(s, x, f, i);
 }
 
 /* A stream from its first byte. Most requests and many answers fit one packet and need no buffer. */
 void feed_payload(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
 		  const struct packet *pkt, const struct headers *h)
 {
-	const struct stream_bytes b = {dir, pkt, h};
+	const struct stream_bytes bytes = {dir, pkt, h};
+	struct reassembly **stream = &x->busy->stream[dir];
 	if (h->payload_caplen == 0 || (h->flags & TCP_RST) != 0)
 		return;
 	/* Data in a SYN, TCP Fast Open (RFC 7413), begins behind it. */
 	uint32_t seq = h->seq + ((h->flags & TCP_SYN) != 0);
 	uint32_t base = f->syn_seen[dir] ? f->isn[dir] + 1 : seq;
-	if (x->stream[dir] == NULL && seq == base && h->payload_caplen < REASSEMBLY_LIMIT &&
-	    !feed_stream(s, x, f, &b, h->payload, h->payload_caplen))
+	if (*stream == NULL && seq == base && h->payload_caplen < REASSEMBLY_LIMIT &&
+	    !feed_stream(s, x, f, &bytes, h->payload, h->payload_caplen))
 		return;
-	if (x->stream[dir] == NULL) {
-		x->stream[dir] = calloc(1, sizeof(*x->stream[dir]));
-		if (x->stream[dir] == NULL) {
+	if (*stream == NULL) {
+		*stream = calloc(1, sizeof(**stream));
+		if (*stream == NULL) {
 			s->no_memory++;
 			return;
 		}
-		reassembly_start(x->stream[dir], base);
+		reassembly_start(*stream, base);
 	}
-	struct reassembly *r = x->stream[dir];
+	struct reassembly *r = *stream;
 	struct reassembly_conflict conflict;
 	uint32_t before = r->contiguous, len;
 	uint32_t now = reassembly_add(r, &s->pool, seq, h->payload, h->payload_caplen, &conflict);
 	if (now != before) {
 		const uint8_t *data = reassembly_data(r, &len);
-		feed_stream(s, x, f, &b, data, len);
+		feed_stream(s, x, f, &bytes, data, len);
 	}
 	if (r->failed)
-		x->wants_stream[dir] = 0;
-	if (x->wants_stream[dir] == 0)
-		feed_close(s, x, dir);
+		feed_end(s, x, f, dir);
+	if (x->busy->wants_stream[dir] == 0)
+		feed_close(s, x->busy, dir);
 }
 
 void feed_icmp(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
@@ -172,7 +199,7 @@ void feed_icmp(struct shard *s, struct flow_scratch *x, const struct flow *f, en
 {
 	for (unsigned i = 0; i < s->in->n_classifiers; i++) {
 		const struct classifier *c = s->in->classifiers[i];
-		if (c->icmp != NULL && feed_wanted(x, i) && s->group->state[i] != NULL)
-			c->icmp(s->group->state[i], state_of(s, x, i), f, dir, pkt, h, &x->facts);
+		if (c->icmp != NULL && feed_wanted(x->busy, i) && s->group->state[i] != NULL)
+			c->icmp(s->group->state[i], state_of(s, x, i), f, dir, pkt, h, &x->busy->facts);
 	}
 }

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/app/http_response.h"
+#include "classifiers/app/quic.h"
+#include "classifiers/lists/page.h"
 #include "classifiers/shard.h"
 #include "classifiers/tamper/exchange.h"
 
@@ -34,9 +37,12 @@ void *shard_new(void *user, unsigned index)
 {
 	struct inspector *in = user;
 	struct shard *s = calloc(1, sizeof(*s));
-	if (s == NULL || context_shard_new(&s->context) != 0 || judge_new(&s->judge) != 0) {
-		if (s != NULL)
+	if (s == NULL || context_shard_new(&s->context) != 0 || judge_new(&s->judge) != 0 ||
+	    facts_room_new(&s->room) != 0) {
+		if (s != NULL) {
 			context_shard_free(s->context);
+			judge_free(s->judge);
+		}
 		free(s);
 		return NULL;
 	}
@@ -52,19 +58,47 @@ void *shard_new(void *user, unsigned index)
 static struct flow_scratch *scratch_new(struct shard *s, const struct flow *f)
 {
 	const struct inspector *in = s->in;
-	struct flow_scratch *x = calloc(1, sizeof(*x) + in->state_size);
+	bool tcp = f->key.proto == PROTO_TCP;
+	uint32_t packets = in->packet_classifiers, streams = tcp ? in->stream_classifiers : 0;
+	struct flow_scratch *x = calloc(1, tcp ? sizeof(*x) : offsetof(struct flow_scratch, ev));
 	if (x == NULL) {
 		s->no_memory++;
 		return NULL;
 	}
-	for (unsigned i = 0; i < in->n_classifiers; i++) {
-		if (in->classifiers[i]->packet != NULL)
-			x->wants_packets |= 1u << i;
-		if (in->classifiers[i]->stream != NULL && f->key.proto == PROTO_TCP)
-			x->wants_stream[DIR_C2S] |= 1u << i;
+	if ((packets | streams) == 0)
+		return x;
+	x->busy = calloc(1, sizeof(*x->busy) + in->state_size);
+	if (x->busy == NULL) {
+		s->no_memory++;
+		return x;
 	}
-	x->wants_stream[DIR_S2C] = x->wants_stream[DIR_C2S];
+	x->busy->wants_packets = packets;
+	x->busy->wants_stream[DIR_C2S] = x->busy->wants_stream[DIR_S2C] = streams;
 	return x;
+}
+
+static void busy_free(struct shard *s, struct flow_scratch *x)
+{
+	feed_close(s, x->busy, DIR_C2S);
+	feed_close(s, x->busy, DIR_S2C);
+	facts_free(&x->busy->facts);
+	free(x->busy->label);
+	free(x->busy);
+	x->busy = NULL;
+}
+
+/* Once nobody wants any more of the flow, what was said is put away. */
+static void settle(struct shard *s, struct flow_scratch *x)
+{
+	const struct flow_busy *b = x->busy;
+	if ((b->wants_packets | b->wants_stream[DIR_C2S] | b->wants_stream[DIR_S2C]) != 0)
+		return;
+	if (!facts_are_empty(&b->facts, b->label)) {
+		x->packed = facts_pack(s->room, &b->facts, b->label);
+		if (x->packed == NULL)
+			return;
+	}
+	busy_free(s, x);
 }
 
 static enum stage record_stage(const struct evidence *ev)
@@ -77,10 +111,11 @@ static enum stage record_stage(const struct evidence *ev)
 	return c->n_acks != 0 && c->syn ? STAGE_POST_ACK : STAGE_POST_SYN;
 }
 
-/* For the moment: it points into the flow. */
+/* For the moment: it points to the flow's facts. */
 static void record_fill(struct flow_record *r, const struct flow *f, const struct flow_scratch *x,
-			enum flow_end why)
+			const struct app_facts *facts, enum flow_end why)
 {
+	bool tcp = f->key.proto == PROTO_TCP;
 	*r = (struct flow_record){
 		.id = f->id,
 		.first_frame = flow_first_frame(f),
@@ -96,20 +131,20 @@ static void record_fill(struct flow_record *r, const struct flow *f, const struc
 		.bytes = {f->bytes[0], f->bytes[1]},
 		.state = f->state,
 		.end = (uint8_t)why,
-		.stage = record_stage(&x->ev),
+		.stage = tcp ? record_stage(&x->ev) : STAGE_POST_SYN,
 		.n_tunnels = f->n_tunnels,
 		.n_vlans = f->n_vlans,
 		.vlan = {f->vlan[0], f->vlan[1]},
 	};
 	memcpy(r->tunnels, f->tunnels, sizeof(r->tunnels));
 	flow_history(f, r->history);
-	r->tls = x->facts.tls;
-	r->tls_server = x->facts.tls_server;
-	r->http = x->facts.http;
-	r->response = x->facts.response;
-	r->page = x->facts.page;
-	r->quic = x->facts.quic;
-	r->app_proto = x->facts.app_proto;
+	r->tls = facts->tls;
+	r->tls_server = facts->tls_server;
+	r->http = facts->http;
+	r->response = facts->response;
+	r->page = facts->page;
+	r->quic = facts->quic;
+	r->app_proto = facts->app_proto;
 }
 
 /* Whether what weighs this much is to wait for the capture's context. */
@@ -136,11 +171,12 @@ static bool exchange_testifies(struct shard *s, const struct exchange *e,
 void shard_take_exchanges(struct shard *s, struct flow_scratch *x, const struct flow *f)
 {
 	struct flow_record now;
-	if (x->facts.done != NULL)
-		record_fill(&now, f, x, FLOW_END_EOF);
-	while (x->facts.done != NULL) {
-		struct exchange *e = x->facts.done;
-		x->facts.done = e->next;
+	struct app_facts *facts = &x->busy->facts;
+	if (facts->done != NULL)
+		record_fill(&now, f, x, facts, FLOW_END_EOF);
+	while (facts->done != NULL) {
+		struct exchange *e = facts->done;
+		facts->done = e->next;
 		attempt_exchange(&s->attempts, f, e);
 		if (!exchange_testifies(s, e, &now)) {
 			exchange_free(e);
@@ -161,10 +197,13 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 		x = f->scratch = scratch_new(s, f);
 	if (x == NULL)
 		return;
-	if (x->wants_stream[dir] != 0)
-		feed_payload(s, x, f, dir, pkt, h);
-	if (x->wants_packets != 0)
-		feed_packets(s, x, f, dir, pkt, h);
+	if (x->busy != NULL) {
+		if (x->busy->wants_stream[dir] != 0)
+			feed_payload(s, x, f, dir, pkt, h);
+		if (x->busy->wants_packets != 0)
+			feed_packets(s, x, f, dir, pkt, h);
+		settle(s, x);
+	}
 	if (f->key.proto == PROTO_TCP)
 		evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters);
 }
@@ -178,7 +217,8 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 		return;
 	if (f->key.proto == PROTO_TCP)
 		evidence_icmp(&x->ev, dir, pkt, h);
-	feed_icmp(s, x, f, dir, pkt, h);
+	if (x->busy != NULL)
+		feed_icmp(s, x, f, dir, pkt, h);
 }
 
 /* "TLS.Google" and confident: "tls". */
@@ -209,9 +249,9 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	*r = *now;
 	/* Not for long: their readers come next. */
 	r->tls_server = NULL;
-	r->response = NULL;
-	r->page = NULL;
-	r->quic = NULL;
+	r->quic = copy_facts(&s->arena, now->quic, sizeof(*r->quic));
+	r->response = copy_facts(&s->arena, now->response, sizeof(*r->response));
+	r->page = copy_facts(&s->arena, now->page, sizeof(*r->page));
 	r->tls = copy_facts(&s->arena, now->tls, sizeof(*r->tls));
 	r->http = copy_facts(&s->arena, now->http, sizeof(*r->http));
 	if (label != NULL) {
@@ -253,11 +293,9 @@ void kept_free(struct kept_flow *k)
 }
 
 /* Flows in which nothing was found and nothing stayed unanswered have nothing to testify. */
-static bool could_testify(const struct flow *f, const struct evidence *ev)
+static bool could_testify(const struct evidence *ev)
 {
 	const struct half *c = &ev->half[DIR_C2S], *s = &ev->half[DIR_S2C];
-	if (f->key.proto != PROTO_TCP)
-		return false;
 	return ev->found != 0 || c->stuck != 0 || s->n_data == 0 || s->n_syn > 1;
 }
 
@@ -270,9 +308,9 @@ static bool testifies(struct shard *s, const struct evidence *ev, const struct f
 
 /* Its record goes into the model, and with it what its findings are made from. */
 static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow_record *now,
-		      bool testify)
+		      const struct label *label, bool testify)
 {
-	struct flow_record *r = record_keep(s, now, x->label);
+	struct flow_record *r = record_keep(s, now, label);
 	if (r == NULL) {
 		s->no_memory++;
 		return;
@@ -288,22 +326,38 @@ static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow
 	keep_record(s, r);
 }
 
-static void scratch_free(struct flow_scratch *x)
+static void scratch_free(struct shard *s, struct flow_scratch *x, const struct flow *f)
 {
-	evidence_free(&x->ev);
+	if (f->key.proto == PROTO_TCP)
+		evidence_free(&x->ev);
 	while (x->kept != NULL) {
 		struct exchange *e = x->kept;
 		x->kept = e->next;
 		exchange_free(e);
 	}
-	free(x->facts.tls);
-	free(x->facts.tls_server);
-	free(x->facts.http);
-	free(x->facts.response);
-	free(x->facts.page);
-	free(x->facts.quic);
-	free(x->label);
+	if (x->busy != NULL)
+		busy_free(s, x);
+	free(x->packed);
 	free(x);
+}
+
+/* All that was said of a flow, the last words of those that had not decided included. */
+static void flow_facts(struct shard *s, struct flow_scratch *x, const struct flow *f,
+		       struct app_facts *facts, const struct label **label)
+{
+	*facts = (struct app_facts){.app_proto = NULL};
+	*label = NULL;
+	for (enum dir d = DIR_C2S; x->busy != NULL && d <= DIR_S2C; d++)
+		feed_end(s, x, f, d);
+	for (unsigned i = 0; x->busy != NULL && i < s->in->n_classifiers; i++)
+		if (feed_wanted(x->busy, i))
+			feed_decide(s, x, f, i);
+	if (x->busy != NULL) {
+		*facts = x->busy->facts;
+		*label = x->busy->label;
+	} else if (x->packed != NULL) {
+		facts_unpack(s->room, x->packed, facts, label);
+	}
 }
 
 void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
@@ -312,26 +366,25 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 	struct flow_scratch *x = f->scratch;
 	if (x == NULL)
 		return;
-	for (unsigned i = 0; i < s->in->n_classifiers; i++)
-		if (feed_wanted(x, i))
-			feed_decide(s, x, f, i);
-	feed_close(s, x, DIR_C2S);
-	feed_close(s, x, DIR_S2C);
+	struct app_facts facts;
+	const struct label *label;
+	bool testify = false, all = s->in->cfg.all_flows;
+	flow_facts(s, x, f, &facts, &label);
 	if (f->key.proto == PROTO_TCP) {
 		evidence_finish(&x->ev);
 		context_flow(s->context, f, &x->ev);
-		attempt_flow(&s->attempts, f, &x->ev, &x->facts);
+		attempt_flow(&s->attempts, f, &x->ev, &facts);
+		testify = could_testify(&x->ev);
 	}
 	struct flow_record now;
-	bool testify = could_testify(f, &x->ev);
-	if (testify || x->kept != NULL || s->in->cfg.all_flows) {
-		record_fill(&now, f, x, why);
+	if (testify || x->kept != NULL || all) {
+		record_fill(&now, f, x, &facts, why);
 		testify = testify && testifies(s, &x->ev, &now);
 	}
 	s->untouched += !testify && x->kept == NULL;
-	if (testify || x->kept != NULL || s->in->cfg.all_flows)
-		flow_keep(s, x, &now, testify);
-	scratch_free(x);
+	if (testify || x->kept != NULL || all)
+		flow_keep(s, x, &now, label, testify);
+	scratch_free(s, x, f);
 	f->scratch = NULL;
 }
 
@@ -348,6 +401,8 @@ void shard_free(void *user, void *shard)
 		s->group->refused[i] = false;
 	}
 	judge_free(s->judge);
+	facts_room_free(s->room);
 	s->judge = NULL;
+	s->room = NULL;
 }
 

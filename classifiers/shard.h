@@ -9,6 +9,7 @@
 #include "classifiers/arena.h"
 #include "classifiers/attempt.h"
 #include "classifiers/inspector.h"
+#include "classifiers/packed.h"
 #include "classifiers/tamper/judge.h"
 #include "dataplane/reassembly.h"
 
@@ -35,6 +36,7 @@ struct shard {
 	struct arena arena;
 	struct context_shard *context;
 	struct judge *judge;
+	struct facts_room *room;
 	size_t kept_bytes;  /* of flows whose evidence is kept until the context is known */
 	uint64_t not_kept;
 	struct attempts attempts;
@@ -48,16 +50,22 @@ struct shard {
 	uint64_t no_memory;
 };
 
-/* What the inspector keeps of a live flow. */
-struct flow_scratch {
-	struct evidence ev;       /* TCP only */
+/* What classifiers need of a flow, until all of them have decided. */
+struct flow_busy {
 	struct app_facts facts;
 	struct reassembly *stream[2]; /* first bytes, by enum dir, while one packet was not enough */
 	struct label *label;      /* NULL until a classifier said something */
-	struct exchange *kept;    /* finished ones that may have a finding; linked by next */
 	uint32_t wants_packets;   /* bit per classifier that still wants this flow's packets */
 	uint32_t wants_stream[2]; /* … its bytes, by enum dir */
 	_Alignas(max_align_t) uint8_t state[]; /* the classifiers' own, one after the other */
+};
+
+/* What the inspector keeps of a live flow. */
+struct flow_scratch {
+	struct flow_busy *busy;   /* NULL once all is decided: then packed holds what was said */
+	struct packed *packed;    /* NULL: nothing was said */
+	struct exchange *kept;    /* finished ones that may have a finding; linked by next */
+	struct evidence ev;       /* of TCP: other flows have no room for it */
 };
 
 struct inspector {
@@ -69,6 +77,7 @@ struct inspector {
 	size_t state_offset[CLASSIFIERS_MAX];
 	unsigned n_classifiers;
 	size_t state_size;
+	uint32_t packet_classifiers, stream_classifiers; /* bit per classifier */
 	struct shard *shards[FLOW_SHARDS];
 	struct classifier_group groups[FLOW_GROUPS];
 	struct arena arena;
@@ -90,7 +99,10 @@ void shard_free(void *user, void *shard);
 /* inspector.c: finished exchanges of x->facts: counted, and kept where they may have a finding. */
 void shard_take_exchanges(struct shard *s, struct flow_scratch *x, const struct flow *f);
 
-/* feed.c: a packet to the classifiers of packets; payload to those of streams; ICMP errors. */
+/*
+ * feed.c: a packet to the classifiers of packets; payload to those of streams; ICMP errors. The flow
+ * is busy, and is so afterwards.
+ */
 void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
 		  const struct packet *pkt, const struct headers *h);
 void feed_payload(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
@@ -99,8 +111,10 @@ void feed_icmp(struct shard *s, struct flow_scratch *x, const struct flow *f, en
 	       const struct packet *pkt, const struct headers *h);
 /* Nobody asks classifier i about the flow again: its last word. */
 void feed_decide(struct shard *s, struct flow_scratch *x, const struct flow *f, unsigned i);
-bool feed_wanted(const struct flow_scratch *x, unsigned i); /* classifier i wants any more of it */
-void feed_close(struct shard *s, struct flow_scratch *x, enum dir dir); /* frees its stream */
+bool feed_wanted(const struct flow_busy *b, unsigned i); /* classifier i wants any more of it */
+void feed_close(struct shard *s, struct flow_busy *b, enum dir dir); /* frees its stream */
+/* No more bytes of this direction can be had: to those who wanted more. */
+void feed_end(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir);
 
 /* Frees what a kept flow owns. */
 void kept_free(struct kept_flow *k);

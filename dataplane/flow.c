@@ -86,7 +86,8 @@ static uint32_t key_hash(const struct flow_table *t, const struct flow_key *key)
 
 unsigned flow_shard(const struct ip_addr *a, const struct ip_addr *b)
 {
-	uint32_t sum = shard_mix(a) + shard_mix(b);
+	bool mapped = addr_is_mapped(a) && addr_is_mapped(b);
+	uint32_t sum = mapped ? shard_mix4(a) + shard_mix4(b) : shard_mix(a) + shard_mix(b);
 	return (sum * 0x85ebca6bU) >> 28;
 }
 
@@ -306,6 +307,16 @@ void flow_table_preload(const struct flow_table *t, const struct flow_probe *pro
 	const char *f = (const char *)flow_at(t, s->ref);
 	for (size_t i = 0; i < sizeof(struct flow); i += 64)
 		__builtin_prefetch(f + i, 1);
+}
+
+void flow_table_preload_scratch(const struct flow_table *t, const struct flow_probe *probe,
+				size_t size)
+{
+	/* Perhaps of another flow, or of one that has ended: a prefetch may go anywhere. */
+	const struct slot *s = &t->slots[probe->hash & t->mask];
+	const char *scratch = s->ref != 0 ? flow_at(t, s->ref)->scratch : NULL;
+	for (size_t i = 0; scratch != NULL && i < size; i += 64)
+		__builtin_prefetch(scratch + i, 1);
 }
 
 struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,

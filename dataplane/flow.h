@@ -149,6 +149,9 @@ struct flow_probe {
 };
 void flow_table_probe(const struct flow_table *t, const struct headers *h, struct flow_probe *out);
 void flow_table_preload(const struct flow_table *t, const struct flow_probe *probe);
+/* A little before the update: size bytes of what that flow's scratch points to. */
+void flow_table_preload_scratch(const struct flow_table *t, const struct flow_probe *probe,
+				size_t size);
 struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,
 				      const struct packet *pkt, const struct headers *h,
 				      uint64_t now_ns, enum dir *dir);

@@ -48,12 +48,27 @@ static inline bool key_make(struct flow_key *key, const struct headers *h, uint8
 _Static_assert(sizeof(struct flow_key) == 44, "a key is hashed as bytes and has no padding");
 
 /* Written so that a BPF program can compute it too: 32-bit words, multiply, xor, shift. */
+static inline uint32_t shard_step(uint32_t h, uint32_t word)
+{
+	h = (h ^ word) * 0x9e3779b1U;
+	return h ^ h >> 15;
+}
+
 static inline uint32_t shard_mix(const struct ip_addr *a)
 {
 	uint32_t h = 0;
-	for (unsigned i = 0; i < sizeof(a->b); i += 4) {
-		h = (h ^ load_be32(a->b + i)) * 0x9e3779b1U;
-		h ^= h >> 15;
-	}
+	for (unsigned i = 0; i < sizeof(a->b); i += 4)
+		h = shard_step(h, load_be32(a->b + i));
 	return h;
+}
+
+/* The same of an IPv4 address, whose first twelve bytes are always ::ffff:0:0/96. */
+static inline uint32_t shard_mix4(const struct ip_addr *a)
+{
+	return shard_step(shard_step(shard_step(shard_step(0, 0), 0), 0xffff), load_be32(a->b + 12));
+}
+
+static inline bool addr_is_mapped(const struct ip_addr *a)
+{
+	return load_be32(a->b) == 0 && load_be32(a->b + 4) == 0 && load_be32(a->b + 8) == 0xffff;
 }

@@ -19,7 +19,8 @@
 #define WAKE_PACKETS 256  /* workers are woken for this much at a time: a wake-up costs as much */
 #define TAKE_BLOCKS 8     /* a worker says it is done after this many blocks at most */
 #define PROGRESS_BATCHES 64
-#define NO_SHARD 0xff
+#define NO_SHARD FLOW_SHARDS /* a bit that no worker owns */
+#define SCRATCH_AHEAD 4 /* packets: what is behind a flow comes while others are worked on */
 
 /*
  * The reader fills blocks in a ring, one source_recv() each. Every worker goes through every block
@@ -51,7 +52,7 @@ struct shard {
 
 struct worker {
 	_Alignas(64) struct pipeline *p;
-	unsigned index;
+	uint32_t owned; /* bit per shard */
 	pthread_t thread;
 	uint64_t next_second_ns; /* of the capture clock: when flows next expire */
 	uint64_t done;           /* blocks gone through; under the lock */
@@ -107,7 +108,7 @@ static void shard_packet(struct shard *s, const struct work *w)
 
 static bool worker_owns(const struct worker *me, unsigned shard)
 {
-	return shard % FLOW_GROUPS % me->p->n_workers == me->index;
+	return (me->owned >> shard & 1) != 0;
 }
 
 static void worker_expire(struct worker *me, uint64_t now_ns)
@@ -125,19 +126,24 @@ static void worker_block(struct worker *me, struct block *b)
 	struct shard *shards = me->p->shards;
 	for (unsigned i = 0; i < b->n; i++) {
 		struct work *w = &b->work[i];
-		if (w->shard != NO_SHARD && worker_owns(me, w->shard))
+		if (worker_owns(me, w->shard))
 			flow_table_probe(shards[w->shard].flows, &w->h, &w->probe);
 	}
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct work *w = &b->work[i];
-		if (w->shard != NO_SHARD && worker_owns(me, w->shard))
+		if (worker_owns(me, w->shard))
 			flow_table_preload(shards[w->shard].flows, &w->probe);
+		__builtin_prefetch(w->h.payload);
 	}
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct work *w = &b->work[i];
+		const struct work *soon = w + SCRATCH_AHEAD;
 		if (w->now_ns >= me->next_second_ns)
 			worker_expire(me, w->now_ns);
-		if (w->shard != NO_SHARD && worker_owns(me, w->shard))
+		if (i + SCRATCH_AHEAD < b->n && worker_owns(me, soon->shard))
+			flow_table_preload_scratch(shards[soon->shard].flows, &soon->probe,
+						   me->p->hooks->scratch_near);
+		if (worker_owns(me, w->shard))
 			shard_packet(&shards[w->shard], w);
 	}
 }
@@ -412,7 +418,9 @@ static int workers_new(struct pipeline *p)
 	if (p->workers == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < p->n_workers; i++)
-		p->workers[i] = (struct worker){.p = p, .index = i};
+		p->workers[i] = (struct worker){.p = p};
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		p->workers[i % FLOW_GROUPS % p->n_workers].owned |= 1u << i;
 	return 0;
 }
 

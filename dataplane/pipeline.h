@@ -30,6 +30,7 @@ struct pipeline_hooks {
 			const struct headers *h);
 	void (*on_flow_end)(void *shard, struct flow *f, enum flow_end why);
 	void (*shard_free)(void *user, void *shard); /* after the shard's last flow ended */
+	size_t scratch_near; /* bytes at flow.scratch that on_packet will want; may be more than are there */
 };
 
 struct pipeline_config {

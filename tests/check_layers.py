@@ -24,8 +24,10 @@ PLACES = (
     (r"rte_.*\.h$", r"dataplane/(dpdk_env|source_dpdk|sink_dpdk)", "DPDK stays in its module"),
     (r"pcap(/.*)?\.h$", r"(dataplane/capture_filter\.c|tools/libraries\.c)$",
      "libpcap compiles filters and nothing else"),
-    (r"z(std|lib)\.h$", r"(dataplane/capture_(unpack|stream)\.c|tools/libraries\.c)$",
+    (r"zstd\.h$", r"(dataplane/capture_(unpack|stream)\.c|tools/libraries\.c)$",
      "captures are unpacked in one place"),
+    (r"zlib\.h$", r"(dataplane/capture_(unpack|stream)|classifiers/app/http_body|tools/libraries)\.c$",
+     "captures are unpacked in one place, bodies of HTTP in another"),
     (r"openssl/", r"(classifiers/(app|lists)/|tools/(community_id|libraries)\.c$)",
      "hashes and keys are for parsers of applications and the lists"),
 )

@@ -5,7 +5,9 @@
 The manifest is tab separated: file, flow, expect, min_verdict, device, frames, … (pcaps/MANIFEST and the
 LABELS.tsv of development sets alike). A row is right when a finding of the flow has an expected family,
 at least the verdict, and names the frames; `none` allows nothing at likely or above. A device, where one is
-named, is among those of such a finding; device `none` allows none on the flow. Exit 77: no folder.
+named, is among those of such a finding; device `none` allows none on the flow. A flow `*` stands for all
+(and where `sni=` or `quic-sni=` is its trigger, the finding must be about that name); a name in a flow's
+place stands for every finding about it. Exit 77: no folder.
 """
 import csv
 import json
@@ -14,6 +16,9 @@ import re
 import subprocess
 import sys
 
+# What is left to later work; rows whose first family is one of these wait for it.
+LATER = {"tls-filtering", "tls-interception", "quic-filtering", "residual"}
+NAMES = ("sni=", "quic-sni=")
 RANK = {"none": 0, "inconclusive": 1, "anomaly": 2, "likely": 3, "confirmed": 4}
 
 
@@ -33,9 +38,18 @@ def endpoints(flow):
     return proto.upper(), {(addr.strip("[]"), int(port)) for addr, port in ends}
 
 
-def belongs(finding, flow):
+def trigger_of(finding):
+    trigger = finding["finding"].get("trigger") or {}
+    return f"{trigger.get('kind')}={trigger.get('value')}"
+
+
+def belongs(finding, row):
+    flow = row["flow"]
+    if flow.startswith(NAMES):
+        return trigger_of(finding) == flow
     if flow == "*":
-        return True
+        about_one = row.get("origin") == "lab" and row["expect"] != "none" and row["trigger"].startswith(NAMES)
+        return not about_one or trigger_of(finding) == row["trigger"]
     proto, ends = endpoints(flow)
     mine = {(finding.get(f"{s}_ip"), finding.get(f"{s}_port")) for s in ("src", "dest")}
     if finding["proto"] != proto or mine != ends:
@@ -65,7 +79,7 @@ def show(finding):
 
 def wrong(row, findings):
     """None when the row holds, else what does not."""
-    mine = [f for f in findings if belongs(f, row["flow"])]
+    mine = [f for f in findings if belongs(f, row)]
     if row["device"] == "none" and any(f["finding"]["devices"] for f in mine):
         return "attributed: " + "; ".join(map(show, mine))
     accused = [f for f in mine if RANK[f["finding"]["verdict"]] >= RANK["likely"]]
@@ -98,7 +112,10 @@ def in_scope(row, which):
     # Names, pages and rates come with later work; these are connections.
     if row["expect"] == "throttling":
         return False
-    return row["flow"].split()[0] in ("tcp", "*")
+    # A page that only its text gives away.
+    if row["expect"] == "http-injection" and row["frames"] == "-":
+        return False
+    return row["expect"].split("|")[0] not in LATER and row["flow"].split()[0] in ("tcp", "*")
 
 
 def main():

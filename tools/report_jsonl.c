@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "classifiers/app/http_response.h"
+#include "classifiers/app/quic.h"
 #include "tools/facts.h"
 #include "tools/json.h"
 #include "tools/report_jsonl.h"
@@ -118,13 +120,11 @@ static void hash(struct json *j, const char *key, const char *value)
 	json_string(j, key, value[0] != '\0' ? value : NULL);
 }
 
-static void tls(struct json *j, const struct tls_client_hello *t)
+static void alpn(struct json *j, const struct tls_client_hello *t)
 {
 	unsigned n = t->n_alpn < TLS_ALPN_MAX ? t->n_alpn : TLS_ALPN_MAX;
 	bool utf8 = true;
 
-	json_object(j, "tls");
-	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
 	json_array(j, "alpn");
 	for (unsigned i = 0; i < n; i++) {
 		size_t len = strnlen(t->alpn[i], sizeof(t->alpn[i]));
@@ -138,6 +138,13 @@ static void tls(struct json *j, const struct tls_client_hello *t)
 			json_hex(j, NULL, t->alpn[i], strnlen(t->alpn[i], sizeof(t->alpn[i])));
 		json_end(j);
 	}
+}
+
+static void tls(struct json *j, const struct tls_client_hello *t)
+{
+	json_object(j, "tls");
+	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
+	alpn(j, t);
 	hash(j, "ja3", t->ja3);
 	hash(j, "ja4", t->ja4);
 	json_bool(j, "ech", t->ech);
@@ -152,14 +159,41 @@ static void tls(struct json *j, const struct tls_client_hello *t)
 	json_end(j);
 }
 
-static void http(struct json *j, const struct http_request *h)
+/* Keys of the side that was not seen say so: empty, or truncated. */
+static void http(struct json *j, const struct http_request *h, const struct http_response *r)
 {
+	static const struct http_request unseen = {.truncated = true};
+
+	h = h != NULL ? h : &unseen;
 	json_object(j, "http");
 	json_string(j, "method", h->method);
 	name(j, "host", h->has_host, h->host, sizeof(h->host), h->host_len);
 	name(j, "path", true, h->path, sizeof(h->path), h->path_len);
 	json_string(j, "version", h->version);
 	json_bool(j, "truncated", h->truncated);
+	if (r != NULL) {
+		json_uint(j, "status", r->status);
+		name(j, "location", r->has_location, r->location, sizeof(r->location),
+		     r->location_len);
+		name(j, "server", r->has_server, r->server, sizeof(r->server), r->server_len);
+	}
+	json_end(j);
+}
+
+/* Of the client's first Initials; names are null where they could not be read. */
+static void quic(struct json *j, const struct quic_hello *q)
+{
+	const struct tls_client_hello *t = &q->tls;
+	json_object(j, "quic");
+	json_uint(j, "version", q->version);
+	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
+	alpn(j, t);
+	hash(j, "ja4", t->ja4);
+	json_bool(j, "ech", t->ech);
+	json_hex(j, "dcid", (const char *)q->dcid.b, q->dcid.len);
+	json_hex(j, "scid", (const char *)q->scid.b, q->scid.len);
+	json_bool(j, "opened", q->opened);
+	json_bool(j, "truncated", !q->has_tls || t->truncated);
 	json_end(j);
 }
 
@@ -184,8 +218,10 @@ static void flow_event(struct json *j, const struct analysis *a, const struct fl
 	labels(j, f);
 	if (f->tls != NULL)
 		tls(j, f->tls);
-	if (f->http != NULL)
-		http(j, f->http);
+	if (f->http != NULL || f->response != NULL)
+		http(j, f->http, f->response);
+	if (f->quic != NULL)
+		quic(j, f->quic);
 	json_end(j);
 }
 

@@ -315,6 +315,20 @@ static void fingerprint(struct reader *r)
 	ja4_compute(&r->ja4, r->out->ja4);
 }
 
+/* The first here of total message bytes, which begin with what check_message() found. */
+static void read_message(struct reader *r, size_t here, size_t total)
+{
+	struct field hello = {
+		.c = cursor_of(r->message + MESSAGE_HEADER, here - MESSAGE_HEADER),
+		.claimed = total - MESSAGE_HEADER,
+	};
+	read_hello(r, &hello);
+	if (here == total)
+		r->out->truncated = !field_ok(&hello);
+	if (!r->out->truncated)
+		fingerprint(r);
+}
+
 enum classify tls_client_hello_read(const uint8_t *data, size_t len, struct tls_client_hello *out)
 {
 	uint8_t buf[REASSEMBLY_LIMIT];
@@ -338,21 +352,36 @@ enum classify tls_client_hello_read(const uint8_t *data, size_t len, struct tls_
 	bool whole = sure == CLASSIFY_DONE && rec.n_bytes == total;
 	if (sure == CLASSIFY_DONE) {
 		struct reader r = {.out = out, .message = buf};
-		struct field hello = {
-			.c = cursor_of(buf + MESSAGE_HEADER, rec.n_bytes - MESSAGE_HEADER),
-			.claimed = total - MESSAGE_HEADER,
-		};
-		read_hello(&r, &hello);
+		read_message(&r, rec.n_bytes, total);
 		if (out->has_sni) {
 			out->sni_offset = stream_offset(data, len, r.sni_pos);
 			out->sni_end = stream_offset(data, len, r.sni_pos + out->sni_len - 1) + 1;
 		}
-		if (whole) {
+		if (whole)
 			out->hello_end = end;
-			out->truncated = !field_ok(&hello);
-		}
-		if (!out->truncated)
-			fingerprint(&r);
 	}
 	return whole || rec.broken || full ? CLASSIFY_DONE : CLASSIFY_MORE;
+}
+
+enum classify tls_quic_hello_read(const uint8_t *data, size_t len, struct tls_client_hello *out)
+{
+	size_t total = REASSEMBLY_LIMIT;
+
+	*out = (struct tls_client_hello){.truncated = true};
+	bool full = len >= REASSEMBLY_LIMIT;
+	if (full)
+		len = REASSEMBLY_LIMIT;
+	enum classify sure = check_message(data, len, &total);
+	if (sure != CLASSIFY_DONE)
+		return sure;
+	bool whole = len >= total;
+	struct reader r = {.out = out, .message = data, .ja4 = {.quic = true}};
+	read_message(&r, whole ? total : len, total);
+	if (out->has_sni) {
+		out->sni_offset = (uint32_t)r.sni_pos;
+		out->sni_end = (uint32_t)(r.sni_pos + out->sni_len);
+	}
+	if (whole)
+		out->hello_end = (uint32_t)total;
+	return whole || full ? CLASSIFY_DONE : CLASSIFY_MORE;
 }

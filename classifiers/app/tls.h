@@ -25,7 +25,7 @@ struct tls_client_hello {
 	uint32_t hello_end;       /* stream offset after the hello's last record; 0 if not whole */
 	uint32_t sni_offset;      /* stream offset of the name's first byte; 0 without */
 	uint32_t sni_end;         /* stream offset after its last byte */
-	uint8_t n_records;        /* that the hello's bytes so far are in, at most 255 */
+	uint8_t n_records;        /* that the hello's bytes so far are in, at most 255; 0 in QUIC */
 	char ja3[33];             /* MD5, lower case hex */
 	char ja4[37];             /* t13d1516h2_8daaf6152771_e5627efa2ab1 */
 };
@@ -39,6 +39,12 @@ struct tls_client_hello {
  * reached. NEVER: not a TLS ClientHello.
  */
 enum classify tls_client_hello_read(const uint8_t *data, size_t len, struct tls_client_hello *out);
+
+/*
+ * The same of handshake bytes without records, as QUIC's CRYPTO frames carry them (RFC 9001 section
+ * 4.1.3). Offsets count from the message's first byte; record_version and n_records are 0.
+ */
+enum classify tls_quic_hello_read(const uint8_t *data, size_t len, struct tls_client_hello *out);
 
 /* The 16 values that RFC 8701 reserves to keep parsers honest: 0x0a0a, 0x1a1a, … 0xfafa. */
 static inline bool tls_is_grease(uint16_t v)

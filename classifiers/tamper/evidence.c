@@ -26,11 +26,20 @@ static void count16(uint16_t *n)
 	*n += *n != UINT16_MAX;
 }
 
+/* A round of a multiplicative hash. The factor is 2^64 over the golden ratio. */
+static uint64_t hash_word(uint64_t x, uint64_t word)
+{
+	x = (x ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return x ^ x >> 32;
+}
+
 static uint16_t mac_hash(const struct headers *h)
 {
 	if (!h->has_mac)
 		return 0;
-	uint16_t x = (uint16_t)XXH3_64bits(h->src_mac, sizeof(h->src_mac));
+	uint64_t mac = 0;
+	memcpy(&mac, h->src_mac, sizeof(h->src_mac));
+	uint16_t x = (uint16_t)(hash_word(0, mac) >> 8);
 	return x != 0 ? x : 1;
 }
 
@@ -81,12 +90,11 @@ static bool is_duplicate(struct recent_frames *recent, const struct flow *f, con
 	if ((e->flags & TCP_RST) != 0 ||
 	    (e->len == 0 && e->ip_id == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0))
 		return false;
-	const uint32_t key[] = {
-		(uint32_t)f->id, (uint32_t)(f->id >> 32), e->seq, e->ack, e->payhash, e->tsval,
-		(uint32_t)e->ip_id << 16 | e->window, (uint32_t)e->len << 16 | e->flags,
-		e->bits & EVENT_S2C,
-	};
-	uint64_t x = XXH3_64bits(key, sizeof(key));
+	uint64_t x = hash_word(f->id, (uint64_t)e->seq << 32 | e->ack);
+	x = hash_word(x, (uint64_t)e->payhash << 32 | e->tsval);
+	x = hash_word(x, (uint64_t)e->ip_id << 48 | (uint64_t)e->window << 32 |
+				 (uint32_t)e->len << 16 | e->flags);
+	x = hash_word(x, e->bits & EVENT_S2C);
 	unsigned slot = (x >> 32) % RECENT_FRAMES;
 	uint32_t hash = (uint32_t)x & ~0xffu, now = (uint32_t)(e->ts_ns >> 10);
 	uint32_t known = recent->seen[slot].hash, age = now - recent->seen[slot].ts;
@@ -99,8 +107,10 @@ static bool is_duplicate(struct recent_frames *recent, const struct flow *f, con
 
 static int events_grow(struct evidence *ev)
 {
-	unsigned room = ev->room_events < EVENTS_HEAD + EVENTS_TAIL ? ev->room_events + 4u
-								     : ev->room_events * 2u;
+	/* By little for the flows that nothing happened to: there may be a million. */
+	unsigned room = ev->room_events == 0			       ? 4
+			: ev->room_events < EVENTS_HEAD + EVENTS_TAIL ? ev->room_events + 2u
+								       : ev->room_events * 2u;
 	if (room > EVENTS_MAX)
 		room = EVENTS_MAX;
 	struct event *bigger = realloc(ev->events, room * sizeof(*bigger));
@@ -317,12 +327,22 @@ static void half_ack(struct half *s, struct half *p, const struct event *e,
 		s->n_acks++;
 }
 
+static bool is_text(const uint8_t *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((b[i] < 0x20 || b[i] > 0x7e) && b[i] != '\r' && b[i] != '\n' && b[i] != '\t')
+			return false;
+	return n != 0;
+}
+
 static void half_rst(struct evidence *ev, struct half *s, struct event *e, const struct headers *h)
 {
 	if (is_damaged(s, h)) {
 		e->flags |= EVENT_BAD_CHECKSUM;
 		return;
 	}
+	if (is_text(h->payload, h->payload_caplen))
+		e->flags |= EVENT_TEXT;
 	ev->found |= EVIDENCE_RST | ((e->flags & (TCP_RESERVED | TCP_AE)) != 0 ? EVIDENCE_RSVD : 0);
 	if ((e->flags & TCP_ACK) != 0)
 		count16(&s->n_rstack);

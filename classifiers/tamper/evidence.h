@@ -26,6 +26,7 @@
 
 /* In event.flags: a RST whose checksum is wrong, where its direction's others are right. */
 #define EVENT_BAD_CHECKSUM 0x8000
+#define EVENT_TEXT 0x1000 /* a RST whose payload is all text, as RFC 1122, section 4.2.2.12, allows */
 #define EVENT_REASSEMBLED 0x2000 /* of IP fragments, which never have DF */
 #define EVENT_FLOW_LABEL 0x4000 /* IPv6 with a flow label; in IPv4 ip_id says as much */
 

@@ -201,6 +201,15 @@ static bool early_client_reset(const struct view *v, unsigned i)
 	       v->ev->half[DIR_C2S].n_data == 1;
 }
 
+/* A balancer or firewall that closes for its server stamps otherwise, and nothing else is odd. */
+static bool only_header(const struct judged_case *c)
+{
+	for (unsigned i = 0; i < c->n_rows; i++)
+		if (c->rows[i].t.grade >= GRADE_D2 && c->rows[i].sig->fact != FACT_HEADER)
+			return false;
+	return true;
+}
+
 /* Whether a reset deserves a line at all, and how high it may go. */
 static void temper_reset(const struct view *v, struct judged_case *c)
 {
@@ -233,6 +242,10 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 	if (out_of_state(v, i))
 		cap(c, c->best == GRADE_D3 ? VERDICT_ANOMALY : VERDICT_NONE,
 		    "the other side had reset the connection before");
+	if (v->dir == DIR_S2C && only_header(c))
+		cap(c, VERDICT_ANOMALY, "a balancer or firewall of the server's may close for it");
+	if (v->dir == DIR_S2C && v->synack < 0 && v->base.n == 0)
+		cap(c, VERDICT_ANOMALY, "nothing shows that the port was ever open");
 	if (idle_before(v, i) > IDLE_CAP_NS)
 		cap(c, VERDICT_ANOMALY, "the connection had been idle for over 20 s");
 }

@@ -29,7 +29,7 @@ static bool each_rst(const struct view *v, struct testimony *t, enum grade grade
 			continue;
 		if (!any) {
 			*t = one;
-			t->grade = grade;
+			t->grade = one.grade != 0 ? one.grade : grade;
 			t->frame = v->e[v->rst[i]].frame;
 		}
 		testimony_suspect(t, v->rst[i]);
@@ -146,7 +146,11 @@ static bool test_payload(const struct view *v, unsigned i, struct testimony *t)
 	const struct event *r = &v->e[i];
 	if (r->len == 0 || (r->bits & EVENT_PADDING) != 0 || !is_clean_rst(v, i))
 		return false;
-	testimony_says(t, "%u bytes of payload", r->len);
+	/* Balancers put the reason there. */
+	if ((r->flags & EVENT_TEXT) != 0)
+		t->grade = GRADE_D1;
+	testimony_says(t, "%u bytes of %s", r->len,
+		       (r->flags & EVENT_TEXT) != 0 ? "text" : "payload");
 	testimony_expects(t, "none: real stacks send resets empty");
 	return true;
 }
@@ -205,6 +209,12 @@ static int drawn_late(const struct view *v, unsigned i)
 		       : -1;
 }
 
+/* Nothing but this flow's SYN and SYN+ACK says how far the server is. */
+static bool is_lone_handshake(const struct view *v, unsigned i)
+{
+	return view_min_rtt(v, (int)i, false) == UINT64_MAX && view_server_flows(v) < 2;
+}
+
 /* How the time between packet k and RST i compares with the round trip; 0: it tells nothing. */
 static enum grade grade_sub_rtt(const struct view *v, unsigned i, int k, uint64_t *rtt,
 				const char **whence)
@@ -215,9 +225,10 @@ static enum grade grade_sub_rtt(const struct view *v, unsigned i, int k, uint64_
 	*whence = own == UINT64_MAX ? " (other flows of this server)" : "";
 	if (*rtt == UINT64_MAX || *rtt < RTT_FLOOR_NS)
 		return 0;
-	if ((v->e[i].ts_ns - v->e[k].ts_ns) * 10 < *rtt * 8)
-		return own == UINT64_MAX ? GRADE_D2 : GRADE_D3;
-	return 0;
+	if ((v->e[i].ts_ns - v->e[k].ts_ns) * 10 >= *rtt * 8)
+		return 0;
+	/* A lone handshake may have waited for a radio to wake up, or for room in a full queue. */
+	return own == UINT64_MAX || is_lone_handshake(v, i) ? GRADE_D2 : GRADE_D3;
 }
 
 /* The packet that RST i came too soon after, with the grade; -1: none. */
@@ -386,14 +397,14 @@ const struct signature sig_header[] = {
 	 .refs = REF "EV-RSVD", .param = 7, .match = match_each},
 	{.id = "rst-payload", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_PAYLOAD, .names = true, .summary = "the RST carries payload",
-	 .benign = "Ethernet padding that a capture tool counted as payload",
+	 .benign = "Ethernet padding that a capture tool counted as payload; a balancer's reason",
 	 .refs = REF "EV-RSTPAY", .param = 8, .match = match_each},
 	HEADER(9, "rst-seq-off", FACT_SEQ, "the RST is in the window but not at the next number",
 	       "data of the sender that the capture does not hold", "EV-SEQOFF; RFC 5961"),
 	{.id = "rst-sub-rtt", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_TIMING, .names = true,
 	 .summary = "the RST came sooner after the packet it acknowledges than its sender could answer",
-	 .benign = "a proxy or load balancer nearer than the server",
+	 .benign = "a proxy or load balancer nearer than the server; a handshake that had to wait",
 	 .refs = REF "EV-SUBRTT", .match = match_sub_rtt},
 	HEADER(10, "rst-tsval", FACT_TSVAL, "the RST's timestamp is not of its sender's clock",
 	       "timestamps rewritten by a translator", "EV-TSVAL"),

@@ -173,13 +173,23 @@ static bool starts(const struct half *s, const char *what)
 	return s->excerpt_len >= n && memcmp(s->excerpt, what, n) == 0;
 }
 
+/* What servers say unasked when they give up waiting or are overloaded, and no forger does. */
+static bool is_said_unasked(const struct half *s)
+{
+	static const char *const codes[] = {"400", "408", "429", "500", "502", "503", "504"};
+	for (unsigned i = 0; s->excerpt_len >= 12 && i < sizeof(codes) / sizeof(*codes); i++)
+		if (memcmp(s->excerpt + 9, codes[i], 3) == 0)
+			return true;
+	return false;
+}
+
 static bool match_ack_off(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
 	/* Only a protocol in which the client speaks first cannot be answered before the request. */
 	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || v->first_c2s < 0 ||
 	    v->first_c2s > v->first_s2c || !starts(&v->ev->half[DIR_S2C], "HTTP/") ||
-	    (v->ev->found & EVIDENCE_ACKOFF) == 0)
+	    (v->ev->found & EVIDENCE_ACKOFF) == 0 || is_said_unasked(&v->ev->half[DIR_S2C]))
 		return false;
 	const struct event *e = &v->e[v->first_s2c];
 	if ((e->flags & TCP_ACK) == 0 || !seq_leq(e->ack, v->e[v->first_c2s].seq))

@@ -77,15 +77,30 @@ static bool match_seq_data(const struct view *v, const struct signature *self, s
 	return false;
 }
 
+/*
+ * The client began anew between packets a and b: what follows is no sequel. Windows asks a closed port
+ * three times, and a SYN that met an old connection is sent again (RFC 9293, section 3.5.2).
+ */
+static bool began_anew(const struct view *v, unsigned a, unsigned b)
+{
+	for (unsigned k = a + 1; k < b; k++)
+		if (event_dir(&v->e[k]) == DIR_C2S &&
+		    (v->e[k].flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_SYN)
+			return true;
+	return false;
+}
+
 /* New payload of the same sender, after the RST and later than reordering explains. */
 static bool later_payload(const struct view *v, unsigned rst, unsigned k, uint64_t limit)
 {
 	const struct event *r = &v->e[rst], *e = &v->e[k];
 	uint32_t next;
+	/* In a capture that begins later, what the other side waits for says what is new. */
 	return event_dir(e) == v->dir && e->len != 0 &&
 	       (e->flags & (TCP_RST | TCP_SYN)) == 0 && seq_leq(r->seq, e->seq) &&
-	       view_next_before(v, k, &next) && seq_lt(next, e->seq + e->len) &&
-	       e->ts_ns - r->ts_ns <= limit && !overtook(v, rst, k);
+	       (view_next_before(v, k, &next) || view_acked_before(v, k, &next)) &&
+	       seq_lt(next, e->seq + e->len) &&
+	       e->ts_ns - r->ts_ns <= limit && !overtook(v, rst, k) && !began_anew(v, rst, k);
 }
 
 static bool match_data_after(const struct view *v, const struct signature *self,
@@ -132,7 +147,8 @@ static bool match_late_genuine(const struct view *v, const struct signature *sel
 			const struct event *e = &v->e[k];
 			uint64_t dt = e->ts_ns - v->e[r].ts_ns;
 			if (event_dir(e) != v->dir || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
-			    dt < wait || dt > LATE_NS || overtook(v, r, k) || !view_in_series(v, k))
+			    dt < wait || dt > LATE_NS || overtook(v, r, k) ||
+			    began_anew(v, r, k) || !view_in_series(v, k))
 				continue;
 			bool payload = e->len != 0 && seq_leq(v->e[r].seq, e->seq) &&
 				       (e->bits & EVENT_RETX) == 0;
@@ -171,7 +187,8 @@ static bool match_ack_regress(const struct view *v, const struct signature *self
 			uint64_t dt = e->ts_ns - s->ts_ns;
 			if (event_dir(e) != v->dir ||
 			    (e->flags & (TCP_RST | TCP_SYN | TCP_ACK)) != TCP_ACK || dt < wait ||
-			    dt > LATE_NS || !seq_lt(e->ack, s->ack) || overtook(v, r, k))
+			    dt > LATE_NS || !seq_lt(e->ack, s->ack) || overtook(v, r, k) ||
+			    began_anew(v, r, k))
 				continue;
 			t->grade = GRADE_D4;
 			t->frame = e->frame;
@@ -197,7 +214,7 @@ static bool match_seq_change(const struct view *v, const struct signature *self,
 		for (unsigned k = i + 1; k < v->n_rst; k++) {
 			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
 			uint32_t next, ack;
-			if (b->ts_ns - a->ts_ns >= BURST_NS ||
+			if (b->ts_ns - a->ts_ns >= BURST_NS || began_anew(v, v->rst[i], v->rst[k]) ||
 			    seq_diff(b->seq, a->seq) <= SEQ_SLOP ||
 			    !view_next_before(v, v->rst[k], &next) || seq_leq(b->seq, next) ||
 			    (view_acked_before(v, v->rst[k], &ack) && seq_leq(b->seq, ack)))
@@ -224,7 +241,8 @@ static bool match_ack_change(const struct view *v, const struct signature *self,
 		for (unsigned k = i + 1; k < v->n_rst; k++) {
 			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
 			if ((a->flags & b->flags & TCP_ACK) == 0 || a->ack == b->ack ||
-			    b->ts_ns - a->ts_ns > BURST_NS || !p->seen || !p->syn)
+			    b->ts_ns - a->ts_ns > BURST_NS || !p->seen || !p->syn ||
+			    began_anew(v, v->rst[i], v->rst[k]))
 				continue;
 			bool outside = seq_lt(p->next, a->ack) || seq_lt(p->next, b->ack) ||
 				       seq_lt(a->ack, p->isn) || seq_lt(b->ack, p->isn);
@@ -243,12 +261,16 @@ static bool match_ack_change(const struct view *v, const struct signature *self,
 	return false;
 }
 
-static bool syn_between(const struct view *v, unsigned a, unsigned b)
+/*
+ * A RST that answers the SYN. A bare one is tied to nothing, but number 0 is what a box takes from a
+ * SYN's empty acknowledgement; a late one of an earlier connection has a number of that.
+ */
+static bool answers_syn(const struct view *v, unsigned r)
 {
-	for (unsigned k = a + 1; k < b; k++)
-		if (event_dir(&v->e[k]) != v->dir && (v->e[k].flags & (TCP_SYN | TCP_RST)) == TCP_SYN)
-			return true;
-	return false;
+	const struct event *e = &v->e[r];
+	if ((e->flags & TCP_ACK) != 0)
+		return e->ack == v->e[v->syn].seq + 1;
+	return e->seq == 0 && (int)r < v->synack;
 }
 
 static bool match_synack_race(const struct view *v, const struct signature *self,
@@ -261,14 +283,15 @@ static bool match_synack_race(const struct view *v, const struct signature *self
 		unsigned r = v->rst[i], sa = (unsigned)v->synack;
 		const struct event *e = &v->e[r], *g = &v->e[sa];
 		unsigned first = r < sa ? r : sa, second = r < sa ? sa : r;
-		if ((e->flags & TCP_ACK) == 0 || e->ack != v->e[v->syn].seq + 1 ||
-		    (int)r < v->syn || v->e[second].ts_ns - v->e[first].ts_ns > ANSWER_NS ||
-		    e->seq == g->seq || e->seq == g->seq + 1 || syn_between(v, first, second))
+		if ((int)r < v->syn || !answers_syn(v, r) ||
+		    v->e[second].ts_ns - v->e[first].ts_ns > ANSWER_NS ||
+		    e->seq == g->seq || e->seq == g->seq + 1 || began_anew(v, first, second))
 			continue;
 		t->grade = GRADE_D4;
 		t->frame = g->frame;
 		testimony_suspect(t, r);
-		testimony_says(t, "RST+ACK and SYN+ACK to one SYN, %.1f ms apart",
+		testimony_says(t, "RST%s and SYN+ACK to one SYN, %.1f ms apart",
+			       (e->flags & TCP_ACK) != 0 ? "+ACK" : "",
 			       (double)(v->e[second].ts_ns - v->e[first].ts_ns) / 1e6);
 		testimony_expects(t, "one answer: a port is open or closed");
 		return true;
@@ -339,7 +362,7 @@ const struct signature sig_race[] = {
 	 .refs = REF ", RST_ACK_CHANGE (RACE-4)", .match = match_ack_change},
 	{.id = "synack-and-rst", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_SYNACK, .names = true,
-	 .summary = "one SYN was answered by a RST+ACK and by a SYN+ACK",
+	 .summary = "one SYN was answered by a RST and by a SYN+ACK",
 	 .benign = "a resent SYN that the capture does not hold",
 	 .rules_out = "a closed port: the same port answered with SYN+ACK",
 	 .refs = REF ", SYN_RST/SYNACK_RST (RACE-5)", .match = match_synack_race},

@@ -51,15 +51,16 @@ static bool match_data_after_fin(const struct view *v, const struct signature *s
 		if (event_dir(f) != v->dir || (f->flags & (TCP_FIN | TCP_RST | TCP_SYN)) != TCP_FIN)
 			continue;
 		uint64_t rtt = view_min_rtt(v, (int)i, true);
+		struct view w = view_without(v, i);
 		for (unsigned k = i + 1; k < v->n; k++) {
 			const struct event *e = &v->e[k];
 			uint64_t dt = e->ts_ns - f->ts_ns;
 			if (event_dir(e) != v->dir || e->len < 2 || (e->bits & EVENT_RETX) != 0 ||
 			    (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
 			    seq_lt(e->seq, f->seq + f->len) || rtt == UINT64_MAX || dt < rtt / 2 ||
-			    view_ttl_off(v, k, 6) || view_df_off(v, k))
+			    view_ttl_off(&w, k, 6) || view_df_off(&w, k))
 				continue;
-			bool unlike = view_ttl_off(v, i, 6) || view_df_off(v, i) ||
+			bool unlike = view_ttl_off(&w, i, 6) || view_df_off(&w, i) ||
 				      ((f->bits ^ e->bits) & (EVENT_TS | EVENT_DF)) != 0;
 			t->grade = unlike ? GRADE_D4 : GRADE_D2;
 			t->frame = e->frame;

@@ -6,7 +6,18 @@
 
 #include "dataplane/seq.h"
 
+#define DECOY_TTL 12       /* hops left: a forger's packet is made to arrive */
 #define IPID_STEP_MAX 64   /* EV-IPID: a counter's step between two packets of one flow */
+
+/*
+ * A RST of the client's that is meant to die on the way: evasion tools clear a box's memory of the
+ * connection with it (Bock et al., Geneva, CCS 2019, TCB teardown).
+ */
+static bool is_decoy(const struct view *v, const struct event *e)
+{
+	const struct half *c = &v->ev->half[DIR_C2S];
+	return event_dir(e) == DIR_C2S && c->syn && e->ttl <= DECOY_TTL && e->ttl + 20 < c->syn_ttl;
+}
 
 static void find_landmarks(struct view *v)
 {
@@ -16,7 +27,7 @@ static void find_landmarks(struct view *v)
 		bool s2c = event_dir(e) == DIR_S2C;
 		if ((e->flags & TCP_RST) != 0) {
 			/* With SYN, FIN or URG beside it, it is garbage that no forger sends either. */
-			if (event_dir(e) == v->dir && v->n_rst < VIEW_RSTS &&
+			if (event_dir(e) == v->dir && v->n_rst < VIEW_RSTS && !is_decoy(v, e) &&
 			    (e->flags & (TCP_SYN | TCP_FIN | TCP_URG | EVENT_BAD_CHECKSUM)) == 0)
 				v->rst[v->n_rst++] = (uint16_t)i;
 			continue;
@@ -172,10 +183,11 @@ static void find_baseline(struct view *v, int except)
 	if (v->base.n == 0)
 		baseline_from_habits(v);
 	int shake = v->dir == DIR_S2C ? v->synack : v->syn;
-	if (v->base.n == 0 && shake >= 0) {
+	/* Other flows may have met another host behind the same address, this one's handshake did not. */
+	if (shake >= 0 && (v->base.n == 0 || v->base.other_flows)) {
+		v->base.handshake_only = v->base.n == 0;
 		baseline_take(&v->base, v->e[shake].ttl, v->e[shake].ttl,
 			      event_df(v, (unsigned)shake));
-		v->base.handshake_only = true;
 	}
 }
 
@@ -261,7 +273,8 @@ uint64_t view_min_rtt(const struct view *v, int except, bool with_syn)
 		for (unsigned k = i + 1; k < v->n; k++) {
 			bool own = view_is_own(v, k) || (v->e[k].flags & TCP_SYN) != 0;
 			/* A copy of the packet in question is no answer of its own. */
-			bool copy = except >= 0 && v->e[k].len != 0 && v->e[k].seq == v->e[except].seq;
+			bool copy = except >= 0 && v->e[except].len != 0 && v->e[k].len != 0 &&
+				    v->e[k].seq == v->e[except].seq;
 			if ((int)k == except || copy || !own || !answers(q, &v->e[k]))
 				continue;
 			/* Between a record's head and tail the first answer may be missing. */
@@ -283,6 +296,16 @@ uint64_t view_server_rtt(const struct view *v)
 			: context_server(v->ctx, &v->flow->server, v->flow->server_port,
 					 v->flow->ip_version);
 	return h != NULL ? h->min_rtt_ns : UINT64_MAX;
+}
+
+unsigned view_server_flows(const struct view *v)
+{
+	const struct server_habits *h =
+		v->ctx == NULL || v->dir != DIR_S2C
+			? NULL
+			: context_server(v->ctx, &v->flow->server, v->flow->server_port,
+					 v->flow->ip_version);
+	return h != NULL && h->min_rtt_ns != UINT64_MAX ? h->flows : 0;
 }
 
 bool view_ttl_off(const struct view *v, unsigned i, unsigned delta)

@@ -20,7 +20,8 @@ skip() {
 }
 
 ((EUID == 0)) || skip "not root"
-for tool in ip iptables-legacy ip6tables-legacy ethtool tcpdump nginx curl openssl ssh-keygen; do
+for tool in ip iptables-legacy ip6tables-legacy ethtool tcpdump nginx curl dig dnsmasq openssl \
+	ssh-keygen; do
 	command -v "$tool" >/dev/null || skip "$tool is not installed"
 done
 [[ -x /usr/bin/python3 ]] || skip "/usr/bin/python3 is not installed"
@@ -35,7 +36,8 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 before=$(ip netns list | grep -c '^wml[0-9]' || true)
 "$lab" --out "$out" --jobs 2 --only sni-rst-inpath --only sni-rst-onpath --only client-abort \
-	--only closed-port
+	--only closed-port --only dns-onpath-v6 --only page-inpath \
+	--only boxes-same-name --only tls-mitm
 
 fails=0
 check() { # check WHAT EXPECTED GOT
@@ -60,10 +62,25 @@ for scenario in sni-rst-inpath sni-rst-onpath; do
 done
 check "in path, one reset alone" anomaly "$(verdicts sni-rst-inpath/client.pcap)"
 check "on path, the answer comes too" likely "$(verdicts sni-rst-onpath/client.pcap)"
+conclusions() { awk -F'\t' -v f="$1" '$1 == f && $2 == "*" {print $3, $4, $7}' "$out/MANIFEST"; }
+check "two boxes: forged by one, dropped by the other" 3 "$(frames boxes-same-name/client.pcap)"
+check "two boxes: the name that fails" "tls-filtering anomaly sni=blocked.example" \
+	"$(conclusions boxes-same-name/client.pcap)"
+check "proxy: connections that it ended" 3 "$(rows tls-mitm/client.pcap unscored)"
+check "proxy: the name that it minds" "tls-interception anomaly sni=blocked.example" \
+	"$(conclusions tls-mitm/client.pcap)"
 for scenario in client-abort closed-port; do
 	check "$scenario: one row for all" 1 "$(rows $scenario/client.pcap none)"
 	check "$scenario: nothing forged" 0 "$(frames $scenario/client.pcap)"
 done
+for vantage in client box; do
+	check "dns at $vantage: forged answers" 4 "$(frames dns-onpath-v6/$vantage.pcap)"
+	check "dns at $vantage: controls" 14 "$(rows dns-onpath-v6/$vantage.pcap none)"
+	check "page at $vantage: forged pages" 3 "$(frames page-inpath/$vantage.pcap)"
+	check "page at $vantage: controls" 3 "$(rows page-inpath/$vantage.pcap none)"
+done
+check "pages lack the timestamps" likely "$(verdicts page-inpath/client.pcap)"
+check "a page never reaches the server" 0 "$(frames page-inpath/server.pcap)"
 after=$(ip netns list | grep -c '^wml[0-9]' || true)
 ((after <= before)) || echo "note: more lab namespaces than before (another lab may be running)"
 exit $fails

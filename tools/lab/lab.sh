@@ -14,7 +14,8 @@ SCENARIOS=() # name|kind|note|KEY=VALUE… in the order of the files
 PIDS=() CAPTURES=() RUNNING=()
 
 # scenario NAME KIND NOTE [KEY=VALUE…]; the function of that name does the rest. KIND is inject,
-# drop, throttle or benign: which of the differences between the captures are the box's doing.
+# drop, mixed (both), throttle, mitm or benign: which of the differences between the captures are the
+# box's doing.
 scenario() {
 	local name=$1 kind=$2 note=$3
 	shift 3
@@ -55,7 +56,8 @@ run_scenario() { # run_scenario ROW
 	/usr/bin/python3 "$LAB/truth.py" --name "$name" --kind "$kind" --note "$note" \
 		--until "$STOPPED" --work "$WORK" --out "$OUT" --publish "${PUBLISH:-plain}" \
 		--vantages "${VANTAGES:-client,box,server}" --nat "${NAT:-}" \
-		--client "$C4,$C6" --server "$S4,$X4,$S6,$X6" >"$WORK/rows"
+		--residual "${RESIDUAL:-}" --claim "${CLAIM:-}" \
+		--client "$C4,$C6" --server "$S4,$X4,$Y4,$S6,$X6" >"$WORK/rows"
 	echo "lab: $name: $(tail -n 1 "$WORK/rows")" >&2
 }
 

@@ -221,6 +221,11 @@ def do_serve(port, behaviour):
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nlate")
             sock.close()
             continue
+        if behaviour == "single":       # answer and FIN in one segment, as from a small device
+            sock.send(b"HTTP/1.0 302 Found\r\nLocation: http://lab.example/setup\r\n"
+                      b"Content-Length: 0\r\nConnection: close\r\n\r\n", socket.MSG_MORE)
+            sock.close()
+            continue
         if behaviour == "burst":        # the reset leaves right behind the data
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n" + b"f" * 9000)
         if behaviour == "half":

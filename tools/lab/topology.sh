@@ -9,11 +9,13 @@
 #   o  10.66.0.2, fd66::2                  on-path device: sees copies (TEE), never the packets
 #   r  198.51.100.2 | 203.0.113.1          router; takes HOPS more off the TTL
 #   s  203.0.113.10 .66, 2001:db8:3::10 ::66  server; the second address is for address blocks
+#      198.18.7.10                          the same server in a network of its own
 #
 # shellcheck disable=SC2034 # read by the scenarios
 C4=192.0.2.10 C6=2001:db8:1::10
 S4=203.0.113.10 S6=2001:db8:3::10
 X4=203.0.113.66 X6=2001:db8:3::66
+Y4=198.18.7.10
 
 nx() { # nx ROLE COMMAND…: run inside the namespace of that role
 	local role=$1
@@ -100,7 +102,8 @@ topology_up() {
 	addr o o0 10.66.0.2/24 fd66::2/64
 	addr r r0 198.51.100.2/24 2001:db8:2::2/64
 	addr r r1 203.0.113.1/24 2001:db8:3::1/64
-	addr s s0 $S4/24 $X4/24 $S6/64 $X6/64
+	addr s s0 $S4/24 $X4/24 $Y4/32 $S6/64 $X6/64
+	nx r ip route add $Y4 via $S4
 	topology_client
 	routes b 198.51.100.2 2001:db8:2::2
 	routes r 198.51.100.1 2001:db8:2::1
@@ -160,6 +163,7 @@ topology_sink() {
 	nx o ip -6 route add default dev sink table 9
 	nx o ip rule add iif o0 to $C4/24 lookup 9
 	nx o ip rule add iif o0 to $S4/24 lookup 9
+	nx o ip rule add iif o0 to $Y4 lookup 9
 	nx o ip -6 rule add iif o0 to $C6/64 lookup 9
 	nx o ip -6 rule add iif o0 to $S6/64 lookup 9
 }

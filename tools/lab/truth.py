@@ -16,7 +16,10 @@ import sys
 import capture
 import dnstruth
 import names
+import pagetruth
 from capture import RST, TCP, UDP
+from conclude import Seen, conclusions
+from intercept import certificates_of, intercepted_flows
 from wording import trigger_of, verdict_drop, verdict_inject
 
 MAX_TRANSIT = 3 * 10**9
@@ -29,6 +32,8 @@ def arguments():
     parser = argparse.ArgumentParser()
     for name in "name kind note until work out publish vantages nat client server".split():
         parser.add_argument("--" + name, required=True)
+    for name in ("--residual", "--claim"):      # SCOPE:SECONDS; FAMILY:VERDICT:TRIGGER over all flows
+        parser.add_argument(name, default="")
     args = parser.parse_args()
     args.client, args.server = set(args.client.split(",")), set(args.server.split(","))
     args.until = int(float(args.until) * 1e9)
@@ -169,7 +174,8 @@ def describe(frames, bad):
 
 
 def row(args, file, flow, expect, verdict, frames, trigger, view, note):
-    name = flow_text(flow) if flow else "*"
+    """flow: one, or the words for several"""
+    name = flow if isinstance(flow, str) else flow_text(flow)
     numbers = ",".join(str(n) for n in frames) or "-"
     return "\t".join((file, name, expect, verdict, "-", numbers, trigger, view, "lab", note))
 
@@ -186,9 +192,14 @@ def bracket(address):
 
 def rows_of_file(args, file, side, frames, numbers, touched, view):
     """rows for one published file; numbers: frame → its number in that file"""
+    seen = []
     for flow, mine in flows(frames, args).items():
         named = flow.txid is not None
         trigger = dnstruth.trigger(mine) if named else trigger_of(mine, flow)
+        seen.append(Seen(flow, mine, trigger, flow in touched, None))
+        if flow.proto == TCP and flow.server[0] in args.poisoned:
+            yield poisoned_row(args, file, flow, mine, trigger, view)
+            continue
         if flow not in touched:
             yield row(args, file, flow, "none", "-", [], trigger, view, "control: left alone")
             continue
@@ -197,27 +208,75 @@ def rows_of_file(args, file, side, frames, numbers, touched, view):
         else:
             charge = charge_flow(args, mine, flow, view, side)
         family, bad, verdict, facts = charge
+        seen[-1].verdict = verdict
         if verdict is None:
             yield row(args, file, flow, "unscored", "-", [], trigger, view, f"{args.note}: {facts}")
             continue
-        if trigger.startswith("sni="):
-            family += "|tls-filtering"
+        if trigger.startswith("sni="):      # an alert is of TLS, a reset of TCP
+            said = args.kind != "drop" and any(f.fate == "forged" and f.paylen for f in bad)
+            family = f"tls-filtering|{family}" if said else f"{family}|tls-filtering"
         yield row(args, file, flow, family, verdict, [numbers[id(f)] for f in bad], trigger, view,
                   f"{args.note}; {facts}")
+    if not side and args.kind != "throttle":
+        for flow, expect, verdict, trigger, decisive, note in conclusions(args, seen, view, numbers):
+            yield row(args, file, flow, expect, verdict, decisive, trigger, view, note)
+
+
+def rows_intercepted(args, file, frames, touched, view):
+    """Interception is a matter of several connections: each one alone is not scored."""
+    names_seen = collections.defaultdict(list)
+    for flow, mine in flows(frames, args).items():
+        trigger, away = trigger_of(mine, flow), flow in touched
+        names_seen[trigger, flow.server[0]].append((away, certificates_of(mine, flow)))
+        yield row(args, file, flow, "unscored" if away else "none", "-", [], trigger, view,
+                  "the ServerHello is the proxy's" if away else "control: the ServerHello is the server's")
+    for (trigger, server), found in names_seen.items():
+        count = sum(away for away, _ in found)
+        if not trigger.startswith("sni=") or not count:
+            continue
+        both = [len({away for away, shown in found if shown == kind}) == 2 for kind in (True, False)]
+        expect, verdict = "unscored", "-"
+        if any(both):       # certificates can be compared, or at least what their servers are like
+            expect, verdict = "tls-interception", "anomaly" if both[0] else "inconclusive"
+        yield row(args, file, "*", expect, verdict, [], trigger, view,
+                  f"{args.note}; {count} of {len(found)} to {server} ended in the proxy")
+
+
+def poisoned_row(args, file, flow, mine, trigger, view):
+    """a connection to an address that only a forged answer gave: no packet of it is forged"""
+    if pagetruth.is_known(mine, flow.server[0]):
+        return row(args, file, flow, "http-injection", "inconclusive", [], trigger, view,
+                   f"{args.note}; the page of a forged answer's address")
+    return row(args, file, flow, "unscored", "-", [], trigger, view,
+               f"{args.note}: no packet is forged and nobody knows the page")
 
 
 def charge_flow(args, mine, flow, view, side):
     """→ (family, decisive frames, least verdict or None, what shows it or why nothing does)"""
-    if args.kind == "inject":
+    kind = args.kind
+    if kind == "mixed":     # several boxes: what was forged tells more than what was dropped
+        kind = "inject" if any(f.fate == "forged" for f in mine) else "drop"
+    if kind == "inject" and pagetruth.pages(mine, flow.server[0]):
+        bad = pagetruth.pages(mine, flow.server[0])
+        verdict, why = pagetruth.verdict(mine, flow, side)
+        # Where all of a connection is the box's own, no single packet is the decisive one.
+        if all(f.fate == "forged" for f in mine if f.src == flow.server[0]):
+            bad = []
+        family = pagetruth.family(mine, flow) if bad else "http-injection"
+        return family, bad, verdict, why or pagetruth.describe(mine, flow)
+    if kind == "inject" and flow in args.paged and view == "server":
+        return "", [], None, "no page is here, and a client that gives up looks the same"
+    if kind == "inject":
         bad = [f for f in mine if f.fate in ("forged", "icmp")]
         verdict = verdict_inject(mine, bad, view, side)
         facts = describe(mine, bad)
     else:
         bad, verdict = verdict_drop(mine, flow, view, side)
         facts = f"{len(bad)} decisive"
-        if args.kind == "throttle":     # a measured rate; a client sees it without seeing a drop
+        if kind == "throttle":      # a measured rate; a client sees it without seeing a drop
             verdict = "inconclusive"
-    return FAMILY[args.kind], bad, verdict, facts if verdict else "not visible here"
+    family = "quic-filtering|silent-drop" if flow.proto == UDP else FAMILY[kind]
+    return family, bad, verdict, facts if verdict else "not visible here"
 
 
 def charge_dns(args, mine, everything, flow, side):
@@ -229,9 +288,20 @@ def charge_dns(args, mine, everything, flow, side):
     return "dns-injection", bad, verdict, why or dnstruth.describe(mine)
 
 
+def poisoned_addresses(views):
+    """where forged DNS answers send the client and no honest one does"""
+    said = {True: set(), False: set()}
+    for frames in views.values():
+        for frame, message in dnstruth.messages(frames, True):
+            said[frame.fate == "forged"].update(message.addresses)
+    return said[True] - said[False]
+
+
 def touched_flows(views, args):
+    if args.kind == "mitm":
+        return intercepted_flows({v: flows(views[v], args) for v in ("client", "box")}, views["server"])
     fates = {"inject": {"forged"}, "drop": {"dropped", "icmp"}, "throttle": {"dropped"},
-             "benign": set()}[args.kind]
+             "mixed": {"forged", "dropped", "icmp"}, "benign": set()}[args.kind]
     touched = {flow_of(f, args) for frames in views.values() for f in frames if f.fate in fates}
     return touched - {None}
 
@@ -251,6 +321,9 @@ def main():
             if frame.number in table:
                 frame.fate = table[frame.number].fate
     touched = touched_flows(views, args)
+    args.poisoned = poisoned_addresses(views) if args.kind == "inject" else set()
+    args.paged = {f for frames in views.values() for f, mine in flows(frames, args).items()
+                  if pagetruth.pages(mine, f.server[0])}
     total = len({flow for frames in views.values() for flow in flows(frames, args)})
     if total == 0 or (args.kind != "benign" and not 0 < len(touched) < total):
         sys.exit(f"truth: {args.name}: {len(touched)} of {total} flows touched: "
@@ -261,9 +334,14 @@ def main():
         for file, side, frames in publish(view, raw[view], args):
             numbers = {id(f): n for n, f in enumerate(frames, 1)}
             if args.kind == "benign":
-                print(row(args, file, None, "none", "-", [], "-", view, args.note))
-                continue
-            for line in rows_of_file(args, file, side, frames, numbers, touched, view):
+                lines = [row(args, file, "*", "none", "-", [], "-", view, args.note)]
+            elif args.kind == "mitm" and view == "server":
+                lines = [row(args, file, "*", "none", "-", [], "-", view, "the proxy is a client like others")]
+            elif args.kind == "mitm":
+                lines = rows_intercepted(args, file, frames, touched, view)
+            else:
+                lines = rows_of_file(args, file, side, frames, numbers, touched, view)
+            for line in lines:
                 print(line)
     report(args, views, len(touched), total)
 

@@ -6,7 +6,7 @@ import collections
 import re
 import struct
 
-from capture import ACK, SYN, TCP
+from capture import ACK, SYN, TCP, UDP
 
 
 def stream(frames, source):
@@ -26,9 +26,21 @@ def stream(frames, source):
     return data
 
 
-def server_name(hello):
+def handshake(said):
+    """the first handshake message, joined from as many records as hold it, under one record header"""
+    joined, at = b"", 0
+    while said[at:at + 1] == b"\x16" and (
+            len(joined) < 4 or len(joined) < 4 + int.from_bytes(joined[1:4], "big")):
+        size = struct.unpack_from("!H", said, at + 3)[0]
+        joined += said[at + 5:at + 5 + size]
+        at += 5 + size
+    return said[:5] + joined
+
+
+def server_name(said):
     """SNI of a ClientHello, or None where it is not one or its bytes are missing"""
     try:
+        hello = handshake(said)
         if hello[0] != 22 or hello[5] != 1:
             return None
         at = 5 + 4 + 2 + 32
@@ -47,7 +59,16 @@ def server_name(hello):
     return None
 
 
+def quic_name(frames, client):
+    """SNI of the client's QUIC Initials, where whole datagrams are in the file"""
+    from quicname import client_hello   # needs python3-cryptography, and few scenarios need it
+    return server_name(client_hello([f.payload for f in frames if f.src == client and f.proto == UDP]))
+
+
 def trigger_of(frames, flow):
+    if flow.proto == UDP:
+        name = quic_name(frames, flow.client[0])
+        return f"quic-sni={name}" if name else "-"
     said = stream(frames, flow[0][0])
     name = server_name(said)
     if b"forbidden-word" in said:
@@ -100,6 +121,8 @@ def verdict_inject(frames, forged, view, side):
 
 def verdict_drop(frames, flow, view, side):
     """→ (decisive frames, least verdict); (…, None) where the drop cannot be told from here"""
+    if flow.proto == UDP:
+        return verdict_drop_udp(frames, flow, view, side)
     tcp = [f for f in frames if f.proto == TCP]
     lost = [f for f in frames if f.fate in ("dropped", "icmp")]
     if side:
@@ -120,3 +143,11 @@ def verdict_drop(frames, flow, view, side):
     if view != "server" and ladder >= 4:
         return decisive, "anomaly"
     return decisive, "inconclusive"
+
+
+def verdict_drop_udp(frames, flow, view, side):
+    """Silence alone says little of UDP: an access list or a server without HTTP/3 looks the same."""
+    asked = [f for f in frames if f.src == flow[0][0] and f.fate == "dropped"]
+    if side or view == "server" or not asked or any(f.src == flow[1][0] for f in frames):
+        return [], None
+    return asked, "inconclusive"

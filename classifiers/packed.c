@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/packed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classifiers/app/http.h"
+#include "classifiers/app/http_response.h"
+#include "classifiers/app/tls.h"
+#include "classifiers/lists/page.h"
+
+/* A pointer of struct app_facts, and the size of what it points to; 0: not known here. */
+static const struct row {
+	size_t at, size;
+} rows[] = {
+	{offsetof(struct app_facts, tls), sizeof(struct tls_client_hello)},
+	{offsetof(struct app_facts, tls_server), 0},
+	{offsetof(struct app_facts, http), sizeof(struct http_request)},
+	{offsetof(struct app_facts, response), sizeof(struct http_response)},
+	{offsetof(struct app_facts, page), sizeof(struct page_facts)},
+	{offsetof(struct app_facts, quic), 0},
+};
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+#define ROW_LABEL N_ROWS
+
+_Static_assert(sizeof(struct app_facts) == (N_ROWS + 2) * sizeof(void *),
+	       "a pointer of app_facts has no row");
+
+/*
+ * One after the other: a row's number and its bytes, as pairs of a count of zeros, a count of other
+ * bytes, and these, until the row's size is reached.
+ */
+struct packed {
+	const char *app_proto;
+	uint16_t n_rows;
+	uint8_t bytes[];
+};
+
+#define RUN_MAX 255u
+#define ZEROS_MIN 3u /* fewer do not pay for a new pair */
+
+struct facts_room {
+	struct label label;
+	void *block[N_ROWS];
+	size_t size; /* of bytes: whatever is said fits */
+	uint8_t *bytes;
+};
+
+static size_t packed_most(size_t size)
+{
+	return size + 2 * (size / RUN_MAX + 2);
+}
+
+int facts_room_new(struct facts_room **out)
+{
+	struct facts_room *r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return -ENOMEM;
+	size_t most = sizeof(struct packed) + 1 + packed_most(sizeof(struct label));
+	bool whole = true;
+	for (size_t i = 0; i < N_ROWS; i++) {
+		r->block[i] = rows[i].size != 0 ? malloc(rows[i].size) : NULL;
+		whole = whole && (r->block[i] != NULL || rows[i].size == 0);
+		most += 1 + packed_most(rows[i].size);
+	}
+	r->bytes = malloc(most);
+	if (!whole || r->bytes == NULL) {
+		facts_room_free(r);
+		return -ENOMEM;
+	}
+	*out = r;
+	return 0;
+}
+
+void facts_room_free(struct facts_room *r)
+{
+	if (r == NULL)
+		return;
+	for (size_t i = 0; i < N_ROWS; i++)
+		free(r->block[i]);
+	free(r->bytes);
+	free(r);
+}
+
+/* Pointers are copied as bytes, since their types differ. */
+static void *pointer_get(const struct app_facts *facts, size_t at)
+{
+	void *p;
+	memcpy(&p, (const uint8_t *)facts + at, sizeof(p));
+	return p;
+}
+
+static void pointer_set(struct app_facts *facts, size_t at, void *p)
+{
+	memcpy((uint8_t *)facts + at, &p, sizeof(p));
+}
+
+void facts_free(struct app_facts *facts)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		free(pointer_get(facts, rows[i].at));
+		pointer_set(facts, rows[i].at, NULL);
+	}
+}
+
+bool facts_are_empty(const struct app_facts *facts, const struct label *label)
+{
+	static const struct app_facts none;
+	return label == NULL && memcmp(facts, &none, sizeof(none)) == 0;
+}
+
+static size_t zeros_at(const uint8_t *p, size_t n)
+{
+	uint64_t word = 0;
+	size_t i = 0;
+	for (; n - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		if (word != 0)
+			break;
+	}
+	while (i < n && p[i] == 0)
+		i++;
+	return i;
+}
+
+/* Bytes up to a run of zeros that pays, or to the end. */
+static size_t others_at(const uint8_t *p, size_t n)
+{
+	size_t zeros = 0;
+	for (size_t i = 0; i < n; i++) {
+		zeros = p[i] == 0 ? zeros + 1 : 0;
+		if (zeros == ZEROS_MIN)
+			return i + 1 - ZEROS_MIN;
+	}
+	return n - zeros;
+}
+
+static uint8_t *pack(uint8_t *to, const void *from, size_t size)
+{
+	const uint8_t *p = from;
+	for (size_t at = 0; at < size;) {
+		size_t zeros = zeros_at(p + at, size - at);
+		zeros = zeros < RUN_MAX ? zeros : RUN_MAX;
+		at += zeros;
+		size_t others = others_at(p + at, size - at);
+		others = others < RUN_MAX ? others : RUN_MAX;
+		*to++ = (uint8_t)zeros;
+		*to++ = (uint8_t)others;
+		memcpy(to, p + at, others);
+		to += others;
+		at += others;
+	}
+	return to;
+}
+
+static const uint8_t *unpack(void *to, size_t size, const uint8_t *from)
+{
+	uint8_t *p = to;
+	memset(p, 0, size);
+	for (size_t at = 0; at < size;) {
+		size_t others = from[1];
+		at += from[0];
+		memcpy(p + at, from + 2, others);
+		at += others;
+		from += 2 + others;
+	}
+	return from;
+}
+
+struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
+			  const struct label *label)
+{
+	uint8_t *to = r->bytes;
+	uint16_t n_rows = 0;
+	if (facts->done != NULL)
+		return NULL;
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const void *block = pointer_get(facts, rows[i].at);
+		if (block == NULL)
+			continue;
+		if (rows[i].size == 0)
+			return NULL;
+		*to++ = (uint8_t)i;
+		to = pack(to, block, rows[i].size);
+		n_rows++;
+	}
+	if (label != NULL) {
+		*to++ = ROW_LABEL;
+		to = pack(to, label, sizeof(*label));
+		n_rows++;
+	}
+	size_t n = (size_t)(to - r->bytes), size = offsetof(struct packed, bytes) + n;
+	struct packed *p = malloc(size > sizeof(*p) ? size : sizeof(*p));
+	if (p != NULL) {
+		p->app_proto = facts->app_proto;
+		p->n_rows = n_rows;
+		memcpy(p->bytes, r->bytes, n);
+	}
+	return p;
+}
+
+void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts *facts,
+		  const struct label **label)
+{
+	const uint8_t *from = p->bytes;
+	*facts = (struct app_facts){.app_proto = p->app_proto};
+	*label = NULL;
+	for (unsigned i = 0; i < p->n_rows; i++) {
+		unsigned row = *from++;
+		if (row == ROW_LABEL) {
+			from = unpack(&r->label, sizeof(r->label), from);
+			*label = &r->label;
+		} else {
+			from = unpack(r->block[row], rows[row].size, from);
+			pointer_set(facts, rows[row].at, r->block[row]);
+		}
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * What classifiers said of a flow, made small for as long as nobody reads it. Facts are wide structs
+ * that are mostly zeros, as readers like them: a ClientHello's take 484 bytes and pack into about
+ * 130, a request's 824 into 80. A kind of facts is packed once packed.c has a row with its size.
+ */
+
+#include <stdint.h>
+
+#include "classifiers/classifier.h"
+
+struct packed; /* one malloc'ed block: free() it */
+
+/* Memory that facts are unpacked into, one flow's at a time; one thread. */
+struct facts_room;
+int facts_room_new(struct facts_room **out); /* 0 or -ENOMEM */
+void facts_room_free(struct facts_room *r);  /* NULL is fine */
+
+/* Whether nothing at all was said: then there is nothing to pack. */
+bool facts_are_empty(const struct app_facts *facts, const struct label *label);
+/*
+ * A copy of all that was said; label NULL none. NULL when memory is short, or when there are facts of
+ * a kind without a row, or unclaimed exchanges: then they stay as they are.
+ */
+struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
+			  const struct label *label);
+/* As they were; *facts and *label point into r until it is used again. */
+void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts *facts,
+		  const struct label **label);
+/* What the pointers own. */
+void facts_free(struct app_facts *facts);

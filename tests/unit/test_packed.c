@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/packed.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static struct facts_room *room;
+
+static int start(void **state)
+{
+	(void)state;
+	return facts_room_new(&room);
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	facts_room_free(room);
+	return 0;
+}
+
+/* One run of bytes there and back; returns its packed size. */
+static size_t back_and_forth(const uint8_t *bytes, size_t size)
+{
+	uint8_t *to = malloc(packed_most(size)), *back = malloc(size);
+	assert_true(to != NULL && back != NULL);
+	memset(back, 0xa5, size);
+	size_t n = (size_t)(pack(to, bytes, size) - to);
+	assert_true(n <= packed_most(size));
+	assert_ptr_equal(unpack(back, size, to), to + n);
+	assert_memory_equal(back, bytes, size);
+	free(to);
+	free(back);
+	return n;
+}
+
+static void any_bytes_come_back(void **state)
+{
+	uint8_t bytes[1500];
+	uint32_t x = 1;
+	(void)state;
+	/* From all zeros to none, in runs of all lengths around the limits. */
+	for (unsigned round = 0; round < 4000; round++) {
+		size_t size = 1 + round % sizeof(bytes), at = 0;
+		while (at < size) {
+			x = x * 1664525U + 1013904223U;
+			size_t run = (x >> 9) % (round % 3 == 0 ? 6 : round % 3 == 1 ? 300 : 800);
+			for (size_t i = 0; i <= run && at < size; i++)
+				bytes[at++] = (x >> 31) != 0 ? 0 : (uint8_t)(1 + i % 255);
+		}
+		back_and_forth(bytes, size);
+	}
+}
+
+static void the_worst_bytes_fit(void **state)
+{
+	uint8_t bytes[1024];
+	(void)state;
+	memset(bytes, 7, sizeof(bytes));
+	assert_int_equal(back_and_forth(bytes, sizeof(bytes)), sizeof(bytes) + 10);
+	memset(bytes, 0, sizeof(bytes));
+	assert_int_equal(back_and_forth(bytes, sizeof(bytes)), 10);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i % 4 == 0;
+	assert_int_equal(back_and_forth(bytes, sizeof(bytes)), sizeof(bytes) / 4 * 3 + 2);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i % 3 == 0;
+	assert_true(back_and_forth(bytes, sizeof(bytes)) <= sizeof(bytes) + 10);
+}
+
+static void facts_come_back_small(void **state)
+{
+	(void)state;
+	struct tls_client_hello tls = {.record_version = 0x301, .legacy_version = 0x303,
+				       .highest_version = 0x304, .has_sni = true, .sni_len = 12,
+				       .sni = "host.example", .n_alpn = 2, .alpn = {"h2", "http/1.1"},
+				       .hello_end = 517, .sni_offset = 127, .sni_end = 139,
+				       .n_records = 1, .ja3 = "0123456789abcdef0123456789abcdef",
+				       .ja4 = "t13d1516h2_8daaf6152771_e5627efa2ab1"};
+	struct http_request http = {.method = "GET", .path = "/", .host = "host.example",
+				    .version = "HTTP/1.1", .has_host = true, .host_len = 12,
+				    .path_len = 1, .head_end = 80};
+	struct label label = {.by = "ndpi", .app = "TLS", .category = "Web", .confidence = "dpi",
+			      .risk = 1ull << 40, .risks = "known_proto_on_non_std_port"};
+	struct app_facts facts = {.app_proto = "tls", .tls = &tls, .http = &http}, out;
+	const struct label *label_out;
+	struct packed *p = facts_pack(room, &facts, &label);
+	assert_non_null(p);
+	facts_unpack(room, p, &out, &label_out);
+	assert_ptr_equal(out.app_proto, facts.app_proto);
+	assert_memory_equal(out.tls, &tls, sizeof(tls));
+	assert_memory_equal(out.http, &http, sizeof(http));
+	assert_memory_equal(label_out, &label, sizeof(label));
+	assert_true(out.page == NULL && out.done == NULL);
+	free(p);
+
+	/* What the header promises. */
+	facts = (struct app_facts){.app_proto = "tls", .tls = &tls};
+	uint8_t bytes[sizeof(tls) + sizeof(http)];
+	assert_true(pack(bytes, &tls, sizeof(tls)) - bytes < 150);
+	assert_true(pack(bytes, &http, sizeof(http)) - bytes < 80);
+}
+
+static void little_comes_back_too(void **state)
+{
+	struct app_facts facts = {.app_proto = "ssh"}, out;
+	const struct label *label;
+	(void)state;
+	struct packed *p = facts_pack(room, &facts, NULL);
+	assert_non_null(p);
+	facts_unpack(room, p, &out, &label);
+	assert_string_equal(out.app_proto, "ssh");
+	assert_true(label == NULL && out.tls == NULL && out.http == NULL);
+	free(p);
+}
+
+static void nothing_is_lost(void **state)
+{
+	(void)state;
+	struct label label = {.by = "ndpi"};
+	struct app_facts facts = {.app_proto = NULL};
+	assert_true(facts_are_empty(&facts, NULL));
+	assert_false(facts_are_empty(&facts, &label));
+	facts.app_proto = "tls";
+	assert_false(facts_are_empty(&facts, NULL));
+
+	/* Facts without a row, and exchanges that nobody took, stay where they are. */
+	int something = 0;
+	for (size_t i = 0; i < N_ROWS; i++) {
+		facts = (struct app_facts){.app_proto = "tls"};
+		pointer_set(&facts, rows[i].at, &something);
+		assert_false(facts_are_empty(&facts, NULL));
+		if (rows[i].size == 0)
+			assert_null(facts_pack(room, &facts, NULL));
+	}
+	facts = (struct app_facts){.done = (struct exchange *)(void *)&something};
+	assert_null(facts_pack(room, &facts, NULL));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_bytes_come_back),
+		cmocka_unit_test(the_worst_bytes_fit),
+		cmocka_unit_test(facts_come_back_small),
+		cmocka_unit_test(little_comes_back_too),
+		cmocka_unit_test(nothing_is_lost),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}
