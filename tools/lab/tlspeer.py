@@ -44,6 +44,19 @@ def do_try(addr, name, seconds, port="0"):
             pass
 
 
+def do_hello(path, name):
+    """nothing is sent: writes OpenSSL's hello for that name to a file"""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    out = ssl.MemoryBIO()
+    tls = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    try:
+        tls.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    with open(path, "wb") as file:
+        file.write(out.read())
+
+
 def body_of(kind):
     """What goes into the extension: the published layouts, filled with random bytes. (ESNI:
     draft-ietf-tls-esni-02, section 5.1; ECH: draft-ietf-tls-esni-18, section 5)"""

@@ -137,6 +137,55 @@ hello_records() {
 	done
 }
 
+scenario hello-joined inject "box joins segments: the name is reset whole and in two pieces" VANTAGES=client,box
+hello_joined() {
+	nginx_start
+	# It remembers the first half, and the second half alone is enough then.
+	box -t mangle -A PREROUTING -i b0 -p tcp --dport 443 -m string --algo bm --string blocked \
+		-j CONNMARK --set-mark 1
+	box -A FORWARD -i b0 -p tcp --dport 443 -m connmark --mark 1 -m string --algo bm --string .example "${RESET[@]}"
+	capture_start
+	local _
+	for _ in 1 2 3; do
+		peer c split "$S4" blocked.example
+		fetch https://blocked.example/
+		peer c split "$S4" allowed.example
+		controls_tls
+	done
+}
+
+# A hello out of the blue: no SYN before it, so that no end knows the connection.
+unannounced() { # unannounced NAME SOURCE-PORT
+	nx c /usr/bin/python3 "$LAB/tlspeer.py" hello "$WORK/$1.hello" "$1"
+	nx c hping3 -q -c 1 -A -P -L 1000 -s "$2" -p 443 -d "$(stat -c %s "$WORK/$1.hello")" -E "$WORK/$1.hello" "$S4" \
+		>>"$WORK/client.log" 2>&1 || true
+}
+
+stray_hellos() {
+	nginx_start
+	capture_start
+	local i
+	for i in 1 2 3; do
+		unannounced blocked.example 2100$i
+		unannounced allowed.example 2200$i
+		fetch https://blocked.example/
+		controls_tls
+	done
+}
+
+scenario hello-stateless inject "box resets the name on single packets: also in a hello that no handshake came before" VANTAGES=client,box
+hello_stateless() {
+	box -A FORWARD "${BAD[@]}" "${RESET[@]}"
+	stray_hellos
+}
+
+scenario hello-stateful inject "box resets the name only on connections that it saw begin; a stray hello passes and the server itself resets it" VANTAGES=client,box
+hello_stateful() {
+	nx b sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0
+	box -A FORWARD "${BAD[@]}" -m conntrack --ctstate ESTABLISHED "${RESET[@]}"
+	stray_hellos
+}
+
 scenario hello-shape drop "box drops one client's hello whatever the name; another client's hello with the same name passes" VANTAGES=client,box CLAIM=tls-filtering:anomaly:sni=allowed.example
 hello_shape() {
 	nginx_start
