@@ -17,6 +17,7 @@ class Frame:
     options = payload = quoted = b""
     fate = None             # set by truth.py: "forged", "dropped", "icmp"
     origin = None           # set by truth.py: the frame that left its sender
+    copy = False            # set by truth.py: seen before on another interface of the same capture
 
     @property
     def pair(self):

@@ -13,7 +13,7 @@ BOGONS = [ipaddress.ip_network(net) for net in
 def messages(frames, response):
     """(frame, message) of the questions or of the answers among the frames"""
     for frame in frames:
-        message = names.message_of(frame)
+        message = None if frame.copy else names.message_of(frame)
         if message and message.is_response == response:
             yield frame, message
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Answers DNS queries that pass by in the resolver's name.
+"""Answers DNS queries that pass by over UDP in the resolver's name.
 
 usage: forger.py IFACE RULE...      a rule: NAME,KEY=VALUE,... for that name (.NAME: and all below it)
 
@@ -46,7 +46,7 @@ def main():
 
     def seen(frame, sender):
         query = names.message_of(frame)
-        if not query or query.is_response or frame.dport != names.PORT:
+        if not query or query.is_response or (frame.proto, frame.dport) != (UDP, names.PORT):
             return
         for name, rule in rules:
             fits = query.qname == name.lstrip(".") or \

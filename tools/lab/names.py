@@ -103,11 +103,11 @@ def query(txid, name, kind=A, opt=False):
 
 
 def message_of(frame):
-    """the message in a UDP datagram, or None"""
-    if frame.proto != UDP or PORT not in (frame.sport, frame.dport):
+    """the message in a UDP datagram, or in a TCP segment that holds the whole of one; or None"""
+    if PORT not in (frame.sport, frame.dport):
         return None
     try:
-        return Message(frame.payload)
+        return Message(frame.payload if frame.proto == UDP else frame.payload[2:])
     except ValueError:
         return None
 

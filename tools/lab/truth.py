@@ -195,7 +195,8 @@ def rows_of_file(args, file, side, frames, numbers, touched, view):
     seen = []
     for flow, mine in flows(frames, args).items():
         named = flow.txid is not None
-        trigger = dnstruth.trigger(mine) if named else trigger_of(mine, flow)
+        trigger = dnstruth.trigger(mine) if named or flow.server[1] == names.PORT else \
+            trigger_of(mine, flow)
         seen.append(Seen(flow, mine, trigger, flow in touched, None))
         if flow.proto == TCP and flow.server[0] in args.poisoned:
             yield poisoned_row(args, file, flow, mine, trigger, view)
@@ -319,7 +320,7 @@ def main():
     for view, table in copies.items():
         for frame in raw[view][1]:
             if frame.number in table:
-                frame.fate = table[frame.number].fate
+                frame.fate, frame.copy = table[frame.number].fate, True
     touched = touched_flows(views, args)
     args.poisoned = poisoned_addresses(views) if args.kind == "inject" else set()
     args.paged = {f for frames in views.values() for f, mine in flows(frames, args).items()

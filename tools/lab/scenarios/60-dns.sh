@@ -88,6 +88,12 @@ dns_onpath_late() { dns_onpath; }
 scenario dns-onpath-oneside inject "as dns-onpath, but each file holds one direction only" PUBLISH=oneside VANTAGES=client
 dns_onpath_oneside() { dns_onpath; }
 
+scenario dns-onpath-snap96 inject "as dns-onpath, captured with 96 bytes of each frame: the answers are cut short" PUBLISH=snap96 VANTAGES=client
+dns_onpath_snap96() { dns_onpath; }
+
+scenario dns-onpath-twice inject "as dns-onpath; the client's capture on 'any' has every frame twice (SLL2)" BRIDGED=1 CLIENT_IF=any VANTAGES=client
+dns_onpath_twice() { dns_onpath; }
+
 scenario dns-onpath-v6 inject "IPv6: on-path device answers the query first" VANTAGES=client,box
 dns_onpath_v6() { RESOLVER=$S6 dns_onpath; }
 
@@ -215,6 +221,9 @@ dns_cdn() {
 	look_up www.allowed.example
 	ask www.allowed.example AAAA
 }
+
+scenario dns-cdn-twice benign "as dns-cdn; the client's capture on 'any' has every frame twice (SLL2)" BRIDGED=1 CLIENT_IF=any VANTAGES=client
+dns_cdn_twice() { dns_cdn; }
 
 scenario dns-resent benign "the resolver is slow, the client asks again in the same words, and both queries are answered, each with other addresses" VANTAGES=client,server
 dns_resent() {
