@@ -9,7 +9,7 @@ usage: pager.py IFACE RULE...      a rule: HOST,page=FILE,KEY=VALUE,... for that
   ts=1                the timestamp option as a real answer would have it, else no options
   fin=0               the connection stays open after the page
   split=N             segments of N bytes, else one
-  rst=1               and a reset to the server in the client's name
+  rst=MS              and that much after the page a reset to the server in the client's name
   after=MS            wait that long
   alone=1             nobody else will talk to the client: its FIN is acknowledged too
 """
@@ -79,11 +79,12 @@ class Pager:
             flags = ACK | (PSH | (FIN if rule.flag("fin", "1") else 0) if last else 0)
             sender.send(self.to_client(frame, rule, frame.ack + at, frame.end, flags,
                                        rule.page[at:at + size]), wait)
-        if rule.flag("rst"):
+        if "rst" in rule.knobs:
             body = packets.segment(frame.sport, frame.dport, frame.end if not rule.flag("alone") else
                                    frame.seq, 0, RST, 0)
             sender.send(packets.packet(frame.src, frame.dst, TCP, body,
-                                       rule.number("ttl", "64"), 0, True), wait)
+                                       rule.number("ttl", "64"), 0, True),
+                        wait + rule.number("rst", "0") / 1e3)
         if rule.flag("alone"):
             self.open[frame.pair] = rule, frame.ack + len(rule.page) + rule.flag("fin", "1")
 

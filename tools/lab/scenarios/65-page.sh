@@ -64,7 +64,7 @@ scenario page-inpath inject "in-path box answers the request itself, one segment
 page_inpath() {
 	nginx_start
 	block_pages
-	block_rules alone=1,rst=1
+	block_rules alone=1,rst=0
 	swallow_http blocked.example
 	pager b b0 "${RULES[@]}"
 	capture_start
@@ -107,11 +107,11 @@ page_onpath() {
 	visit_blocked
 }
 
-scenario page-onpath-same inject "as page-onpath, with the server's TTL and timestamps, and the server is reset" VANTAGES=client,server
+scenario page-onpath-same inject "as page-onpath, with the server's TTL and timestamps; the server is reset after its answer" VANTAGES=client,server
 page_onpath_same() {
 	nginx_start
 	block_pages
-	block_rules ttl=54,ts=1,window=509,rst=1
+	block_rules ttl=54,ts=1,window=509,rst=80
 	mirror c2s
 	pager o o0 "${RULES[@]}"
 	capture_start
@@ -132,7 +132,7 @@ page_iframe() {
 	nginx_start
 	iframe_page iframe
 	swallow_http blocked.example
-	pager b b0 ".blocked.example,page=$WORK/iframe,alone=1,rst=1,ttl=128"
+	pager b b0 ".blocked.example,page=$WORK/iframe,alone=1,rst=0,ttl=128"
 	capture_start
 	visit_blocked
 }
@@ -146,8 +146,8 @@ page_download() {
 	page elsewhere '307 Temporary Redirect' 'Location: http://mirror.lab.example/setup/update.exe' ''
 	swallow_http '.exe HTTP/1'
 	swallow_http '.apk HTTP/1'
-	pager b b0 "allowed.example,page=$WORK/elsewhere,end=.exe,alone=1,rst=1,ipid=0x3412" \
-		"allowed.example,page=$WORK/elsewhere,end=.apk,alone=1,rst=1,ipid=0x3412"
+	pager b b0 "allowed.example,page=$WORK/elsewhere,end=.exe,alone=1,rst=0,ipid=0x3412" \
+		"allowed.example,page=$WORK/elsewhere,end=.apk,alone=1,rst=0,ipid=0x3412"
 	capture_start
 	visit allowed.example/index.html
 	visit allowed.example/tool-1.2.exe
@@ -161,7 +161,7 @@ page_later() {
 	nginx_start
 	block_pages
 	swallow_http forbidden-word
-	pager b b0 "allowed.example,page=$WORK/denied,end=forbidden-word,alone=1,rst=1"
+	pager b b0 "allowed.example,page=$WORK/denied,end=forbidden-word,alone=1,rst=0"
 	capture_start
 	peer c words "$S4" 80 / /small /
 	peer c words "$S4" 80 / /small /forbidden-word
