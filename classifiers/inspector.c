@@ -239,6 +239,15 @@ static const void *copy_facts(struct arena *a, const void *facts, size_t size)
 	return copy != NULL ? memcpy(copy, facts, size) : NULL;
 }
 
+static const struct geo_place *place_of(struct shard *s, const struct ip_addr *addr,
+					unsigned ip_version, bool client)
+{
+	struct geo_place at;
+	if (!geo_find(s->in->cfg.geo, addr, ip_version, client, &at))
+		return NULL;
+	return copy_facts(&s->arena, &at, sizeof(at));
+}
+
 /* For as long as the analysis. */
 static struct flow_record *record_keep(struct shard *s, const struct flow_record *now,
 				       const struct label *label)
@@ -263,6 +272,8 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	}
 	if (r->app_proto == NULL)
 		r->app_proto = proto_of_label(&s->arena, label);
+	r->client_at = place_of(s, &r->client, r->ip_version, true);
+	r->server_at = place_of(s, &r->server, r->ip_version, false);
 	return r;
 }
 

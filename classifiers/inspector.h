@@ -13,6 +13,7 @@
 
 struct ruleset; /* classifiers/lists/rules.h */
 struct matcher; /* classifiers/lists/matcher.h */
+struct geo;     /* classifiers/geo.h */
 
 struct analysis_config {
 	bool no_ndpi;
@@ -20,6 +21,7 @@ struct analysis_config {
 	enum vantage vantage;    /* VANTAGE_UNKNOWN: infer */
 	const struct ruleset *rules; /* sealed; NULL: none. Outlives the analysis */
 	struct matcher *matcher;     /* over rules; NULL: none */
+	const struct geo *geo;       /* where addresses are; NULL: nowhere known */
 };
 
 int analysis_new(struct analysis **out, const struct analysis_config *cfg); /* 0 or -errno */

@@ -14,6 +14,7 @@
 #include "classifiers/app/http.h"
 #include "classifiers/app/tls.h"
 #include "classifiers/classifier.h"
+#include "classifiers/geo.h"
 #include "dataplane/flow.h"
 #include "dataplane/pipeline.h"
 
@@ -121,6 +122,8 @@ struct flow_record {
 	const struct http_response *response;
 	const struct page_facts *page;
 	const struct quic_hello *quic;
+	/* Where they are; NULL: not known, and before the flow's record is kept. */
+	const struct geo_place *client_at, *server_at;
 };
 
 /* A known device that some of the packets look like; never the reason for a finding. */

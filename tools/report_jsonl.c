@@ -37,6 +37,27 @@ static void frame_or_null(struct json *j, const char *key, uint64_t frame)
 		json_null(j, key);
 }
 
+static void place(struct json *j, const struct geo_place *p, const char *const keys[3])
+{
+	if (p == NULL)
+		return;
+	if (p->asn != 0)
+		json_uint(j, keys[0], p->asn);
+	if (p->org[0] != '\0')
+		json_bytes(j, keys[1], p->org, strlen(p->org));
+	if (p->country[0] != '\0')
+		json_string(j, keys[2], p->country);
+}
+
+static void places(struct json *j, const struct flow_record *f)
+{
+	static const char *const src[] = {"src_asn", "src_as_org", "src_country"};
+	static const char *const dest[] = {"dest_asn", "dest_as_org", "dest_country"};
+
+	place(j, f->client_at, src);
+	place(j, f->server_at, dest);
+}
+
 /*
  * What flow and finding events have in common, up to community_id. event NULL: a finding over several
  * flows, of which f is the first.
@@ -82,6 +103,7 @@ static void common(struct json *j, const struct analysis *a, const struct flow_r
 	}
 	if (facts_community_id(f, id)[0] != '\0')
 		json_string(j, "community_id", id);
+	places(j, f);
 }
 
 static void labels(struct json *j, const struct flow_record *f)

@@ -263,6 +263,18 @@ static void carried(const struct text *t, const struct flow_record *f)
 	line(t, "Carried", text);
 }
 
+static void place(const struct text *t, const char *word, const struct geo_place *p)
+{
+	char text[160], asn[24] = "";
+
+	if (p == NULL)
+		return;
+	if (p->asn != 0)
+		snprintf(asn, sizeof(asn), "AS%u ", p->asn);
+	snprintf(text, sizeof(text), "%s%s%s%s", asn, p->org, p->org[0] != '\0' ? " " : "", p->country);
+	line(t, word, text);
+}
+
 void text_finding(const struct text *t, const struct finding *f, unsigned number)
 {
 	char when[FACTS_TIME_SIZE];
@@ -271,6 +283,8 @@ void text_finding(const struct text *t, const struct finding *f, unsigned number
 	line(t, "What it is", f->summary);
 	if (f->scope == SCOPE_FLOW)
 		carried(t, f->flow);
+	place(t, "Client in", f->flow->client_at);
+	place(t, "Server in", f->flow->server_at);
 	trigger(t, f);
 	numbers(t, "Flows", f->flows, f->n_flows);
 	label(t, "Stage");

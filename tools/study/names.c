@@ -145,7 +145,7 @@ static int find_controls(struct study_run *r)
 		unsigned ok = 0, failed = 0, all_ok = 0, all_failed = 0;
 		for (to = from; to < n && compare_server(list[from].n, list[to].n) == 0; to++) {
 			all_ok += list[to].n->ok;
-			all_failed += list[to].n->failed;
+			all_failed += list[to].n->failed + list[to].n->dependent;
 			if (mostly_fails(&r->groups[r->group_of[list[to].row]]))
 				continue;
 			ok += list[to].n->ok;
@@ -157,7 +157,7 @@ static int find_controls(struct study_run *r)
 			row->control_ok = ok - (fails ? 0 : row->ok);
 			row->control_failed = failed - (fails ? 0 : row->failed);
 			row->others_ok = all_ok - row->ok;
-			row->others_failed = all_failed - row->failed;
+			row->others_failed = all_failed - row->failed - row->dependent;
 		}
 	}
 	free(list);

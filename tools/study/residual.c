@@ -104,10 +104,15 @@ int study_windows(struct study_run *r)
 	size_t room = 0;
 	for (size_t i = 0; i < r->n_pairs; i++) {
 		const struct trial *t = &r->trials[r->pairs[i]];
-		struct window w;
+		struct window w, own;
 		if (!is_trigger(t) || t->dependent)
 			continue;
-		if (!find_window(r, i, false, &w) && !find_window(r, i, true, &w))
+		bool any = find_window(r, i, false, &w);
+		/* What passed from another port may have ended nothing. */
+		if ((!any || !w.other_sources) && find_window(r, i, true, &own) &&
+		    (!any || own.n_failed > w.n_failed))
+			w = own;
+		else if (!any)
 			continue;
 		if (r->n_windows == room) {
 			room = room != 0 ? 2 * room : 16;

@@ -33,7 +33,7 @@ struct study_name {
 	unsigned ok, failed;      /* among ends */
 	/* Other names at this address, same transport; without those that mostly fail themselves. */
 	unsigned control_ok, control_failed;
-	unsigned others_ok, others_failed; /* with them */
+	unsigned others_ok, others_failed; /* with them, and with what was left out as dependent */
 	bool filtered;            /* its name is, by the rule above */
 	struct finding *finding;  /* that says so; NULL */
 };

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What the study concludes from attempts, and what it must not. */
+
+#include "tools/study/study.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#define S 1000000000ull
+#define TRIES_MAX 64
+
+/* One try, in a line. Times in seconds. */
+struct try {
+	double at;
+	const char *name;       /* NULL: it never came so far */
+	enum attempt_end end;
+	unsigned server;        /* 198.51.100.N, or N >> 8 for its second byte */
+	const char *found;      /* what was found of it; NULL nothing */
+	enum grade grade;       /* best row of that */
+	enum verdict verdict;
+	unsigned bits, capture, port, source;
+	const char *ja4;
+	enum trigger_kind kind; /* 0: SNI */
+	const char *mbx;
+	double took;            /* until its end; 0: 20 ms */
+};
+
+struct world {
+	struct analysis a;
+	struct capture_result captures[3];
+	struct attempt attempts[TRIES_MAX];
+	struct flow_record flows[TRIES_MAX];
+	struct finding findings[TRIES_MAX];
+	struct evidence_row rows[TRIES_MAX];
+	struct injector injectors[TRIES_MAX];
+	struct ladder_packet ladder[TRIES_MAX];
+	struct study *s;
+};
+
+static enum family family_of(const struct try *t)
+{
+	return t->end == ATTEMPT_RESET	? FAMILY_TCP_INJECTION
+	       : t->end == ATTEMPT_PAGE ? FAMILY_HTTP_INJECTION
+					: FAMILY_SILENT_DROP;
+}
+
+static void add(struct world *w, const struct try *t, unsigned i)
+{
+	struct attempt *a = &w->attempts[i];
+	struct flow_record *f = &w->flows[i];
+	uint64_t at = 1000 * S + (uint64_t)(t->at * 1e9);
+	f->id = 4 * (i + 1);
+	f->capture = t->capture;
+	f->first_ns = at;
+	f->first_frame = i + 1;
+	*a = (struct attempt){
+		.flow_id = f->id, .start_ns = at, .capture = (uint16_t)t->capture,
+		.request_ns = t->name != NULL ? at + S / 100 : 0,
+		.end_ns = at + (t->took != 0 ? (uint64_t)(t->took * 1e9) : S / 50),
+		.client = {{192, 0, 2, 10}},
+		.server = {{198, (uint8_t)(51 + (t->server >> 8)), 100, (uint8_t)t->server}},
+		.client_port = (uint16_t)(t->source != 0 ? t->source : 40000 + i),
+		.server_port = (uint16_t)(t->port != 0 ? t->port : 443),
+		.ip_version = 4, .proto = 6, .flow = f, .end = (uint8_t)t->end,
+		.stage = t->name != NULL ? STAGE_POST_PSH : STAGE_POST_SYN,
+		.bits = (uint8_t)(t->bits | ATTEMPT_HANDSHAKE), .ja4 = t->ja4 != NULL ? t->ja4 : "",
+		.name = t->name != NULL && t->name[0] != '\0' ? t->name : NULL,
+	};
+	a->trigger = t->name == NULL || t->name[0] == '\0' ? TRIGGER_NONE
+		     : t->kind != 0				? t->kind
+							: TRIGGER_SNI;
+	f->client = a->client;
+	f->server = a->server;
+	if (t->found == NULL)
+		return;
+	w->rows[i] = (struct evidence_row){.kind = t->found, .grade = t->grade, .counted = true};
+	w->injectors[i] = (struct injector){.mbx = t->mbx};
+	w->ladder[i] = (struct ladder_packet){.forged = true, .dir = DIR_S2C, .ttl = 60};
+	w->findings[i] = (struct finding){
+		.id = t->found, .family = family_of(t), .verdict = t->verdict, .flow = f,
+		.ts_ns = a->end_ns, .rows = &w->rows[i], .n_rows = 1, .conditional = "untested",
+		.trigger = a->trigger, .reaction_ms = 10, .direction = DIR_S2C,
+		.injectors = &w->injectors[i], .n_injectors = t->mbx != NULL,
+		.ladder = &w->ladder[i], .n_ladder = t->end == ATTEMPT_RESET};
+	snprintf(w->findings[i].trigger_value, sizeof(w->findings[i].trigger_value), "%s",
+		 t->name != NULL ? t->name : "");
+	a->finding = &w->findings[i];
+	w->a.findings[w->a.n_findings++] = a->finding;
+}
+
+static void world_of(struct world *w, const struct try *list)
+{
+	memset(w, 0, sizeof(*w));
+	w->a.captures = w->captures;
+	w->a.n_captures = 3;
+	w->a.attempts = w->attempts;
+	w->a.findings = malloc(TRIES_MAX * sizeof(struct finding *));
+	assert_non_null(w->a.findings);
+	for (unsigned i = 0; list[i].at != 0; i++) {
+		assert_in_range(i, 0, TRIES_MAX - 1);
+		add(w, &list[i], i);
+		w->a.n_attempts++;
+	}
+	for (unsigned c = 0; c < 3; c++) {
+		w->captures[c].vantage = VANTAGE_CLIENT;
+		w->captures[c].stats.last_ns = 10000 * S;
+	}
+	assert_int_equal(study_new(&w->s, &w->a), 0);
+}
+
+static void world_end(struct world *w)
+{
+	study_free(w->s);
+	free(w->a.findings);
+}
+
+/* The finding over several flows with this id; NULL none. */
+static const struct finding *wide(const struct world *w, const char *id)
+{
+	for (size_t i = 0; i < w->a.n_findings; i++)
+		if (w->a.findings[i]->scope != SCOPE_FLOW && strcmp(w->a.findings[i]->id, id) == 0)
+			return w->a.findings[i];
+	return NULL;
+}
+
+static const struct study_name *name(const struct world *w, const char *n)
+{
+	for (size_t i = 0; i < w->s->n_names; i++)
+		if (strcmp(w->s->names[i].name, n) == 0)
+			return &w->s->names[i];
+	fail_msg("no row for %s", n);
+	return NULL;
+}
+
+#define OK(t, n) {.at = t, .name = n, .end = ATTEMPT_OK, .server = 1}
+#define RST(t, n) {.at = t, .name = n, .end = ATTEMPT_RESET, .server = 1, .found = "rst-sub-rtt", \
+		   .grade = GRADE_D3, .verdict = VERDICT_LIKELY, .mbx = "mbx1_004x1_64_0_1_0_0_a0_0"}
+#define WEAK(t, n) {.at = t, .name = n, .end = ATTEMPT_RESET, .server = 1, \
+		    .found = "reset-after-request", .grade = GRADE_D2, .verdict = VERDICT_ANOMALY}
+#define DROP(t, n) {.at = t, .name = n, .end = ATTEMPT_SILENT, .server = 1, .took = 5, \
+		    .found = "request-dropped", .grade = GRADE_D2, .verdict = VERDICT_ANOMALY}
+#define DEAD(t) {.at = t, .end = ATTEMPT_SILENT, .server = 1}
+
+static void controls_make_a_filtered_name(void **state)
+{
+	(void)state;
+	static const struct try list[] = {OK(1, "ok"), RST(2, "bad"), OK(3, "ok"), RST(4, "bad"),
+					  OK(5, "ok"), RST(6, "bad"), OK(7, "ok"), {0}};
+	struct world w;
+	world_of(&w, list);
+	const struct finding *f = wide(&w, "sni-filtered");
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_LIKELY);
+	assert_int_equal(f->scope, SCOPE_NAME);
+	assert_int_equal(f->family, FAMILY_TLS_FILTERING);
+	assert_int_equal(f->n_flows, 3);
+	assert_int_equal(f->n_controls, 4);
+	assert_string_equal(f->trigger_value, "bad");
+	assert_true(name(&w, "bad")->filtered);
+	assert_false(name(&w, "ok")->filtered);
+	assert_int_equal(name(&w, "bad")->control_ok, 4);
+	assert_string_equal(w.findings[1].conditional, "yes");
+	assert_int_equal(w.findings[1].n_controls, 4);
+	world_end(&w);
+}
+
+static void silence_counts_with_controls(void **state)
+{
+	(void)state;
+	static const struct try list[] = {OK(1, "ok"), DROP(2, "bad"), OK(8, "ok"), DROP(9, "bad"),
+					  OK(15, "ok"), DROP(16, "bad"), OK(22, "ok"), {0}};
+	struct world w;
+	world_of(&w, list);
+	assert_non_null(wide(&w, "sni-filtered"));
+	assert_int_equal(wide(&w, "sni-filtered")->verdict, VERDICT_LIKELY);
+	assert_int_equal(w.s->n_profiles, 1);
+	assert_int_equal(w.s->profiles[0].mode, STUDY_IN_PATH);
+	world_end(&w);
+}
+
+static void without_control_no_name_is_filtered(void **state)
+{
+	(void)state;
+	static const struct try alone[] = {RST(1, "bad"), RST(700, "bad"), RST(1400, "bad"), {0}};
+	/* Everything there fails: the address, or the server. */
+	static const struct try all[] = {RST(1, "bad"), RST(2, "other"), RST(700, "bad"),
+					 RST(701, "other"), RST(1400, "bad"), RST(1401, "other"), {0}};
+	/* Controls at another address prove nothing. */
+	static const struct try elsewhere[] = {
+		{.at = 1, .name = "ok", .end = ATTEMPT_OK, .server = 2}, RST(2, "bad"),
+		{.at = 3, .name = "ok", .end = ATTEMPT_OK, .server = 2}, RST(700, "bad"),
+		{.at = 702, .name = "ok", .end = ATTEMPT_OK, .server = 2}, RST(1400, "bad"), {0}};
+	/* One of two controls fails: a shaky server. */
+	static const struct try shaky[] = {OK(1, "ok"), RST(2, "bad"), RST(3, "mixed"), RST(4, "bad"),
+					   OK(5, "mixed"), RST(6, "mixed"), OK(7, "mixed"),
+					   RST(8, "bad"), RST(9, "mixed"), OK(10, "ok"), {0}};
+	static const struct try *const cases[] = {alone, all, elsewhere, shaky};
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct world w;
+		world_of(&w, cases[i]);
+		assert_null(wide(&w, "sni-filtered"));
+		if (cases[i] == all)
+			assert_string_equal(w.findings[0].conditional, "no");
+		world_end(&w);
+	}
+}
+
+static void a_server_may_refuse_a_name(void **state)
+{
+	(void)state;
+	static const struct try list[] = {OK(1, "ok"), WEAK(2, "bad"), OK(3, "ok"), WEAK(4, "bad"),
+					  OK(5, "ok"), WEAK(6, "bad"), OK(7, "ok"), {0}};
+	struct world w;
+	world_of(&w, list);
+	assert_non_null(wide(&w, "sni-filtered"));
+	assert_int_equal(wide(&w, "sni-filtered")->verdict, VERDICT_ANOMALY);
+	assert_false(name(&w, "bad")->filtered);
+	assert_int_equal(w.s->n_profiles, 0);
+	world_end(&w);
+}
+
+static void two_unrelated_networks_stand_for_a_control(void **state)
+{
+	(void)state;
+	static const struct try far[] = {
+		RST(1, "bad"), RST(700, "bad"),
+		{.at = 1400, .name = "bad", .end = ATTEMPT_RESET, .server = 0x0101,
+		 .found = "rst-sub-rtt", .grade = GRADE_D3, .verdict = VERDICT_LIKELY},
+		{0}};
+	static const struct try near[] = {
+		RST(1, "bad"), RST(700, "bad"),
+		{.at = 1400, .name = "bad", .end = ATTEMPT_RESET, .server = 0x0002,
+		 .found = "rst-sub-rtt", .grade = GRADE_D3, .verdict = VERDICT_LIKELY},
+		{0}};
+	struct world w;
+	world_of(&w, far);
+	assert_non_null(wide(&w, "sni-filtered"));
+	world_end(&w);
+	world_of(&w, near);
+	assert_null(wide(&w, "sni-filtered"));
+	world_end(&w);
+}
+
+static void one_connection_in_three_captures_is_one_try(void **state)
+{
+	(void)state;
+	struct try list[] = {OK(1, "ok"), RST(2, "bad"), OK(3, "ok"), OK(1.001, "ok"),
+			     RST(2.001, "bad"), OK(3.001, "ok"), RST(2.002, "bad"), {0}};
+	for (unsigned i = 3; i < 7; i++) {
+		list[i].capture = i < 6 ? 1 : 2;
+		list[i].source = i < 6 ? 40000 + i - 3 : 40001;
+	}
+	struct world w;
+	world_of(&w, list);
+	assert_int_equal(name(&w, "bad")->failed, 1);
+	assert_int_equal(name(&w, "ok")->ok, 2);
+	assert_null(wide(&w, "sni-filtered"));
+	world_end(&w);
+}
+
+static void a_burst_of_tries_is_one(void **state)
+{
+	(void)state;
+	/* A browser's parallel connections, and tries with nothing passing after them. */
+	static const struct try parallel[] = {OK(1, "ok"), RST(2, "bad"), RST(2.001, "bad"),
+					      RST(2.002, "bad"), OK(3, "ok"), {0}};
+	static const struct try blocked[] = {OK(1, "ok"), OK(1.5, "ok"), RST(2, "bad"), RST(3, "bad"),
+					     RST(4, "bad"), {0}};
+	struct world w;
+	world_of(&w, parallel);
+	assert_int_equal(name(&w, "bad")->failed, 1);
+	assert_int_equal(name(&w, "bad")->dependent, 2);
+	world_end(&w);
+	world_of(&w, blocked);
+	assert_int_equal(name(&w, "bad")->failed, 1);
+	world_end(&w);
+}
+
+static void residual_windows_are_bounded(void **state)
+{
+	(void)state;
+	static const struct try list[] = {
+		OK(1, "ok"), RST(10, "bad"), DEAD(15), DEAD(25), DEAD(38), OK(41, "ok"),
+		OK(50, "ok"), RST(100, "bad"), DEAD(110), DEAD(128), OK(131, "ok"), {0}};
+	struct world w;
+	world_of(&w, list);
+	const struct finding *f = wide(&w, "residual-3-tuple");
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_LIKELY);
+	assert_int_equal(f->scope, SCOPE_PAIR);
+	assert_int_equal(f->rows[0].grade, GRADE_D3);
+	assert_non_null(strstr(f->sentence, "between 28.0 and 31.0 s"));
+	assert_int_equal(w.s->n_profiles, 1);
+	assert_true(w.s->profiles[0].residual_s[1] > 30 && w.s->profiles[0].residual_s[1] < 32);
+	world_end(&w);
+}
+
+static void one_source_port_alone(void **state)
+{
+	(void)state;
+	struct try list[] = {OK(1, "ok"), RST(10, "bad"), DEAD(15), OK(16, "ok"), DEAD(25), OK(26, "ok"),
+			     DEAD(30), OK(41, "ok"), {0}};
+	list[1].source = list[2].source = list[4].source = list[6].source = list[7].source = 50000;
+	struct world w;
+	world_of(&w, list);
+	assert_non_null(wide(&w, "residual-4-tuple"));
+	assert_null(wide(&w, "residual-3-tuple"));
+	world_end(&w);
+}
+
+static void an_outage_is_no_residual_window(void **state)
+{
+	(void)state;
+	/* It went down by itself, twice; the second time nobody had asked for anything. */
+	static const struct try outage[] = {OK(1, "ok"), DROP(10, "other"), DEAD(15), DEAD(38),
+					    OK(41, "ok"), DEAD(100), DEAD(120), OK(131, "ok"), {0}};
+	/* A server shuts out who asked too often: what began it passes at other times. */
+	static const struct try ban[] = {OK(1, "ok"), OK(5, "page"), DROP(10, "page"), DEAD(15),
+					 DEAD(38), OK(41, "ok"), OK(42, "page"), DROP(100, "page"),
+					 DEAD(110), DEAD(128), OK(131, "ok"), {0}};
+	struct world w;
+	world_of(&w, outage);
+	for (size_t i = 0; i < w.a.n_findings; i++)
+		assert_true(w.a.findings[i]->verdict < VERDICT_LIKELY);
+	world_end(&w);
+	world_of(&w, ban);
+	assert_null(wide(&w, "residual-3-tuple"));
+	assert_null(wide(&w, "sni-filtered"));
+	world_end(&w);
+}
+
+static struct try with(struct try t, unsigned bits, const char *ja4)
+{
+	t.bits = bits;
+	t.ja4 = ja4;
+	return t;
+}
+
+static void features_divide(void **state)
+{
+	(void)state;
+	const struct try ok = OK(0, "n"), bad = DROP(0, "n"), ok2 = OK(0, "other");
+	struct try list[16];
+	struct world w;
+	static const struct {
+		const char *id;
+		unsigned fails, passes;
+		const char *ja4_fails, *ja4_passes;
+	} cases[] = {
+		{"ech-filtered", ATTEMPT_ECH, 0, NULL, NULL},
+		{"hello-split-passes", 0, ATTEMPT_SEGMENTED, NULL, NULL},
+		{"hello-split-passes", 0, ATTEMPT_RECORDS, NULL, NULL},
+		{"client-fingerprint-filtered", 0, 0, "t13d1", "t13d2"},
+		{"esni-filtered", ATTEMPT_ESNI, 0, NULL, NULL},
+	};
+	for (unsigned c = 0; c < sizeof(cases) / sizeof(*cases); c++) {
+		memset(list, 0, sizeof(list));
+		for (unsigned i = 0; i < 12; i++) {
+			list[i] = i % 3 == 0   ? with(bad, cases[c].fails, cases[c].ja4_fails)
+				  : i % 3 == 1 ? with(ok, cases[c].passes, cases[c].ja4_passes)
+					       : with(ok2, cases[c].fails & ATTEMPT_ECH, NULL);
+			list[i].at = 1 + 10 * i;
+		}
+		world_of(&w, list);
+		const struct finding *f = wide(&w, cases[c].id);
+		if (f == NULL)
+			print_message("case %u: %s\n", c, cases[c].id);
+		assert_non_null(f);
+		assert_int_equal(f->verdict, VERDICT_LIKELY);
+		assert_int_equal(f->family, FAMILY_TLS_FILTERING);
+		world_end(&w);
+		/* Mixed outcomes say nothing. */
+		list[0].end = ATTEMPT_OK;
+		list[0].found = NULL;
+		list[3].end = ATTEMPT_OK;
+		list[3].found = NULL;
+		world_of(&w, list);
+		assert_null(wide(&w, cases[c].id));
+		world_end(&w);
+	}
+}
+
+static void boxes_are_told_by_their_stamps(void **state)
+{
+	(void)state;
+	struct try list[] = {OK(1, "ok"), RST(2, "a"), OK(3, "ok"), RST(4, "b"), OK(5, "ok"),
+			     RST(6, "c"), OK(7, "ok"), {0}};
+	struct world w;
+	list[3].mbx = "mbx1_014x1_64_0_1_0_0_n_0";    /* the same stamp, other flags */
+	list[5].mbx = "mbx1_014x3_255_+_1_+_0_a_0";   /* another box */
+	world_of(&w, list);
+	assert_int_equal(w.s->n_profiles, 2);
+	assert_int_equal(w.s->profiles[0].n_findings, 2);
+	assert_int_equal(w.s->profiles[0].n_triggers, 3);
+	assert_int_equal(w.s->profiles[1].n_findings, 1);
+	assert_int_equal(w.s->profiles[0].n_reactions, 2);
+	world_end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(controls_make_a_filtered_name),
+		cmocka_unit_test(silence_counts_with_controls),
+		cmocka_unit_test(without_control_no_name_is_filtered),
+		cmocka_unit_test(a_server_may_refuse_a_name),
+		cmocka_unit_test(two_unrelated_networks_stand_for_a_control),
+		cmocka_unit_test(one_connection_in_three_captures_is_one_try),
+		cmocka_unit_test(a_burst_of_tries_is_one),
+		cmocka_unit_test(residual_windows_are_bounded),
+		cmocka_unit_test(one_source_port_alone),
+		cmocka_unit_test(an_outage_is_no_residual_window),
+		cmocka_unit_test(features_divide),
+		cmocka_unit_test(boxes_are_told_by_their_stamps),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
