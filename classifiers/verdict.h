@@ -134,14 +134,16 @@ struct device_match {
 	const char *mbx;      /* of these packets; "" none */
 	int hops;             /* from the device to the capture; -1 unless its initial TTL is known */
 	const char *detail;
-	uint64_t *packets;    /* rising */
+	uint64_t *packets;    /* rising within each file */
+	uint32_t *packet_files; /* which of the capture's files each is in */
 	unsigned n_packets;
 };
 
 /* Packets that one box stamped, by its fingerprint (classifiers/device/mbx.h). */
 struct injector {
 	const char *mbx;
-	uint64_t *packets;    /* rising */
+	uint64_t *packets;    /* rising within each file */
+	uint32_t *packet_files; /* which of the capture's files each is in */
 	unsigned n_packets;
 };
 

@@ -142,10 +142,9 @@ def tsg():
             c.forge(50000, "RA", id=tsg_ipid(PAIR, window, 29) + off * (number == 2),
                     window=window, ttl=243, df=True)
             c.late()
-            last = number == 2 and not off
-            capture.row(c, "tsg-lineage" if last else "none",
-                        "third reset of the pair: seed 29 recovered" if last
-                        else "seed 29 not to be known" if not off else "one IP-ID off by one")
+            capture.row(c, "none" if off else "tsg-lineage",
+                        "one IP-ID off by one" if off
+                        else "one reset of three of the pair: seed 29 recovered")
     return [good, near, seed, other]
 
 

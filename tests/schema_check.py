@@ -8,6 +8,7 @@ schema_check.py SCHEMA --analyze WMSCOPE   validates a run over captures made he
 """
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -89,16 +90,43 @@ def capture(path, host):
         down(0x18, 9001, 1001 + len(get), page, ttl=50, ipid=2),
         down(0x10, 9001 + len(page), 1001 + len(get), ttl=50, ipid=3),
     ]
+    write(path, list(enumerate(packets)))
+    return packets
+
+
+def write(path, packets):
+    """(number, bytes): 20 ms a number."""
     with open(path, "wb") as out:
         out.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 101))
-        for i, p in enumerate(packets):
+        for i, p in packets:
             out.write(struct.pack("<IIII", 1795264496, 20000 * i, len(p), len(p)) + p)
+
+
+def rotated(wmscope, halves):
+    """A connection that goes on in the next file: all that it was forged by is there."""
+    for kind in ("--jsonl", "--text"):
+        result = subprocess.run([wmscope, "analyze", "-q", "--rotated", kind, "-", *halves],
+                                stdout=subprocess.PIPE, check=False)
+        if kind == "--text":
+            of = rb"of file\s+" + re.escape(halves[1].encode())
+            assert re.search(of, result.stdout), result.stdout.decode()
+            continue
+        found = [json.loads(line)["finding"] for line in result.stdout.splitlines()
+                 if b'"event_type":"finding"' in line]
+        assert found, "no finding over two files"
+        for f in found:
+            assert f["pcap_filename"] == halves[0], "where the connection began"
+            for part in (f, *f["devices"], *f["injectors"]):
+                assert part["packet_filenames"] == [halves[1]] * len(part["packets"]), f
 
 
 def analyze(wmscope, validator):
     with tempfile.TemporaryDirectory() as folder:
         one, two = os.path.join(folder, "one.pcap"), os.path.join(folder, "two\udcff.pcap")
-        capture(one, b"blocked.example")
+        packets = list(enumerate(capture(one, b"blocked.example")))
+        halves = [os.path.join(folder, name) for name in ("first.pcap", "then.pcap")]
+        write(halves[0], packets[:4])
+        write(halves[1], packets[4:])
         capture(two, b"\x1b[2J\xff\xe2\x80\xae")
         runs = [[one], [two], [one, two], ["--rotated", one, two], ["--no-ndpi", one],
                 ["--min-verdict", "confirmed", one], ["-f", "udp", one], [one, folder + "/missing"]]
@@ -112,6 +140,7 @@ def analyze(wmscope, validator):
             again = subprocess.run([wmscope, "analyze", "-q", "--jsonl", "-", *args],
                                    stdout=subprocess.PIPE, check=False)
             assert again.stdout == result.stdout, f"{args}: a second run says something else"
+        rotated(wmscope, halves)
         print(f"{len(runs)} runs fit the schema")
 
 

@@ -293,7 +293,28 @@ static void hops_or_null(struct json *j, int hops)
 		json_null(j, "hops");
 }
 
-static void device(struct json *j, const char *key, const struct device_match *d)
+/*
+ * A connection that goes on in the next file of one timeline: which file each packet is in, where not
+ * all are in the one that the finding names.
+ */
+static void packet_filenames(struct json *j, const struct analysis *a, const struct finding *f,
+			     const uint32_t files[], unsigned n)
+{
+	const struct capture_result *c = &a->captures[f->flow->capture];
+	uint64_t home = c->n_files > 1 ? f->flow->id >> 40 : 0;
+	bool elsewhere = false;
+	for (unsigned i = 0; files != NULL && i < n; i++)
+		elsewhere |= files[i] != home;
+	if (!elsewhere)
+		return;
+	json_array(j, "packet_filenames");
+	for (unsigned i = 0; i < n; i++)
+		json_string(j, NULL, files[i] < c->n_files ? c->files[files[i]] : "");
+	json_end(j);
+}
+
+static void device(struct json *j, const char *key, const struct analysis *a,
+		   const struct finding *f, const struct device_match *d)
 {
 	json_object(j, key);
 	json_string(j, "id", d->id);
@@ -301,26 +322,27 @@ static void device(struct json *j, const char *key, const struct device_match *d
 	json_string(j, "mbx", d->mbx);
 	hops_or_null(j, d->hops);
 	packets(j, d->packets, d->n_packets);
+	packet_filenames(j, a, f, d->packet_files, d->n_packets);
 	json_string(j, "detail", d->detail);
 	json_string(j, "source", d->source);
 	json_end(j);
 }
 
 /* The best first, so that `device` is the first of `devices`. */
-static void devices(struct json *j, const struct finding *f)
+static void devices(struct json *j, const struct analysis *a, const struct finding *f)
 {
 	if (f->n_devices > 0)
-		device(j, "device", &f->devices[0]);
+		device(j, "device", a, f, &f->devices[0]);
 	else
 		json_null(j, "device");
 	json_array(j, "devices");
 	for (unsigned i = 0; i < f->n_devices; i++)
-		device(j, NULL, &f->devices[i]);
+		device(j, NULL, a, f, &f->devices[i]);
 	json_end(j);
 }
 
 /* What stamped the packets, known or not. */
-static void injectors(struct json *j, const struct finding *f)
+static void injectors(struct json *j, const struct analysis *a, const struct finding *f)
 {
 	if (f->n_injectors > 0)
 		json_string(j, "mbx", f->injectors[0].mbx);
@@ -332,6 +354,7 @@ static void injectors(struct json *j, const struct finding *f)
 		json_object(j, NULL);
 		json_string(j, "mbx", f->injectors[i].mbx);
 		packets(j, f->injectors[i].packets, f->injectors[i].n_packets);
+		packet_filenames(j, a, f, f->injectors[i].packet_files, f->injectors[i].n_packets);
 		json_end(j);
 	}
 	json_end(j);
@@ -364,21 +387,6 @@ static void ladder(struct json *j, const struct finding *f)
 	json_end(j);
 }
 
-/* A connection that goes on in the next file of one timeline: which file each packet is in. */
-static void packet_filenames(struct json *j, const struct analysis *a, const struct finding *f)
-{
-	const struct capture_result *c = &a->captures[f->flow->capture];
-	bool several = false;
-	for (unsigned i = 1; f->packet_files != NULL && i < f->n_packets; i++)
-		several |= f->packet_files[i] != f->packet_files[0];
-	if (!several)
-		return;
-	json_array(j, "packet_filenames");
-	for (unsigned i = 0; i < f->n_packets; i++)
-		json_string(j, NULL, f->packet_files[i] < c->n_files ? c->files[f->packet_files[i]] : "");
-	json_end(j);
-}
-
 static void trigger(struct json *j, const struct finding *f)
 {
 	json_object(j, "trigger");
@@ -408,7 +416,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	packets(j, f->packets, f->n_packets);
 	if (facts_several_files(a))
 		json_string(j, "pcap_filename", facts_filename(a, f->flow));
-	packet_filenames(j, a, f);
+	packet_filenames(j, a, f, f->packet_files, f->n_packets);
 	trigger(j, f);
 	evidence(j, f);
 	jsonl_strings(j, "benign", f->benign, f->n_benign);
@@ -417,7 +425,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	for (unsigned i = 0; i < f->n_controls; i++)
 		json_id(j, NULL, f->controls[i]);
 	json_end(j);
-	devices(j, f);
+	devices(j, a, f);
 	jsonl_strings(j, "ruled_out", f->ruled_out, f->n_ruled_out);
 	json_string(j, "summary", f->summary);
 	json_bytes(j, "sentence", f->sentence, strnlen(f->sentence, sizeof(f->sentence)));
@@ -427,7 +435,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	else
 		json_null(j, "reaction_ms");
 	ladder(j, f);
-	injectors(j, f);
+	injectors(j, a, f);
 	json_end(j);
 	json_end(j);
 }

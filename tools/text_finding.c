@@ -203,6 +203,23 @@ static void explanations(const struct text *t, const char *title, const char **l
 	}
 }
 
+/* Of one timeline of several files: which of them each frame is in. */
+static void frames(const struct text *t, const char *word, const struct finding *f,
+		   const uint64_t *list, const uint32_t *files, unsigned n)
+{
+	const struct capture_result *c = &t->analysis->captures[f->flow->capture];
+	if (c->n_files < 2 || files == NULL) {
+		numbers(t, word, list, n);
+		return;
+	}
+	for (unsigned i = 0, k; i < n; i = k) {
+		for (k = i; k < n && files[k] == files[i];)
+			k++;
+		numbers(t, word, list + i, k - i);
+		line(t, "  of file", files[i] < c->n_files ? c->files[files[i]] : "");
+	}
+}
+
 /* An opinion on who made the packets; what was found stands without it. */
 static void devices(const struct text *t, const struct finding *f)
 {
@@ -221,13 +238,13 @@ static void devices(const struct text *t, const struct finding *f)
 		snprintf(text, sizeof(text), "%.60s (%s: %s%s); %.160s; described in %.200s", d->id,
 			 attribution_name[d->grade], words[d->grade], hops, d->detail, d->source);
 		line(t, i == 0 ? "Looks like" : "and like", text);
-		numbers(t, "  in frames", d->packets, d->n_packets);
+		frames(t, "  in frames", f, d->packets, d->packet_files, d->n_packets);
 	}
 	for (unsigned i = 0; i < f->n_injectors; i++) {
 		line(t, "Stamped as", f->injectors[i].mbx);
 		if (f->n_injectors > 1)
-			numbers(t, "  in frames", f->injectors[i].packets,
-				f->injectors[i].n_packets);
+			frames(t, "  in frames", f, f->injectors[i].packets,
+			       f->injectors[i].packet_files, f->injectors[i].n_packets);
 	}
 }
 
@@ -293,7 +310,7 @@ void text_finding(const struct text *t, const struct finding *f, unsigned number
 	fprintf(t->out, "%s (%s)\n", direction_words(f), facts_direction(f->direction));
 	label(t, "Time");
 	fprintf(t->out, "%s\n", facts_time(f->ts_ns, when));
-	numbers(t, "Frames", f->packets, f->n_packets);
+	frames(t, "Frames", f, f->packets, f->packet_files, f->n_packets);
 	if (f->scope == SCOPE_FLOW)
 		text_ladder(t, f);
 	evidence(t, f);

@@ -88,6 +88,15 @@ static uint64_t *arena_frames(struct arena *a, const struct view *v, const uint1
 	return frames;
 }
 
+static uint32_t *arena_files(struct arena *a, const struct view *v, const uint16_t events[],
+			     unsigned n)
+{
+	uint32_t *files = arena_alloc(a, (n + 1) * sizeof(*files));
+	for (unsigned i = 0; files != NULL && i < n; i++)
+		files[i] = v->e[events[i]].file;
+	return files;
+}
+
 static int take_match(struct arena *a, const struct view *v, const struct attribution *t,
 		      struct device_match *m)
 {
@@ -101,9 +110,12 @@ static int take_match(struct arena *a, const struct view *v, const struct attrib
 		.hops = t->hops,
 		.detail = arena_text(a, t->detail),
 		.packets = arena_frames(a, v, t->packets, t->n_packets),
+		.packet_files = arena_files(a, v, t->packets, t->n_packets),
 		.n_packets = t->n_packets,
 	};
-	return m->mbx == NULL || m->detail == NULL || m->packets == NULL ? -ENOMEM : 0;
+	bool whole = m->mbx != NULL && m->detail != NULL && m->packets != NULL &&
+		     m->packet_files != NULL;
+	return whole ? 0 : -ENOMEM;
 }
 
 /* All that match, the best grade first; of equals, the one whose packets came first. */
@@ -143,9 +155,11 @@ static int take_injectors(struct arena *a, const struct view *v, const struct su
 		f->injectors[i] = (struct injector){
 			.mbx = arena_text(a, mbx),
 			.packets = arena_frames(a, v, clusters[i].event, clusters[i].n),
+			.packet_files = arena_files(a, v, clusters[i].event, clusters[i].n),
 			.n_packets = clusters[i].n,
 		};
-		if (f->injectors[i].mbx == NULL || f->injectors[i].packets == NULL)
+		if (f->injectors[i].mbx == NULL || f->injectors[i].packets == NULL ||
+		    f->injectors[i].packet_files == NULL)
 			return -ENOMEM;
 		f->n_injectors++;
 	}

@@ -7,22 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "classifiers/tamper/host_table.h"
+#include "classifiers/tamper/pairs.h"
 
-#define TABLE_START 256u
 #define TABLE_MAX (1u << 16) /* entries a shard; beyond, hosts are not remembered */
 #define SCAN_TARGETS 20      /* distinct servers of a client that never speaks to any */
 #define ZMAP_IPID 54321      /* ZMap until 2024-03-01 (zmap pull request 798) */
-
-/* An open-addressing table of fixed-size entries that begin with an address. */
-struct host_table {
-	uint8_t *entries;
-	uint32_t *hashes; /* 0: empty */
-	uint32_t room, n;
-	size_t size;
-	uint64_t refused;
-};
 
 struct client_entry {
 	struct client_habits h;
@@ -35,110 +25,32 @@ struct vantage_votes {
 };
 
 struct context_shard {
-	struct host_table servers, clients;
+	struct host_table servers, clients, pairs;
 	struct vantage_votes votes;
 };
 
 struct context {
-	struct host_table servers, clients;
+	struct host_table servers, clients, pairs;
 	struct vantage_votes votes;
 	enum vantage vantage;
 	bool given;
 	uint64_t end_ns;
 };
 
-static uint32_t host_hash(const struct ip_addr *a, uint16_t port)
-{
-	uint32_t x = (uint32_t)XXH3_64bits_withSeed(a->b, sizeof(a->b), port);
-	return x != 0 ? x : 1;
-}
-
-static uint8_t *table_slot(const struct host_table *t, uint32_t i)
-{
-	return t->entries + (size_t)i * t->size;
-}
-
-static uint16_t entry_port(const struct host_table *t, const uint8_t *entry)
-{
-	return t->size == sizeof(struct server_habits)
-		       ? ((const struct server_habits *)(const void *)entry)->port
-		       : 0;
-}
-
-static uint32_t table_find(const struct host_table *t, const struct ip_addr *a, uint16_t port,
-			   uint32_t hash)
-{
-	uint32_t i = hash & (t->room - 1);
-	while (t->hashes[i] != 0) {
-		const uint8_t *e = table_slot(t, i);
-		if (t->hashes[i] == hash && memcmp(e, a, sizeof(*a)) == 0 &&
-		    entry_port(t, e) == port)
-			break;
-		i = (i + 1) & (t->room - 1);
-	}
-	return i;
-}
-
-static int table_grow(struct host_table *t)
-{
-	struct host_table bigger = {.room = t->room != 0 ? t->room * 2 : TABLE_START, .n = t->n,
-				    .size = t->size, .refused = t->refused};
-	bigger.entries = calloc(bigger.room, t->size);
-	bigger.hashes = calloc(bigger.room, sizeof(*bigger.hashes));
-	if (bigger.entries == NULL || bigger.hashes == NULL) {
-		free(bigger.entries);
-		free(bigger.hashes);
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < t->room; i++) {
-		if (t->hashes[i] == 0)
-			continue;
-		uint32_t k = t->hashes[i] & (bigger.room - 1);
-		while (bigger.hashes[k] != 0)
-			k = (k + 1) & (bigger.room - 1);
-		bigger.hashes[k] = t->hashes[i];
-		memcpy(table_slot(&bigger, k), table_slot(t, i), t->size);
-	}
-	free(t->entries);
-	free(t->hashes);
-	*t = bigger;
-	return 0;
-}
-
-/* The entry, zeroed but for its address when new; NULL when full or out of memory. */
-static void *table_get(struct host_table *t, const struct ip_addr *a, uint16_t port, bool *fresh,
-		       uint32_t max)
-{
-	if ((t->n + 1) * 4 > t->room * 3 && t->n < max && table_grow(t) != 0 && t->room == 0)
-		return NULL;
-	uint32_t hash = host_hash(a, port), i = table_find(t, a, port, hash);
-	*fresh = t->hashes[i] == 0;
-	if (*fresh) {
-		if (t->n >= max || (t->n + 1) * 8 > t->room * 7) {
-			t->refused++;
-			return NULL;
-		}
-		t->hashes[i] = hash;
-		t->n++;
-		memcpy(table_slot(t, i), a, sizeof(*a));
-	}
-	return table_slot(t, i);
-}
-
-static void table_free(struct host_table *t)
-{
-	free(t->entries);
-	free(t->hashes);
-	memset(t, 0, sizeof(*t));
-}
+static const struct host_table server_table = {
+	.size = sizeof(struct server_habits),
+	.port_at = offsetof(struct server_habits, port),
+};
+static const struct host_table client_table = {.size = sizeof(struct client_entry)};
 
 int context_shard_new(struct context_shard **out)
 {
 	struct context_shard *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
-	s->servers.size = sizeof(struct server_habits);
-	s->clients.size = sizeof(struct client_entry);
+	s->servers = server_table;
+	s->clients = client_table;
+	s->pairs = pairs_table;
 	*out = s;
 	return 0;
 }
@@ -147,8 +59,9 @@ void context_shard_free(struct context_shard *s)
 {
 	if (s == NULL)
 		return;
-	table_free(&s->servers);
-	table_free(&s->clients);
+	host_table_free(&s->servers);
+	host_table_free(&s->clients);
+	host_table_free(&s->pairs);
 	free(s);
 }
 
@@ -215,7 +128,7 @@ static void note_server(struct context_shard *s, const struct flow *f, const str
 {
 	const struct half *h = &ev->half[DIR_S2C];
 	bool fresh;
-	struct server_habits *e = table_get(&s->servers, flow_addr(f, DIR_S2C),
+	struct server_habits *e = host_table_get(&s->servers, flow_addr(f, DIR_S2C),
 					    flow_port(f, DIR_S2C), &fresh, TABLE_MAX);
 	if (e == NULL)
 		return;
@@ -247,7 +160,7 @@ static void note_client(struct context_shard *s, const struct flow *f, const str
 	bool fresh;
 	if (!c->syn)
 		return;
-	struct client_entry *e = table_get(&s->clients, flow_addr(f, DIR_C2S), 0, &fresh, TABLE_MAX);
+	struct client_entry *e = host_table_get(&s->clients, flow_addr(f, DIR_C2S), 0, &fresh, TABLE_MAX);
 	if (e == NULL)
 		return;
 	const struct event *syn = ev->n_events != 0 ? &ev->events[0] : NULL;
@@ -269,6 +182,7 @@ void context_flow(struct context_shard *s, const struct flow *f, const struct ev
 	vote(&s->votes, ev);
 	note_server(s, f, ev);
 	note_client(s, f, ev);
+	pairs_note(&s->pairs, f, ev);
 }
 
 static void merge_server(struct server_habits *to, const struct server_habits *from, bool fresh)
@@ -288,13 +202,13 @@ static int merge_table(struct host_table *to, const struct host_table *from)
 	for (uint32_t i = 0; i < from->room; i++) {
 		if (from->hashes[i] == 0)
 			continue;
-		const uint8_t *e = table_slot(from, i);
+		const uint8_t *e = host_table_slot(from, i);
 		bool fresh;
-		void *into = table_get(to, (const struct ip_addr *)(const void *)e,
-				       entry_port(from, e), &fresh, UINT32_MAX / 16);
+		void *into = host_table_get(to, (const struct ip_addr *)(const void *)e,
+					    host_table_port(from, e), &fresh, UINT32_MAX / 16);
 		if (into == NULL)
 			return -ENOMEM;
-		if (from->size == sizeof(struct server_habits)) {
+		if (from->port_at != 0) {
 			merge_server(into, (const struct server_habits *)(const void *)e, fresh);
 			continue;
 		}
@@ -330,8 +244,9 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 	int err = c == NULL ? -ENOMEM : 0;
 	if (err != 0)
 		return err;
-	c->servers.size = sizeof(struct server_habits);
-	c->clients.size = sizeof(struct client_entry);
+	c->servers = server_table;
+	c->clients = client_table;
+	c->pairs = pairs_table;
 	c->end_ns = end_ns;
 	for (unsigned i = 0; i < n && err == 0; i++) {
 		if (shards[i] == NULL)
@@ -346,6 +261,8 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 		err = merge_table(&c->servers, &shards[i]->servers);
 		if (err == 0)
 			err = merge_table(&c->clients, &shards[i]->clients);
+		if (err == 0)
+			err = pairs_merge(&c->pairs, &shards[i]->pairs);
 	}
 	c->given = vantage != VANTAGE_UNKNOWN;
 	c->vantage = c->given ? vantage : infer(&c->votes);
@@ -361,8 +278,9 @@ void context_free(struct context *c)
 {
 	if (c == NULL)
 		return;
-	table_free(&c->servers);
-	table_free(&c->clients);
+	host_table_free(&c->servers);
+	host_table_free(&c->clients);
+	host_table_free(&c->pairs);
 	free(c);
 }
 
@@ -400,10 +318,16 @@ const struct server_habits *context_server(const struct context *c, const struct
 {
 	if (c->servers.room == 0)
 		return NULL;
-	uint32_t i = table_find(&c->servers, addr, port, host_hash(addr, port));
+	uint32_t i = host_table_find(&c->servers, addr, port, host_hash(addr, port));
 	const struct server_habits *h =
-		(const struct server_habits *)(const void *)table_slot(&c->servers, i);
+		(const struct server_habits *)(const void *)host_table_slot(&c->servers, i);
 	return c->servers.hashes[i] != 0 && h->ip_version == ip_version ? h : NULL;
+}
+
+const struct pair_resets *context_pair(const struct context *c, const struct ip_addr *client,
+				       const struct ip_addr *server)
+{
+	return pairs_find(&c->pairs, client, server);
 }
 
 static bool entry_is_scanner(const struct client_entry *e)
@@ -418,9 +342,9 @@ bool context_is_scanner(const struct context *c, const struct ip_addr *addr, uns
 	(void)ip_version;
 	if (c->clients.room == 0)
 		return false;
-	uint32_t i = table_find(&c->clients, addr, 0, host_hash(addr, 0));
+	uint32_t i = host_table_find(&c->clients, addr, 0, host_hash(addr, 0));
 	return c->clients.hashes[i] != 0 &&
-	       entry_is_scanner((const struct client_entry *)(const void *)table_slot(&c->clients, i));
+	       entry_is_scanner((const struct client_entry *)(const void *)host_table_slot(&c->clients, i));
 }
 
 uint64_t context_scanners(const struct context *c)
@@ -429,6 +353,6 @@ uint64_t context_scanners(const struct context *c)
 	for (uint32_t i = 0; i < c->clients.room; i++)
 		n += c->clients.hashes[i] != 0 &&
 		     entry_is_scanner(
-			     (const struct client_entry *)(const void *)table_slot(&c->clients, i));
+			     (const struct client_entry *)(const void *)host_table_slot(&c->clients, i));
 	return n;
 }

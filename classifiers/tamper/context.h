@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "classifiers/tamper/evidence.h"
+#include "classifiers/tamper/pairs.h"
 #include "classifiers/verdict.h"
 
 #define HABITS_FLOWS 6   /* flows remembered of each server */
@@ -58,6 +59,9 @@ uint64_t context_end_ns(const struct context *c); /* time of the capture's last 
 bool context_one_sided(const struct context *c);
 const struct server_habits *context_server(const struct context *c, const struct ip_addr *addr,
 					   uint16_t port, unsigned ip_version); /* or NULL */
+/* Resets between these hosts, of all their connections; or NULL. */
+const struct pair_resets *context_pair(const struct context *c, const struct ip_addr *client,
+				       const struct ip_addr *server);
 /* The client sends SYNs all over and never speaks. */
 bool context_is_scanner(const struct context *c, const struct ip_addr *addr, unsigned ip_version);
 uint64_t context_scanners(const struct context *c);

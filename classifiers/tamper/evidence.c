@@ -413,9 +413,7 @@ void evidence_packet(struct evidence *ev, struct recent_frames *recent, const st
 	}
 	uint16_t before = ev->found;
 	half_update(ev, dir, &e, h, n);
-	if ((e.flags & TCP_RST) != 0)
-		evidence_relate(ev, recent, f, &e, n);
-	else if (e.len != 0)
+	if (e.len != 0 && (e.flags & TCP_RST) == 0)
 		evidence_keep_page(ev, before, &e, h, n);
 	if ((ev->found & ~EVIDENCE_HEADER) != 0)
 		freeze(ev);

@@ -116,7 +116,6 @@ enum evidence_bits {
 };
 
 #define PAGE_MAX 2048
-#define PAIR_RESETS 6
 
 /* The first answer of a server about which something is odd: what devices know their pages by. */
 struct page {
@@ -125,20 +124,9 @@ struct page {
 	uint8_t bytes[];
 };
 
-/* How a reset between two hosts was stamped. */
-struct pair_reset {
-	uint64_t flow_id;
-	uint16_t window, ip_id, flags;
-	uint8_t ttl;
-	bool s2c, df;
-};
-
 /* What only odd flows have. */
 struct evidence_more {
 	struct page *page;  /* NULL without */
-	/* resets of earlier connections between the same client and server, oldest first */
-	struct pair_reset reset[PAIR_RESETS];
-	uint8_t n_resets;
 };
 
 struct evidence {
@@ -166,18 +154,11 @@ struct evidence {
  * interfaces shows frames twice, and in a burst the second copy is many packets behind the first.
  */
 #define RECENT_FRAMES 1024
-#define RECENT_PAIRS 128
 struct recent_frames {
 	struct {
 		uint32_t hash; /* the lowest byte is the TTL */
 		uint32_t ts;   /* in units of 1,024 ns, wrapping */
 	} seen[RECENT_FRAMES];
-	/* Resets that carry a window and an IP-ID, by client and server: relations need several. */
-	struct recent_pair {
-		uint64_t hash;
-		uint8_t n;
-		struct pair_reset reset[PAIR_RESETS];
-	} pair[RECENT_PAIRS];
 };
 
 struct evidence_counters {
@@ -198,13 +179,6 @@ void evidence_free(struct evidence *ev); /* what it points to */
  * is what had been found until then. */
 void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event *e,
 			const struct headers *h, struct evidence_counters *n);
-/*
- * Generators that count over all connections show it only from one to the next, so a shard remembers
- * how the last resets between two hosts were stamped, and a flow takes those before its own.
- */
-void evidence_relate(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
-		     const struct event *e, struct evidence_counters *n);
-
 /* A packet as an event; first_mac is of its direction's first packet (half.mac), 0 not compared. */
 struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packet *pkt,
 			    const struct headers *h);

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What only odd flows keep: the page that came, and how other resets of the pair were stamped. */
+/* What only odd flows keep: the page that came. */
 
 #include <stdlib.h>
 #include <string.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "classifiers/tamper/evidence.h"
 
@@ -57,51 +54,4 @@ void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event
 	p->len = (uint16_t)len;
 	memcpy(p->bytes, h->payload, len);
 	m->page = p;
-}
-
-/* What an endpoint sends for a socket that is gone has no window, or no IP-ID: nothing to relate. */
-static bool relates(const struct evidence *ev, const struct event *e)
-{
-	return e->window != 0 && (e->ip_id != 0 || ev->ipv6) && (e->bits & EVENT_OPTIONS) == 0 &&
-	       (e->flags & EVENT_BAD_CHECKSUM) == 0;
-}
-
-void evidence_relate(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
-		     const struct event *e, struct evidence_counters *n)
-{
-	const struct ip_addr ends[2] = {*flow_addr(f, DIR_C2S), *flow_addr(f, DIR_S2C)};
-	if (!relates(ev, e))
-		return;
-	uint64_t hash = XXH3_64bits(ends, sizeof(ends));
-	struct recent_pair *p = &recent->pair[hash % RECENT_PAIRS];
-	if (p->hash != hash)
-		*p = (struct recent_pair){.hash = hash};
-	struct pair_reset earlier[PAIR_RESETS];
-	unsigned others = 0;
-	bool known = false;
-	for (unsigned i = 0; i < p->n; i++) {
-		const struct pair_reset *r = &p->reset[i];
-		if (r->flow_id != f->id)
-			earlier[others++] = *r;
-		known |= r->flow_id == f->id && r->window == e->window && r->ip_id == e->ip_id &&
-			 r->ttl == e->ttl;
-	}
-	if (others != 0 && (ev->more == NULL || ev->more->n_resets == 0) && more_of(ev, n) != NULL) {
-		memcpy(ev->more->reset, earlier, others * sizeof(*earlier));
-		ev->more->n_resets = (uint8_t)others;
-	}
-	if (known)
-		return;
-	if (p->n == PAIR_RESETS)
-		memmove(&p->reset[0], &p->reset[1], (PAIR_RESETS - 1) * sizeof(*p->reset));
-	p->n -= p->n == PAIR_RESETS;
-	p->reset[p->n++] = (struct pair_reset){
-		.flow_id = f->id,
-		.window = e->window,
-		.ip_id = e->ip_id,
-		.flags = e->flags & 0xfff,
-		.ttl = e->ttl,
-		.s2c = event_dir(e) == DIR_S2C,
-		.df = (e->bits & EVENT_DF) != 0,
-	};
 }

@@ -59,10 +59,10 @@ bool lockstep_examine(const struct view *v, const uint16_t events[], unsigned n,
 		if (out->n_packets < LOCKSTEP_PACKETS)
 			out->packets[out->n_packets++] = events[i];
 	}
-	const struct evidence_more *more = v->ev->more;
-	for (unsigned i = 0; first != NULL && more != NULL && i < more->n_resets; i++) {
-		const struct pair_reset *r = &more->reset[i];
-		if (r->s2c != (v->dir == DIR_S2C) || r->flags != (first->flags & 0xfff) ||
+	for (unsigned i = 0; first != NULL && v->pair != NULL && i < v->pair->n; i++) {
+		const struct pair_reset *r = &v->pair->reset[i];
+		if (r->flow_id == v->flow->id ||
+		    r->s2c != (v->dir == DIR_S2C) || r->flags != (first->flags & 0xfff) ||
 		    r->df != ((first->bits & EVENT_DF) != 0))
 			continue;
 		if (!add(s, &out->n_stamps, (struct stamp){r->window, r->ttl}))

@@ -108,10 +108,9 @@ static unsigned gather(const struct view *v, const uint16_t events[], unsigned n
 	}
 	if (k == 0)
 		return 0;
-	const struct evidence_more *more = v->ev->more;
-	for (unsigned i = 0; more != NULL && i < more->n_resets && k < TSG_STAMPS; i++) {
-		const struct pair_reset *r = &more->reset[i];
-		if (r->s2c == (v->dir == DIR_S2C) && r->df)
+	for (unsigned i = 0; v->pair != NULL && i < v->pair->n && k < TSG_STAMPS; i++) {
+		const struct pair_reset *r = &v->pair->reset[i];
+		if (r->flow_id != v->flow->id && r->s2c == (v->dir == DIR_S2C) && r->df)
 			c[k++] = (struct candidate){{r->window, r->ip_id, r->ttl}, -1};
 	}
 	return k;

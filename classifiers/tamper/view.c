@@ -198,6 +198,7 @@ void view_build(struct view *v, const struct evidence *ev, const struct flow_rec
 	v->ev = ev;
 	v->flow = flow;
 	v->ctx = ctx;
+	v->pair = ctx != NULL ? context_pair(ctx, &flow->client, &flow->server) : NULL;
 	v->e = ev->events;
 	v->n = ev->n_events;
 	v->dir = dir;

@@ -34,6 +34,7 @@ struct view {
 	const struct evidence *ev;
 	const struct flow_record *flow;
 	const struct context *ctx; /* NULL at the flow's end */
+	const struct pair_resets *pair; /* of the same hosts, this flow's own among them; or NULL */
 	const struct exchange *ex; /* that is looked at; NULL: the TCP connection */
 	const struct event *e;     /* n of them, in order of arrival */
 	unsigned n;

@@ -86,6 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct cursor c = cursor_of(data, len);
 	struct event events[EVENTS_MAX];
 	struct evidence_more more = {.page = NULL};
+	struct pair_resets pair = {.n = 0};
 	struct evidence ev = {.events = events, .more = &more};
 	struct flow_record rec = {.client = {{[10] = 0xff, [11] = 0xff, 141, 212, 123, 145}},
 				  .server = {{[10] = 0xff, [11] = 0xff, 222, 138, 4, 221}}};
@@ -102,7 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	for (unsigned n = cursor_u8(&c) % (PAIR_RESETS + 1); n > 0; n--) {
 		uint8_t bits = cursor_u8(&c), ttl = cursor_u8(&c);
 		uint16_t window = cursor_be16(&c), ip_id = cursor_be16(&c), flags = cursor_be16(&c);
-		more.reset[more.n_resets++] = (struct pair_reset){
+		pair.reset[pair.n++] = (struct pair_reset){
+			.flow_id = bits >> 2,
 			.window = window, .ip_id = ip_id, .flags = flags & 0xfff, .ttl = ttl,
 			.s2c = (bits & 1) != 0, .df = (bits & 2) != 0};
 	}
@@ -127,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		memcpy(ev.half[DIR_S2C].excerpt, "HTTP/1.1 307 Temporary Redirect", EVENT_EXCERPT);
 	}
 	view_build(&v, &ev, &rec, NULL, dir);
+	v.pair = &pair;
 	check(&v, &s);
 	free(more.page);
 	return 0;

@@ -21,6 +21,7 @@ struct build {
 	struct evidence ev;
 	struct flow_record rec;
 	struct evidence_more more;
+	struct pair_resets pair; /* of flows other than 0 */
 	struct event e[EVENTS_MAX];
 	uint32_t isn[2];
 	uint64_t ms;
@@ -100,6 +101,7 @@ static inline struct suspects accuse(struct build *b, struct view *v, uint16_t e
 {
 	struct suspects s = {.event = events};
 	view_build(v, &b->ev, &b->rec, NULL, dir);
+	v->pair = &b->pair;
 	for (unsigned i = 4; i < b->ev.n_events; i++)
 		if (event_dir(&b->e[i]) == dir)
 			events[s.n++] = (uint16_t)i;

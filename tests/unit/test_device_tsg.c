@@ -166,17 +166,20 @@ static void other_connections_count(void **state)
 	struct tsg_result r;
 	start(&b, false, ISN_C, ISN_S);
 	stamp(&b, 0);
-	b.ev.more = &b.more;
-	b.more.n_resets = 1;
-	b.more.reset[0] = (struct pair_reset){.window = vectors[3].window, .ip_id = vectors[3].ip_id,
-					      .ttl = vectors[3].ttl, .s2c = true, .df = true};
+	b.pair.n = 1;
+	b.pair.reset[0] = (struct pair_reset){.flow_id = 8, .window = vectors[3].window,
+					      .ip_id = vectors[3].ip_id, .ttl = vectors[3].ttl,
+					      .s2c = true, .df = true};
 	assert_int_equal(rule_of(&b, DIR_S2C, &r), TSG_SERIES);
 	assert_int_equal(r.n_others, 1);
 	assert_int_equal(r.hops, 16);
-	b.more.reset[0].s2c = false;
+	b.pair.reset[0].flow_id = 0; /* this flow's own, which is known already */
+	assert_int_equal(rule_of(&b, DIR_S2C, &r), TSG_PACKET_TTL);
+	b.pair.reset[0].flow_id = 8;
+	b.pair.reset[0].s2c = false;
 	assert_int_equal(rule_of(&b, DIR_S2C, &r), TSG_PACKET_TTL);
 	b.ev.n_events = 4; /* theirs alone say nothing of this flow */
-	b.more.reset[0].s2c = true;
+	b.pair.reset[0].s2c = true;
 	assert_int_equal(rule_of(&b, DIR_S2C, &r), TSG_NONE);
 }
 
