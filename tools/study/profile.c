@@ -249,14 +249,66 @@ static struct study_trigger *trigger_of(struct study_profile *p, enum trigger_ki
 	return &p->triggers[p->n_triggers++];
 }
 
+/* What a row of the table is to the box. */
+enum relation {
+	REL_ACTED = 1 << 0, /* the box acted on it */
+	REL_SAME = 1 << 1,  /* on that name, perhaps towards another server */
+	REL_NEAR = 1 << 2,  /* on something at that address */
+};
+
+struct place {
+	struct ip_addr addr;
+	uint8_t ip_version;
+};
+
+static int by_place(const void *x, const void *y)
+{
+	const struct place *a = x, *b = y;
+	int by = (int)a->ip_version - (int)b->ip_version;
+	return by != 0 ? by : memcmp(&a->addr, &b->addr, sizeof(a->addr));
+}
+
+static struct place place_of(const struct study_name *n)
+{
+	return (struct place){n->server, n->ip_version};
+}
+
+/* From the rows that it acted on to those that are related to them, without comparing all with all. */
+static int relate(const struct study_run *r, uint8_t relation[])
+{
+	size_t n_places = 0;
+	struct place *places = malloc((r->pub.n_names + 1) * sizeof(*places));
+	if (places == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->pub.n_names; i++) {
+		if ((relation[i] & REL_ACTED) == 0)
+			continue;
+		const struct study_group *g = &r->groups[r->group_of[i]];
+		/* Rows of a group are adjacent, and the first that was acted on marks them all. */
+		if ((relation[g->first_row] & REL_SAME) == 0)
+			for (uint32_t k = 0; k < g->n_rows; k++)
+				relation[g->first_row + k] |= REL_SAME;
+		places[n_places++] = place_of(&r->pub.names[i]);
+	}
+	qsort(places, n_places, sizeof(*places), by_place);
+	for (size_t i = 0; n_places != 0 && i < r->pub.n_names; i++) {
+		struct place here = place_of(&r->pub.names[i]);
+		if (bsearch(&here, places, n_places, sizeof(*places), by_place) != NULL)
+			relation[i] |= REL_NEAR;
+	}
+	free(places);
+	return 0;
+}
+
 /* Names it acted on, then names that passed at the same addresses; and how hellos of the former lay. */
-static void say_triggers(struct writer *w)
+static int say_triggers(struct writer *w)
 {
 	struct study_run *r = w->r;
 	struct study_line *split = line(w, "split_hello_passes"), *whole = line(w, "reassembles");
 	struct study_line *hand = line(w, "needs_no_handshake");
-	bool *acted = calloc(r->pub.n_names + 1, sizeof(*acted));
-	for (size_t i = 0; acted != NULL && i < r->n_trials; i++) {
+	uint8_t *relation = calloc(r->pub.n_names + 1, sizeof(*relation));
+	int err = relation != NULL ? 0 : -ENOMEM;
+	for (size_t i = 0; err == 0 && i < r->n_trials; i++) {
 		const struct trial *t = &r->trials[i];
 		if (t->row == NO_ROW || !is_mine(w, t->a->finding))
 			continue;
@@ -264,39 +316,32 @@ static void say_triggers(struct writer *w)
 						     r->pub.names[t->row].name);
 		if (g != NULL)
 			g->acted++;
-		acted[t->row] = true;
+		relation[t->row] |= REL_ACTED;
 		if ((t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
 			seen(whole, t->a->flow_id);
 		if ((t->a->bits & ATTEMPT_HANDSHAKE) == 0 && t->a->proto == 6)
 			seen(hand, t->a->flow_id);
 	}
-	for (size_t i = 0; acted != NULL && i < r->n_trials; i++) {
+	err = err == 0 ? relate(r, relation) : err;
+	for (size_t i = 0; err == 0 && i < r->n_trials; i++) {
 		const struct trial *t = &r->trials[i];
-		if (t->row == NO_ROW || t->twin || !t->ok)
+		if (t->row == NO_ROW || t->twin || !t->ok || relation[t->row] == 0)
 			continue;
 		const struct study_name *n = &r->pub.names[t->row];
-		bool near = false, same = false;
-		for (size_t k = 0; k < r->pub.n_names && !same; k++) {
-			if (!acted[k])
-				continue;
-			same |= r->group_of[k] == r->group_of[t->row];
-			near |= r->pub.names[k].ip_version == n->ip_version &&
-				memcmp(&r->pub.names[k].server, &n->server, sizeof(n->server)) == 0;
-		}
-		if (!near && !same)
-			continue;
 		struct study_trigger *g = trigger_of(w->p, n->kind, n->name);
 		if (g != NULL)
 			g->passed++;
-		if (same && (t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
+		if ((relation[t->row] & REL_SAME) != 0 &&
+		    (t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
 			seen(split, t->a->flow_id);
 	}
-	free(acted);
+	free(relation);
 	if (split != NULL && whole != NULL && split->n == 0 && whole->n == 0) {
 		out_of_sight(split, "no hello with a name that it acts on came in pieces");
 		out_of_sight(whole, "no hello with a name that it acts on came in pieces");
 	}
 	out_of_sight(hand, "no name that it acts on was sent without a handshake");
+	return err;
 }
 
 /* The same name asked for in another protocol, and let through. */
@@ -394,11 +439,12 @@ static int write_profile(struct study_run *r, const struct box *b, struct study_
 	say_mode(&w);
 	say_directions(&w);
 	say_deeds(&w);
-	say_triggers(&w);
+	int err = say_triggers(&w);
 	say_protocols(&w);
 	say_residual(&w);
+	err = err == 0 ? say_reaction(&w) : err;
 	free(w.mine);
-	return say_reaction(&w);
+	return err;
 }
 
 int study_profiles(struct study_run *r)
