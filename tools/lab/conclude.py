@@ -42,6 +42,19 @@ def named(flows, kind):
     return table
 
 
+def independent(flows, everything):
+    """without failures that may be what is left of an earlier one: nothing passed in between"""
+    kept, last = [], None
+    for one in sorted(flows, key=lambda f: f.start):
+        if last and one.touched and not any(
+                not f.touched and last.start < f.start < one.start and f.server == one.server
+                for f in everything):
+            continue
+        kept.append(one)
+        last = one if one.touched else None
+    return kept
+
+
 def fails(flows):
     """P(fail) >= 0.8 with n >= 3"""
     bad = sum(one.touched and one.verdict is not None for one in flows)
@@ -53,10 +66,11 @@ def names(flows, kind, family, view):
     table = named(flows, kind)
     guilty = set()
     for trigger, mine in table.items():
+        mine = independent(mine, flows)
         where = collections.defaultdict(list)
         for one in mine:
             where[one.server].append(one)
-        others = [one for other, flows in table.items() if other != trigger for one in flows]
+        others = [one for other, theirs in table.items() if other != trigger for one in theirs]
         reasons = []
         for server, here in where.items():
             control = [one for one in others if one.server == server]

@@ -9,12 +9,13 @@ odd() { # odd ACTION ARGUMENTS…: see tlspeer.py
 	nx c timeout "${GIVE_UP:-20}" /usr/bin/python3 "$LAB/tlspeer.py" "$@" >>"$WORK/client.log" 2>&1 || true
 }
 
-# tries N COMMAND…: side by side, a little apart
+# tries N CONTROL COMMAND…: one after the other and a control behind each, or a failure might be no
+# more than what is left of the one before
 tries() {
 	local i
 	for ((i = 0; i < $1; i++)); do
-		"${@:2}" &
-		sleep 0.4
+		"${@:3}"
+		"$2"
 	done
 }
 
@@ -37,10 +38,8 @@ tls_name_drop() {
 	box -A FORWARD "${BAD[@]}" -j DROP
 	capture_start
 	controls_tls
-	GIVE_UP=7 tries 4 fetch https://blocked.example/
+	GIVE_UP=4 tries 4 controls_tls fetch https://blocked.example/
 	fetch https://lab.example/small
-	controls_tls
-	wait_children
 	quiet_end controls_tls
 }
 
@@ -63,30 +62,31 @@ tls_name_drop_v6() {
 	box6 -A FORWARD "${BAD[@]}" -j DROP
 	capture_start
 	PIN=[$S6] controls_tls
-	PIN=[$S6] GIVE_UP=7 tries 3 fetch https://blocked.example/
-	PIN=[$S6] controls_tls
-	wait_children
-	PIN=[$S6] controls_tls
+	PIN=[$S6] tries 3 controls_tls odd try "$S6" blocked.example 4
 }
 
 # Extension and layout of draft-ietf-tls-esni-02: type, then cipher suite and group of a key share.
 ESNI=(-p tcp --dport 443 -m string --algo bm --hex-string '|1301001d0020|'
 	-m string --algo bm --hex-string '|ffce|')
 
-scenario esni-drop drop "box drops client to server for 14 s, on all ports of the client, after a hello with ESNI; what comes meanwhile does not rearm it" VANTAGES=client,box RESIDUAL=3-tuple:14
+scenario esni-drop drop "box drops client to server for 30 s, on all ports of the client, after a hello with ESNI; what comes meanwhile does not rearm it" VANTAGES=client RESIDUAL=3-tuple:30
 esni_drop() {
 	nginx_start
-	box -A FORWARD -i b0 -p tcp --dport 443 -m recent --name esni --rcheck --rdest --seconds 14 -j DROP
+	box -A FORWARD -i b0 -p tcp --dport 443 -m recent --name esni --rcheck --rdest --seconds 30 -j DROP
 	box -A FORWARD -i b0 "${ESNI[@]}" -m recent --name esni --set --rdest -j DROP
 	capture_start
 	local _
 	controls_tls
 	odd extension "$S4" blocked.example ff02
 	for _ in 1 2; do
-		GIVE_UP=6 odd extension "$S4" blocked.example ffce
-		GIVE_UP=3 fetch https://blocked.example/
-		GIVE_UP=3 controls_tls
-		sleep 3
+		window_opens
+		GIVE_UP=5 odd extension "$S4" blocked.example ffce
+		odd try "$S4" blocked.example 4
+		wait_until 15
+		odd try "$S4" allowed.example 4
+		wait_until 25
+		odd try "$S4" blocked.example 4
+		wait_until 32
 		controls_tls
 		odd extension "$S4" blocked.example ff02
 	done
@@ -104,8 +104,7 @@ ech_drop() {
 		odd extension "$S4" allowed.example fe0d
 		odd extension "$S4" allowed.example
 	done
-	GIVE_UP=7 tries 3 odd extension "$S4" cloudflare-ech.example fe0d
-	wait_children
+	GIVE_UP=4 tries 3 controls_tls odd extension "$S4" cloudflare-ech.example fe0d
 	odd extension "$S4" cloudflare-ech.example
 	odd extension "$S4" allowed.example fe0d
 }
@@ -116,10 +115,8 @@ hello_segments() {
 	box -A FORWARD "${BAD[@]}" -j DROP
 	capture_start
 	peer c split "$S4" blocked.example
-	GIVE_UP=7 tries 3 fetch https://blocked.example/
+	tries 3 controls_tls odd try "$S4" blocked.example 4
 	peer c split "$S4" blocked.example
-	controls_tls
-	wait_children
 	peer c split "$S4" blocked.example
 	controls_tls
 }
@@ -137,7 +134,7 @@ hello_records() {
 	done
 }
 
-scenario hello-joined inject "box joins segments: the name is reset whole and in two pieces" VANTAGES=client,box
+scenario hello-joined inject "box joins segments: the name is reset whole and in two pieces" VANTAGES=client
 hello_joined() {
 	nginx_start
 	# It remembers the first half, and the second half alone is enough then.
@@ -186,20 +183,18 @@ hello_stateful() {
 	stray_hellos
 }
 
-scenario hello-shape drop "box drops one client's hello whatever the name; another client's hello with the same name passes" VANTAGES=client,box CLAIM=tls-filtering:anomaly:sni=allowed.example
+scenario hello-shape drop "box drops one client's hello whatever the name; another client's hello with the same name passes" VANTAGES=client CLAIM=tls-filtering:anomaly:sni=allowed.example
 hello_shape() {
 	nginx_start
 	# The first cipher suites of OpenSSL's own list, behind its length.
 	box -A FORWARD -p tcp --dport 443 -m string --algo bm --hex-string '|130213031301c02cc030|' -j DROP
 	capture_start
-	local other=(--tls13-ciphers TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384)
-	controls_tls "${other[@]}"
-	GIVE_UP=7 tries 3 controls_tls
-	fetch https://lab.example/small "${other[@]}"
-	controls_tls "${other[@]}"
-	wait_children
-	controls_tls "${other[@]}"
+	other_client
+	GIVE_UP=4 tries 3 other_client controls_tls
+	other_client https://lab.example/small
 }
+
+other_client() { fetch "${1:-https://allowed.example/small}" --tls13-ciphers TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384; }
 
 scenario alert-onpath inject "on-path device answers the hello with a fatal alert in the server's name; the ServerHello comes after it" VANTAGES=client,box
 alert_onpath() {
@@ -296,10 +291,7 @@ scenario server-ignores-name benign "the server itself never answers hellos with
 server_ignores_name() {
 	refusing ignore
 	controls_tls
-	GIVE_UP=7 tries 3 fetch https://blocked.example/
-	controls_tls
-	wait_children
-	controls_tls
+	GIVE_UP=4 tries 3 controls_tls fetch https://blocked.example/
 }
 
 scenario server-alerts-name benign "the server itself answers one name with unrecognized_name, four times of four, and serves the others" VANTAGES=client,server

@@ -52,10 +52,8 @@ quic_sni_drop() {
 	box -A FORWARD "${NAMED[@]}" -j DROP
 	capture_start
 	controls_quic
-	tries 4 quic blocked.example
-	controls_quic
+	GIVE_UP=5 tries 4 controls_quic quic blocked.example
 	fetch https://blocked.example/
-	wait_children
 	quic lab.example
 	controls_quic
 }
@@ -66,26 +64,24 @@ quic_sni_drop_v6() {
 	box6 -A FORWARD "${NAMED6[@]}" -j DROP
 	capture_start
 	PIN=$S6 controls_quic
-	PIN=$S6 tries 3 quic blocked.example
-	wait_children
-	PIN=$S6 controls_quic
+	PIN=$S6 GIVE_UP=5 tries 3 controls_quic quic blocked.example
 }
 
-scenario quic-version-drop drop "box drops all of QUIC version 1 with 1200 bytes and more, whatever the name; a draft of version 2 and TLS pass" VANTAGES=client,box "CLAIM=quic-filtering|silent-drop:inconclusive:protocol=quic"
+scenario quic-version-drop drop "box drops all of QUIC version 1 with 1200 bytes and more, whatever the name; a draft of version 2 and TLS pass" VANTAGES=client "CLAIM=quic-filtering|silent-drop:inconclusive:protocol=quic"
 quic_version_drop() {
 	quic_start
 	nginx_start
 	box -A FORWARD -p udp --dport 443 -m length --length 1228: \
 		-m string --algo bm --from 28 --to 34 --hex-string '|00000001|' -j DROP
 	capture_start
-	controls_quic -v v2draft
-	tries 2 quic blocked.example
-	tries 2 controls_quic
+	later_version
+	GIVE_UP=5 tries 2 later_version quic blocked.example
+	GIVE_UP=5 tries 2 later_version controls_quic
 	quic blocked.example -v v2draft
 	fetch https://blocked.example/
-	wait_children
-	controls_quic -v v2draft
 }
+
+later_version() { controls_quic -v v2draft; }
 
 scenario quic-residual drop "after the name the box drops all of the client's UDP to that address and port for 30 s" VANTAGES=client,server RESIDUAL=3-tuple:30
 quic_residual() {
@@ -112,14 +108,13 @@ quic_residual() {
 	done
 }
 
-scenario quic-source-port drop "box drops by name, but looks only where the source port is above the destination port" VANTAGES=client,box "CLAIM=quic-filtering|silent-drop:inconclusive:quic-sni=blocked.example"
+scenario quic-source-port drop "box drops by name, but looks only where the source port is above the destination port" VANTAGES=client "CLAIM=quic-filtering|silent-drop:inconclusive:quic-sni=blocked.example"
 quic_source_port() {
 	quic_start
 	box -A FORWARD "${NAMED[@]}" --sport 444:65535 -j DROP
 	capture_start
 	controls_quic
-	tries 3 quic blocked.example
-	wait_children
+	GIVE_UP=5 tries 3 controls_quic quic blocked.example
 	nx c sysctl -qw net.ipv4.ip_unprivileged_port_start=0 'net.ipv4.ip_local_port_range=300 400'
 	quic blocked.example
 	quic blocked.example
@@ -132,10 +127,9 @@ quic_dead_port() {
 	nginx_start
 	nx s iptables-legacy -w -A OUTPUT -p icmp -j DROP
 	capture_start
-	tries 3 quic blocked.example
-	tries 2 controls_quic
+	GIVE_UP=5 tries 3 controls_tls quic blocked.example
+	GIVE_UP=5 tries 2 controls_tls controls_quic
 	fetch https://blocked.example/
-	wait_children
 	nx s iptables-legacy -w -F OUTPUT
 	GIVE_UP=3 quic blocked.example
 	GIVE_UP=3 controls_quic
@@ -176,7 +170,5 @@ scenario quic-sink benign "a server that takes datagrams and never answers, what
 quic_sink() {
 	spawn s sink.log /usr/bin/python3 "$LAB/udppeer.py" sink 443
 	capture_start
-	tries 3 quic blocked.example
-	tries 2 controls_quic
-	wait_children
+	GIVE_UP=5 tries 3 controls_quic quic blocked.example
 }

@@ -68,12 +68,12 @@ residual_4tuple_drop() {
 	odd try "$S4" allowed.example 4 41001
 	window_opens
 	odd try "$S4" blocked.example 3 41001
-	for at in 15 28 41; do
+	for at in 12 26 40; do
 		wait_until $at
-		odd try "$S4" allowed.example 2 41001
+		odd try "$S4" allowed.example 4 41001
 		controls_tls
 	done
-	wait_until 76
+	wait_until 77
 	odd try "$S4" allowed.example 4 41001
 	controls_tls
 }
