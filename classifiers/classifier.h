@@ -23,8 +23,11 @@ struct label {
 	char confidence[16];  /* "dpi", "dpi_cache", "port", "ip", "guess" */
 	uint64_t risk;        /* nDPI's bits; 0 none */
 	char risks[128];      /* their names, comma separated */
+	const struct rule *rule; /* what was hit, if a rule says it; else NULL */
 };
 
+struct rule;             /* classifiers/lists/rules.h */
+struct rule_hits;        /* same */
 struct analysis_config;  /* classifiers/inspector.h */
 struct exchange;         /* classifiers/tamper/exchange.h */
 struct http_request;     /* classifiers/app/http.h */
@@ -46,6 +49,7 @@ struct app_facts {
 	struct http_response *response; /* the first */
 	struct page_facts *page;        /* what lists know of that response */
 	struct quic_hello *quic;
+	struct rule_hits *rules; /* what its raw bytes hit */
 	struct exchange *done; /* finished exchanges, for the inspector to take: the newest first */
 };
 

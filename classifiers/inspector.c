@@ -5,12 +5,14 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "classifiers/app/http_response.h"
 #include "classifiers/app/quic.h"
 #include "classifiers/lists/page.h"
+#include "classifiers/lists/rules.h"
 #include "classifiers/shard.h"
 #include "classifiers/tamper/exchange.h"
 
@@ -144,6 +146,7 @@ static void record_fill(struct flow_record *r, const struct flow *f, const struc
 	r->response = facts->response;
 	r->page = facts->page;
 	r->quic = facts->quic;
+	r->rules = facts->rules;
 	r->app_proto = facts->app_proto;
 }
 
@@ -221,10 +224,13 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 		feed_icmp(s, x, f, dir, pkt, h);
 }
 
-/* "TLS.Google" and confident: "tls". */
-static const char *proto_of_label(struct arena *a, const struct label *l)
+/* "TLS.Google" and confident: "tls". Else what an opening says. */
+static const char *proto_of_label(struct arena *a, const struct label *l,
+				  const struct label *opening)
 {
 	if (l == NULL || strncmp(l->confidence, "dpi", 3) != 0 || strncmp(l->app, "Unknown", 7) == 0)
+		l = opening;
+	if (l == NULL)
 		return "unknown";
 	size_t n = strcspn(l->app, ".");
 	char *s = arena_alloc(a, n + 1);
@@ -248,6 +254,39 @@ static const struct geo_place *place_of(struct shard *s, const struct ip_addr *a
 	return copy_facts(&s->arena, &at, sizeof(at));
 }
 
+static struct label label_of_rule(const struct rule *rule)
+{
+	struct label l = {.by = "hyperscan", .confidence = "rule", .rule = rule};
+	bool opening = rule->scope == RULE_PROTO && rule->name[0] != '\0';
+	snprintf(l.app, sizeof(l.app), "%s", opening ? rule->name : rule->id);
+	/* Lists are somebody else's words: what a terminal might obey stays out. */
+	for (char *c = l.app; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	snprintf(l.category, sizeof(l.category), "%s", rule_scope_name[rule->scope]);
+	return l;
+}
+
+/* Each classifier's words, and what the flow carries where no reader of ours knew it. */
+static void record_labels(struct shard *s, struct flow_record *r, const struct rule_hits *hits,
+			  const struct label *label)
+{
+	unsigned n = (label != NULL) + (hits != NULL ? hits->n : 0);
+	const struct label *opening = NULL;
+	if (n != 0)
+		r->labels = arena_alloc(&s->arena, n * sizeof(*r->labels));
+	if (r->labels != NULL && label != NULL)
+		r->labels[r->n_labels++] = *label;
+	for (unsigned i = 0; r->labels != NULL && hits != NULL && i < hits->n; i++) {
+		r->labels[r->n_labels] = label_of_rule(hits->hit[i]);
+		if (hits->hit[i]->scope == RULE_PROTO && opening == NULL)
+			opening = &r->labels[r->n_labels];
+		r->n_labels++;
+	}
+	if (r->app_proto == NULL)
+		r->app_proto = proto_of_label(&s->arena, label, opening);
+}
+
 /* For as long as the analysis. */
 static struct flow_record *record_keep(struct shard *s, const struct flow_record *now,
 				       const struct label *label)
@@ -263,15 +302,8 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	r->page = copy_facts(&s->arena, now->page, sizeof(*r->page));
 	r->tls = copy_facts(&s->arena, now->tls, sizeof(*r->tls));
 	r->http = copy_facts(&s->arena, now->http, sizeof(*r->http));
-	if (label != NULL) {
-		r->labels = arena_alloc(&s->arena, sizeof(*r->labels));
-		if (r->labels != NULL) {
-			*r->labels = *label;
-			r->n_labels = 1;
-		}
-	}
-	if (r->app_proto == NULL)
-		r->app_proto = proto_of_label(&s->arena, label);
+	r->rules = NULL; /* its labels say them */
+	record_labels(s, r, now->rules, label);
 	r->client_at = place_of(s, &r->client, r->ip_version, true);
 	r->server_at = place_of(s, &r->server, r->ip_version, false);
 	return r;

@@ -10,6 +10,7 @@
 #include "classifiers/app/http_response.h"
 #include "classifiers/app/tls.h"
 #include "classifiers/lists/page.h"
+#include "classifiers/lists/rules.h"
 
 /* A pointer of struct app_facts, and the size of what it points to; 0: not known here. */
 static const struct row {
@@ -21,6 +22,7 @@ static const struct row {
 	{offsetof(struct app_facts, response), sizeof(struct http_response)},
 	{offsetof(struct app_facts, page), sizeof(struct page_facts)},
 	{offsetof(struct app_facts, quic), 0},
+	{offsetof(struct app_facts, rules), sizeof(struct rule_hits)},
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 #define ROW_LABEL N_ROWS

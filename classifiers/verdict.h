@@ -124,6 +124,7 @@ struct flow_record {
 	const struct quic_hello *quic;
 	/* Where they are; NULL: not known, and before the flow's record is kept. */
 	const struct geo_place *client_at, *server_at;
+	const struct rule_hits *rules;
 };
 
 /* A known device that some of the packets look like; never the reason for a finding. */

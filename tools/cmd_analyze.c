@@ -13,6 +13,7 @@
 #include "classifiers/inspector.h"
 #include "dataplane/log.h"
 #include "tools/command.h"
+#include "tools/lists.h"
 #include "tools/options.h"
 #include "tools/outputs.h"
 #include "tools/progress.h"
@@ -27,6 +28,7 @@ struct analyze_config {
 	unsigned long workers;
 	int vantage, min_verdict, fail_on, color;
 	bool no_ndpi, rotated, quiet, verbose;
+	struct lists_config lists;
 };
 
 /* The first value is the default. */
@@ -96,6 +98,7 @@ static const struct option_row analyze_options[] = {
 	 .kind = OPTION_FLAG,
 	 AT(no_ndpi),
 	 .help = "do not label flows with nDPI"},
+	LISTS_OPTIONS(struct analyze_config, lists),
 	{.name = "color",
 	 .kind = OPTION_ENUM,
 	 AT(color),
@@ -140,6 +143,7 @@ struct run {
 	const struct analyze_config *cfg;
 	struct analysis *analysis;
 	struct study *study;
+	struct lists lists;
 	struct outputs outputs;
 	struct progress progress;
 	struct report_input_error *errors;
@@ -287,6 +291,8 @@ static void write_reports(struct run *r)
 		if (a->findings[i]->verdict >= fail_on_of[r->cfg->fail_on])
 			happened(r, EXIT_FINDINGS);
 	}
+	o.rules = r->lists.rules;
+	o.matcher = r->lists.matcher;
 	o.argv = options_invocation(&o.argc);
 	o.conditions = r->conditions;
 	o.exit_status = exit_status_of(r->conditions);
@@ -346,9 +352,15 @@ static int analyze_run(void *config, int argc, char **argv)
 		happened(&r, EXIT_IO);
 		goto out;
 	}
+	enum exit_status lists = lists_open(&r.lists, &cfg->lists);
+	if (lists != EXIT_DONE) {
+		happened(&r, lists);
+		goto out;
+	}
 	struct analysis_config want = {.no_ndpi = cfg->no_ndpi,
 				       .all_flows = outputs_has(&r.outputs, "jsonl"),
-				       .vantage = vantage_of[cfg->vantage]};
+				       .vantage = vantage_of[cfg->vantage],
+				       .rules = r.lists.rules, .matcher = r.lists.matcher};
 	r.errors = calloc((size_t)argc, sizeof(*r.errors));
 	r.first_file = calloc((size_t)argc, sizeof(*r.first_file));
 	int err = r.errors == NULL || r.first_file == NULL ? -ENOMEM
@@ -364,6 +376,7 @@ static int analyze_run(void *config, int argc, char **argv)
 out:
 	study_free(r.study);
 	analysis_free(r.analysis);
+	lists_close(&r.lists);
 	free(r.first_file);
 	free(r.errors);
 	outputs_close(&r.outputs);

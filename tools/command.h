@@ -19,13 +19,20 @@ enum exit_status {
 	EXIT_PARTIAL = 5,  /* damaged or interrupted; the report is written */
 };
 
-enum option_kind { OPTION_FLAG, OPTION_STRING, OPTION_UINT, OPTION_ENUM };
+/* OPTION_STRINGS may be given again and again: a struct option_strings. */
+enum option_kind { OPTION_FLAG, OPTION_STRING, OPTION_STRINGS, OPTION_UINT, OPTION_ENUM };
+
+#define OPTION_STRINGS_MAX 16u
+struct option_strings {
+	unsigned n;
+	const char *v[OPTION_STRINGS_MAX];
+};
 
 struct option_row {
 	const char *name;      /* long, without dashes */
 	char letter;           /* 0 none */
 	enum option_kind kind;
-	size_t offset;         /* in the config: of a bool, const char *, unsigned long, int */
+	size_t offset;         /* in the config: of what its kind stores */
 	const char *argument;  /* how help names it, NULL for a flag */
 	const char *const *values; /* OPTION_ENUM: NULL-terminated; the index is stored */
 	const char *help;      /* one line */

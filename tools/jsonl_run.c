@@ -158,6 +158,29 @@ static void counts(struct json *j, const struct analysis *a, const struct report
 	json_end(j);
 }
 
+/* A row is unused if its list's reader, or the matcher, could not take it. */
+static void lists(struct json *j, const struct report_options *o)
+{
+	size_t n = o->rules != NULL ? ruleset_lists(o->rules) : 0;
+
+	json_array(j, "lists");
+	for (size_t i = 0; i < n; i++) {
+		const struct list_info *l = ruleset_list(o->rules, i);
+		unsigned unused = l->refused;
+		for (size_t k = 0; o->matcher != NULL && k < matcher_refusals(o->matcher); k++)
+			unused += matcher_refusal(o->matcher, k).list == l->name;
+		json_object(j, NULL);
+		json_bytes(j, "name", l->name, strlen(l->name));
+		json_string(j, "format", list_format_name[l->format]);
+		json_uint(j, "rows", l->rows);
+		json_uint(j, "unused", unused);
+		json_string(j, "sha256", l->sha256);
+		json_string(j, "imported", l->imported[0] != '\0' ? l->imported : NULL);
+		json_end(j);
+	}
+	json_end(j);
+}
+
 static void run_errors(struct json *j, const struct report_options *o)
 {
 	json_array(j, "errors");
@@ -205,6 +228,7 @@ void jsonl_run(struct json *j, const struct analysis *a, const struct report_opt
 	for (unsigned i = 0; i < LIBRARIES_N; i++)
 		json_string(j, libs[i].name, libs[i].version[0] != '\0' ? libs[i].version : NULL);
 	json_end(j);
+	lists(j, o);
 	json_array(j, "captures");
 	for (unsigned i = 0; i < a->n_captures; i++)
 		capture(j, &a->captures[i]);

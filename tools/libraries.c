@@ -8,6 +8,7 @@
 #include <xxhash.h>
 #include <zlib.h>
 
+#include "classifiers/lists/matcher.h"
 #include "config.h"
 #if HAVE_ZSTD
 #include <zstd.h>
@@ -49,4 +50,6 @@ void libraries(struct library out[LIBRARIES_N])
 #endif
 	out[5].name = "ndpi";
 	snprintf(out[5].version, sizeof(out[5].version), "%s", NDPI_FOUND);
+	out[6].name = "hyperscan";
+	first_number(out[6].version, sizeof(out[6].version), matcher_library());
 }

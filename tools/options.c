@@ -73,6 +73,16 @@ static const char *store_uint(void *field, const char *text)
 	return NULL;
 }
 
+static const char *store_strings(void *field, const char *text)
+{
+	struct option_strings *list = field;
+
+	if (list->n == OPTION_STRINGS_MAX)
+		return "given too many times";
+	list->v[list->n++] = text;
+	return NULL;
+}
+
 static const char *store_enum(void *field, const char *text, const char *const *values)
 {
 	for (int i = 0; values[i] != NULL; i++) {
@@ -97,6 +107,8 @@ static const char *store(const struct option_row *row, void *config, const char 
 	case OPTION_STRING:
 		memcpy(field, &text, sizeof(text));
 		return NULL;
+	case OPTION_STRINGS:
+		return store_strings(field, text);
 	case OPTION_UINT:
 		return store_uint(field, text);
 	case OPTION_ENUM:

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "classifiers/lists/matcher.h"
 #include "classifiers/verdict.h"
 
 /* An input that could not be analysed at all. */
@@ -31,6 +32,8 @@ struct report_options {
 	const struct report_input_error *errors;
 	unsigned n_errors;
 	const struct study *study; /* NULL: none was made */
+	const struct ruleset *rules; /* what was looked for; NULL: nothing */
+	struct matcher *matcher;     /* NULL: patterns were not searched */
 };
 
 struct report {

@@ -10,6 +10,7 @@
 
 #include "classifiers/app/http_response.h"
 #include "classifiers/app/quic.h"
+#include "classifiers/lists/rules.h"
 #include "tools/facts.h"
 #include "tools/json.h"
 #include "tools/report_jsonl.h"
@@ -106,6 +107,18 @@ static void common(struct json *j, const struct analysis *a, const struct flow_r
 	places(j, f);
 }
 
+/* Which rule said it, and where that was described. */
+static void rule(struct json *j, const struct rule *r)
+{
+	json_object(j, "rule");
+	json_bytes(j, "id", r->id, strlen(r->id));
+	json_bytes(j, "list", r->list, strlen(r->list));
+	json_uint(j, "line", r->line);
+	json_bytes(j, "source", r->source, strlen(r->source));
+	json_string(j, "scope", rule_scope_name[r->scope]);
+	json_end(j);
+}
+
 static void labels(struct json *j, const struct flow_record *f)
 {
 	json_array(j, "labels");
@@ -122,6 +135,8 @@ static void labels(struct json *j, const struct flow_record *f)
 			json_id(j, "risk", l->risk);
 			json_string(j, "risks", l->risks);
 		}
+		if (l->rule != NULL)
+			rule(j, l->rule);
 		json_end(j);
 	}
 	json_end(j);

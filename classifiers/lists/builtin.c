@@ -146,7 +146,7 @@ static const struct own_rule own_rules[] = {
 	{.id = "wireguard-response", .name = "WireGuard",
 	 .source = "Donenfeld, NDSS 2017, section 5.4.3", .scope = RULE_PROTO,
 	 .where = RULE_DATAGRAM, .how = RULE_REGEXP, .pattern = "^\\x02\\x00{3}.{88}$"},
-	{.id = "ikev2-init", .name = "IKEv2", .source = "RFC 7296, section 3.1",
+	{.id = "ikev2-init", .name = "IKE", .source = "RFC 7296, section 3.1",
 	 .scope = RULE_PROTO, .where = RULE_DATAGRAM, .how = RULE_REGEXP,
 	 .pattern = "^(?:\\x00{4})?.{8}\\x00{8}.\\x20\\x22\\x08\\x00{4}"},
 	{.id = "dtls-hello", .name = "DTLS", .source = "RFC 6347, section 4.1",

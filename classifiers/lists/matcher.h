@@ -36,6 +36,7 @@ int matcher_prepare(struct matcher *m);
 /* What could not be compiled; complete after matcher_prepare(). */
 size_t matcher_refusals(struct matcher *m);
 struct rule_refusal matcher_refusal(struct matcher *m, size_t i);
+const char *matcher_library(void); /* "5.4.0 2021-01-02", "" without */
 /* "compiled", "cache" or "" before the page rules were first asked for. */
 const char *matcher_origin(struct matcher *m);
 

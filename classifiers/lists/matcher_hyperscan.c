@@ -89,6 +89,11 @@ struct rule_refusal matcher_refusal(struct matcher *m, size_t i)
 				     .reason = r.reason};
 }
 
+const char *matcher_library(void)
+{
+	return hs_version();
+}
+
 const char *matcher_origin(struct matcher *m)
 {
 	pthread_mutex_lock(&m->lock);

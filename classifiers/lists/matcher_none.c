@@ -36,6 +36,11 @@ struct rule_refusal matcher_refusal(struct matcher *m, size_t i)
 	return (struct rule_refusal){.list = "", .id = "", .reason = ""};
 }
 
+const char *matcher_library(void)
+{
+	return "";
+}
+
 const char *matcher_origin(struct matcher *m)
 {
 	(void)m;

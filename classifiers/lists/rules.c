@@ -269,7 +269,7 @@ int ruleset_load(struct ruleset *s, const char *name, const char *path, const vo
 	return read_as[format](s, text, len);
 }
 
-static int read_whole(const char *path, char **data, size_t *len)
+int list_file_read(const char *path, char **data, size_t *len)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -302,7 +302,7 @@ int ruleset_load_file(struct ruleset *s, const char *path, const char *imported)
 	const char *slash = strrchr(path, '/');
 	char *data;
 	size_t len;
-	int err = read_whole(path, &data, &len);
+	int err = list_file_read(path, &data, &len);
 	if (err == 0)
 		err = ruleset_load(s, slash != NULL ? slash + 1 : path, path, data, len);
 	if (err == 0 && imported != NULL) {

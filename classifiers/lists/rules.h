@@ -84,7 +84,7 @@ extern const char *const list_format_name[LIST_FORMAT_N];
 struct list_info {
 	const char *name;
 	const char *path;     /* "" for the built-in rules */
-	const char *imported; /* when and from where, as `lists import` noted it; "" unknown */
+	const char *imported; /* ISO 8601, when `lists import` took it; "" unknown */
 	enum list_format format;
 	uint32_t rows, rules, refused;
 	char sha256[65];      /* of the file's bytes, hexadecimal; of the rules' for the built-in */
@@ -103,6 +103,8 @@ int ruleset_builtin(struct ruleset *s);
  * these formats, or over LIST_SIZE_MAX; a file that cannot be read: its -errno.
  */
 #define LIST_SIZE_MAX (64u << 20)
+/* Its bytes, malloc'ed. -EINVAL: not a regular file, or too large. */
+int list_file_read(const char *path, char **data, size_t *len);
 int ruleset_load_file(struct ruleset *s, const char *path, const char *imported);
 /* The same from memory; name and path are copied. */
 int ruleset_load(struct ruleset *s, const char *name, const char *path, const void *data,
