@@ -389,6 +389,23 @@ static bool ttl_limited(const struct half *s, uint8_t ttl)
 	return s->syn && ttl + (initial ? 0 : 6) < s->syn_ttl;
 }
 
+/* Bytes of the server's that overlap its first answers and begin elsewhere (RACE-7). */
+static void compare_answers(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+			    const struct event *e, const struct headers *h)
+{
+	const struct half *s = &ev->half[DIR_S2C];
+	if (e->len == 0 || (e->flags & (TCP_RST | TCP_SYN)) != 0 || is_keepalive(s, e) ||
+	    is_damaged(s, h))
+		return;
+	if (s->n_data != 0 && seq_lt(e->seq, s->next) && (ev->found & EVIDENCE_BYTES) == 0 &&
+	    evidence_contradicts(ev, recent, f, e, h)) {
+		ev->found |= EVIDENCE_BYTES;
+		ev->bytes_frame = e->frame;
+	}
+	if (s->n_data < ANSWERS_FLOW)
+		evidence_keep_answer(recent, f, e, h);
+}
+
 void evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
 		     enum dir dir, const struct packet *pkt, const struct headers *h,
 		     struct evidence_counters *n)
@@ -412,6 +429,8 @@ void evidence_packet(struct evidence *ev, struct recent_frames *recent, const st
 		n->tso_segments++;
 	}
 	uint16_t before = ev->found;
+	if (dir == DIR_S2C)
+		compare_answers(ev, recent, f, &e, h);
 	half_update(ev, dir, &e, h, n);
 	if (e.len != 0 && (e.flags & TCP_RST) == 0)
 		evidence_keep_page(ev, before, &e, h, n);

@@ -147,6 +147,7 @@ struct evidence {
 	uint8_t duplicates;      /* identical frames within 1 ms, saturating */
 	uint32_t skipped;        /* packets left out of events */
 	uint32_t bytes_frame;    /* frame that showed EVIDENCE_BYTES */
+	uint32_t bytes_over;     /* the one that it contradicts, if it begins elsewhere; else 0 */
 };
 
 /*
@@ -154,11 +155,22 @@ struct evidence {
  * interfaces shows frames twice, and in a burst the second copy is many packets behind the first.
  */
 #define RECENT_FRAMES 1024
+/* The first answers of servers, so that what overlaps them can be compared (RACE-7). */
+#define RECENT_ANSWERS 64
+#define RECENT_BYTES 1460
+#define ANSWERS_FLOW 2 /* packets of one flow that are kept: forged content comes first */
 struct recent_frames {
 	struct {
 		uint32_t hash; /* the lowest byte is the TTL */
 		uint32_t ts;   /* in units of 1,024 ns, wrapping */
 	} seen[RECENT_FRAMES];
+	struct recent_answer {
+		uint64_t flow_id;
+		uint32_t seq, frame;
+		uint16_t len;  /* bytes kept; 0: empty */
+		uint8_t bytes[RECENT_BYTES];
+	} answer[RECENT_ANSWERS];
+	unsigned next_answer;
 };
 
 struct evidence_counters {
@@ -175,6 +187,11 @@ void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet
 void evidence_finish(struct evidence *ev);
 void evidence_free(struct evidence *ev); /* what it points to */
 
+/* evidence_more.c: whether a server's payload contradicts what is kept of its first answers. */
+bool evidence_contradicts(struct evidence *ev, const struct recent_frames *recent,
+			  const struct flow *f, const struct event *e, const struct headers *h);
+void evidence_keep_answer(struct recent_frames *recent, const struct flow *f, const struct event *e,
+			  const struct headers *h);
 /* evidence_more.c: of a server's payload, kept if it is the first that was odd when it came; before
  * is what had been found until then. */
 void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event *e,

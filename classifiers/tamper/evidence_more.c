@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What only odd flows keep: the page that came. */
+/* What only odd flows keep, the page that came, and what overlaps a server's first answers. */
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "classifiers/tamper/evidence.h"
+#include "dataplane/seq.h"
 
 static bool asked_http(const struct half *c)
 {
@@ -54,4 +55,42 @@ void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event
 	p->len = (uint16_t)len;
 	memcpy(p->bytes, h->payload, len);
 	m->page = p;
+}
+
+bool evidence_contradicts(struct evidence *ev, const struct recent_frames *recent,
+			  const struct flow *f, const struct event *e, const struct headers *h)
+{
+	for (unsigned i = 0; i < RECENT_ANSWERS; i++) {
+		const struct recent_answer *a = &recent->answer[i];
+		/* What begins alike is compared by hashes already. */
+		if (a->len == 0 || a->flow_id != f->id || a->seq == e->seq)
+			continue;
+		int32_t ahead = seq_diff(e->seq, a->seq);
+		uint32_t skip_a = ahead > 0 ? (uint32_t)ahead : 0;
+		uint32_t skip_e = ahead < 0 ? (uint32_t)-(int64_t)ahead : 0;
+		if (skip_a >= a->len || skip_e >= h->payload_caplen)
+			continue;
+		uint32_t left_a = a->len - skip_a, left_e = h->payload_caplen - skip_e;
+		uint32_t n = left_a < left_e ? left_a : left_e;
+		if (memcmp(a->bytes + skip_a, h->payload + skip_e, n) == 0)
+			continue;
+		ev->bytes_over = a->frame;
+		return true;
+	}
+	return false;
+}
+
+void evidence_keep_answer(struct recent_frames *recent, const struct flow *f, const struct event *e,
+			  const struct headers *h)
+{
+	struct recent_answer *a = &recent->answer[recent->next_answer];
+	uint32_t n = h->payload_caplen < RECENT_BYTES ? h->payload_caplen : RECENT_BYTES;
+	if (n == 0)
+		return;
+	recent->next_answer = (recent->next_answer + 1) % RECENT_ANSWERS;
+	a->flow_id = f->id;
+	a->seq = e->seq;
+	a->frame = e->frame;
+	a->len = (uint16_t)n;
+	memcpy(a->bytes, h->payload, n);
 }

@@ -84,7 +84,9 @@ static bool match_bytes(const struct view *v, const struct signature *self, stru
 			continue;
 		for (unsigned i = 0; i < k; i++) {
 			const struct event *a = &v->e[i];
-			if (event_dir(a) != v->dir || a->len == 0 || a->seq != b->seq ||
+			bool meant = v->ev->bytes_over != 0 ? a->frame == v->ev->bytes_over
+							    : a->seq == b->seq;
+			if (event_dir(a) != v->dir || a->len == 0 || !meant ||
 			    (a->flags & (TCP_RST | TCP_SYN)) != 0)
 				continue;
 			/* Without a handshake it may not be one connection at all. */
