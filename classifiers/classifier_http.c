@@ -119,11 +119,21 @@ static bool is_iranian_frame(const char *source)
 	       !isdigit((unsigned char)source[n + 1]) && source[n + 1] != '.';
 }
 
+/* A body that ends with its connection is taken to be whole. */
+static bool is_cut(const struct http_response *r, const struct http_flow *x, size_t len)
+{
+	if (r->chunked)
+		return !x->end.whole;
+	return r->has_length && len - r->head_end < r->length;
+}
+
 /* Once a response, when it is whole or nothing more of it will come. */
-static void look_at_page(struct http_shard *s, const struct http_response *r, bool with_body,
-			 const uint8_t *data, size_t len, struct app_facts *facts)
+static void look_at_page(struct http_shard *s, const struct http_flow *x,
+			 const struct http_response *r, const uint8_t *data, size_t len,
+			 struct app_facts *facts)
 {
 	struct page_facts page = {.status = r->status};
+	bool with_body = x->body_wanted;
 	const uint8_t *body = data;
 	if (r->truncated)
 		return;
@@ -138,6 +148,7 @@ static void look_at_page(struct http_shard *s, const struct http_response *r, bo
 			     matcher_collect, &page.hits);
 	if (r->status == 403 || page.hits.n != 0)
 		http_body_frame(body, page.body_len, page.frame, sizeof(page.frame));
+	page.cut = with_body && is_cut(r, x, len);
 	page.framed_ir = r->status == 403 && is_iranian_frame(page.frame);
 	if (page.hits.n == 0 && !page.framed_ir)
 		return;
@@ -203,7 +214,7 @@ static enum classify read_response(struct http_shard *s, struct http_flow *x, co
 	const struct http_response *r = facts->response;
 	if (x->body_wanted && !http_body_ended(r, data, len, &x->end) && len < REASSEMBLY_LIMIT)
 		return CLASSIFY_MORE;
-	look_at_page(s, r, x->body_wanted, data, len, facts);
+	look_at_page(s, x, r, data, len, facts);
 	return CLASSIFY_DONE;
 }
 
@@ -223,7 +234,7 @@ static void stream_end(void *shard, void *state, const struct flow *f, enum dir 
 	const struct http_flow *x = state;
 	(void)f;
 	if (dir == DIR_S2C && facts->response != NULL && facts->page == NULL)
-		look_at_page(shard, facts->response, x->body_wanted, data, len, facts);
+		look_at_page(shard, x, facts->response, data, len, facts);
 }
 
 const struct classifier classifier_http = {

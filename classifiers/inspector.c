@@ -417,7 +417,7 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 		evidence_finish(&x->ev);
 		context_flow(s->context, f, &x->ev);
 		attempt_flow(&s->attempts, f, &x->ev, &facts);
-		testify = could_testify(&x->ev);
+		testify = could_testify(&x->ev) || facts.page != NULL;
 	}
 	struct flow_record now;
 	if (testify || x->kept != NULL || all) {

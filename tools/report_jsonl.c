@@ -8,9 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "classifiers/app/http_response.h"
-#include "classifiers/app/quic.h"
-#include "classifiers/lists/rules.h"
 #include "tools/facts.h"
 #include "tools/json.h"
 #include "tools/report_jsonl.h"
@@ -107,18 +104,6 @@ static void common(struct json *j, const struct analysis *a, const struct flow_r
 	places(j, f);
 }
 
-/* Which rule said it, and where that was described. */
-static void rule(struct json *j, const struct rule *r)
-{
-	json_object(j, "rule");
-	json_bytes(j, "id", r->id, strlen(r->id));
-	json_bytes(j, "list", r->list, strlen(r->list));
-	json_uint(j, "line", r->line);
-	json_bytes(j, "source", r->source, strlen(r->source));
-	json_string(j, "scope", rule_scope_name[r->scope]);
-	json_end(j);
-}
-
 static void labels(struct json *j, const struct flow_record *f)
 {
 	json_array(j, "labels");
@@ -136,101 +121,9 @@ static void labels(struct json *j, const struct flow_record *f)
 			json_string(j, "risks", l->risks);
 		}
 		if (l->rule != NULL)
-			rule(j, l->rule);
+			jsonl_rule(j, l->rule);
 		json_end(j);
 	}
-	json_end(j);
-}
-
-/* The bytes that were kept of a name of true length len in a field of size bytes. */
-static void name(struct json *j, const char *key, bool has, const char *field, size_t size,
-		 size_t len)
-{
-	if (has)
-		json_bytes(j, key, field, len < size ? len : size - 1);
-	else
-		json_null(j, key);
-}
-
-static void hash(struct json *j, const char *key, const char *value)
-{
-	json_string(j, key, value[0] != '\0' ? value : NULL);
-}
-
-static void alpn(struct json *j, const struct tls_client_hello *t)
-{
-	unsigned n = t->n_alpn < TLS_ALPN_MAX ? t->n_alpn : TLS_ALPN_MAX;
-	bool utf8 = true;
-
-	json_array(j, "alpn");
-	for (unsigned i = 0; i < n; i++) {
-		size_t len = strnlen(t->alpn[i], sizeof(t->alpn[i]));
-		json_bytes(j, NULL, t->alpn[i], len);
-		utf8 = utf8 && json_is_utf8(t->alpn[i], len);
-	}
-	json_end(j);
-	if (!utf8) {
-		json_array(j, "alpn_hex");
-		for (unsigned i = 0; i < n; i++)
-			json_hex(j, NULL, t->alpn[i], strnlen(t->alpn[i], sizeof(t->alpn[i])));
-		json_end(j);
-	}
-}
-
-static void tls(struct json *j, const struct tls_client_hello *t)
-{
-	json_object(j, "tls");
-	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
-	alpn(j, t);
-	hash(j, "ja3", t->ja3);
-	hash(j, "ja4", t->ja4);
-	json_bool(j, "ech", t->ech);
-	json_bool(j, "esni", t->esni);
-	json_uint(j, "version", t->highest_version);
-	json_uint(j, "legacy_version", t->legacy_version);
-	json_uint(j, "record_version", t->record_version);
-	json_uint(j, "records", t->n_records);
-	if (t->has_sni)
-		json_uint(j, "sni_length", t->sni_len);
-	json_bool(j, "truncated", t->truncated);
-	json_end(j);
-}
-
-/* Keys of the side that was not seen say so: empty, or truncated. */
-static void http(struct json *j, const struct http_request *h, const struct http_response *r)
-{
-	static const struct http_request unseen = {.truncated = true};
-
-	h = h != NULL ? h : &unseen;
-	json_object(j, "http");
-	json_string(j, "method", h->method);
-	name(j, "host", h->has_host, h->host, sizeof(h->host), h->host_len);
-	name(j, "path", true, h->path, sizeof(h->path), h->path_len);
-	json_string(j, "version", h->version);
-	json_bool(j, "truncated", h->truncated);
-	if (r != NULL) {
-		json_uint(j, "status", r->status);
-		name(j, "location", r->has_location, r->location, sizeof(r->location),
-		     r->location_len);
-		name(j, "server", r->has_server, r->server, sizeof(r->server), r->server_len);
-	}
-	json_end(j);
-}
-
-/* Of the client's first Initials; names are null where they could not be read. */
-static void quic(struct json *j, const struct quic_hello *q)
-{
-	const struct tls_client_hello *t = &q->tls;
-	json_object(j, "quic");
-	json_uint(j, "version", q->version);
-	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
-	alpn(j, t);
-	hash(j, "ja4", t->ja4);
-	json_bool(j, "ech", t->ech);
-	json_hex(j, "dcid", (const char *)q->dcid.b, q->dcid.len);
-	json_hex(j, "scid", (const char *)q->scid.b, q->scid.len);
-	json_bool(j, "opened", q->opened);
-	json_bool(j, "truncated", !q->has_tls || t->truncated);
 	json_end(j);
 }
 
@@ -253,12 +146,7 @@ static void flow_event(struct json *j, const struct analysis *a, const struct fl
 	json_string(j, "worst", verdict_name[f->worst]);
 	json_end(j);
 	labels(j, f);
-	if (f->tls != NULL)
-		tls(j, f->tls);
-	if (f->http != NULL || f->response != NULL)
-		http(j, f->http, f->response);
-	if (f->quic != NULL)
-		quic(j, f->quic);
+	jsonl_app(j, f);
 	json_end(j);
 }
 
@@ -451,6 +339,8 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 		json_null(j, "reaction_ms");
 	ladder(j, f);
 	injectors(j, a, f);
+	jsonl_page(j, f->page);
+	json_bool(j, "injected", f->injected);
 	json_end(j);
 	json_end(j);
 }

@@ -8,6 +8,11 @@
 
 void jsonl_time(struct json *j, const char *key, uint64_t ts_ns);
 void jsonl_strings(struct json *j, const char *key, const char *const *list, unsigned n);
+/* jsonl_app.c: what a flow's bytes said; a rule; a page or null. */
+void jsonl_app(struct json *j, const struct flow_record *f);
+struct rule;
+void jsonl_rule(struct json *j, const struct rule *r);
+void jsonl_page(struct json *j, const struct page_facts *p);
 /* jsonl_study.c: what a finding speaks of, unless one flow; triggers and profiles. */
 void jsonl_scope(struct json *j, const struct finding *f);
 struct study;

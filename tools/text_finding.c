@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "classifiers/lists/page.h"
 #include "tools/escape.h"
 #include "tools/facts.h"
 #include "tools/report_text.h"
@@ -262,6 +263,28 @@ static void conditional(const struct text *t, const struct finding *f)
 	numbers(t, "Compared with", f->controls, f->n_controls);
 }
 
+/* The answer as lists know it, and whether packets show who sent it. */
+static void page(const struct text *t, const struct finding *f)
+{
+	const struct page_facts *p = f->page;
+	char words[640];
+
+	if (p == NULL)
+		return;
+	if (p->rule != NULL)
+		snprintf(words, sizeof(words), "%.120s (rule %.80s of %.80s, %s%s%.40s)",
+			 p->rule->name, p->rule->id, p->rule->list,
+			 rule_scope_name[p->rule->scope],
+			 p->rule->countries[0] != '\0' ? ", " : "", p->rule->countries);
+	else
+		snprintf(words, sizeof(words), "Iran's national page, by what it frames");
+	line(t, "Page", words);
+	line(t, "Its title", p->title);
+	line(t, "Sent by",
+	     f->injected ? "somebody else than the server: the packets show it"
+			 : "not shown by the packets: the server, a proxy or an injector");
+}
+
 /* What the connection carried, and who says so. */
 static void carried(const struct text *t, const struct flow_record *f)
 {
@@ -302,6 +325,7 @@ void text_finding(const struct text *t, const struct finding *f, unsigned number
 		carried(t, f->flow);
 	place(t, "Client in", f->flow->client_at);
 	place(t, "Server in", f->flow->server_at);
+	page(t, f);
 	trigger(t, f);
 	numbers(t, "Flows", f->flows, f->n_flows);
 	label(t, "Stage");

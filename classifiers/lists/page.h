@@ -17,6 +17,7 @@ struct page_facts {
 	const struct rule *rule; /* in a finding: the one that names the page; else NULL */
 	uint16_t status;         /* 0: without a status line */
 	bool framed_ir;          /* the body frames http://10.10.34.34, 35 or 36 (Aryan et al. 2013) */
+	bool cut;                /* more of the body was to come than was searched */
 	uint32_t body_len;       /* decoded bytes that were searched, 0 none */
 	char title[96];          /* as in the body, cut; may be hostile */
 	char frame[96];          /* source of its first <iframe> */

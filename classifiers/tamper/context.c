@@ -356,3 +356,8 @@ uint64_t context_scanners(const struct context *c)
 			     (const struct client_entry *)(const void *)host_table_slot(&c->clients, i));
 	return n;
 }
+
+const char *context_country(const struct flow_record *flow)
+{
+	return flow->client_at != NULL ? flow->client_at->country : "";
+}

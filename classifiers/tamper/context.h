@@ -65,3 +65,5 @@ const struct pair_resets *context_pair(const struct context *c, const struct ip_
 /* The client sends SYNs all over and never speaks. */
 bool context_is_scanner(const struct context *c, const struct ip_addr *addr, unsigned ip_version);
 uint64_t context_scanners(const struct context *c);
+/* Where the flow's client is: ISO 3166-1 alpha-2, upper case; "" unknown. */
+const char *context_country(const struct flow_record *flow);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/lists/page.h"
+
 static const struct signature *strongest(const struct judged_case *c)
 {
 	const struct row *best = NULL;
@@ -130,6 +132,51 @@ static int take_devices(struct arena *a, const struct view *v, const struct judg
 	return attribute(a, v, &(struct suspects){events, distinct}, f);
 }
 
+/*
+ * The family says what was seen on the wire (architecture 5): content put into a TLS connection is
+ * no page, and into other protocols it is a forged segment.
+ */
+static enum family family_of(const struct signature *sig, const struct flow_record *flow)
+{
+	if (sig->family != FAMILY_HTTP_INJECTION || flow->http != NULL || flow->response != NULL)
+		return sig->family;
+	return flow->tls != NULL || flow->tls_server != NULL ? FAMILY_TLS_FILTERING
+							     : FAMILY_TCP_INJECTION;
+}
+
+/* Whether packets show that content is somebody else's: what it says and looks like does not. */
+static bool is_injected(const struct judged_case *c)
+{
+	for (unsigned i = 0; i < c->n_rows; i++) {
+		enum fact fact = c->rows[i].sig->fact;
+		if (c->rows[i].t.grade >= GRADE_D3 && fact != FACT_PAGE && fact != FACT_SHAPE)
+			return true;
+	}
+	return false;
+}
+
+/* The page that the finding is about, with the rule that names it. */
+static int take_page(struct arena *a, const struct view *v, const struct judged_case *c,
+		     struct finding *f)
+{
+	struct page_facts *page;
+	bool about = false;
+	if (c->cause != CAUSE_CONTENT)
+		return 0;
+	f->injected = is_injected(c);
+	for (unsigned i = 0; i < c->n_rows; i++)
+		about |= c->rows[i].sig->fact == FACT_PAGE;
+	if (!about || v->flow->page == NULL)
+		return 0;
+	page = arena_alloc(a, sizeof(*page));
+	if (page == NULL)
+		return -ENOMEM;
+	*page = *v->flow->page;
+	page->rule = rules_decide(&page->hits, context_country(v->flow));
+	f->page = page;
+	return 0;
+}
+
 struct finding *finding_make(struct arena *a, const struct view *v, const struct judged_case *c,
 			     struct flow_record *flow)
 {
@@ -140,7 +187,7 @@ struct finding *finding_make(struct arena *a, const struct view *v, const struct
 	f->id = sig->id;
 	f->summary = sig->summary;
 	f->refs = sig->refs;
-	f->family = sig->family;
+	f->family = family_of(sig, flow);
 	f->verdict = c->verdict;
 	f->score = c->score;
 	f->flow = flow;
@@ -152,7 +199,11 @@ struct finding *finding_make(struct arena *a, const struct view *v, const struct
 	f->conditional = "untested";
 	take_trigger(v, c, f);
 	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 ||
-	    take_devices(a, v, c, f) != 0 || narrate(a, v, c, f) != 0)
+	    take_page(a, v, c, f) != 0 || take_devices(a, v, c, f) != 0 ||
+	    narrate(a, v, c, f) != 0)
 		return NULL;
+	/* A page that the packets do not show to be forged was stamped by whoever answered. */
+	if (f->page != NULL && !f->injected)
+		f->n_injectors = 0;
 	return f;
 }

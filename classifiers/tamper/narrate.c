@@ -2,6 +2,7 @@
 
 /* A finding in words: one sentence of observation, the ladder of packets, what else it could be. */
 
+#include "classifiers/lists/page.h"
 #include "classifiers/tamper/judge.h"
 
 #include <errno.h>
@@ -83,6 +84,12 @@ static void say_sentence(const struct judged_case *c, struct finding *f)
 		const char *why = say_why(c);
 		snprintf(f->sentence, sizeof(f->sentence), "connection reset %s%s%s%s", who, after,
 			 why != NULL ? ", " : "", why != NULL ? why : "");
+	} else if (c->cause == CAUSE_CONTENT && f->page != NULL) {
+		const char *name = f->page->rule != NULL ? f->page->rule->name
+							 : "Iran's national page";
+		snprintf(f->sentence, sizeof(f->sentence), "a known block page%s%.60s%s arrived%.180s%s",
+			 name[0] != '\0' ? " (" : "", name, name[0] != '\0' ? ")" : "", after,
+			 f->injected ? ", and the server did not send it" : "");
 	} else if (c->cause == CAUSE_CONTENT) {
 		snprintf(f->sentence, sizeof(f->sentence),
 			 "content that does not come from the server arrived%s: %s", after,

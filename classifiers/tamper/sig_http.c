@@ -2,10 +2,11 @@
 
 /* Content that somebody else put in: RACE-7, RACE-8, EV-TSGONE, HTTP-INJ and its look. */
 
+#include <string.h>
+
+#include "classifiers/app/http_response.h"
 #include "classifiers/tamper/signature.h"
 #include "dataplane/seq.h"
-
-#include <string.h>
 
 /* At most this many odd packets are an injector's; a box that strips options strips them all. */
 #define TSGONE_FEW 3
@@ -233,8 +234,12 @@ static bool match_findata(const struct view *v, const struct signature *self, st
 	(void)self;
 	static const char *const codes[] = {"301", "302", "303", "307", "200", "403"};
 	const struct half *s = &v->ev->half[DIR_S2C];
+	const struct http_response *r = v->flow->response;
 	bool code = false;
 	if (v->dir != DIR_S2C || v->first_s2c < 0 || !starts(s, "HTTP/1.") || s->excerpt_len < 12)
+		return false;
+	/* Servers say who they are or what time it is, most of them both. */
+	if (r == NULL || r->has_server || r->has_date)
 		return false;
 	const struct event *e = &v->e[v->first_s2c];
 	for (unsigned i = 0; i < sizeof(codes) / sizeof(*codes); i++)
@@ -244,7 +249,8 @@ static bool match_findata(const struct view *v, const struct signature *self, st
 	t->grade = GRADE_D2;
 	t->frame = e->frame;
 	testimony_suspect(t, (unsigned)v->first_s2c);
-	testimony_says(t, "whole answer of %u bytes in one packet that also closes", e->len);
+	testimony_says(t, "whole answer of %u bytes without Server or Date in one packet that closes",
+		       e->len);
 	testimony_expects(t, "an answer, then a FIN");
 	return true;
 }
@@ -300,7 +306,8 @@ const struct signature sig_http[] = {
 	 .benign = "a cache or proxy nearer than the server; a slow handshake",
 	 .refs = "catalogue EV-SUBRTT", .match = match_sub_rtt},
 	{.id = "answer-with-fin", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
-	 .fact = FACT_SHAPE, .summary = "a whole HTTP answer in one packet that also closes",
+	 .fact = FACT_SHAPE,
+	 .summary = "a whole HTTP answer in one packet that also closes, without Server or Date",
 	 .benign = "small servers that write and close at once",
 	 .refs = "catalogue HTTP-FINDATA", .match = match_findata},
 	{.id = "answer-without-status", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,

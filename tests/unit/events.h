@@ -49,6 +49,7 @@ struct events {
 	enum stamps server_id;
 	uint8_t client_ttl, server_ttl; /* 0: 64, 48 */
 	enum vantage vantage;       /* VANTAGE_UNKNOWN: inferred */
+	const char *rules;          /* a rules file (rules_text.c) to match pages with; NULL: none */
 	double end_ms;              /* of the capture; 0: 100 s after the last packet */
 };
 
@@ -93,6 +94,8 @@ struct world {
 	enum vantage vantage;
 	struct kept_flow *flows; /* every flow in the order of their ends, evidence copied */
 	size_t n_flows, room_flows;
+	struct ruleset *rules;
+	struct matcher *matcher; /* NULL also where it was built without */
 };
 
 /* Bytes */

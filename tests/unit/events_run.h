@@ -7,6 +7,7 @@
  */
 
 #include "classifiers/inspector.c"
+#include "classifiers/lists/matcher.h"
 
 #include "tests/unit/events.h"
 
@@ -59,6 +60,15 @@ static inline void world_open(struct world *w, const struct events *ev, const st
 	w->frames = calloc(LINES_MAX + 1, sizeof(*w->frames));
 	assert_non_null(w->frames);
 	make_streams(w);
+	if (ev->rules != NULL) {
+		assert_int_equal(ruleset_new(&w->rules), 0);
+		assert_int_equal(ruleset_load(w->rules, "own", "", ev->rules, strlen(ev->rules)), 0);
+		assert_int_equal(ruleset_seal(w->rules), 0);
+		if (matcher_new(&w->matcher, w->rules, &(struct matcher_config){NULL}) != 0)
+			w->matcher = NULL;
+		cfg.rules = w->rules;
+		cfg.matcher = w->matcher;
+	}
 	assert_int_equal(analysis_new(&w->a, &cfg), 0);
 	assert_int_equal(analysis_begin(w->a, &file, 1), 0);
 	w->hooks = analysis_hooks(w->a);
@@ -114,6 +124,8 @@ static inline struct inspector *world_inspector(struct world *w)
 static inline void world_close(struct world *w)
 {
 	analysis_free(w->a);
+	matcher_free(w->matcher);
+	ruleset_free(w->rules);
 	for (size_t i = 0; i < w->n_flows; i++)
 		evidence_free(&w->flows[i].ev);
 	free(w->flows);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What a flow's bytes said, as objects of its event: TLS, HTTP, QUIC; rules and pages. */
+
+#include <string.h>
+
+#include "classifiers/app/http_response.h"
+#include "classifiers/app/quic.h"
+#include "classifiers/lists/page.h"
+#include "tools/json.h"
+#include "tools/report_jsonl.h"
+
+/* The bytes that were kept of a name of true length len in a field of size bytes. */
+static void name(struct json *j, const char *key, bool has, const char *field, size_t size,
+		 size_t len)
+{
+	if (has)
+		json_bytes(j, key, field, len < size ? len : size - 1);
+	else
+		json_null(j, key);
+}
+
+static void hash(struct json *j, const char *key, const char *value)
+{
+	json_string(j, key, value[0] != '\0' ? value : NULL);
+}
+
+static void alpn(struct json *j, const struct tls_client_hello *t)
+{
+	unsigned n = t->n_alpn < TLS_ALPN_MAX ? t->n_alpn : TLS_ALPN_MAX;
+	bool utf8 = true;
+
+	json_array(j, "alpn");
+	for (unsigned i = 0; i < n; i++) {
+		size_t len = strnlen(t->alpn[i], sizeof(t->alpn[i]));
+		json_bytes(j, NULL, t->alpn[i], len);
+		utf8 = utf8 && json_is_utf8(t->alpn[i], len);
+	}
+	json_end(j);
+	if (!utf8) {
+		json_array(j, "alpn_hex");
+		for (unsigned i = 0; i < n; i++)
+			json_hex(j, NULL, t->alpn[i], strnlen(t->alpn[i], sizeof(t->alpn[i])));
+		json_end(j);
+	}
+}
+
+static void tls(struct json *j, const struct tls_client_hello *t)
+{
+	json_object(j, "tls");
+	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
+	alpn(j, t);
+	hash(j, "ja3", t->ja3);
+	hash(j, "ja4", t->ja4);
+	json_bool(j, "ech", t->ech);
+	json_bool(j, "esni", t->esni);
+	json_uint(j, "version", t->highest_version);
+	json_uint(j, "legacy_version", t->legacy_version);
+	json_uint(j, "record_version", t->record_version);
+	json_uint(j, "records", t->n_records);
+	if (t->has_sni)
+		json_uint(j, "sni_length", t->sni_len);
+	json_bool(j, "truncated", t->truncated);
+	json_end(j);
+}
+
+/* Keys of the side that was not seen say so: empty, or truncated. */
+static void http(struct json *j, const struct http_request *h, const struct http_response *r)
+{
+	static const struct http_request unseen = {.truncated = true};
+
+	h = h != NULL ? h : &unseen;
+	json_object(j, "http");
+	json_string(j, "method", h->method);
+	name(j, "host", h->has_host, h->host, sizeof(h->host), h->host_len);
+	name(j, "path", true, h->path, sizeof(h->path), h->path_len);
+	json_string(j, "version", h->version);
+	json_bool(j, "truncated", h->truncated);
+	if (r != NULL) {
+		json_uint(j, "status", r->status);
+		name(j, "location", r->has_location, r->location, sizeof(r->location),
+		     r->location_len);
+		name(j, "server", r->has_server, r->server, sizeof(r->server), r->server_len);
+	}
+	json_end(j);
+}
+
+/* Of the client's first Initials; names are null where they could not be read. */
+static void quic(struct json *j, const struct quic_hello *q)
+{
+	const struct tls_client_hello *t = &q->tls;
+	json_object(j, "quic");
+	json_uint(j, "version", q->version);
+	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
+	alpn(j, t);
+	hash(j, "ja4", t->ja4);
+	json_bool(j, "ech", t->ech);
+	json_hex(j, "dcid", (const char *)q->dcid.b, q->dcid.len);
+	json_hex(j, "scid", (const char *)q->scid.b, q->scid.len);
+	json_bool(j, "opened", q->opened);
+	json_bool(j, "truncated", !q->has_tls || t->truncated);
+	json_end(j);
+}
+
+void jsonl_app(struct json *j, const struct flow_record *f)
+{
+	if (f->tls != NULL)
+		tls(j, f->tls);
+	if (f->http != NULL || f->response != NULL)
+		http(j, f->http, f->response);
+	if (f->quic != NULL)
+		quic(j, f->quic);
+}
+
+/* Which rule said it, and where that was described. */
+void jsonl_rule(struct json *j, const struct rule *r)
+{
+	json_object(j, "rule");
+	json_bytes(j, "id", r->id, strlen(r->id));
+	json_bytes(j, "list", r->list, strlen(r->list));
+	json_uint(j, "line", r->line);
+	json_bytes(j, "source", r->source, strlen(r->source));
+	json_string(j, "scope", rule_scope_name[r->scope]);
+	json_end(j);
+}
+
+void jsonl_page(struct json *j, const struct page_facts *p)
+{
+	if (p == NULL) {
+		json_null(j, "page");
+		return;
+	}
+	json_object(j, "page");
+	if (p->rule != NULL) {
+		jsonl_rule(j, p->rule);
+		json_bytes(j, "name", p->rule->name, strlen(p->rule->name));
+		json_string(j, "countries", p->rule->countries);
+	} else {
+		json_null(j, "rule");
+	}
+	json_uint(j, "status", p->status);
+	json_bytes(j, "title", p->title, strnlen(p->title, sizeof(p->title)));
+	json_bytes(j, "frame", p->frame, strnlen(p->frame, sizeof(p->frame)));
+	json_array(j, "hits");
+	for (unsigned i = 0; i < p->hits.n; i++)
+		json_bytes(j, NULL, p->hits.hit[i]->id, strlen(p->hits.hit[i]->id));
+	json_end(j);
+	json_end(j);
+}
