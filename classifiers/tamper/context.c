@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "classifiers/tamper/host_table.h"
+#include "classifiers/tamper/nets.h"
 #include "classifiers/tamper/pairs.h"
 
 #define TABLE_MAX (1u << 16) /* entries a shard; beyond, hosts are not remembered */
@@ -25,12 +26,12 @@ struct vantage_votes {
 };
 
 struct context_shard {
-	struct host_table servers, clients, pairs;
+	struct host_table servers, clients, pairs, nets;
 	struct vantage_votes votes;
 };
 
 struct context {
-	struct host_table servers, clients, pairs;
+	struct host_table servers, clients, pairs, nets;
 	struct vantage_votes votes;
 	enum vantage vantage;
 	bool given;
@@ -51,6 +52,7 @@ int context_shard_new(struct context_shard **out)
 	s->servers = server_table;
 	s->clients = client_table;
 	s->pairs = pairs_table;
+	s->nets = nets_table;
 	*out = s;
 	return 0;
 }
@@ -62,6 +64,7 @@ void context_shard_free(struct context_shard *s)
 	host_table_free(&s->servers);
 	host_table_free(&s->clients);
 	host_table_free(&s->pairs);
+	host_table_free(&s->nets);
 	free(s);
 }
 
@@ -183,6 +186,8 @@ void context_flow(struct context_shard *s, const struct flow *f, const struct ev
 	note_server(s, f, ev);
 	note_client(s, f, ev);
 	pairs_note(&s->pairs, f, ev);
+	if (ev->half[DIR_S2C].syn)
+		nets_note(&s->nets, flow_addr(f, DIR_S2C), f->key.ip_version, f->first_ns);
 }
 
 static void merge_server(struct server_habits *to, const struct server_habits *from, bool fresh)
@@ -247,6 +252,7 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 	c->servers = server_table;
 	c->clients = client_table;
 	c->pairs = pairs_table;
+	c->nets = nets_table;
 	c->end_ns = end_ns;
 	for (unsigned i = 0; i < n && err == 0; i++) {
 		if (shards[i] == NULL)
@@ -263,6 +269,8 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 			err = merge_table(&c->clients, &shards[i]->clients);
 		if (err == 0)
 			err = pairs_merge(&c->pairs, &shards[i]->pairs);
+		if (err == 0)
+			err = nets_merge(&c->nets, &shards[i]->nets);
 	}
 	c->given = vantage != VANTAGE_UNKNOWN;
 	c->vantage = c->given ? vantage : infer(&c->votes);
@@ -281,6 +289,7 @@ void context_free(struct context *c)
 	host_table_free(&c->servers);
 	host_table_free(&c->clients);
 	host_table_free(&c->pairs);
+	host_table_free(&c->nets);
 	free(c);
 }
 
@@ -328,6 +337,12 @@ const struct pair_resets *context_pair(const struct context *c, const struct ip_
 				       const struct ip_addr *server)
 {
 	return pairs_find(&c->pairs, client, server);
+}
+
+bool context_neighbour_answered(const struct context *c, const struct ip_addr *server,
+				unsigned ip_version, uint64_t ns)
+{
+	return nets_neighbour_answered(&c->nets, server, ip_version, ns);
 }
 
 static bool entry_is_scanner(const struct client_entry *e)

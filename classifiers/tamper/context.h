@@ -62,6 +62,9 @@ const struct server_habits *context_server(const struct context *c, const struct
 /* Resets between these hosts, of all their connections; or NULL. */
 const struct pair_resets *context_pair(const struct context *c, const struct ip_addr *client,
 				       const struct ip_addr *server);
+/* Another host of the server's /24 (IPv6: /64) sent a SYN+ACK within a minute of ns. */
+bool context_neighbour_answered(const struct context *c, const struct ip_addr *server,
+				unsigned ip_version, uint64_t ns);
 /* The client sends SYNs all over and never speaks. */
 bool context_is_scanner(const struct context *c, const struct ip_addr *addr, unsigned ip_version);
 uint64_t context_scanners(const struct context *c);

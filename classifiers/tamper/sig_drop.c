@@ -220,12 +220,17 @@ static bool match_syn(const struct view *v, const struct signature *self, struct
 		return false;
 	if (c->n_syn < RESENT && v->flow->last_ns - v->flow->first_ns < SYN_WAIT_NS)
 		return false;
-	t->grade = GRADE_D1;
+	/* The control: the way there and back was open, for the host beside it. */
+	bool beside = v->ctx != NULL &&
+		      context_neighbour_answered(v->ctx, &v->flow->server, v->flow->ip_version,
+						 v->flow->first_ns);
+	t->grade = beside && c->n_syn >= RESENT ? GRADE_D2 : GRADE_D1;
 	for (unsigned i = 0; i < v->n; i++)
 		testimony_suspect(t, i);
 	t->frame = v->n != 0 ? v->e[0].frame : 0;
-	testimony_says(t, "%u SYNs in %.1f s without an answer", c->n_syn,
-		       (double)(v->flow->last_ns - v->flow->first_ns) / 1e9);
+	testimony_says(t, "%u SYNs in %.1f s without an answer%s", c->n_syn,
+		       (double)(v->flow->last_ns - v->flow->first_ns) / 1e9,
+		       beside ? ", while another host of its network answered" : "");
 	testimony_expects(t, "SYN+ACK, RST or an ICMP error");
 	return true;
 }
