@@ -16,6 +16,7 @@
 #define TTL_STRONG 10
 #define MIRROR_NS 1000000000ull
 #define DUP_NS 1000000ull
+#define SAME_WINDOW_FLOWS 3 /* EV-WIN */
 
 /* The first RST under suspicion for which test holds; -1. */
 typedef bool (*rst_test)(const struct view *v, unsigned i, struct testimony *t);
@@ -111,6 +112,27 @@ static bool test_window_mirror(const struct view *v, unsigned i, struct testimon
 		return false;
 	testimony_says(t, "window %u, as the other side's last", r->window);
 	testimony_expects(t, "the sender's own window, or 0");
+	return true;
+}
+
+/* EV-WIN: alone it means nothing, as half of the honest RST+ACKs have a window. */
+static bool test_window_same(const struct view *v, unsigned i, struct testimony *t)
+{
+	const struct event *r = &v->e[i];
+	uint64_t last = v->flow->id;
+	unsigned flows = 1;
+	for (unsigned k = 0; r->window != 0 && v->pair != NULL && k < v->pair->n; k++) {
+		const struct pair_reset *o = &v->pair->reset[k];
+		if (o->flow_id == v->flow->id || o->flow_id == last || o->window != r->window ||
+		    o->s2c != (v->dir == DIR_S2C))
+			continue;
+		last = o->flow_id;
+		flows++;
+	}
+	if (flows < SAME_WINDOW_FLOWS)
+		return false;
+	testimony_says(t, "window %u, as on the resets of %u connections", r->window, flows);
+	testimony_expects(t, "a window that depends on the connection, or 0");
 	return true;
 }
 
@@ -334,6 +356,7 @@ static bool match_each(const struct view *v, const struct signature *self, struc
 		{GRADE_D1, test_window_mirror}, {GRADE_D1, test_ack_no_flag},
 		{GRADE_D4, test_reserved},  {GRADE_D3, test_payload}, {GRADE_D1, test_seq_off},
 		{GRADE_D1, test_tsval},	    {GRADE_D1, test_mac},     {GRADE_D1, test_copy},
+		{GRADE_D1, test_window_same},
 	};
 	return each_rst(v, t, rows[self->param].grade, rows[self->param].test);
 }
@@ -388,6 +411,9 @@ const struct signature sig_header[] = {
 	HEADER(5, "rst-window-mirror", FACT_WINDOW,
 	       "the RST's window is the other side's last window",
 	       "two stacks with the same default window", "EV-WIN-MIRROR"),
+	HEADER(13, "rst-window-constant", FACT_WINDOW,
+	       "resets of three or more connections of the pair have one window, not 0",
+	       "a server that resets with the window that it began with", "EV-WIN"),
 	HEADER(6, "rst-ack-without-flag", FACT_FLAGS,
 	       "the RST has an ack number without the ACK flag",
 	       "Windows sends such resets, with ack equal to seq", "EV-ACKNOFLAG"),

@@ -191,6 +191,15 @@ static const struct sig_case cases[] = {
 	{.name = "the capture lacks what lies between", .says = SILENT,
 	 .ev.line = LINES(SHAKE, HELLO, ANSWER, "84 > A 518 9000", "125 < RA 12000 518")},
 
+	/* EV-WIN, over the connections of a pair */
+	{.name = "one window on the resets of three connections",
+	 .ev.line = LINES("0 > S 0 - flow=1", "40 < RA - 1 win=777 flow=1", "50 > S 0 - flow=2",
+			  "90 < RA - 1 win=777 flow=2", SHAKE, HELLO, "85 < RA 1 518 win=777"),
+	 .says = LINES("< rst-window-constant D1 @9: 9")},
+	{.name = "one window on the resets of two, another on the third's", .says = SILENT,
+	 .ev.line = LINES("0 > S 0 - flow=1", "40 < RA - 1 win=777 flow=1", "50 > S 0 - flow=2",
+			  "90 < RA - 1 win=778 flow=2", SHAKE, HELLO, "85 < RA 1 518 win=777")},
+
 	/* EV-SUBRTT: 0.8 of 40 ms */
 	{.name = "sooner than 0.8 of the round trip",
 	 .ev.line = LINES(OTHER, SHAKE, HELLO, "72.1 < RA 1 518"),
