@@ -180,6 +180,7 @@ void shard_take_exchanges(struct shard *s, struct flow_scratch *x, const struct 
 	while (facts->done != NULL) {
 		struct exchange *e = facts->done;
 		facts->done = e->next;
+		context_exchange(s->context, f, e);
 		attempt_exchange(&s->attempts, f, e);
 		if (!exchange_testifies(s, e, &now)) {
 			exchange_free(e);

@@ -94,6 +94,8 @@ struct dns_facts {
 	const char *qname;
 	const char **answers;  /* of that answer: addresses and names, in its order */
 	unsigned n_answers;
+	/* False: the packets are all answers that were given, one is genuine, nothing says which. */
+	bool told_apart;
 };
 
 struct flow_record {

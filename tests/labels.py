@@ -99,6 +99,10 @@ def wrong(row, findings):
     # What was dropped can be told packet by packet only from both ends.
     if row["flow"] != "*" and "silent-drop" in families and wanted & named:
         return None
+    # To call the server's own answer forged is as wrong as to miss the forged one.
+    apart = all(f["finding"].get("dns", {}).get("told_apart", False) for f in good)
+    if families == ["dns-injection"] and apart and not named <= wanted:
+        return f"frames {sorted(named - wanted)} are named too: " + "; ".join(map(show, good))
     if row["flow"] != "*" and not wanted <= named:
         return f"frames {sorted(wanted - named)} are not named: " + "; ".join(map(show, good))
     return None
@@ -112,6 +116,8 @@ def in_scope(row, which):
     # Names, pages and rates come with later work; these are connections.
     if row["expect"] == "throttling":
         return False
+    if row["expect"] == "dns-injection":
+        return True
     # A page that only its text gives away.
     if row["expect"] == "http-injection" and row["frames"] == "-":
         return False

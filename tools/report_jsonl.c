@@ -322,6 +322,8 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	packet_filenames(j, a, f, f->packet_files, f->n_packets);
 	trigger(j, f);
 	evidence(j, f);
+	if (f->dns != NULL)
+		jsonl_dns(j, f->dns);
 	jsonl_strings(j, "benign", f->benign, f->n_benign);
 	json_string(j, "conditional", f->conditional != NULL ? f->conditional : "untested");
 	json_array(j, "controls");

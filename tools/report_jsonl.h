@@ -13,6 +13,8 @@ void jsonl_app(struct json *j, const struct flow_record *f);
 struct rule;
 void jsonl_rule(struct json *j, const struct rule *r);
 void jsonl_page(struct json *j, const struct page_facts *p);
+/* jsonl_dns.c */
+void jsonl_dns(struct json *j, const struct dns_facts *d);
 /* jsonl_study.c: what a finding speaks of, unless one flow; triggers and profiles. */
 void jsonl_scope(struct json *j, const struct finding *f);
 struct study;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/tamper/context_dns.h"
 #include "classifiers/tamper/host_table.h"
 #include "classifiers/tamper/nets.h"
 #include "classifiers/tamper/pairs.h"
@@ -28,10 +29,12 @@ struct vantage_votes {
 struct context_shard {
 	struct host_table servers, clients, pairs, nets;
 	struct vantage_votes votes;
+	struct dns_pool *dns;
 };
 
 struct context {
 	struct host_table servers, clients, pairs, nets;
+	struct dns_pool *dns;
 	struct vantage_votes votes;
 	enum vantage vantage;
 	bool given;
@@ -49,6 +52,10 @@ int context_shard_new(struct context_shard **out)
 	struct context_shard *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
+	if (dns_pool_new(&s->dns) != 0) {
+		free(s);
+		return -ENOMEM;
+	}
 	s->servers = server_table;
 	s->clients = client_table;
 	s->pairs = pairs_table;
@@ -65,6 +72,7 @@ void context_shard_free(struct context_shard *s)
 	host_table_free(&s->clients);
 	host_table_free(&s->pairs);
 	host_table_free(&s->nets);
+	dns_pool_free(s->dns);
 	free(s);
 }
 
@@ -190,6 +198,13 @@ void context_flow(struct context_shard *s, const struct flow *f, const struct ev
 		nets_note(&s->nets, flow_addr(f, DIR_S2C), f->key.ip_version, f->first_ns);
 }
 
+void context_exchange(struct context_shard *s, const struct flow *f, const struct exchange *x)
+{
+	const struct dns_exchange *dns = dns_exchange_of(x);
+	if (dns != NULL)
+		dns_pool_add(s->dns, f, dns);
+}
+
 static void merge_server(struct server_habits *to, const struct server_habits *from, bool fresh)
 {
 	if (fresh || from->min_rtt_ns < to->min_rtt_ns)
@@ -254,6 +269,7 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 	c->pairs = pairs_table;
 	c->nets = nets_table;
 	c->end_ns = end_ns;
+	err = dns_pool_new(&c->dns);
 	for (unsigned i = 0; i < n && err == 0; i++) {
 		if (shards[i] == NULL)
 			continue;
@@ -271,6 +287,8 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 			err = pairs_merge(&c->pairs, &shards[i]->pairs);
 		if (err == 0)
 			err = nets_merge(&c->nets, &shards[i]->nets);
+		if (err == 0)
+			err = dns_pool_merge(c->dns, shards[i]->dns);
 	}
 	c->given = vantage != VANTAGE_UNKNOWN;
 	c->vantage = c->given ? vantage : infer(&c->votes);
@@ -290,6 +308,7 @@ void context_free(struct context *c)
 	host_table_free(&c->clients);
 	host_table_free(&c->pairs);
 	host_table_free(&c->nets);
+	dns_pool_free(c->dns);
 	free(c);
 }
 
@@ -309,6 +328,11 @@ enum vantage context_vantage(const struct context *c, char *why, size_t len)
 			 (unsigned long long)n->client, (unsigned long long)n->server,
 			 (unsigned long long)n->middle, (unsigned long long)n->both);
 	return c->vantage;
+}
+
+const struct dns_pool *context_dns(const struct context *c)
+{
+	return c->dns;
 }
 
 uint64_t context_end_ns(const struct context *c)

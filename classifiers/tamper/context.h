@@ -48,6 +48,10 @@ void context_shard_free(struct context_shard *s);
 /* At the end of every TCP flow; ev is finished. */
 void context_flow(struct context_shard *s, const struct flow *f, const struct evidence *ev);
 
+struct exchange; /* classifiers/tamper/exchange.h */
+/* At the end of every exchange. */
+void context_exchange(struct context_shard *s, const struct flow *f, const struct exchange *x);
+
 /* Merges; the shards stay the caller's. vantage: VANTAGE_UNKNOWN infers it. */
 int context_new(struct context **out, struct context_shard *const shards[], unsigned n,
 		enum vantage vantage, uint64_t end_ns);
@@ -65,6 +69,9 @@ const struct pair_resets *context_pair(const struct context *c, const struct ip_
 /* Another host of the server's /24 (IPv6: /64) sent a SYN+ACK within a minute of ns. */
 bool context_neighbour_answered(const struct context *c, const struct ip_addr *server,
 				unsigned ip_version, uint64_t ns);
+/* Of the capture's DNS: classifiers/tamper/context_dns.h. Never NULL. */
+struct dns_pool;
+const struct dns_pool *context_dns(const struct context *c);
 /* The client sends SYNs all over and never speaks. */
 bool context_is_scanner(const struct context *c, const struct ip_addr *addr, unsigned ip_version);
 uint64_t context_scanners(const struct context *c);

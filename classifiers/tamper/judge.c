@@ -252,6 +252,29 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 		cap(c, VERDICT_ANOMALY, "the connection had been idle for over 20 s");
 }
 
+/* What a resolver does of its own accord accuses nobody else. */
+static void temper_dns(struct judged_case *c)
+{
+	bool decisive = false, known = false, third_party = false, other = false;
+	for (unsigned i = 0; i < c->n_rows; i++) {
+		const struct row *r = &c->rows[i];
+		bool list = strcmp(r->sig->id, "dns-known-address") == 0;
+		bool early = strcmp(r->sig->id, "dns-early") == 0;
+		decisive |= r->t.grade == GRADE_D4 && !list;
+		known |= r->t.grade == GRADE_D4 && list;
+		third_party |= r->t.grade >= GRADE_D2 && r->sig->fact != FACT_ADDRESS;
+		other |= r->t.grade >= GRADE_D3 || (r->t.grade == GRADE_D2 && !early);
+	}
+	/* Weak signs by themselves, and another route, are no news. */
+	if (c->score < 2 || !other)
+		c->verdict = VERDICT_NONE;
+	/* Whose address it is, a list says; whether it is theirs here, where the capture was taken. */
+	if (!decisive && known)
+		cap(c, VERDICT_LIKELY, "the country of the capture is not known");
+	if (!decisive && !known && !third_party)
+		cap(c, VERDICT_ANOMALY, "the server may answer so itself, or the name's owner");
+}
+
 static void temper(const struct view *v, struct judged_case *c)
 {
 	bool named = false;
@@ -264,6 +287,8 @@ static void temper(const struct view *v, struct judged_case *c)
 		temper_reset(v, c);
 	else if (!named)
 		c->verdict = VERDICT_NONE;
+	if (c->cause == CAUSE_DNS)
+		temper_dns(c);
 	if (cause_is_absence(c->cause) && c->absent_lowered)
 		cap(c, VERDICT_INCONCLUSIVE, "the capture cannot vouch for an absence");
 	if (scanner && c->best < GRADE_D4)

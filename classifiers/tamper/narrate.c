@@ -4,6 +4,7 @@
 
 #include "classifiers/lists/page.h"
 #include "classifiers/tamper/judge.h"
+#include "classifiers/tamper/narrate_dns.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -170,6 +171,10 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 			       : e->ack - (o->syn ? o->isn : o->n_data != 0 ? o->first_seq : e->ack),
 		.len = e->len,
 	};
+	if (f->dns != NULL && !f->dns->told_apart)
+		p->forged = false;
+	if (f->dns != NULL && narrate_dns_packet(v, i, p->note, sizeof(p->note)))
+		return;
 	if ((int)i == v->trigger_event && v->trigger != TRIGGER_NONE)
 		snprintf(p->note, sizeof(p->note), "%s%.44s",
 			 v->trigger == TRIGGER_SNI	? "ClientHello sni="
@@ -225,7 +230,13 @@ static int say_ladder(struct arena *a, const struct view *v, const struct judged
 
 int narrate(struct arena *a, const struct view *v, const struct judged_case *c, struct finding *f)
 {
-	say_sentence(c, f);
+	if (c->cause == CAUSE_DNS) {
+		if (narrate_dns_facts(a, v, c, f) != 0)
+			return -ENOMEM;
+		narrate_dns_sentence(v, c, f);
+	} else {
+		say_sentence(c, f);
+	}
 	if (say_benign(a, c, f) != 0)
 		return -ENOMEM;
 	return say_ladder(a, v, c, f);

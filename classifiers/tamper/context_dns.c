@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/tamper/context_dns.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define PORTAL_NAMES 3
+
+/* Open addressing; room is a power of two, at most three quarters are taken. */
+struct dns_pool {
+	struct resolver *resolver;
+	bool *taken;
+	uint32_t n, room;
+	uint64_t *tcp;  /* hashes of questions that TCP answered; 0: free */
+	uint32_t n_tcp, room_tcp;
+};
+
+int dns_pool_new(struct dns_pool **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out != NULL ? 0 : -ENOMEM;
+}
+
+void dns_pool_free(struct dns_pool *p)
+{
+	if (p == NULL)
+		return;
+	free(p->resolver);
+	free(p->taken);
+	free(p->tcp);
+	free(p);
+}
+
+static uint32_t slot_of(const struct dns_pool *p, const struct ip_addr *addr)
+{
+	uint32_t i = (uint32_t)XXH3_64bits(addr, sizeof(*addr)) & (p->room - 1);
+	while (p->taken[i] && memcmp(&p->resolver[i].addr, addr, sizeof(*addr)) != 0)
+		i = (i + 1) & (p->room - 1);
+	return i;
+}
+
+static bool resolvers_grow(struct dns_pool *p)
+{
+	struct dns_pool bigger = {.room = p->room != 0 ? p->room * 2 : 16};
+	bigger.resolver = calloc(bigger.room, sizeof(*bigger.resolver));
+	bigger.taken = calloc(bigger.room, sizeof(*bigger.taken));
+	if (bigger.resolver == NULL || bigger.taken == NULL) {
+		free(bigger.resolver);
+		free(bigger.taken);
+		return false;
+	}
+	for (uint32_t i = 0; i < p->room; i++) {
+		if (!p->taken[i])
+			continue;
+		uint32_t k = slot_of(&bigger, &p->resolver[i].addr);
+		bigger.resolver[k] = p->resolver[i];
+		bigger.taken[k] = true;
+	}
+	free(p->resolver);
+	free(p->taken);
+	p->resolver = bigger.resolver;
+	p->taken = bigger.taken;
+	p->room = bigger.room;
+	return true;
+}
+
+/* Made when it is new; NULL: full, or no memory. */
+static struct resolver *resolver_get(struct dns_pool *p, const struct ip_addr *addr,
+				     unsigned ip_version, uint32_t max)
+{
+	if ((p->n + 1) * 4 > p->room * 3 && (p->n >= max || !resolvers_grow(p)))
+		return NULL;
+	uint32_t i = slot_of(p, addr);
+	if (!p->taken[i]) {
+		if (p->n >= max)
+			return NULL;
+		p->taken[i] = true;
+		p->n++;
+		p->resolver[i] = (struct resolver){.addr = *addr, .ip_version = (uint8_t)ip_version};
+	}
+	return &p->resolver[i];
+}
+
+/* Letters of any case are one name. */
+static uint64_t hash_name(const char *name, uint64_t seed)
+{
+	char lower[DNS_TEXT_SIZE];
+	size_t n = strnlen(name, sizeof(lower));
+	for (size_t i = 0; i < n; i++)
+		lower[i] = (char)tolower((unsigned char)name[i]);
+	return XXH3_64bits_withSeed(lower, n, seed);
+}
+
+static uint64_t name_bit(const char *name)
+{
+	return 1ull << (hash_name(name, 0) & 63);
+}
+
+static void note_wait(struct resolver_ttl *t, uint64_t wait_ns)
+{
+	if (wait_ns < t->min_ns[0]) {
+		t->min_ns[1] = t->min_ns[0];
+		t->min_ns[0] = wait_ns;
+	} else if (wait_ns < t->min_ns[1]) {
+		t->min_ns[1] = wait_ns;
+	}
+}
+
+/* Tables that are full keep what they have: the usual values come first. */
+static void note_ttl(struct resolver *r, uint8_t ttl, uint32_t n, const uint64_t wait_ns[2])
+{
+	for (unsigned i = 0; i < RESOLVER_TTLS; i++) {
+		struct resolver_ttl *t = &r->ttl[i];
+		if (t->n != 0 && t->ttl != ttl)
+			continue;
+		if (t->n == 0)
+			*t = (struct resolver_ttl){.ttl = ttl, .min_ns = {UINT64_MAX, UINT64_MAX}};
+		t->n += n;
+		note_wait(t, wait_ns[0]);
+		note_wait(t, wait_ns[1]);
+		return;
+	}
+}
+
+static void note_word(struct resolver *r, uint16_t word, uint32_t n)
+{
+	for (unsigned i = 0; i < RESOLVER_WORDS; i++) {
+		if (r->word[i].n != 0 && r->word[i].word != word)
+			continue;
+		r->word[i].word = word;
+		r->word[i].n += n;
+		return;
+	}
+}
+
+static void note_portal(struct resolver *r, const struct dns_reply *a, const char *name)
+{
+	bool known = false;
+	/* An answer without any says nothing: of another type, or an error. */
+	for (unsigned i = 0; i < RESOLVER_PORTALS && a->address != ADDRESS_NONE; i++) {
+		struct resolver_portal *q = &r->portal[i];
+		if (q->names == 0 && known)
+			return;
+		if (q->names == 0) {
+			*q = (struct resolver_portal){.addr = a->addr, .names = name_bit(name)};
+			return;
+		}
+		if (memcmp(&q->addr, &a->addr, sizeof(q->addr)) == 0) {
+			q->names |= name_bit(name);
+			q->within = q->others;
+			known = true;
+		} else {
+			q->others++;
+		}
+	}
+}
+
+/* Nothing within its own answers speaks against it. */
+static bool is_clean(const struct dns_exchange *x)
+{
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *a = &x->reply[i];
+		if (a->set != x->reply[0].set || a->address > ADDRESS_DOCUMENTATION ||
+		    a->known != NULL || (a->bits & (DNS_REPLY_MALFORMED | DNS_REPLY_CASE)) != 0)
+			return false;
+	}
+	return x->n_replies != 0;
+}
+
+static uint64_t question_hash(const struct ip_addr *server, const struct dns_exchange *x)
+{
+	uint64_t h = hash_name(x->qname, XXH3_64bits_withSeed(server, sizeof(*server), x->qtype));
+	return h != 0 ? h : 1;
+}
+
+static bool tcp_add(struct dns_pool *p, uint64_t hash, uint32_t max)
+{
+	if ((p->n_tcp + 1) * 4 > p->room_tcp * 3) {
+		struct dns_pool bigger = {.room_tcp = p->room_tcp != 0 ? p->room_tcp * 2 : 64};
+		if (p->n_tcp >= max)
+			return true;
+		bigger.tcp = calloc(bigger.room_tcp, sizeof(*bigger.tcp));
+		if (bigger.tcp == NULL)
+			return false;
+		for (uint32_t i = 0; i < p->room_tcp; i++)
+			if (p->tcp[i] != 0)
+				tcp_add(&bigger, p->tcp[i], UINT32_MAX);
+		free(p->tcp);
+		p->tcp = bigger.tcp;
+		p->room_tcp = bigger.room_tcp;
+	}
+	uint32_t i = (uint32_t)hash & (p->room_tcp - 1);
+	while (p->tcp[i] != 0 && p->tcp[i] != hash)
+		i = (i + 1) & (p->room_tcp - 1);
+	p->n_tcp += p->tcp[i] == 0;
+	p->tcp[i] = hash;
+	return true;
+}
+
+static void note_clean(struct resolver *r, const struct dns_exchange *x)
+{
+	const struct dns_reply *a = &x->reply[0];
+	r->n++;
+	note_ttl(r, x->x.events[a->event].ttl, 1, (const uint64_t[2]){a->wait_ns, UINT64_MAX});
+	note_word(r, dns_word(a->flags), 1);
+	if (x->n_queries != 0 && x->query_opt) {
+		r->asked_opt++;
+		r->gave_opt += (a->bits & DNS_REPLY_OPT) != 0;
+	}
+	r->mirrored += (a->bits & DNS_REPLY_MIRROR) != 0;
+}
+
+void dns_pool_add(struct dns_pool *p, const struct flow *f, const struct dns_exchange *x)
+{
+	const struct ip_addr *server = flow_addr(f, DIR_S2C);
+	if (x->tcp) {
+		if (is_clean(x) && x->reply[0].rcode == DNS_NOERROR &&
+		    x->reply[0].address != ADDRESS_NONE)
+			tcp_add(p, question_hash(server, x), TCP_ANSWERS_MAX);
+		return;
+	}
+	struct resolver *r = resolver_get(p, server, f->key.ip_version, RESOLVERS_MAX);
+	if (r == NULL)
+		return;
+	r->queries += x->n_queries != 0;
+	r->unreachable += x->unreachable;
+	if (x->n_replies == 0) {
+		r->unanswered += x->n_queries != 0;
+		r->silent_names |= name_bit(x->qname);
+		return;
+	}
+	r->answered_names |= name_bit(x->qname);
+	note_portal(r, &x->reply[0], x->qname);
+	if (is_clean(x))
+		note_clean(r, x);
+}
+
+static void merge_resolver(struct resolver *to, const struct resolver *from)
+{
+	to->n += from->n;
+	to->queries += from->queries;
+	to->unanswered += from->unanswered;
+	to->unreachable += from->unreachable;
+	to->asked_opt += from->asked_opt;
+	to->gave_opt += from->gave_opt;
+	to->mirrored += from->mirrored;
+	to->silent_names |= from->silent_names;
+	to->answered_names |= from->answered_names;
+	for (unsigned i = 0; i < RESOLVER_TTLS && from->ttl[i].n != 0; i++)
+		note_ttl(to, from->ttl[i].ttl, from->ttl[i].n, from->ttl[i].min_ns);
+	for (unsigned i = 0; i < RESOLVER_WORDS && from->word[i].n != 0; i++)
+		note_word(to, from->word[i].word, from->word[i].n);
+	/* Clients of other networks may be behind other portals: each keeps its own. */
+	for (unsigned i = 0, k = 0; i < RESOLVER_PORTALS && from->portal[i].names != 0; i++) {
+		while (k < RESOLVER_PORTALS && to->portal[k].names != 0)
+			k++;
+		if (k < RESOLVER_PORTALS)
+			to->portal[k] = from->portal[i];
+	}
+}
+
+int dns_pool_merge(struct dns_pool *to, const struct dns_pool *from)
+{
+	for (uint32_t i = 0; i < from->room; i++) {
+		const struct resolver *r = &from->resolver[i];
+		if (!from->taken[i])
+			continue;
+		struct resolver *into = resolver_get(to, &r->addr, r->ip_version, UINT32_MAX / 8);
+		if (into == NULL)
+			return -ENOMEM;
+		merge_resolver(into, r);
+	}
+	for (uint32_t i = 0; i < from->room_tcp; i++)
+		if (from->tcp[i] != 0 && !tcp_add(to, from->tcp[i], UINT32_MAX / 8))
+			return -ENOMEM;
+	return 0;
+}
+
+const struct resolver *dns_pool_resolver(const struct dns_pool *p, const struct ip_addr *addr)
+{
+	if (p->room == 0)
+		return NULL;
+	uint32_t i = slot_of(p, addr);
+	return p->taken[i] ? &p->resolver[i] : NULL;
+}
+
+const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned at_least)
+{
+	const struct resolver_ttl *top = &r->ttl[0];
+	uint32_t all = 0, near = 0;
+	for (unsigned i = 0; i < RESOLVER_TTLS; i++) {
+		all += r->ttl[i].n;
+		if (r->ttl[i].n > top->n)
+			top = &r->ttl[i];
+	}
+	for (unsigned i = 0; i < RESOLVER_TTLS; i++)
+		if (r->ttl[i].n != 0 && abs((int)r->ttl[i].ttl - (int)top->ttl) <= 1)
+			near += r->ttl[i].n;
+	return all >= at_least && all != 0 && near * 3 >= all * 2 ? top : NULL;
+}
+
+bool resolver_says_word(const struct resolver *r, uint16_t word)
+{
+	for (unsigned i = 0; i < RESOLVER_WORDS; i++)
+		if (r->word[i].n != 0 && r->word[i].word == word)
+			return true;
+	return false;
+}
+
+bool resolver_is_portal(const struct resolver *r, const struct ip_addr *addr)
+{
+	for (unsigned i = 0; i < RESOLVER_PORTALS; i++) {
+		const struct resolver_portal *q = &r->portal[i];
+		unsigned names = (unsigned)__builtin_popcountll(q->names);
+		if (names >= PORTAL_NAMES && q->within * 3 <= names &&
+		    memcmp(&q->addr, addr, sizeof(*addr)) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
+			   const struct dns_exchange *x)
+{
+	if (p->room_tcp == 0)
+		return false;
+	uint64_t hash = question_hash(server, x);
+	uint32_t i = (uint32_t)hash & (p->room_tcp - 1);
+	while (p->tcp[i] != 0 && p->tcp[i] != hash)
+		i = (i + 1) & (p->room_tcp - 1);
+	return p->tcp[i] == hash;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/tamper/dns_compare.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classifiers/lists/rules.h"
+
+#define OPT_SHARE 9          /* of ten answers to queries with EDNS */
+#define MIRROR_IPID_MIN 16   /* smaller numbers meet by chance */
+#define TM_IPID 30000        /* catalogue DEV-TM */
+#define TM_TTL 128
+#define TM_RR_TTL 300
+#define WORD_RECURSIVE 0x8180
+
+static const struct event *event_of(const struct view *v, const struct dns_reply *r)
+{
+	return &v->e[r->event];
+}
+
+const struct resolver *dns_resolver(const struct view *v)
+{
+	return v->ctx != NULL ? dns_pool_resolver(context_dns(v->ctx), &v->flow->server) : NULL;
+}
+
+bool dns_resolver_is_inside(const struct view *v)
+{
+	return dns_address_is_inside(&v->flow->server, v->flow->ip_version);
+}
+
+bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_least,
+		  struct dns_contrast *out)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	const struct resolver *s = dns_resolver(v);
+	const struct event *e = event_of(v, r);
+	*out = (struct dns_contrast){.ttl = 0};
+	if (s == NULL || x->tcp || s->n < at_least)
+		return false;
+	const struct resolver_ttl *usual = resolver_usual_ttl(s, at_least);
+	if (usual != NULL) {
+		unsigned off = (unsigned)abs((int)e->ttl - (int)usual->ttl);
+		out->ttl = off > 1 ? off : 0;
+		/* Its own wait may be the shortest: then the next one is what it is held against. */
+		uint64_t other = usual->min_ns[usual->ttl == e->ttl &&
+					       usual->min_ns[0] == r->wait_ns];
+		out->early = other != UINT64_MAX && r->wait_ns < other / 2;
+	}
+	/* Errors are worded by other code of the same server. */
+	bool plain = r->rcode == DNS_NOERROR || r->rcode == DNS_NXDOMAIN;
+	uint16_t word = dns_word(r->flags);
+	out->word = plain && !resolver_says_word(s, word);
+	out->word_aa = out->word && resolver_says_word(s, word ^ DNS_AA);
+	out->opt = plain && x->query_opt && x->n_queries != 0 && (r->bits & DNS_REPLY_OPT) == 0 &&
+		   s->asked_opt >= at_least && s->gave_opt * 10 >= s->asked_opt * OPT_SHARE;
+	return true;
+}
+
+bool dns_is_comparable(const struct dns_reply *r)
+{
+	return (r->bits & (DNS_REPLY_CUT | DNS_REPLY_NO_QUESTION)) == 0 && (r->flags & DNS_TC) == 0;
+}
+
+unsigned dns_sets(const struct dns_exchange *x)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		bool fresh = dns_is_comparable(&x->reply[i]);
+		for (unsigned k = 0; k < i && fresh; k++)
+			fresh = !dns_is_comparable(&x->reply[k]) ||
+				x->reply[k].set != x->reply[i].set;
+		n += fresh;
+	}
+	return n;
+}
+
+bool dns_contradict(const struct view *v, const struct dns_reply *a, const struct dns_reply *b,
+		    char *why, size_t len)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	const struct event *e = event_of(v, a), *f = event_of(v, b);
+	bool v4 = v->flow->ip_version == 4 && ((e->flags | f->flags) & EVENT_REASSEMBLED) == 0;
+	bool plain = a->rcode <= DNS_NXDOMAIN && b->rcode <= DNS_NXDOMAIN;
+	unsigned ttl = (unsigned)abs((int)e->ttl - (int)f->ttl), weak = 0;
+	const char *strong = NULL;
+	if (x->tcp)
+		return false;
+	if (ttl >= DNS_TTL_FAR)
+		strong = "TTL";
+	else if (plain && dns_word(a->flags) != dns_word(b->flags))
+		strong = "flag word";
+	else if (plain && x->query_opt && ((a->bits ^ b->bits) & DNS_REPLY_OPT) != 0)
+		strong = "EDNS record";
+	else if (((a->bits ^ b->bits) & DNS_REPLY_MIRROR) != 0 &&
+		 ((a->bits & DNS_REPLY_MIRROR) != 0 ? e : f)->ip_id >= MIRROR_IPID_MIN)
+		strong = "IP-ID, the query's on one of them";
+	weak += ttl >= 2;
+	weak += v4 && ((e->bits ^ f->bits) & EVENT_DF) != 0;
+	weak += v4 && (e->ip_id == 0) != (f->ip_id == 0);
+	snprintf(why, len, "%s", strong != NULL ? strong : "TTL, DF or IP-ID");
+	return strong != NULL || weak >= 2;
+}
+
+/* A developer's or device's own domain says in the name which address it has. */
+static bool name_holds_address(const char *name, const struct dns_reply *r)
+{
+	char dots[16], dashes[16];
+	const uint8_t *b = r->addr.b + 12;
+	if (r->addr_version != 4)
+		return false;
+	snprintf(dots, sizeof(dots), "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+	snprintf(dashes, sizeof(dashes), "%u-%u-%u-%u", b[0], b[1], b[2], b[3]);
+	return strstr(name, dots) != NULL || strstr(name, dashes) != NULL;
+}
+
+/* An alias of what the address belongs to. */
+static bool leads_to_facebook(const struct dns_exchange *x, const struct dns_reply *r)
+{
+	struct dns_message m;
+	char target[DNS_TEXT_SIZE];
+	if (dns_name_is_facebook(x->qname) || !dns_reply_read(x, r, &m))
+		return true;
+	for (unsigned i = 0; i < m.n_rrs; i++)
+		if (m.rr[i].type == DNS_CNAME && dns_name_text(&m, m.rr[i].rdata, target) &&
+		    dns_name_is_facebook(target))
+			return true;
+	return m.end != DNS_OK; /* cut off: what is behind may say so */
+}
+
+static bool is_portal(const struct view *v, const struct dns_reply *r)
+{
+	const struct resolver *s = dns_resolver(v);
+	return s != NULL && resolver_is_portal(s, &r->addr);
+}
+
+bool dns_is_bogus(const struct view *v, const struct dns_reply *r)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	if (!dns_name_is_public(x->qname) || name_holds_address(x->qname, r))
+		return false;
+	switch ((enum dns_address)r->address) {
+	case ADDRESS_TEREDO:
+		return true;
+	case ADDRESS_FACEBOOK:
+		return !leads_to_facebook(x, r);
+	case ADDRESS_LOOPBACK:
+		return !dns_name_is_listing(x->qname) && strncmp(x->qname, "localhost.", 10) != 0;
+	case ADDRESS_PRIVATE:
+	case ADDRESS_RESERVED:
+		return !is_portal(v, r);
+	case ADDRESS_UNSPECIFIED:
+		return true;
+	case ADDRESS_NONE:
+	case ADDRESS_PUBLIC:
+	case ADDRESS_DOCUMENTATION:
+	case ADDRESS_LISTED:
+		break;
+	}
+	return false;
+}
+
+/* The catalogue's own, where no list is loaded. */
+static bool is_page_of_iran(const struct dns_reply *r)
+{
+	const uint8_t *b = r->addr.b + 12;
+	return r->address == ADDRESS_PRIVATE && r->addr_version == 4 && b[0] == 10 && b[1] == 10 &&
+	       b[2] == 34 && b[3] >= 34 && b[3] <= 36;
+}
+
+static bool is_turkmenistan(const struct view *v, const struct dns_reply *r)
+{
+	const struct event *e = event_of(v, r);
+	return r->address == ADDRESS_LOOPBACK && r->rr_ttl == TM_RR_TTL && r->n_answers == 1 &&
+	       v->flow->ip_version == 4 && e->ip_id == TM_IPID && (e->bits & EVENT_DF) == 0 &&
+	       e->ttl <= TM_TTL && e->ttl > TM_TTL / 2 && r->flags == WORD_RECURSIVE &&
+	       (r->bits & DNS_REPLY_OPT) == 0;
+}
+
+enum grade dns_known(const struct view *v, const struct dns_reply *r, const char **name)
+{
+	bool inside = dns_resolver_is_inside(v);
+	if (is_turkmenistan(v, r)) {
+		*name = "127.0.0.1 for 300 s with IP-ID 30000, as measured in Turkmenistan";
+		return GRADE_D4;
+	}
+	if (is_page_of_iran(r)) {
+		*name = "Iran's block page";
+		return inside ? GRADE_D2 : GRADE_D4;
+	}
+	if (r->known == NULL || r->known->scope == RULE_FP)
+		return 0;
+	*name = r->known->name[0] != '\0' ? r->known->name : r->known->id;
+	/* Products and families choose their resolver; a private address may be the network's own. */
+	if (r->known->opt_in)
+		return GRADE_D1;
+	if (r->known->scope != RULE_NAT && r->known->scope != RULE_ISP)
+		return GRADE_D2;
+	return inside && r->address != ADDRESS_PUBLIC ? GRADE_D2 : GRADE_D4;
+}
+
+/* How much speaks against one of several answers; what a forger could have copied counts nothing. */
+static unsigned suspicion(const struct view *v, const struct dns_reply *r)
+{
+	const struct resolver *s = dns_resolver(v);
+	struct dns_contrast c;
+	const char *name;
+	unsigned n = 0;
+	if (dns_known(v, r, &name) >= GRADE_D2)
+		n += 8;
+	if (dns_is_bogus(v, r) || r->address == ADDRESS_LISTED)
+		n += 4;
+	if ((r->bits & DNS_REPLY_MIRROR) != 0 && event_of(v, r)->ip_id >= MIRROR_IPID_MIN &&
+	    (s == NULL || s->mirrored == 0))
+		n += 4;
+	if (dns_contrast(v, r, DNS_FEW, &c)) {
+		n += c.ttl != 0 ? 2 : 0;
+		n += c.word && !c.word_aa ? 2 : c.word ? 1 : 0;
+		n += c.opt ? 2 : 0;
+	}
+	return n;
+}
+
+struct dns_accused dns_accuse(const struct view *v)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	struct dns_accused out = {.told_apart = true};
+	unsigned against[DNS_REPLIES], least = UINT32_MAX, most = 0;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		against[i] = suspicion(v, &x->reply[i]);
+		least = against[i] < least ? against[i] : least;
+		most = against[i] > most ? against[i] : most;
+	}
+	/* All unlike the server: none of them is its own. */
+	bool none_genuine = least >= 4;
+	bool apart = none_genuine || most >= least + 2;
+	for (unsigned i = 0; i < x->n_replies; i++)
+		out.forged[i] = !apart || none_genuine || against[i] >= least + 2;
+	out.told_apart = apart;
+	return out;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* Answers of one query held against each other and against what their server usually sends. */
+
+#include "classifiers/tamper/context_dns.h"
+#include "classifiers/tamper/view.h"
+
+#define DNS_BASELINE 10  /* answers before a baseline speaks: catalogue DNS-EARLY */
+#define DNS_FEW 3        /* enough to tell apart two answers, one of which is known to be forged */
+#define DNS_TTL_FAR 6    /* EV-TTL: paths vary by 5 */
+
+/* What the capture knows of the server that was asked; NULL: no context yet, or nothing. */
+const struct resolver *dns_resolver(const struct view *v);
+/* It is reached from within its network only, and may have names of its own. */
+bool dns_resolver_is_inside(const struct view *v);
+
+/* How one answer differs from the server's others. */
+struct dns_contrast {
+	unsigned ttl;    /* distance from the usual one, 0 also while none is known */
+	bool early;      /* sooner than half the shortest wait for another */
+	bool word;       /* flag bits that it uses for no other answer */
+	bool word_aa;    /* … of which AA alone is new */
+	bool opt;        /* no EDNS record, which it gives to others that ask with one */
+};
+/* at_least: answers that the baseline must stand on. False: there is none, *out is zero. */
+bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_least,
+		  struct dns_contrast *out);
+
+/* The answer is complete enough to be compared by what it says. */
+bool dns_is_comparable(const struct dns_reply *r);
+/* Different things that were said, by comparable answers. */
+unsigned dns_sets(const struct dns_exchange *x);
+/* Two answers that no one host stamps and words so; says how in why. */
+bool dns_contradict(const struct view *v, const struct dns_reply *a, const struct dns_reply *b,
+		    char *why, size_t len);
+
+/* The answer holds an address that a name like this one cannot have in the public DNS. */
+bool dns_is_bogus(const struct view *v, const struct dns_reply *r);
+/*
+ * The answer is a known one of filters: of the lists, or of the catalogue's own. 0: it is not;
+ * name: who, in the list's words.
+ */
+enum grade dns_known(const struct view *v, const struct dns_reply *r, const char **name);
+
+/* Which of several different answers were forged. */
+struct dns_accused {
+	bool forged[DNS_REPLIES];
+	bool told_apart; /* false: all are marked, one of them is genuine, and nothing says which */
+};
+struct dns_accused dns_accuse(const struct view *v);

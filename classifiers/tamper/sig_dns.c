@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Forged DNS answers (catalogue, section 9). Multicast DNS never comes here: there many may answer.
+ * What a resolver may do of its own accord (filter for its customers, know names of its own network,
+ * word errors otherwise) has to stay below what accuses anybody.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "classifiers/tamper/dns_compare.h"
+#include "classifiers/tamper/signature.h"
+
+#define DUAN "Duan et al., Hold-On: Protecting Against On-Path DNS Poisoning, SATIN 2012"
+#define SILENT_NAMES 5 /* that a host left unanswered, while it answered few */
+#define SILENT_SHARE 5
+#define MIRROR_IPID_MIN 16
+
+static const struct dns_exchange *exchange(const struct view *v)
+{
+	return dns_exchange_of(v->ex);
+}
+
+/* "1.2.3.4", or the rcode of an answer without an address */
+static const char *says(const struct dns_reply *r, char out[64])
+{
+	char buf[12];
+	if (r->address != ADDRESS_NONE)
+		ip_addr_format(&r->addr, r->addr_version, out, 64);
+	else
+		snprintf(out, 64, "%s", r->rcode == DNS_NOERROR ? "no address"
+								 : dns_rcode_text(r->rcode, buf));
+	return out;
+}
+
+/* Answers that are accused at all; of several different ones only those that are forged. */
+static struct dns_accused accused(const struct view *v)
+{
+	if (dns_sets(exchange(v)) > 1)
+		return dns_accuse(v);
+	struct dns_accused all = {.told_apart = true};
+	memset(all.forged, true, sizeof(all.forged));
+	return all;
+}
+
+static void suspect(const struct view *v, const struct dns_reply *r, struct testimony *out)
+{
+	if (out->n_suspects == 0)
+		out->frame = v->e[r->event].frame;
+	testimony_suspect(out, r->event);
+	if (r->copy != 0)
+		testimony_suspect(out, r->copy);
+}
+
+/* Two that say different things and cannot be of one host; false: none. */
+static bool find_contradiction(const struct view *v, char *why, size_t len)
+{
+	const struct dns_exchange *x = exchange(v);
+	for (unsigned i = 0; i < x->n_replies; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (dns_is_comparable(&x->reply[i]) && dns_is_comparable(&x->reply[k]) &&
+			    x->reply[i].set != x->reply[k].set &&
+			    dns_contradict(v, &x->reply[k], &x->reply[i], why, len))
+				return true;
+	return false;
+}
+
+static void say_race(const struct view *v, const char *why, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	const struct dns_reply *a = &x->reply[0], *b = a;
+	char first[64], other[64];
+	for (unsigned i = 1; i < x->n_replies && b->set == a->set; i++)
+		b = &x->reply[i];
+	testimony_says(out, "%s (TTL %u, flags 0x%04x), %.1f ms later %s (TTL %u, 0x%04x)",
+		       says(a, first), v->e[a->event].ttl, a->flags,
+		       (double)(v->e[b->event].ts_ns - v->e[a->event].ts_ns) / 1e6, says(b, other),
+		       v->e[b->event].ttl, b->flags);
+	testimony_expects(out, "one answer%s%s", why != NULL ? ", and one " : "",
+			  why != NULL ? why : "");
+}
+
+static bool match_race(const struct view *v, const struct signature *self, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	unsigned sets = dns_sets(x);
+	char why[64];
+	(void)self;
+	if (sets < 2 || x->tcp)
+		return false;
+	bool apart = find_contradiction(v, why, sizeof(why));
+	/* A query that was sent twice may be answered twice; each answer copied is no reason yet. */
+	if (sets <= x->n_queries && !(apart && x->n_answers > x->n_queries))
+		return false;
+	out->grade = apart ? GRADE_D4 : GRADE_D2;
+	/* How often it was asked is not known. */
+	if (x->n_queries == 0)
+		out->grade = apart ? GRADE_D3 : GRADE_D1;
+	struct dns_accused a = dns_accuse(v);
+	for (unsigned i = 0; i < x->n_replies; i++)
+		if (a.forged[i])
+			suspect(v, &x->reply[i], out);
+	say_race(v, apart ? why : NULL, out);
+	return true;
+}
+
+static bool match_denied(const struct view *v, const struct signature *self, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	const struct dns_reply *no = NULL, *yes = NULL;
+	char text[64], buf[12];
+	(void)self;
+	if (x->tcp || x->n_queries == 0 || x->n_answers <= x->n_queries)
+		return false;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *r = &x->reply[i];
+		if (no == NULL && (r->rcode == DNS_NXDOMAIN || r->rcode == DNS_SERVFAIL ||
+				   r->rcode == DNS_REFUSED))
+			no = r;
+		if (yes == NULL && r->rcode == DNS_NOERROR && r->address == ADDRESS_PUBLIC)
+			yes = r;
+	}
+	if (no == NULL || yes == NULL)
+		return false;
+	out->grade = GRADE_D2;
+	out->frame = v->e[no->event].frame;
+	struct dns_accused a = dns_accuse(v);
+	if (a.forged[no - x->reply])
+		suspect(v, no, out);
+	testimony_says(out, "%s and %s", dns_rcode_text(no->rcode, buf), says(yes, text));
+	testimony_expects(out, "a name that exists or does not");
+	return true;
+}
+
+static bool match_known(const struct view *v, const struct signature *self, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	struct dns_accused a = accused(v);
+	char text[64];
+	(void)self;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *r = &x->reply[i];
+		const char *name = "";
+		enum grade g = dns_known(v, r, &name);
+		if (g == 0 || !a.forged[i])
+			continue;
+		if (g > out->grade) {
+			out->grade = g;
+			testimony_says(out, "%s: %.60s", says(r, text), name);
+		}
+		suspect(v, r, out);
+	}
+	testimony_expects(out, "an address of %.60s", x->qname);
+	return out->n_suspects != 0;
+}
+
+/* What a lone address of this kind is worth; 0 nothing. */
+static enum grade bogus_grade(const struct view *v, enum dns_address class, bool several)
+{
+	bool inside = dns_resolver_is_inside(v);
+	if (class == ADDRESS_TEREDO)
+		return GRADE_D4;
+	if (several)
+		return class == ADDRESS_UNSPECIFIED ? GRADE_D1 : GRADE_D3;
+	if (class == ADDRESS_FACEBOOK)
+		return GRADE_D3;
+	/* Resolvers chosen by their users answer so to advertisements; networks know their own names. */
+	if (class == ADDRESS_UNSPECIFIED)
+		return inside ? 0 : GRADE_D1;
+	if (inside)
+		return class == ADDRESS_LOOPBACK ? GRADE_D1 : 0;
+	return GRADE_D3;
+}
+
+static bool match_bogus(const struct view *v, const struct signature *self, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	struct dns_accused a = accused(v);
+	bool several = dns_sets(x) > 1;
+	char text[64];
+	(void)self;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *r = &x->reply[i];
+		enum grade g = bogus_grade(v, (enum dns_address)r->address, several);
+		if (g == 0 || !a.forged[i] || !dns_is_bogus(v, r))
+			continue;
+		if (g > out->grade) {
+			out->grade = g;
+			testimony_says(out, "%s: %s", says(r, text),
+				       dns_address_text((enum dns_address)r->address));
+		}
+		suspect(v, r, out);
+	}
+	testimony_expects(out, "a public address");
+	return out->n_suspects != 0;
+}
+
+/* What the capture must show of the server first. */
+static const char few[] = "fewer than ten other answers of this server";
+
+static bool match_early(const struct view *v, const struct signature *self, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	struct dns_accused a = accused(v);
+	struct dns_contrast c;
+	(void)self;
+	if (v->ctx == NULL || x->tcp)
+		return false;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *r = &x->reply[i];
+		if (!dns_contrast(v, r, DNS_BASELINE, &c)) {
+			out->untestable = few;
+			return false;
+		}
+		/* A nearer TTL may be another path, a shorter wait an answer that was remembered. */
+		enum grade g = c.ttl != 0 && c.early ? GRADE_D3
+			       : c.ttl >= DNS_TTL_FAR ? GRADE_D2
+			       : c.ttl != 0 || c.early ? GRADE_D1
+						       : 0;
+		if (g == 0 || !a.forged[i])
+			continue;
+		const struct resolver_ttl *usual = resolver_usual_ttl(dns_resolver(v), DNS_BASELINE);
+		if (g > out->grade && usual != NULL) {
+			out->grade = g;
+			testimony_says(out, "TTL %u after %.1f ms", v->e[r->event].ttl,
+				       r->wait_ns != UINT64_MAX ? (double)r->wait_ns / 1e6 : 0.0);
+			testimony_expects(out, "TTL %u, not before %.1f ms as its %u other answers",
+					  usual->ttl, (double)usual->min_ns[0] / 1e6, usual->n);
+		}
+		suspect(v, r, out);
+	}
+	return out->n_suspects != 0;
+}
+
+static bool match_shape(const struct view *v, const struct signature *self, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	struct dns_accused a = accused(v);
+	struct dns_contrast c;
+	(void)self;
+	if (v->ctx == NULL) {
+		/* For the capture to speak once it is known. */
+		out->grade = GRADE_D1;
+		return x->odd;
+	}
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *r = &x->reply[i];
+		bool baseline = dns_contrast(v, r, DNS_FEW, &c);
+		bool wrong_case = (r->bits & DNS_REPLY_CASE) != 0;
+		enum grade g = c.opt || (c.word && !c.word_aa) ? GRADE_D2
+			       : c.word || wrong_case	       ? GRADE_D1
+							       : 0;
+		if (baseline && dns_resolver(v)->n < DNS_BASELINE && g == GRADE_D2)
+			g = GRADE_D1;
+		if (g == 0 || !a.forged[i])
+			continue;
+		if (g > out->grade) {
+			out->grade = g;
+			testimony_says(out, "flags 0x%04x, %s%s", r->flags,
+				       (r->bits & DNS_REPLY_OPT) != 0 ? "EDNS" : "no EDNS",
+				       wrong_case ? ", letters of another case" : "");
+			testimony_expects(out, "%s", c.opt	   ? "EDNS, as in its other answers"
+						     : c.word	   ? "flags of its other answers"
+								   : "the question as it was sent");
+		}
+		suspect(v, r, out);
+	}
+	return out->n_suspects != 0;
+}
+
+static bool match_mirror(const struct view *v, const struct signature *self, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	const struct resolver *s = dns_resolver(v);
+	struct dns_accused a = accused(v);
+	(void)self;
+	/* A host that always does so is odd, and honest. */
+	if (s != NULL && s->mirrored > 1)
+		return false;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *r = &x->reply[i];
+		if ((r->bits & DNS_REPLY_MIRROR) != 0 && a.forged[i] &&
+		    v->e[r->event].ip_id >= MIRROR_IPID_MIN)
+			suspect(v, r, out);
+	}
+	if (out->n_suspects == 0)
+		return false;
+	out->grade = GRADE_D3;
+	testimony_says(out, "IP-ID 0x%04x, the query's", v->e[out->suspects[0]].ip_id);
+	testimony_expects(out, "one of the server's own");
+	return true;
+}
+
+static bool match_tcp(const struct view *v, const struct signature *self, struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	struct dns_accused a = accused(v);
+	char text[64];
+	(void)self;
+	if (v->ctx == NULL || x->tcp ||
+	    !dns_pool_tcp_answered(context_dns(v->ctx), &v->flow->server, x))
+		return false;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *r = &x->reply[i];
+		const char *name;
+		bool bogus = dns_is_bogus(v, r) || dns_known(v, r, &name) >= GRADE_D2;
+		bool denied = r->rcode == DNS_NXDOMAIN;
+		if (!a.forged[i] || (!bogus && !denied))
+			continue;
+		out->grade = bogus ? GRADE_D4 : out->grade > GRADE_D3 ? out->grade : GRADE_D3;
+		testimony_says(out, "%s over UDP, a public address over TCP", says(r, text));
+		suspect(v, r, out);
+	}
+	testimony_expects(out, "the same answer over both");
+	return out->n_suspects != 0;
+}
+
+static bool match_nonresolver(const struct view *v, const struct signature *self,
+			      struct testimony *out)
+{
+	const struct dns_exchange *x = exchange(v);
+	const struct resolver *s = dns_resolver(v);
+	struct dns_accused a = accused(v);
+	(void)self;
+	if (s == NULL || x->tcp || x->n_replies == 0)
+		return false;
+	unsigned silent = (unsigned)__builtin_popcountll(s->silent_names & ~s->answered_names);
+	unsigned answered = (unsigned)__builtin_popcountll(s->answered_names);
+	bool mute = !dns_resolver_is_inside(v) && silent >= SILENT_NAMES &&
+		    silent >= SILENT_SHARE * answered;
+	if (s->unreachable == 0 && !mute)
+		return false;
+	out->grade = GRADE_D2;
+	for (unsigned i = 0; i < x->n_replies; i++)
+		if (a.forged[i])
+			suspect(v, &x->reply[i], out);
+	if (s->unreachable != 0)
+		testimony_says(out, "an answer of a host that said nobody listens there");
+	else
+		testimony_says(out, "an answer of a host that left %u other names unanswered", silent);
+	testimony_expects(out, "a host that answers DNS queries");
+	return true;
+}
+
+#define DNS(id_, fact_, names_) \
+	.id = id_, .family = FAMILY_DNS_INJECTION, .cause = CAUSE_DNS, .fact = fact_, .names = names_
+
+const struct signature sig_dns[] = {
+	{DNS("dns-race", FACT_ANSWERS, true),
+	 .summary = "a query was answered more often than it was asked, and differently",
+	 .benign = "the network doubled the query, and several servers behind one address answered",
+	 .rules_out = "several answers of one server",
+	 .refs = DUAN, .match = match_race},
+	{DNS("dns-denied", FACT_ANSWERS, true),
+	 .summary = "one answer denies a name that another answer resolves",
+	 .benign = "a pool of servers one of which fails, asked twice",
+	 .refs = "Nabi, FOCI 2013", .match = match_denied},
+	{DNS("dns-udp-tcp", FACT_ANSWERS, true),
+	 .summary = "the same server answers rightly over TCP and wrongly over UDP",
+	 .benign = "the name changed between the two",
+	 .refs = "net4people/bbs issue 657", .match = match_tcp},
+	{DNS("dns-known-address", FACT_ADDRESS, true),
+	 .summary = "the answer is one that a known filter gives",
+	 .benign = "a private network uses the same address, or the user chose a filtering resolver",
+	 .refs = "OONI blocking-fingerprints; Nourin et al., WWW 2023", .match = match_known},
+	{DNS("dns-bogus-address", FACT_ADDRESS, true),
+	 .summary = "a public name was answered with an address that no public host has",
+	 .benign = "the name's owner published a private address; a resolver's own filter; a name that "
+		   "the resolver's network has for itself",
+	 .refs = "Anonymous et al., Triplet Censors, FOCI 2020; catalogue section 9",
+	 .match = match_bogus},
+	{DNS("dns-early", FACT_RESOLVER, true),
+	 .summary = "the answer came from another distance than the server's other answers",
+	 .benign = "another route, another server of the same address (anycast), a remembered answer",
+	 .refs = DUAN, .match = match_early},
+	{DNS("dns-nonresolver", FACT_RESOLVER, true),
+	 .summary = "a host that answers no DNS queries answered this one",
+	 .benign = "the server was started or overloaded in between",
+	 .refs = "catalogue section 9", .match = match_nonresolver},
+	{DNS("dns-shape", FACT_SHAPE, false),
+	 .summary = "the answer is worded unlike the server's others",
+	 .benign = "names that the server itself is the authority for, several programs at one address",
+	 .refs = "Wu et al., USENIX Security 2026, table 5; RFC 6891 section 7",
+	 .match = match_shape},
+	{DNS("dns-ip-id-mirror", FACT_IPID_COPY, false),
+	 .summary = "the answer's IP-ID is its query's",
+	 .benign = "chance, once in 65,536", .refs = "catalogue EV-IPID-MIRROR",
+	 .match = match_mirror},
+	{.id = NULL},
+};
