@@ -189,6 +189,7 @@ struct finding {
 	unsigned n_ruled_out;
 	const char *conditional; /* "yes", "no", "untested" */
 	bool filtered;           /* a finding over several flows says that its name is */
+	bool echo;               /* what another capture of the same connection explains */
 	uint64_t *controls;      /* flow ids */
 	unsigned n_controls;
 	struct ladder_packet *ladder;

@@ -162,14 +162,15 @@ static int add_behaviour(struct boxes *b, const struct finding *f)
 }
 
 /*
- * There is a box only where a third party is at least likely: by the packets themselves, or as its name
- * made the difference. What might be a server's or a translator's own doing has no profile.
+ * There is a box where a third party is at least likely: by the packets themselves, or as its name made the
+ * difference. An anomaly has one, as sure as that, only if controls passed.
  */
 static bool is_deed(const struct finding *f)
 {
-	if (f->scope != SCOPE_FLOW)
+	if (f->scope != SCOPE_FLOW || f->echo)
 		return false;
-	return f->verdict >= VERDICT_LIKELY ||
+	bool controlled = strcmp(f->conditional, "yes") == 0;
+	return f->verdict >= VERDICT_LIKELY || (f->verdict >= VERDICT_ANOMALY && controlled) ||
 	       (f->verdict >= VERDICT_INCONCLUSIVE && f->filtered);
 }
 

@@ -67,6 +67,13 @@ static int say(struct study_run *r, const struct study_cause *what, const struct
 	f->conditional = "yes";
 	study_benign(f, "a server that itself refuses such hellos");
 	study_weigh(f, 2 * s->strong >= s->n_failed ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
+	for (unsigned i = 0; i < s->n_failed; i++) {
+		struct finding *own = s->failed[i]->finding;
+		if (own == NULL)
+			continue;
+		own->conditional = "yes";
+		own->filtered |= f->verdict >= VERDICT_LIKELY;
+	}
 	return 0;
 }
 

@@ -11,13 +11,15 @@
 
 /* Tries of one name by one client within this count once, unless something passed in between. */
 #define UNIT_NS 600000000000ull /* catalogue, section 18, point 10 */
+#define BURST_NS 100000000ull   /* connections that a browser opens at once */
 #define SOON_NS 30000000000ull  /* the shortest residual window published is longer; section 8 */
 #define FEATURE_TRIES 2
 #define CONTROLS_MAX 16
+#define CONDITIONAL_TRIES 2 /* too few to call a name filtered, enough to say what was compared */
 #define SHOWN_MAX 64
 
 /*
- * A failure may only be what an earlier one brought about: tries that overlap are one, and so are those
+ * A failure may only be what an earlier one brought about: tries of one moment are one, and so are those
  * that nothing of the same pair of hosts passed between or soon after.
  */
 static int collapse(struct study_run *r)
@@ -47,7 +49,7 @@ static int collapse(struct study_run *r)
 		const struct attempt *b = r->trials[r->pairs[before - 1]].a;
 		bool free_since = passed >= before ||
 				  (next_ok[i] != UINT64_MAX && next_ok[i] - t->a->start_ns < SOON_NS);
-		t->dependent |= t->a->start_ns < b->end_ns ||
+		t->dependent |= t->a->start_ns - b->start_ns < BURST_NS ||
 				(!free_since && t->a->start_ns - b->start_ns < UNIT_NS);
 	}
 out:;
@@ -411,6 +413,9 @@ static void mark_findings(struct study_run *r)
 			f->filtered = n->filtered;
 			f->controls = named->controls;
 			f->n_controls = named->n_controls;
+		} else if (n->failed >= CONDITIONAL_TRIES && n->ok == 0 && n->control_failed == 0 &&
+			   n->control_ok >= STUDY_CONTROL_TRIES) {
+			f->conditional = "yes";
 		} else if (n->others_ok == 0 && n->others_failed >= STUDY_CONTROL_TRIES &&
 			   n->failed != 0) {
 			f->conditional = "no";

@@ -79,16 +79,24 @@ static bool has_row(const struct finding *f, const char *kind)
 	return false;
 }
 
-/* Packets of the impersonated end that came behind the first forged one. */
+/*
+ * Behind the first forged packet the impersonated end shows that it got what drew the forgery: the server
+ * by acknowledging it, the client by going on.
+ */
 static bool genuine_after(const struct finding *f)
 {
+	const struct ladder_packet *asked = NULL;
 	bool forged = false;
 	for (unsigned i = 0; i < f->n_ladder; i++) {
 		const struct ladder_packet *p = &f->ladder[i];
 		if (p->forged)
 			forged = true;
+		else if (!forged && p->dir != (uint8_t)f->direction && p->len != 0)
+			asked = p;
 		else if (forged && !p->icmp && p->dir == (uint8_t)f->direction &&
-			 (p->flags & (TCP_RST | TCP_SYN)) == 0)
+			 (p->flags & (TCP_RST | TCP_SYN)) == 0 &&
+			 (f->direction == DIR_C2S || asked == NULL ||
+			  (int32_t)(p->ack - asked->seq - asked->len) >= 0))
 			return true;
 	}
 	return false;
@@ -202,16 +210,33 @@ static int by_value(const void *x, const void *y)
 	return a < b ? -1 : a > b;
 }
 
+/* Times compare only as seen from one place: where most was seen. */
+static unsigned busiest_capture(const struct writer *w)
+{
+	unsigned best = 0, n = 0;
+	unsigned *count = calloc(w->r->a->n_captures, sizeof(*count));
+	for (size_t i = 0; count != NULL && i < w->box->n; i++) {
+		unsigned capture = w->box->findings[i]->flow->capture;
+		if (++count[capture] > n) {
+			n = count[capture];
+			best = capture;
+		}
+	}
+	free(count);
+	return best;
+}
+
 /* Percentiles by nearest rank. */
 static int say_reaction(struct writer *w)
 {
 	static const double rank[3] = {0.05, 0.5, 0.95};
 	double *ms = malloc((w->box->n + 1) * sizeof(*ms));
-	unsigned n = 0;
+	unsigned n = 0, capture = busiest_capture(w);
 	if (ms == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < w->box->n; i++)
-		if (w->box->findings[i]->reaction_ms >= 0)
+		if (w->box->findings[i]->reaction_ms >= 0 &&
+		    w->box->findings[i]->flow->capture == capture)
 			ms[n++] = w->box->findings[i]->reaction_ms;
 	qsort(ms, n, sizeof(*ms), by_value);
 	for (unsigned k = 0; n != 0 && k < 3; k++) {
@@ -319,7 +344,8 @@ static int say_triggers(struct writer *w)
 		relation[t->row] |= REL_ACTED;
 		if ((t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
 			seen(whole, t->a->flow_id);
-		if ((t->a->bits & ATTEMPT_HANDSHAKE) == 0 && t->a->proto == 6)
+		if ((t->a->bits & ATTEMPT_HANDSHAKE) == 0 && t->a->proto == 6 &&
+		    t->a->finding->verdict >= VERDICT_LIKELY)
 			seen(hand, t->a->flow_id);
 	}
 	err = err == 0 ? relate(r, relation) : err;
@@ -447,9 +473,25 @@ static int write_profile(struct study_run *r, const struct box *b, struct study_
 	return err;
 }
 
+/*
+ * What is weak in one capture of a connection and strong in another is what the deed left behind there: the
+ * silence or the resets of an end that had been reset itself.
+ */
+static void mark_echoes(struct study_run *r)
+{
+	for (size_t i = 0; i < r->n_trials; i++) {
+		struct finding *f = r->trials[i].a->finding;
+		if (f == NULL || f->verdict >= VERDICT_LIKELY)
+			continue;
+		const struct finding *main = r->trials[r->trials[i].twin_of].a->finding;
+		f->echo = r->trials[i].twin && main != NULL && main->verdict > f->verdict;
+	}
+}
+
 int study_profiles(struct study_run *r)
 {
 	struct boxes b;
+	mark_echoes(r);
 	int err = boxes_find(&b, r->a);
 	if (err != 0)
 		goto out;

@@ -24,15 +24,14 @@ static bool is_trigger(const struct trial *t)
 	       (a->name != NULL || (a->bits & ATTEMPT_ESNI) != 0);
 }
 
-/* A later try that asks for nothing wrong. */
+/* A later try that asks for nothing wrong: for nothing yet, or for what passes at other times. */
 static bool is_innocuous(const struct study_run *r, const struct trial *t, const struct trial *trigger)
 {
 	if (t->row == NO_ROW)
 		return true;
-	if (t->row == trigger->row)
-		return false;
 	/* The same name elsewhere, or with another port, is no other name. */
-	return r->group_of[t->row] != r->group_of[trigger->row];
+	uint32_t group = r->group_of[t->row];
+	return group != r->group_of[trigger->row] && r->groups[group].passed != 0;
 }
 
 static bool came_to_nothing(const struct trial *t)
@@ -102,6 +101,9 @@ static void mark_dependent(struct study_run *r, size_t i, const struct window *w
 int study_windows(struct study_run *r)
 {
 	size_t room = 0;
+	for (size_t i = 0; i < r->n_pairs; i++)
+		if (r->trials[r->pairs[i]].row != NO_ROW && r->trials[r->pairs[i]].ok)
+			r->groups[r->group_of[r->trials[r->pairs[i]].row]].passed++;
 	for (size_t i = 0; i < r->n_pairs; i++) {
 		const struct trial *t = &r->trials[r->pairs[i]];
 		struct window w, own;

@@ -14,6 +14,7 @@ struct trial {
 	uint32_t row;      /* of names; NO_ROW: it asked for nothing */
 	bool ok, failed;   /* neither: it says nothing of its name */
 	bool twin;         /* the same connection was seen in another capture: not counted */
+	uint32_t twin_of;  /* the trial that counts; its own number if it does itself */
 	bool dependent;    /* an earlier failure may be its cause: not counted */
 };
 
@@ -32,6 +33,7 @@ enum study_feature { FEATURE_SEGMENTED, FEATURE_RECORDS, FEATURE_ECH, FEATURE_ES
 /* One name over all servers. */
 struct study_group {
 	uint32_t first_row, n_rows;
+	unsigned passed;                  /* tries that passed, before anything is left out */
 	unsigned ok, failed;              /* independent tries */
 	unsigned with[FEATURE_N][2], without[FEATURE_N][2]; /* [0] passed, [1] failed */
 	unsigned passed_by;               /* bit per feature: with it all pass, without it none */

@@ -110,6 +110,7 @@ enum grade study_grade(const struct attempt *a)
 /* One connection in the captures of client, box and server is one try: the one that shows most. */
 static void find_twins(struct study_run *r, struct sorted *list)
 {
+	size_t first = 0; /* of those that are one connection */
 	qsort(list, r->n_trials, sizeof(*list), by_tuple);
 	for (size_t i = 1, kept = 0; i < r->n_trials; i++) {
 		const struct attempt *a = list[kept].a, *b = list[i].a;
@@ -118,13 +119,14 @@ static void find_twins(struct study_run *r, struct sorted *list)
 			    b->start_ns - a->start_ns < TWIN_NS &&
 			    (!dns || strcmp(name_of(a), name_of(b)) == 0);
 		if (!twin) {
-			kept = i;
-		} else if (verdict_of(b) > verdict_of(a)) {
-			r->trials[list[kept].trial].twin = true;
-			kept = i;
-		} else {
-			r->trials[list[i].trial].twin = true;
+			kept = first = i;
+			continue;
 		}
+		bool better = verdict_of(b) > verdict_of(a);
+		r->trials[list[better ? kept : i].trial].twin = true;
+		kept = better ? i : kept;
+		for (size_t k = first; k <= i; k++)
+			r->trials[list[k].trial].twin_of = list[kept].trial;
 	}
 }
 
@@ -133,7 +135,8 @@ static void decide_trial(const struct study_run *r, struct trial *t)
 	const struct attempt *a = t->a;
 	uint64_t end_ns = r->a->captures[a->capture].stats.last_ns;
 	bool touched = verdict_of(a) >= VERDICT_ANOMALY;
-	if (a->request_ns == 0)
+	/* A hello out of nowhere is reset by any server. */
+	if (a->request_ns == 0 || (a->proto == IPPROTO_TCP && (a->bits & ATTEMPT_HANDSHAKE) == 0))
 		return;
 	switch (a->end) {
 	case ATTEMPT_OK:
@@ -203,7 +206,8 @@ int study_trials(struct study_run *r)
 	if (err != 0)
 		goto out;
 	for (size_t i = 0; i < r->n_trials; i++) {
-		r->trials[i] = (struct trial){.a = &r->a->attempts[i], .row = NO_ROW};
+		r->trials[i] = (struct trial){
+			.a = &r->a->attempts[i], .row = NO_ROW, .twin_of = (uint32_t)i};
 		list[i] = (struct sorted){.a = &r->a->attempts[i], .trial = (uint32_t)i};
 		decide_trial(r, &r->trials[i]);
 	}
