@@ -104,8 +104,8 @@ static void look_up(const struct geo *g, const struct ip_addr *a, unsigned ip_ve
 	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 	const void *sa = ip_version == 4 ? (const void *)&v4 : (const void *)&v6;
 
-	memcpy(&v4.sin_addr, a, sizeof(v4.sin_addr));
-	memcpy(&v6.sin6_addr, a, sizeof(v6.sin6_addr));
+	memcpy(&v4.sin_addr, a->b + 12, sizeof(v4.sin_addr));
+	memcpy(&v6.sin6_addr, a->b, sizeof(v6.sin6_addr));
 	for (unsigned i = 0; i < g->n; i++) {
 		int err = 0;
 		MMDB_lookup_result_s r = MMDB_lookup_sockaddr(&g->db[i], sa, &err);

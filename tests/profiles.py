@@ -109,7 +109,11 @@ def main():
                     print(f"{scenario} box {row['box']} ({row['action']}): "
                           f"{'MISSING' if due else 'no profile'}")
                 continue
-            bad = [w for b in mine for w in contradictions(b, row)]
+            # Where another box takes the same packets out, silence does not say which one did.
+            taken = any(r["mode"] == "in-path" and r["trigger"] == row["trigger"] and r is not row
+                        for r in rows if r["scenario"] == scenario)
+            bad = [w for b in mine for w in contradictions(b, row)
+                   if not (taken and w.startswith("mode in-path"))]
             wrong += bool(bad)
             right += not bad
             if bad:

@@ -29,6 +29,8 @@ struct analyze_config {
 	int vantage, min_verdict, fail_on, color;
 	bool no_ndpi, rotated, quiet, verbose;
 	struct lists_config lists;
+	const char *country;
+	struct option_strings asn_db;
 };
 
 /* The first value is the default. */
@@ -99,6 +101,18 @@ static const struct option_row analyze_options[] = {
 	 AT(no_ndpi),
 	 .help = "do not label flows with nDPI"},
 	LISTS_OPTIONS(struct analyze_config, lists),
+	{.name = "country",
+	 .kind = OPTION_STRING,
+	 AT(country),
+	 .argument = "CC",
+	 .help = "the country that the clients are in, two letters: what is known of one country's "
+		 "boxes counts in full only there"},
+	{.name = "asn-db",
+	 .kind = OPTION_STRINGS,
+	 AT(asn_db),
+	 .argument = "FILE",
+	 .help = "a database of MaxMind's format, for the networks and countries of addresses; "
+		 "several times for several"},
 	{.name = "color",
 	 .kind = OPTION_ENUM,
 	 AT(color),
@@ -144,6 +158,7 @@ struct run {
 	struct analysis *analysis;
 	struct study *study;
 	struct lists lists;
+	struct geo *geo;
 	struct outputs outputs;
 	struct progress progress;
 	struct report_input_error *errors;
@@ -330,6 +345,26 @@ static bool usage_fits(const struct analyze_config *cfg, int argc, char **argv)
 	return wrong == NULL;
 }
 
+/* What the user has on where addresses are. */
+static bool places_open(struct run *r)
+{
+	const struct analyze_config *cfg = r->cfg;
+	char why[320];
+
+	if (cfg->country == NULL && cfg->asn_db.n == 0)
+		return true;
+	int err = geo_open(&r->geo, cfg->asn_db.v, cfg->asn_db.n, cfg->country, why, sizeof(why));
+	if (err == -EINVAL)
+		options_error(&command_analyze, why, cfg->country);
+	else if (err != 0)
+		log_error(NULL, "%s", why);
+	if (err != 0)
+		happened(r, err == -EINVAL || err == -ENOTSUP ? EXIT_USAGE
+			    : err == -EBADMSG		  ? EXIT_INPUT
+							  : EXIT_IO);
+	return err == 0;
+}
+
 static int analyze_run(void *config, int argc, char **argv)
 {
 	const struct analyze_config *cfg = config;
@@ -357,7 +392,10 @@ static int analyze_run(void *config, int argc, char **argv)
 		happened(&r, lists);
 		goto out;
 	}
-	struct analysis_config want = {.no_ndpi = cfg->no_ndpi,
+	if (!places_open(&r))
+		goto out;
+	struct analysis_config want = {.geo = r.geo,
+				       .no_ndpi = cfg->no_ndpi,
 				       .all_flows = outputs_has(&r.outputs, "jsonl"),
 				       .vantage = vantage_of[cfg->vantage],
 				       .rules = r.lists.rules, .matcher = r.lists.matcher};
@@ -377,6 +415,7 @@ out:
 	study_free(r.study);
 	analysis_free(r.analysis);
 	lists_close(&r.lists);
+	geo_close(r.geo);
 	free(r.first_file);
 	free(r.errors);
 	outputs_close(&r.outputs);

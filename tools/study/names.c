@@ -179,11 +179,12 @@ static unsigned networks(const struct study_run *r, const struct study_group *g)
 	const struct study_name *rows = &r->pub.names[g->first_row];
 	for (unsigned i = 0; i < g->n_rows; i++) {
 		bool known = rows[i].failed == 0 || rows[i].ok != 0;
-		size_t len = rows[i].ip_version == 4 ? 2 : 4;
+		bool v4 = rows[i].ip_version == 4;
+		size_t from = v4 ? 12 : 0, len = v4 ? 2 : 4;
 		for (unsigned k = 0; k < i && !known; k++)
 			known = rows[k].failed != 0 && rows[k].ok == 0 &&
 				rows[k].ip_version == rows[i].ip_version &&
-				memcmp(&rows[k].server, &rows[i].server, len) == 0;
+				memcmp(rows[k].server.b + from, rows[i].server.b + from, len) == 0;
 		n += !known;
 	}
 	return n;

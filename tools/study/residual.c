@@ -24,13 +24,21 @@ static bool is_trigger(const struct trial *t)
 	       (a->name != NULL || (a->bits & ATTEMPT_ESNI) != 0);
 }
 
+/* Its name cannot be read, and is not what was acted on. */
+static bool has_esni(const struct trial *t)
+{
+	return (t->a->bits & ATTEMPT_ESNI) != 0;
+}
+
 /* A later try that asks for nothing wrong: for nothing yet, or for what passes at other times. */
 static bool is_innocuous(const struct study_run *r, const struct trial *t, const struct trial *trigger)
 {
 	if (t->row == NO_ROW)
 		return true;
-	/* The same name elsewhere, or with another port, is no other name. */
 	uint32_t group = r->group_of[t->row];
+	if (has_esni(trigger))
+		return !has_esni(t) && r->groups[group].passed != 0;
+	/* The same name elsewhere, or with another port, is no other name. */
 	return group != r->group_of[trigger->row] && r->groups[group].passed != 0;
 }
 
@@ -242,6 +250,11 @@ static int say(struct study_run *r, struct pair *p)
 	if (p->failed_outside)
 		study_benign(f, "a server that is down now and then: tries fail outside of windows too");
 	study_weigh(f, p->failed_outside || !p->passed_before ? VERDICT_ANOMALY : VERDICT_CONFIRMED);
+	for (unsigned i = 0; i < p->n; i++) {
+		struct finding *own = r->trials[p->w[i]->trigger].a->finding;
+		own->conditional = f->conditional[0] == 'y' ? f->conditional : own->conditional;
+		own->filtered |= f->verdict >= VERDICT_LIKELY;
+	}
 	return 0;
 }
 
@@ -268,7 +281,7 @@ int study_residual(struct study_run *r)
 			continue;
 		/* A name that passes there is no trigger. */
 		const struct trial *t = &r->trials[p.w[0]->trigger];
-		if (t->row != NO_ROW && r->pub.names[t->row].ok != 0)
+		if (t->row != NO_ROW && !has_esni(t) && r->pub.names[t->row].ok != 0)
 			continue;
 		p.equal_trigger = overlap(&p, false, p.from_trigger);
 		p.equal_last = overlap(&p, true, p.from_last);

@@ -149,9 +149,9 @@ int study_new(struct study **out, struct analysis *a)
 	if (err == 0)
 		err = study_names(r);
 	if (err == 0)
-		err = study_features(r);
-	if (err == 0)
 		err = study_residual(r);
+	if (err == 0)
+		err = study_features(r);
 	if (err == 0)
 		err = study_profiles(r);
 	if (err != 0) {
