@@ -187,12 +187,15 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 		name = facts->http->host;
 		kind = TRIGGER_HOST;
 	}
+	bool cut = name == NULL && ((facts->tls != NULL && facts->tls->truncated) ||
+				    (facts->http != NULL && facts->http->truncated));
 	if (!c->syn && name == NULL)
 		return;
 	struct attempt *a = attempt_new(t, f);
 	if (a == NULL)
 		return;
 	a->trigger = (uint8_t)kind;
+	a->bits |= cut ? ATTEMPT_NAME_CUT : 0;
 	a->name = name != NULL ? intern_name(t, name) : NULL;
 	uint64_t bytes = s->seen && s->syn ? (uint32_t)(s->next - s->isn - 1) : 0;
 	a->bytes_s2c = s->n_data != 0 ? (uint32_t)bytes : 0;

@@ -38,6 +38,7 @@ enum attempt_bits {
 	ATTEMPT_ESNI = 1 << 3,
 	ATTEMPT_HANDSHAKE = 1 << 4, /* TCP: SYN, SYN+ACK and ACK were seen */
 	ATTEMPT_ONE_SIDED = 1 << 5, /* nothing of the server was seen in it */
+	ATTEMPT_NAME_CUT = 1 << 6,  /* the capture does not hold its name */
 };
 
 struct attempt {

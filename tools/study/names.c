@@ -49,7 +49,8 @@ static int collapse(struct study_run *r)
 		const struct attempt *b = r->trials[r->pairs[before - 1]].a;
 		bool free_since = passed >= before ||
 				  (next_ok[i] != UINT64_MAX && next_ok[i] - t->a->start_ns < SOON_NS);
-		t->dependent |= t->a->start_ns - b->start_ns < BURST_NS ||
+		bool burst = t->a->start_ns < b->end_ns && t->a->start_ns - b->start_ns < BURST_NS;
+		t->dependent |= burst ||
 				(!free_since && t->a->start_ns - b->start_ns < UNIT_NS);
 	}
 out:;

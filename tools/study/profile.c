@@ -412,16 +412,25 @@ static void say_protocols(struct writer *w)
 static void say_residual(struct writer *w)
 {
 	struct study_line *l = line(w, "blocks_afterwards");
+	static const char *const words[] = {[TIMER_UNKNOWN] = "",
+					    [TIMER_STANDS] = "trying again does not reset the timer",
+					    [TIMER_RESETS] = "trying again resets the timer"};
+	enum study_timer timer = TIMER_UNKNOWN;
 	unsigned tried = 0;
 	for (size_t i = 0; i < w->r->n_windows; i++) {
 		const struct window *x = &w->r->windows[i];
 		if (!is_mine(w, w->r->trials[x->trigger].a->finding))
 			continue;
 		seen(l, w->r->trials[x->trigger].a->flow_id);
-		if (x->first_ok != NO_ROW && x->from_trigger[1] > w->p->residual_s[1]) {
-			w->p->residual_s[0] = x->from_trigger[0];
-			w->p->residual_s[1] = x->from_trigger[1];
-		}
+		double least = x->timer == TIMER_STANDS ? x->from_trigger[0] : x->from_last[0];
+		double most = x->timer == TIMER_RESETS ? x->from_last[1] : x->from_trigger[1];
+		if (x->first_ok == NO_ROW)
+			continue;
+		/* What all windows allow. */
+		double *both = w->p->residual_s;
+		both[0] = least > both[0] ? least : both[0];
+		both[1] = both[1] == 0 || most < both[1] ? most : both[1];
+		timer = x->timer;
 	}
 	/* Something innocuous has to have been tried soon after. */
 	for (size_t i = 0; i + 1 < w->r->n_pairs; i++) {
@@ -434,6 +443,7 @@ static void say_residual(struct writer *w)
 		char value[64];
 		snprintf(value, sizeof(value), "%.1f to %.1f s", w->p->residual_s[0], w->p->residual_s[1]);
 		l->value = w->p->residual_s[1] != 0 ? text(w, value) : "";
+		l->why = words[timer];
 	} else if (tried == 0) {
 		out_of_sight(l, "nothing else was tried towards the same server soon after");
 	}

@@ -87,7 +87,8 @@ static bool find_window(const struct study_run *r, size_t i, bool one_source, st
 		w->other_ports |= !here;
 		w->other_sources |= n->a->client_port != t->a->client_port;
 		w->from_trigger[0] = seconds(t, n);
-		w->from_last[0] = seconds(last, n);
+		double pause = seconds(last, n);
+		w->from_last[0] = pause > w->from_last[0] ? pause : w->from_last[0];
 		last = n;
 	}
 	return w->n_failed != 0;
@@ -139,7 +140,7 @@ int study_windows(struct study_run *r)
 
 /* All windows of one client, server, port and trigger. */
 struct pair {
-	const struct window *w[SHOWN_MAX];
+	struct window *w[SHOWN_MAX];
 	unsigned n, bounded, failed;
 	bool other_ports, other_sources, passed_before, failed_outside;
 	double from_trigger[2], from_last[2]; /* where the bounds of all overlap */
@@ -200,6 +201,14 @@ static const char *tuple_word(const struct pair *p)
 				  : "one connection's addresses and ports";
 }
 
+/* Of tries within a window one cannot tell whether they began it anew, unless several windows agree. */
+static enum study_timer timer_of(const struct pair *p)
+{
+	if (p->bounded < 2 || p->equal_trigger == p->equal_last)
+		return TIMER_UNKNOWN;
+	return p->equal_last ? TIMER_RESETS : TIMER_STANDS;
+}
+
 static int say(struct study_run *r, struct pair *p)
 {
 	const struct attempt *shown[SHOWN_MAX], *ok[SHOWN_MAX];
@@ -233,11 +242,15 @@ static int say(struct study_run *r, struct pair *p)
 	f->trigger = (enum trigger_kind)t->trigger;
 	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", t->name != NULL ? t->name : "");
 	bool equal = p->bounded >= 2 && (p->equal_trigger || p->equal_last);
-	const double *b = p->equal_last && !p->equal_trigger ? p->from_last : p->from_trigger;
+	enum study_timer timer = timer_of(p);
+	const double b[2] = {timer == TIMER_STANDS ? p->from_trigger[0] : p->from_last[0],
+			     timer == TIMER_RESETS ? p->from_last[1] : p->from_trigger[1]};
 	snprintf(f->sentence, sizeof(f->sentence),
 		 "after the trigger %u other tries of the same %s failed; the block lasted between %.1f "
 		 "and %.1f s%s", p->failed, tuple_word(p), b[0], b[1],
-		 p->equal_last && !p->equal_trigger ? " from the last try, which began it anew" : "");
+		 timer == TIMER_RESETS	 ? " from the last try, which began it anew"
+		 : timer == TIMER_STANDS ? " from the trigger, whatever was tried meanwhile"
+					 : "");
 	snprintf(value, sizeof(value), "%u windows, %u of them with both ends, of %.1f to %.1f s", p->n,
 		 p->bounded, b[0], b[1]);
 	snprintf(expected, sizeof(expected), "that tries without the trigger pass%s",
@@ -252,6 +265,7 @@ static int say(struct study_run *r, struct pair *p)
 	study_weigh(f, p->failed_outside || !p->passed_before ? VERDICT_ANOMALY : VERDICT_CONFIRMED);
 	for (unsigned i = 0; i < p->n; i++) {
 		struct finding *own = r->trials[p->w[i]->trigger].a->finding;
+		p->w[i]->timer = timer_of(p);
 		own->conditional = f->conditional[0] == 'y' ? f->conditional : own->conditional;
 		own->filtered |= f->verdict >= VERDICT_LIKELY;
 	}
@@ -265,7 +279,7 @@ int study_residual(struct study_run *r)
 	for (size_t i = 0; err == 0 && i < r->n_windows; i++) {
 		struct pair p = {.n = 0};
 		for (size_t k = i; !done[i] && k < r->n_windows && p.n < SHOWN_MAX; k++) {
-			const struct window *w = &r->windows[k];
+			struct window *w = &r->windows[k];
 			if (done[k] || !same_kind(r, &r->windows[i], w))
 				continue;
 			if (k != i)

@@ -25,6 +25,7 @@ struct window {
 	unsigned n_failed;
 	bool other_ports, other_sources; /* among those that failed: of the server, of the client */
 	double from_trigger[2], from_last[2]; /* bounds in seconds; [1] 0: no upper one */
+	enum study_timer { TIMER_UNKNOWN, TIMER_STANDS, TIMER_RESETS } timer; /* does a try reset it */
 };
 
 /* Ways in which hellos with one name differ, and which may make the difference. */

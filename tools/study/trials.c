@@ -170,8 +170,8 @@ static int make_rows(struct study_run *r, struct sorted *list)
 	const struct attempt *last = NULL;
 	for (size_t i = 0; i < r->n_trials; i++) {
 		const struct attempt *a = list[i].a;
-		/* What never asked for anything has no row. */
-		if (a->request_ns == 0)
+		/* What never asked for anything has no row, nor what asked for who knows what. */
+		if (a->request_ns == 0 || (a->bits & ATTEMPT_NAME_CUT) != 0)
 			continue;
 		if (last == NULL || compare_row(last, a) != 0) {
 			bool same = last != NULL && last->trigger == a->trigger &&
