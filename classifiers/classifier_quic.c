@@ -94,9 +94,14 @@ static void attempt_finish(struct gather *g, struct app_facts *facts)
 		exchange_free(&q->x);
 		return;
 	}
-	if (q->x.end == ATTEMPT_UNKNOWN && q->n_answers == 0 && !q->went_on) {
+	bool open = q->x.end == ATTEMPT_UNKNOWN && q->n_answers == 0 && !q->went_on;
+	if (open && q->n_initials != 0) {
 		q->x.end = q->x.n_icmp != 0 ? ATTEMPT_REFUSED : ATTEMPT_SILENT;
 		q->x.end_ns = q->last_ns;
+	} else if (open && q->n_odd != 0) { /* a Retry or a negotiation, with which the client did nothing */
+		bool retry = q->odd[q->n_odd - 1].what == QUIC_ODD_RETRY;
+		q->x.end = retry ? ATTEMPT_OK : ATTEMPT_CLOSED;
+		q->x.end_ns = q->x.events[q->odd[q->n_odd - 1].event].ts_ns;
 	}
 	exchange_done(&q->x, facts);
 }
@@ -215,6 +220,8 @@ static bool is_other_attempt(const struct gather *g, const struct quic_packet *p
 static void count_initial(struct quic_exchange *q, const struct datagram *d)
 {
 	uint64_t now = d->pkt->ts_ns;
+	if (q->n_initials == 0)
+		q->first_ns = now;
 	if (q->n_initials == 0 || now >= q->last_ns + QUIC_FLIGHT_NS)
 		q->n_flights = more(q->n_flights);
 	q->n_initials = more(q->n_initials);
@@ -245,8 +252,8 @@ static bool client_initial(struct gather *g, struct quic_shard *s, const struct 
 		g->ex->went_on = true;
 		return true;
 	}
-	/* A header like this, padded as RFC 9000 section 14.1 wants, will do where bytes are cut off. */
-	g->ex->opened |= p->cut && d->h->payload_len >= SIZE_MIN;
+	/* A header like this, padded as RFC 9000 wants, will do where bytes are cut off. */
+	g->ex->opened |= (p->cut || p->kind == QUIC_RESERVED) && d->h->payload_len >= SIZE_MIN;
 	if (!g->has_keys || g->whole)
 		return true;
 	size_t len;
@@ -263,7 +270,7 @@ static bool client_datagram(struct gather *g, struct quic_shard *s, const struct
 	struct quic_packet p;
 	bool initial = false;
 	while (quic_packet_next(&d->c, d->cut, &p)) {
-		if (p.kind == QUIC_INITIAL) {
+		if (p.kind == QUIC_INITIAL || p.kind == QUIC_RESERVED) {
 			if (!client_initial(g, s, f, d, &p, facts))
 				return false;
 			initial = true;
@@ -310,7 +317,7 @@ static void server_initial(struct gather *g, struct quic_shard *s, const struct 
 	    quic_keys_derive(s->crypto, p->version, &g->dcid, DIR_S2C, &keys) == 0)
 		plain = quic_initial_open(s->crypto, &keys, p, &len);
 	if (plain == NULL) {
-		/* Cut by the capture its header must do; else it is not from one who read the Initial. */
+		/* Cut by the capture its header must do; else its sender knows no keys. */
 		if (p->cut)
 			answered(q, ATTEMPT_OK, d);
 		return;
@@ -342,14 +349,18 @@ static bool server_datagram(struct gather *g, struct quic_shard *s, struct datag
 	if (q == NULL)
 		return true;
 	int event = exchange_packet(&q->x, DIR_S2C, d->pkt, d->h);
+	q->heard = true;
 	q->n_answers = more(q->n_answers);
 	while (quic_packet_next(&d->c, d->cut, &p)) {
 		bool ours = quic_cid_equal(&p.dcid, &g->scid);
 		handshake |= p.kind == QUIC_HANDSHAKE && ours;
 		if (p.kind == QUIC_INITIAL && ours)
 			initial = p;
-		if (p.kind == QUIC_NEGOTIATION && ours)
+		if (p.kind == QUIC_NEGOTIATION && ours) {
 			note_odd(q, event, QUIC_ODD_NEGOTIATION, 0);
+			if (quic_version_forces_negotiation(q->version))
+				answered(q, ATTEMPT_OK, d); /* it was asked for */
+		}
 		if (p.kind == QUIC_RETRY && ours) {
 			note_odd(q, event, QUIC_ODD_RETRY, 0);
 			/* Its connection ID makes the next Initials' keys (RFC 9001 section 5.2). */

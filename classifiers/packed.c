@@ -8,6 +8,7 @@
 
 #include "classifiers/app/http.h"
 #include "classifiers/app/http_response.h"
+#include "classifiers/app/quic.h"
 #include "classifiers/app/tls.h"
 #include "classifiers/lists/page.h"
 #include "classifiers/lists/rules.h"
@@ -21,7 +22,7 @@ static const struct row {
 	{offsetof(struct app_facts, http), sizeof(struct http_request)},
 	{offsetof(struct app_facts, response), sizeof(struct http_response)},
 	{offsetof(struct app_facts, page), sizeof(struct page_facts)},
-	{offsetof(struct app_facts, quic), 0},
+	{offsetof(struct app_facts, quic), sizeof(struct quic_hello)},
 	{offsetof(struct app_facts, rules), sizeof(struct rule_hits)},
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 # What is left to later work; rows whose first family is one of these wait for it.
-LATER = {"tls-filtering", "tls-interception", "quic-filtering", "residual"}
+LATER = {"tls-filtering", "tls-interception", "residual"}
 NAMES = ("sni=", "quic-sni=")
 RANK = {"none": 0, "inconclusive": 1, "anomaly": 2, "likely": 3, "confirmed": 4}
 
@@ -121,7 +121,9 @@ def in_scope(row, which):
     # A page that only its text gives away.
     if row["expect"] == "http-injection" and row["frames"] == "-":
         return False
-    return row["expect"].split("|")[0] not in LATER and row["flow"].split()[0] in ("tcp", "*")
+    if row["expect"].split("|")[0] in LATER:
+        return False
+    return row["flow"].split()[0] in ("tcp", "*") or "quic-filtering" in row["expect"]
 
 
 def main():

@@ -49,7 +49,9 @@ static const char *stage_words(enum stage stage)
 
 static const char *direction_words(const struct finding *f)
 {
-	if (f->family == FAMILY_SILENT_DROP || f->family == FAMILY_THROTTLING)
+	bool absent = f->family == FAMILY_QUIC_FILTERING && f->direction == DIR_C2S;
+
+	if (absent || f->family == FAMILY_SILENT_DROP || f->family == FAMILY_THROTTLING)
 		return f->direction == DIR_S2C ? "what should reach the client"
 					       : "what should reach the server";
 	return f->direction == DIR_S2C ? "packets that reached the client"

@@ -13,13 +13,16 @@ enum {
 #define SALT_29 "\xaf\xbf\xec\x28\x99\x93\xd2\x4c\x9e\x97\x86\xf1\x9c\x61\x11\xe0\x43\x90\xa8\x99"
 #define SALT_V1 "\x38\x76\x2c\xf7\xf5\x59\x34\xb3\x4d\x17\x9a\xe6\xa4\xc8\x0c\xad\xcc\xbb\x7f\x0a"
 #define SALT_V2 "\x0d\xed\xe3\xde\xf7\x00\xa6\xdb\x81\x93\x81\xbe\x6e\x26\x9d\xcb\xf9\xbd\x2e\xd9"
+#define SALT_V2_DRAFT                                                                             \
+	"\xa7\x07\xc2\x03\xa5\x9b\x47\x18\x4a\x1d\x62\xca\x57\x04\x06\xea\x7a\xe3\xe5\xd3"
 #define SALT_Q050 "\x50\x45\x74\xef\xd0\x66\xfe\x2f\x9d\x94\x5c\xfc\xdb\xd3\xa7\xf0\xd3\xb5\x6b\x45"
 #define SALT_T050 "\x7f\xf5\x79\xe5\xac\xd0\x72\x91\x55\x80\x30\x4c\x43\xa2\x36\x7c\x60\x48\x83\x10"
 #define SALT_T051 "\x7a\x4e\xde\xf4\xe7\xcc\xee\x5f\xa4\x50\x6c\x19\x12\x4f\xc8\xcc\xda\x6e\x03\x3d"
 
 /*
- * RFC 9001 section 5.2 and RFC 9369 section 3.3.1; draft-ietf-quic-tls-22, -23 and -29. mvfst is
- * Facebook's, Q050 to T051 are Google's, as Wireshark's packet-quic.c has them.
+ * RFC 9001 section 5.2 and RFC 9369 section 3.3.1; draft-ietf-quic-tls-22, -23 and -29,
+ * draft-ietf-quic-v2-04. 0xfaceb0xx are Facebook's, Q050 to T051 Google's, as Wireshark's
+ * packet-quic.c has them.
  */
 static const struct quic_version versions[] = {
 	{.first = QUIC_V1, .last = QUIC_V1, .tls = true, .salt = SALT_V1},
@@ -28,6 +31,7 @@ static const struct quic_version versions[] = {
 	{.first = 0xff000017, .last = 0xff00001c, .tls = true, .salt = SALT_23},
 	{.first = 0xff00001d, .last = 0xff000020, .tls = true, .salt = SALT_29},
 	{.first = 0xff000021, .last = 0xff000022, .tls = true, .salt = SALT_V1},
+	{.first = 0x709a50c4, .last = 0x709a50c4, .tls = true, .v2 = true, .salt = SALT_V2_DRAFT},
 	{.first = 0xfaceb001, .last = 0xfaceb001, .tls = true, .salt = SALT_22},
 	{.first = 0xfaceb002, .last = 0xfaceb00f, .tls = true, .salt = SALT_23},
 	{.first = 0x51303530, .last = 0x51303530, .salt = SALT_Q050},

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "classifiers/tamper/context_dns.h"
+#include "classifiers/tamper/context_quic.h"
 #include "classifiers/tamper/host_table.h"
 #include "classifiers/tamper/nets.h"
 #include "classifiers/tamper/pairs.h"
@@ -30,12 +31,14 @@ struct context_shard {
 	struct host_table servers, clients, pairs, nets;
 	struct vantage_votes votes;
 	struct dns_pool *dns;
+	struct quic_notes quic;
 };
 
 struct context {
 	struct host_table servers, clients, pairs, nets;
 	struct dns_pool *dns;
 	struct vantage_votes votes;
+	struct quic_context *quic;
 	enum vantage vantage;
 	bool given;
 	uint64_t end_ns;
@@ -73,6 +76,7 @@ void context_shard_free(struct context_shard *s)
 	host_table_free(&s->pairs);
 	host_table_free(&s->nets);
 	dns_pool_free(s->dns);
+	quic_notes_free(&s->quic);
 	free(s);
 }
 
@@ -203,6 +207,8 @@ void context_exchange(struct context_shard *s, const struct flow *f, const struc
 	const struct dns_exchange *dns = dns_exchange_of(x);
 	if (dns != NULL)
 		dns_pool_add(s->dns, f, dns);
+	if (x->kind == EXCHANGE_QUIC)
+		quic_notes_add(&s->quic, f, quic_exchange_of(x));
 }
 
 static void merge_server(struct server_habits *to, const struct server_habits *from, bool fresh)
@@ -260,6 +266,7 @@ static enum vantage infer(const struct vantage_votes *n)
 int context_new(struct context **out, struct context_shard *const shards[], unsigned n,
 		enum vantage vantage, uint64_t end_ns)
 {
+	const struct quic_notes *quic[FLOW_SHARDS] = {NULL};
 	struct context *c = calloc(1, sizeof(*c));
 	int err = c == NULL ? -ENOMEM : 0;
 	if (err != 0)
@@ -289,7 +296,10 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 			err = nets_merge(&c->nets, &shards[i]->nets);
 		if (err == 0)
 			err = dns_pool_merge(c->dns, shards[i]->dns);
+		quic[i % FLOW_SHARDS] = &shards[i]->quic;
 	}
+	if (err == 0)
+		err = quic_context_new(&c->quic, quic, FLOW_SHARDS, end_ns);
 	c->given = vantage != VANTAGE_UNKNOWN;
 	c->vantage = c->given ? vantage : infer(&c->votes);
 	if (err != 0) {
@@ -309,7 +319,13 @@ void context_free(struct context *c)
 	host_table_free(&c->pairs);
 	host_table_free(&c->nets);
 	dns_pool_free(c->dns);
+	quic_context_free(c->quic);
 	free(c);
+}
+
+const struct quic_context *context_quic(const struct context *c)
+{
+	return c->quic;
 }
 
 enum vantage context_vantage(const struct context *c, char *why, size_t len)

@@ -77,3 +77,5 @@ bool context_is_scanner(const struct context *c, const struct ip_addr *addr, uns
 uint64_t context_scanners(const struct context *c);
 /* Where the flow's client is: ISO 3166-1 alpha-2, upper case; "" unknown. */
 const char *context_country(const struct flow_record *flow);
+struct quic_context; /* classifiers/tamper/context_quic.h */
+const struct quic_context *context_quic(const struct context *c);

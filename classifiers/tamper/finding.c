@@ -191,7 +191,10 @@ struct finding *finding_make(struct arena *a, const struct view *v, const struct
 	f->verdict = c->verdict;
 	f->score = c->score;
 	f->flow = flow;
-	f->direction = cause_is_absence(c->cause) ? DIR_C2S : c->dir;
+	/* What did not arrive was the client's; but an exchange may have an odd answer instead. */
+	f->direction = !cause_is_absence(c->cause)		       ? c->dir
+		       : v->ex != NULL && c->first >= 0 ? event_dir(&v->e[c->first])
+							: DIR_C2S;
 	f->ts_ns = c->first >= 0 ? v->e[c->first].ts_ns : flow->first_ns;
 	/* Silence is known by how far the connection had come, a forgery by when it arrived. */
 	f->stage = view_stage(v, cause_is_absence(c->cause) || c->first < 0 ? v->n

@@ -39,6 +39,10 @@ static void say_after(const struct finding *f, char *out, size_t len)
 		snprintf(out, len, " %safter a ClientHello with SNI %s", ms, name);
 	else if (f->trigger == TRIGGER_HOST)
 		snprintf(out, len, " %safter an HTTP request for host %s", ms, name);
+	else if (f->trigger == TRIGGER_QUIC_SNI)
+		snprintf(out, len, " %sto QUIC Initials with SNI %s", ms, name);
+	else if (f->flow->quic != NULL)
+		snprintf(out, len, " %sto QUIC Initials without a name that could be read", ms);
 	else if (f->trigger == TRIGGER_PROTOCOL)
 		snprintf(out, len, " %safter a ClientHello %s", ms,
 			 f->flow->tls != NULL && f->flow->tls->truncated
@@ -160,7 +164,8 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 		.df = (e->bits & EVENT_DF) != 0,
 		.has_ts = (e->bits & EVENT_TS) != 0,
 		.forged = f->direction == event_dir(e) && is_suspect(f, e->frame) &&
-			  f->family != FAMILY_SILENT_DROP,
+			  f->family != FAMILY_SILENT_DROP &&
+			  (v->ex == NULL || event_dir(e) == DIR_S2C),
 		.skipped_before = v->ev->skipped_at != 0 && v->ev->skipped_at == i,
 		.flags = e->flags & 0xfff,
 		.window = e->window,
@@ -179,6 +184,8 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 		snprintf(p->note, sizeof(p->note), "%s%.44s",
 			 v->trigger == TRIGGER_SNI	? "ClientHello sni="
 			 : v->trigger == TRIGGER_HOST	? "request host="
+			 : v->trigger == TRIGGER_QUIC_SNI ? "Initial sni="
+			 : v->ex != NULL		? "Initial "
 							: "ClientHello ",
 			 v->trigger_value);
 	else if ((e->flags & EVENT_BAD_CHECKSUM) != 0)

@@ -15,12 +15,14 @@ enum quic_odd { QUIC_ODD_NEGOTIATION, QUIC_ODD_RETRY, QUIC_ODD_CLOSE };
 struct quic_exchange {
 	struct exchange x;      /* first */
 	uint32_t version;       /* of the first Initial */
-	uint16_t n_initials;    /* datagrams with an Initial of this attempt, saturating */
+	/* All since the last Retry or negotiation, after which the client begins anew. */
+	uint16_t n_initials;    /* datagrams with an Initial, saturating */
 	uint16_t n_flights;     /* the same, those sent at once counted once */
 	uint16_t n_answers;     /* datagrams of the server, saturating */
 	uint16_t size;          /* UDP payload of the largest of the Initials, bytes */
-	uint64_t last_ns;       /* of the last Initial */
-	bool opened;            /* an Initial was decrypted: this was QUIC */
+	uint64_t first_ns, last_ns; /* of these Initials */
+	bool opened;            /* surely QUIC: decrypted, or what was captured of it fits */
+	bool heard;             /* a datagram of the server was captured, at whatever time */
 	bool went_on;           /* the client sent what it can send only once it was answered */
 	bool above;             /* source port above the destination port */
 	uint8_t n_odd;
