@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* The file: magic, key, content, SHA-256 of all before. */
-#define MAGIC "wmscope rules 1\n"
+#define MAGIC "wmscope rules 2\n"
 enum { MAGIC_SIZE = sizeof(MAGIC) - 1, HEAD_SIZE = MAGIC_SIZE + CACHE_KEY_SIZE, SUM_SIZE = 32 };
 
 static int file_name(char *out, size_t room, const char *dir, const uint8_t key[CACHE_KEY_SIZE])

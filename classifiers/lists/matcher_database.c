@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "classifiers/lists/matcher_database.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <hs.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/arena.h"
 #include "classifiers/lists/matcher_cache.h"
 #include "dataplane/cursor.h"
 
@@ -29,8 +31,20 @@ static int refuse(struct matcher *m, const struct rule *r, const char *reason, s
 	return 0;
 }
 
+/*
+ * Longer literals go in as expressions. Databases of Hyperscan 5.4.0 with pure literals of more than
+ * 32 bytes miss shorter ones in short messages, or end with an error (its issues 303 and 353).
+ */
+#define LITERAL_MAX 32u
+
+static enum kind kind_of(const struct rule *r)
+{
+	return r->how == RULE_REGEXP || r->len > LITERAL_MAX ? KIND_REGEXP : KIND_LITERAL;
+}
+
 /* What hs_compile_multi() wants, side by side. */
 struct patterns {
+	struct arena texts;
 	const char **text;
 	unsigned *flags, *ids;
 	size_t *lens;
@@ -43,6 +57,28 @@ static void patterns_free(struct patterns *p)
 	free(p->flags);
 	free(p->ids);
 	free(p->lens);
+	arena_free(&p->texts);
+}
+
+/* An expression for the rule's pattern, terminated. */
+static const char *expression(struct patterns *p, const struct rule *r)
+{
+	static const char digits[] = "0123456789abcdef";
+	if (r->how == RULE_REGEXP)
+		return (const char *)r->pattern;
+	char *text = arena_alloc(&p->texts, 4 * (size_t)r->len + 1), *to = text;
+	for (uint32_t i = 0; text != NULL && i < r->len; i++) {
+		uint8_t c = r->pattern[i];
+		if (c < 0x80 && (isalnum(c) || c == ' ')) {
+			*to++ = (char)c;
+			continue;
+		}
+		*to++ = '\\';
+		*to++ = 'x';
+		*to++ = digits[c >> 4];
+		*to++ = digits[c & 15];
+	}
+	return text;
 }
 
 static int patterns_gather(struct patterns *p, const struct matcher *m, enum part_name part,
@@ -60,10 +96,11 @@ static int patterns_gather(struct patterns *p, const struct matcher *m, enum par
 	for (size_t i = 0; i < n; i++) {
 		const struct rule *r = ruleset_rule(m->set, i);
 		bool regexp = r->how == RULE_REGEXP;
-		if (r->where == RULE_DNS || matcher_part(r->where) != part ||
-		    regexp != (kind == KIND_REGEXP))
+		if (r->where == RULE_DNS || matcher_part(r->where) != part || kind_of(r) != kind)
 			continue;
-		p->text[p->n] = (const char *)r->pattern;
+		p->text[p->n] = kind == KIND_REGEXP ? expression(p, r) : (const char *)r->pattern;
+		if (p->text[p->n] == NULL)
+			return -ENOMEM;
 		p->lens[p->n] = r->len;
 		p->ids[p->n] = r->index;
 		/* A prefix is told by where it ends, so all its places are looked at. */

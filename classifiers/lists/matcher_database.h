@@ -14,7 +14,7 @@
 struct hs_database;
 
 enum part_name { PART_PAGE, PART_DATAGRAM, PART_STREAM, PART_N };
-enum kind { KIND_LITERAL, KIND_REGEXP, KIND_N };
+enum kind { KIND_LITERAL, KIND_REGEXP, KIND_N }; /* by which call it is compiled */
 
 /* The databases of one kind of scan; NULL where no rule asks for one. */
 struct part {

@@ -290,19 +290,43 @@ static bool is_there(const struct rule *r, const char *data, size_t len)
 	return false;
 }
 
+/* Short literals beside a long one, in messages shorter than that (see LITERAL_MAX). */
+static void beside_long(void **state)
+{
+	(void)state;
+	static const char yyy[] = "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
+	for (unsigned len = 28; len < sizeof(yyy); len += 3) {
+		char text[512], message[128];
+		snprintf(text, sizeof(text), "a prod body contains \"blocked\"\n"
+			 "b prod body contains \"(.*)%.*s\"\nc prod body prefix \"a%.*s\"\n"
+			 "d prod body full \"ab%.*s\"\n", (int)len, yyy, (int)len, yyy, (int)len, yyy);
+		struct tool t = tool_over(rules_of(text), NULL);
+		assert_string_equal(SCAN(&t, RULE_BODY, NULL, "$a blocked"), "a");
+		assert_string_equal(SCAN(&t, RULE_BODY, NULL, "blocked"), "a");
+		int n = snprintf(message, sizeof(message), "$(.*)%.*s", (int)len, yyy);
+		assert_string_equal(scan(&t, RULE_BODY, NULL, message, (size_t)n), "b");
+		n = snprintf(message, sizeof(message), "a%.*s", (int)len + 1, yyy);
+		assert_string_equal(scan(&t, RULE_BODY, NULL, message, (size_t)n), "c");
+		n = snprintf(message, sizeof(message), "ab%.*s", (int)len, yyy);
+		assert_string_equal(scan(&t, RULE_BODY, NULL, message, (size_t)n), "d");
+		assert_string_equal(scan(&t, RULE_BODY, NULL, message, (size_t)n - 1), "");
+		tool_free(&t);
+	}
+}
+
 /* Literals of a few bytes, many of them within others, over texts of the same few bytes. */
 static void by_hand(void **state)
 {
 	(void)state;
 	for (unsigned round = 0; round < 40; round++) {
 		struct ruleset *set;
-		char id[16], pattern[8], data[64];
+		char id[16], pattern[64], data[64];
 		assert_int_equal(ruleset_new(&set), 0);
 		assert_int_equal(ruleset_load(set, "test", "", "", 0), 0);
 		for (unsigned i = 0; i < 60; i++) {
 			static const enum rule_where where[] = {RULE_BODY, RULE_STREAM_C2S};
 			snprintf(id, sizeof(id), "r%u", i);
-			unsigned len = 1 + random_below(5);
+			unsigned len = 1 + random_below(i % 16 == 15 ? 60 : 5);
 			random_text(pattern, len);
 			struct draft d = {.line = i, .id = text_of(id, strlen(id)),
 					  .pattern = text_of(pattern, len), .where = where[i & 1],
@@ -343,7 +367,7 @@ int main(void)
 		cmocka_unit_test(places),	cmocka_unit_test(lazy),
 		cmocka_unit_test(stops),	cmocka_unit_test(stream_limit),
 		cmocka_unit_test(refusals),	cmocka_unit_test(cache),
-		cmocka_unit_test(by_hand),
+		cmocka_unit_test(beside_long),	cmocka_unit_test(by_hand),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
