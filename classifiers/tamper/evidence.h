@@ -79,10 +79,10 @@ struct half {
 	uint8_t syn_ttl;
 	uint8_t ttl_min, ttl_max; /* post-handshake, no RST; 0 none seen */
 	uint8_t df;              /* bit 0: post-handshake packets without DF, bit 1: with */
-	bool seen, syn, acked, ts_ok, sack_ok, has_mss, has_wscale;
-	bool sums;               /* the SYN's checksum was right: wrong ones are damage or decoys */
-	bool ts_later;           /* a packet after the SYN carried timestamps */
-	bool gap;                /* the peer acknowledged bytes that the capture does not hold */
+	bool seen : 1, syn : 1, acked : 1, ts_ok : 1, sack_ok : 1, has_mss : 1, has_wscale : 1;
+	bool sums : 1;           /* the SYN's checksum was right: wrong ones are damage or decoys */
+	bool ts_later : 1;       /* a packet after the SYN carried timestamps */
+	bool gap : 1;            /* the peer acknowledged bytes that the capture does not hold */
 	uint8_t excerpt_len;
 	uint8_t excerpt[EVENT_EXCERPT]; /* of the payload at first_seq */
 };
