@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "classifiers/lists/page.h"
+#include "classifiers/app/quic.h"
 #include "tools/escape.h"
 #include "tools/facts.h"
 #include "tools/report_text.h"
@@ -300,8 +301,9 @@ static void carried(const struct text *t, const struct flow_record *f)
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "; %.16s says %s", l->by,
 					      l->app);
 	}
-	if (f->tls != NULL && f->tls->ja4[0] != '\0' && n + 50 < sizeof(text))
-		snprintf(text + n, sizeof(text) - n, "; JA4 %s", f->tls->ja4);
+	const struct tls_client_hello *hello = f->quic != NULL ? &f->quic->tls : f->tls;
+	if (hello != NULL && hello->ja4[0] != '\0' && n + 50 < sizeof(text))
+		snprintf(text + n, sizeof(text) - n, "; JA4 %s", hello->ja4);
 	line(t, "Carried", text);
 }
 

@@ -69,6 +69,14 @@ static uint64_t read_varint(struct cursor *c)
 	return cursor_ok(c) ? v : 0;
 }
 
+/* Of bytes that must follow. */
+static size_t read_length(struct cursor *c)
+{
+	uint64_t n = read_varint(c);
+	c->failed |= n > cursor_left(c);
+	return cursor_ok(c) ? (size_t)n : 0;
+}
+
 static void read_cid(struct cursor *c, struct quic_cid *out)
 {
 	size_t len = cursor_u8(c);
@@ -101,12 +109,8 @@ static bool take_rest(struct cursor *c, bool cut, struct quic_packet *out)
 static bool read_numbered(struct cursor *c, bool cut, struct quic_packet *out)
 {
 	size_t start = (size_t)(out->data - c->base);
-	if (out->kind == QUIC_INITIAL) {
-		uint64_t token = read_varint(c);
-		if (token > cursor_left(c))
-			c->failed = true;
-		cursor_skip(c, (size_t)token);
-	}
+	if (out->kind == QUIC_INITIAL)
+		cursor_skip(c, read_length(c));
 	uint64_t length = read_varint(c);
 	if (!cursor_ok(c))
 		return false;
@@ -198,6 +202,8 @@ bool quic_frame_next(struct cursor *c, struct quic_frame *out)
 		out->type = read_varint(c);
 	if (!cursor_ok(c) || out->type == QUIC_PADDING)
 		return false;
+	if (out->type == QUIC_CRYPTO_GOOGLE)
+		out->type = QUIC_CRYPTO;
 	switch (out->type) {
 	case QUIC_PING:
 		break;
@@ -205,18 +211,15 @@ bool quic_frame_next(struct cursor *c, struct quic_frame *out)
 	case QUIC_ACK_ECN:
 		skip_ack(c, out->type == QUIC_ACK_ECN);
 		break;
-	case QUIC_CRYPTO_GOOGLE:
-		out->type = QUIC_CRYPTO;
-		/* fall through */
 	case QUIC_CRYPTO:
 		out->offset = read_varint(c);
-		out->len = (size_t)read_varint(c);
+		out->len = read_length(c);
 		out->data = cursor_bytes(c, out->len);
 		break;
 	case QUIC_CLOSE:
 		out->code = read_varint(c);
 		(void)read_varint(c);
-		cursor_skip(c, (size_t)read_varint(c));
+		cursor_skip(c, read_length(c));
 		break;
 	default:
 		c->failed = true;
