@@ -6,6 +6,7 @@
   scaling   cost a packet from 10^4 to 10^7 packets, and a flow from 10^3 to 10^6 flows
   memory    a million TCP connections at once
   startup   a capture of one connection: all of it is start-up
+  lists     start-up with block-page lists, compiled rules cached or not, and their cost a packet
 
 Programs take turns, round by round, so that noise meets all of them alike; a figure is the median
 of the rounds, a ratio the median of each round's ratios. Goals are printed beside the ratios and
@@ -314,12 +315,66 @@ def startup(o):
     return {'capture': facts, 'runs': runs}
 
 
+def lists_home(o):
+    """The published lists where they are beside the checkout, else as many made-up rules."""
+    home = os.path.join(o.scratch, 'home')
+    env = {'XDG_DATA_HOME': home + '/data', 'XDG_CACHE_HOME': home + '/cache'}
+    os.environ.update(env)
+    files = [os.path.join(o.lists, n) for n in sorted(os.listdir(o.lists))
+             if n.endswith(('.csv', '.json'))] if os.path.isdir(o.lists) else []
+    if not files:
+        files = [os.path.join(o.scratch, 'made.rules')]
+        with open(files[0], 'w', encoding='ascii') as f:
+            for i in range(3000):
+                text = f'this page {i} is closed by order number {i * 7919}'
+                f.write(f'made-{i} isp body contains "{text}"\n')
+    for path in files:
+        subprocess.run([o.wmscope, 'lists', 'import', path], check=True, stdout=subprocess.DEVNULL)
+    return home, [os.path.basename(f) for f in files]
+
+
+def lists(o):
+    home, names = lists_home(o)
+    page = os.path.join(o.pcaps, 'page-onpath', 'client.pcap')
+    quiet, cold = ('--text', '/dev/null'), ['sh', '-c', 'rm -rf "$0" && exec "$@"', home + '/cache']
+    warm, ok = analyze(o, *quiet)
+    programs = {'no lists': analyze(o, *quiet, '--no-lists'), 'lists, compiled before': (warm, ok),
+                'lists, compiled now': (cold + warm, ok)}
+    # Each finds the cache as the one before left it, so the cold one comes last.
+    runs = {name: [measure(argv + [page], ok, o) for _ in range(o.rounds + 2)][2:]
+            for name, (argv, ok) in programs.items()}
+    table(f'start to end with a page to search; lists: {", ".join(names)}',
+          ['', 'ms', 'min', 'CPU ms', 'peak MiB'],
+          [[name, 1e3 * middle(r, 'wall'), 1e3 * min(x['wall'] for x in r), 1e3 * middle(r, 'cpu'),
+            f'{middle(r, "rss"):.0f}'] for name, r in runs.items()])
+    for name, goal in (('lists, compiled before', 50), ('lists, compiled now', 3000)):
+        ms = 1e3 * middle(runs[name], 'cpu')
+        print(f'  {name}: {ms:.1f} ms of CPU in all, goal {goal} up to the first packet:',
+              'met' if ms < goal else 'perhaps missed')
+    path, facts = grow(o, 'mix.pcap', '-p', '100000' if o.quick else '1000000',
+                       '-c', str(o.concurrency), *captures(o))
+    programs = {'no lists': analyze(o, *quiet, '--no-lists'), 'lists': analyze(o, *quiet),
+                'no lists, --no-ndpi': analyze(o, *quiet, '--no-lists', '--no-ndpi'),
+                'lists, --no-ndpi': analyze(o, *quiet, '--no-ndpi')}
+    long = rounds(o, programs, path, o.rounds)
+    n = facts['packets']
+    table(f'{n:,} mixed packets', ['', 'Mpackets/s', 'per CPU second'],
+          [[name, n / middle(r, 'wall') / 1e6, n / middle(r, 'cpu') / 1e6]
+           for name, r in long.items()])
+    goals_table([['lists / no lists, by CPU time', ratio(long['lists'], long['no lists'], 'cpu'), 0.8],
+                 ['lists / no lists, --no-ndpi, by CPU time',
+                  ratio(long['lists, --no-ndpi'], long['no lists, --no-ndpi'], 'cpu'), 0.8]])
+    os.unlink(path)
+    shutil.rmtree(home)
+    return {'capture': facts, 'lists': names, 'start': runs, 'runs': long}
+
+
 def options():
     here = os.path.dirname(os.path.abspath(__file__))
     more = os.path.join(here, '..', '..', '..', 'shared', 'corpora', 'benign')
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('what', nargs='+', choices=['peers', 'scaling', 'memory', 'startup'])
+    p.add_argument('what', nargs='+', choices=['peers', 'scaling', 'memory', 'startup', 'lists'])
     p.add_argument('--wmscope', required=True)
     p.add_argument('--grow', required=True)
     p.add_argument('--read', required=True)
@@ -329,6 +384,8 @@ def options():
     p.add_argument('--rounds', type=int, default=5)
     p.add_argument('--patience', type=float, default=60,
                    help='seconds, in all, to wait for other work to leave the cores')
+    p.add_argument('--lists', default=os.path.join(here, '..', '..', '..', 'shared', 'corpora',
+                                                   'lists'), help='folder of lists to import')
     p.add_argument('--scratch', help='folder for captures, up to 1.5 GB (default: a temporary one)')
     p.add_argument('--json', help='write everything measured here')
     p.add_argument('--quick', action='store_true', help='small captures: does it work at all?')
