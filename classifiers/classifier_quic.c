@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Client Initials and what came back. Only the Initials up to the end of the ClientHello are opened,
- * and of the server's first datagrams only those that do not show what they are by their headers.
+ * Client Initials and what came back. Only those up to the end of the ClientHello are opened, and
+ * of the server's first datagrams only those that do not show what they are by their headers.
  */
 
 #include <stdlib.h>
@@ -20,7 +20,8 @@
 #define PACKETS_MAX 64           /* of an attempt: by then it has come to something */
 
 struct quic_shard {
-	struct quic_crypto *crypto; /* NULL: libcrypto refuses; names stay unknown */
+	struct quic_crypto *crypto; /* NULL before the first Initial */
+	bool refused;               /* by libcrypto: names stay unknown */
 	struct reassembly_pool pool;
 };
 
@@ -47,8 +48,6 @@ static int shard_open(void *shard, const struct analysis_config *cfg)
 	(void)cfg;
 	struct quic_shard *s = shard;
 	s->pool.budget = CRYPTO_BUDGET;
-	if (quic_crypto_new(&s->crypto) != 0)
-		s->crypto = NULL;
 	return 0;
 }
 
@@ -56,6 +55,15 @@ static void shard_close(void *shard)
 {
 	struct quic_shard *s = shard;
 	quic_crypto_free(s->crypto);
+}
+
+/* Made late: every flow opens the classifier, and few captures of TCP hold QUIC. */
+static bool keys_derive(struct quic_shard *s, uint32_t version, const struct quic_cid *dcid,
+			enum dir dir, struct quic_keys *out)
+{
+	if (s->crypto == NULL && !s->refused)
+		s->refused = quic_crypto_new(&s->crypto) != 0;
+	return !s->refused && quic_keys_derive(s->crypto, version, dcid, dir, out) == 0;
 }
 
 static uint16_t more(uint16_t n)
@@ -98,7 +106,7 @@ static void attempt_finish(struct gather *g, struct app_facts *facts)
 	if (open && q->n_initials != 0) {
 		q->x.end = q->x.n_icmp != 0 ? ATTEMPT_REFUSED : ATTEMPT_SILENT;
 		q->x.end_ns = q->last_ns;
-	} else if (open && q->n_odd != 0) { /* a Retry or a negotiation, with which the client did nothing */
+	} else if (open && q->n_odd != 0) { /* after a Retry, the client did nothing more */
 		bool retry = q->odd[q->n_odd - 1].what == QUIC_ODD_RETRY;
 		q->x.end = retry ? ATTEMPT_OK : ATTEMPT_CLOSED;
 		q->x.end_ns = q->x.events[q->odd[q->n_odd - 1].event].ts_ns;
@@ -127,12 +135,11 @@ static bool facts_begin(struct app_facts *facts, const struct quic_packet *p)
 }
 
 /* Initials of p's connection ID from now on: the first, or those after a Retry or a negotiation. */
-static void attempt_keys(struct gather *g, const struct quic_shard *s, uint32_t version,
+static void attempt_keys(struct gather *g, struct quic_shard *s, uint32_t version,
 			 const struct quic_cid *dcid)
 {
 	g->dcid = *dcid;
-	g->has_keys = s->crypto != NULL &&
-		      quic_keys_derive(s->crypto, version, dcid, DIR_C2S, &g->keys) == 0;
+	g->has_keys = keys_derive(s, version, dcid, DIR_C2S, &g->keys);
 }
 
 /* The client's first Initial of an attempt. */
@@ -209,7 +216,7 @@ static void initial_read(struct gather *g, struct quic_shard *s, const struct da
 	hello_read(g, s, d, facts);
 }
 
-/* Whether an Initial with another connection ID begins anew. After an answer it has the server's. */
+/* Whether an Initial begins anew: not when it has the server's connection ID, after an answer. */
 static bool is_other_attempt(const struct gather *g, const struct quic_packet *p)
 {
 	const struct quic_exchange *q = g->ex;
@@ -313,8 +320,7 @@ static void server_initial(struct gather *g, struct quic_shard *s, const struct 
 	struct quic_keys keys;
 	size_t len;
 	const uint8_t *plain = NULL;
-	if (s->crypto != NULL &&
-	    quic_keys_derive(s->crypto, p->version, &g->dcid, DIR_S2C, &keys) == 0)
+	if (keys_derive(s, p->version, &g->dcid, DIR_S2C, &keys))
 		plain = quic_initial_open(s->crypto, &keys, p, &len);
 	if (plain == NULL) {
 		/* Cut by the capture its header must do; else its sender knows no keys. */
@@ -363,7 +369,7 @@ static bool server_datagram(struct gather *g, struct quic_shard *s, struct datag
 		}
 		if (p.kind == QUIC_RETRY && ours) {
 			note_odd(q, event, QUIC_ODD_RETRY, 0);
-			/* Its connection ID makes the next Initials' keys (RFC 9001 section 5.2). */
+			/* Its connection ID makes the next keys (RFC 9001 section 5.2). */
 			if (!g->retried)
 				attempt_keys(g, s, p.version, &p.scid);
 			g->retried = true;
@@ -382,7 +388,8 @@ static bool server_datagram(struct gather *g, struct quic_shard *s, struct datag
 static enum classify first_look(struct datagram d, struct app_facts *facts)
 {
 	struct quic_packet p;
-	if (!quic_packet_next(&d.c, d.cut, &p) || p.kind == QUIC_SHORT || p.kind == QUIC_NEGOTIATION)
+	if (!quic_packet_next(&d.c, d.cut, &p) || p.kind == QUIC_SHORT ||
+	    p.kind == QUIC_NEGOTIATION)
 		return CLASSIFY_NEVER;
 	facts->app_proto = "quic"; /* the version is a long number that few other datagrams have */
 	if (d.dir != DIR_C2S || !facts_begin(facts, &p))

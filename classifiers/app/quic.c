@@ -153,8 +153,8 @@ static bool read_long(struct cursor *c, bool cut, uint8_t first, struct quic_pac
 }
 
 /*
- * Google's public header up to Q043: flags (a version and an 8-byte connection ID follow, no reset),
- * the ID, the version.
+ * Google's public header up to Q043: flags (a version and an 8-byte connection ID follow, no
+ * reset), the ID, the version.
  */
 static bool read_google(struct cursor *c, bool cut, uint8_t first, struct quic_packet *out)
 {

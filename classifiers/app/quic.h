@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * QUIC as far as an observer can read it: long headers (RFC 9000 section 17.2, RFC 9369 section 3.2)
- * and the frames of an Initial's plaintext (section 19), which quic_crypto.h opens.
+ * QUIC as far as an observer can read it: long headers (RFC 9000 section 17.2, RFC 9369 section
+ * 3.2) and the frames of an Initial's plaintext (section 19), which quic_crypto.h opens.
  */
 
 #include <stdbool.h>
@@ -59,7 +59,7 @@ struct quic_packet {
 	struct quic_cid dcid, scid;
 	const uint8_t *data;       /* from its first byte */
 	size_t len;                /* bytes here */
-	size_t pn_offset;          /* INITIAL, ZERO_RTT, HANDSHAKE: of the protected packet number */
+	size_t pn_offset;          /* INITIAL, ZERO_RTT, HANDSHAKE: of the packet number */
 };
 
 /*
@@ -75,7 +75,7 @@ enum quic_frame_type {
 	QUIC_ACK = 0x02,
 	QUIC_ACK_ECN = 0x03,
 	QUIC_CRYPTO = 0x06,
-	QUIC_CRYPTO_GOOGLE = 0x08, /* Q050 to T051; a STREAM elsewhere, which no Initial may carry */
+	QUIC_CRYPTO_GOOGLE = 0x08, /* Q050 to T051; no other Initial may carry it */
 	QUIC_CLOSE = 0x1c,
 };
 

@@ -132,7 +132,7 @@ const uint8_t *quic_initial_open(struct quic_crypto *c, const struct quic_keys *
 	size_t n_number = (first & 3u) + 1;
 	size_t header = p->pn_offset + n_number;
 	memcpy(nonce, k->iv, IV);
-	/* Nothing was acknowledged yet, so that numbers are sent in full (RFC 9000 section 17.1). */
+	/* Nothing was acknowledged yet: numbers are sent in full (RFC 9000 section 17.1). */
 	for (size_t i = 0; i < n_number; i++) {
 		number[i] = p->data[p->pn_offset + i] ^ mask[1 + i];
 		nonce[IV - n_number + i] ^= number[i];

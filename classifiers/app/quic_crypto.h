@@ -3,7 +3,7 @@
 
 /*
  * Opens Initial packets. Their keys follow from the client's first Destination Connection ID (RFC
- * 9001 section 5.2), so that anybody on the path can read them, and nobody else's bytes pass for one.
+ * 9001 section 5.2), so that anybody on the path can read them, and other bytes pass for none.
  */
 
 #include "classifiers/app/quic.h"

@@ -114,7 +114,8 @@ void quic_notes_free(struct quic_notes *s)
 	*s = (struct quic_notes){.n = 0};
 }
 
-static int compare_server(const struct ip_addr *x, uint16_t xp, const struct ip_addr *y, uint16_t yp)
+static int compare_server(const struct ip_addr *x, uint16_t xp, const struct ip_addr *y,
+			  uint16_t yp)
 {
 	int by_addr = memcmp(x, y, sizeof(*x));
 	return by_addr != 0 ? by_addr : (int)xp - (int)yp;
@@ -145,8 +146,8 @@ static int compare_by_client(const void *x, const void *y)
 
 static bool same_group(const struct group *g, const struct quic_note *n)
 {
-	return compare_server(&g->server, g->port, &n->server, n->port) == 0 && g->name == n->name &&
-	       g->side == n->side;
+	return compare_server(&g->server, g->port, &n->server, n->port) == 0 &&
+	       g->name == n->name && g->side == n->side;
 }
 
 /* Answered attempts, for the question who was answered at that time. */
@@ -166,7 +167,7 @@ static int compare_answered(const void *x, const void *y)
 	return a->start_ns < b->start_ns ? -1 : a->start_ns > b->start_ns;
 }
 
-/* The server answered another name, from ports on the same side, after since or during n's tries. */
+/* The server answered another name, from ports on the same side, between since and n's end. */
 static bool other_answered(const struct answered *all, const struct quic_note *n, uint64_t since)
 {
 	struct quic_note from = *n;
@@ -326,7 +327,8 @@ static bool is_scanner(const struct quic_context *c, const struct ip_addr *addr)
 
 static bool is_near(const struct group *mine, uint64_t first, uint64_t last)
 {
-	return last + QUIC_NEAR_NS >= mine->first_silent && first <= mine->last_silent + QUIC_NEAR_NS;
+	return last + QUIC_NEAR_NS >= mine->first_silent &&
+	       first <= mine->last_silent + QUIC_NEAR_NS;
 }
 
 /* What another name's attempts say. */
@@ -366,7 +368,8 @@ struct quic_siblings quic_context_siblings(const struct quic_context *c,
 		const struct group *g = &c->groups[i];
 		if (g->side == side && g->name != name)
 			compare_other(&s, mine, g);
-		if (g->name != name || g->side == side || g->side == PORT_EQUAL || side == PORT_EQUAL)
+		if (g->name != name || g->side == side || g->side == PORT_EQUAL ||
+		    side == PORT_EQUAL)
 			continue;
 		s.across_silent += g->silent;
 		s.across_ok += g->ok;

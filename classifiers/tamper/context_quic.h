@@ -14,7 +14,7 @@
 
 /* What the other attempts say of one that stayed unanswered. */
 struct quic_siblings {
-	unsigned heard;         /* attempts of the capture in which the server's direction is visible */
+	unsigned heard;         /* attempts of the capture that show the server's direction */
 	/* this name to this server from ports on the same side of its own, the attempt included */
 	unsigned silent, ok;
 	/* other names to this server, of these ports and near in time */

@@ -3,8 +3,8 @@
 /*
  * QUIC Initials that nobody answered (catalogue section 10). One such silence is what a server
  * without HTTP/3, a packet filter, or a race that TCP won look like; what makes it more is what the
- * same server answered meanwhile. There is no known forgery: answers that any host on the path could
- * have sent are only told.
+ * same server answered meanwhile. No forgery is known: answers that any host on the path could have
+ * sent are only told.
  */
 
 #include "classifiers/tamper/context_quic.h"
@@ -15,7 +15,7 @@
 #define SPAN_NS 3000000000ull
 #define NAME_TRIES 3                  /* section 4: TRIG-SNI's n and its shares */
 #define CONTROL_TRIES 2
-#define VERSION_SIZE 1001             /* bytes: what the Russian filter of 2022 let pass is smaller */
+#define VERSION_SIZE 1001             /* bytes: Russia's filter of 2022 let smaller ones pass */
 #define TTL_OFF 6                     /* EV-TTL: honest hosts were seen to vary by 5 */
 
 static bool mostly(unsigned part, unsigned rest)
@@ -46,7 +46,7 @@ static bool unanswered(const struct view *v, const struct quic_siblings *s, stru
 		return false;
 	}
 	if (context_vantage(v->ctx, NULL, 0) == VANTAGE_SERVER) {
-		t->untestable = "captured at the server, where it is the server that did not answer";
+		t->untestable = "captured at the server, which itself did not answer";
 		return false;
 	}
 	if (context_end_ns(v->ctx) < q->first_ns + QUIC_SILENCE_NS) {
@@ -103,7 +103,7 @@ static bool match_name(const struct view *v, const struct signature *self, struc
 		return false;
 	t->grade = GRADE_D3;
 	suspect_initials(v, t);
-	testimony_says(t, "this name: %u of %u unanswered; others at this server: %u of %u answered",
+	testimony_says(t, "%u of %u unanswered; other names at this server: %u of %u answered",
 		       s.silent, s.silent + s.ok, s.others_ok, s.others_ok + s.others_silent);
 	testimony_expects(t, "equal fate for all names at one address");
 	return true;
@@ -182,17 +182,18 @@ const struct signature sig_quic[] = {
 	 .benign = "a server without HTTP/3, or that is down; a firewall that lets no UDP pass",
 	 .refs = REF "QUIC-NOANS", .param = 0, .match = match_silence},
 	{.id = "quic-unanswered", .family = FAMILY_SILENT_DROP, .cause = CAUSE_QUIC,
-	 .fact = FACT_SILENCE, .names = true, .summary = "a QUIC Initial or two that nobody answered",
+	 .fact = FACT_SILENCE, .names = true,
+	 .summary = "a QUIC Initial or two that nobody answered",
 	 .benign = "loss; a client that gave up since TCP was faster; a server without HTTP/3",
 	 .refs = REF "QUIC-NOANS", .param = 1, .match = match_silence},
 	{.id = "quic-name-unanswered", .family = FAMILY_QUIC_FILTERING, .cause = CAUSE_QUIC,
 	 .fact = FACT_SILENCE, .names = true,
-	 .summary = "QUIC with this name is never answered, while others are at this address",
+	 .summary = "QUIC with this name is never answered, others at this address are",
 	 .benign = "a server that ignores names which are not its own",
 	 .refs = REF "QUIC-SNI; Zohaib et al., USENIX Security 2025", .match = match_name},
 	{.id = "quic-version-unanswered", .family = FAMILY_QUIC_FILTERING, .cause = CAUSE_QUIC,
 	 .fact = FACT_SILENCE, .names = true,
-	 .summary = "QUIC version 1 or 2 is never answered, while other versions are at this address",
+	 .summary = "QUIC version 1 or 2 is never answered, other versions at this address are",
 	 .benign = "a server that speaks drafts only and does not say so",
 	 .refs = REF "QUIC-VER; Xue et al., TSPU, IMC 2022", .match = match_version},
 	{.id = "quic-port-order", .family = FAMILY_QUIC_FILTERING, .cause = CAUSE_QUIC,

@@ -60,7 +60,8 @@ static void check_frames(const uint8_t *data, size_t size)
 	struct cursor c = cursor_of(data, size);
 	struct quic_frame f;
 	while (quic_frame_next(&c, &f))
-		require(f.type != QUIC_CRYPTO || (f.data >= data && f.len <= (size_t)(data + size - f.data)));
+		require(f.type != QUIC_CRYPTO ||
+			(f.data >= data && f.len <= (size_t)(data + size - f.data)));
 }
 
 /* An attempt of whichever version the plaintext is for. */
@@ -108,12 +109,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct quic_shard s = {.crypto = NULL};
 	struct quic_flow x = {.g = NULL};
 	struct app_facts facts = {.app_proto = NULL};
-	struct flow f = {.key = {.proto = PROTO_UDP, .ip_version = 4, .lo_port = 40000, .hi_port = 443},
+	struct flow f = {.key = {.proto = PROTO_UDP, .ip_version = 4, .lo_port = 40000,
+				 .hi_port = 443},
 			 .client_is_lo = true};
 	uint64_t now = 1700000000000000000u;
 	enum classify more = CLASSIFY_MORE;
 	struct cursor c = cursor_of(data, size);
-	require(shard_open(&s, NULL) == 0 && s.crypto != NULL);
+	require(shard_open(&s, NULL) == 0);
 	while (more == CLASSIFY_MORE && cursor_left(&c) >= 3) {
 		unsigned op = cursor_u8(&c);
 		size_t len = cursor_be16(&c);
