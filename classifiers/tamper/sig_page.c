@@ -57,6 +57,31 @@ static bool asked_for_it(const struct view *v, const struct rule *rule)
 	return len == n && strncasecmp(host, q->host, n) == 0;
 }
 
+/*
+ * Two countries' pages in one body: it speaks of them. Rules without countries may be anyone's.
+ */
+static bool is_of_several(const struct rule_hits *h)
+{
+	for (unsigned i = 0; i < h->n; i++) {
+		const struct rule *a = h->hit[i];
+		for (unsigned k = 0; k < i && a->countries[0] != '\0'; k++) {
+			const char *c = h->hit[k]->countries;
+			bool common = c[0] == '\0';
+			for (; !common && strlen(c) >= 2; c += 2 + (c[2] == ','))
+				common = rule_fits(a, (const char[]){c[0], c[1], '\0'});
+			if (!common)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whatever wrote it says what it is and what time it is, as web servers do and few boxes. */
+static bool is_well_made(const struct http_response *r)
+{
+	return r != NULL && r->status / 100 == 2 && r->has_server && r->has_date;
+}
+
 /* It looks like a page that is there to refuse, not like one that speaks of it. */
 static bool refuses(const struct page_facts *p, const struct rule *rule)
 {
@@ -74,9 +99,11 @@ static enum grade grade_page(const struct view *v, const struct page_facts *p,
 		return official ? GRADE_D2 : GRADE_D1;
 	if (!official || weak)
 		return GRADE_D2;
-	if (*country == '\0')
-		return GRADE_D3;
-	return rule_fits(rule, country) ? GRADE_D4 : GRADE_D2;
+	if (*country != '\0' && !rule_fits(rule, country))
+		return GRADE_D2;
+	/* Words alone, in a page that was not refused, may be a quotation. */
+	bool quotable = rule->where != RULE_HEADER && is_well_made(v->flow->response);
+	return *country == '\0' || quotable ? GRADE_D3 : GRADE_D4;
 }
 
 static bool match_page(const struct view *v, const struct signature *self, struct testimony *t)
@@ -87,7 +114,7 @@ static bool match_page(const struct view *v, const struct signature *self, struc
 		return false;
 	const struct rule *rule = rules_decide(&p->hits, context_country(v->flow));
 	if (rule == NULL || rule->scope == RULE_FP || rule->scope == RULE_PROTO ||
-	    asked_for_it(v, rule))
+	    asked_for_it(v, rule) || is_of_several(&p->hits))
 		return false;
 	t->grade = grade_page(v, p, rule);
 	if (t->grade == GRADE_D1)

@@ -13,6 +13,7 @@
 
 static const char own[] =
 	"nat-body nat body contains \"forbidden by the ministry\" countries=IR name=\"A ministry\"\n"
+	"nat-other nat body contains \"by another office\" countries=PK,BD\n"
 	"isp-optin isp body contains \"your family filter\" opt-in\n"
 	"prod-head prod header:location contains \"/webadmin/deny\"\n"
 	"nat-host nat header:location contains \"page.blocked.example\"\n"
@@ -32,6 +33,8 @@ static const struct sig_case cases[] = {
 	 .ev = WEB(PAGE("403 x", "<iframe src=\"http://10.10.34.37/\">"))},
 	{.name = "a list says that it is none", .says = SILENT,
 	 .ev = WEB(PAGE("200 OK", "a museum of block pages: forbidden by the ministry"))},
+	{.name = "an article that quotes the pages of two countries", .says = SILENT,
+	 .ev = WEB(PAGE("200 OK", "forbidden by the ministry, or by another office"))},
 	{.name = "451 is the server's own word", .says = SILENT,
 	 .ev = WEB(PAGE("451 x", "forbidden by the ministry"))},
 	{.name = "the filter's own server was asked", .says = SILENT,
@@ -111,6 +114,7 @@ static void grades(void **state)
 		unsigned confidence, status, body_len;
 		enum rule_where where;
 		unsigned grade; /* 0: nothing is said */
+		bool well_made; /* with Server and Date */
 	} rows[] = {
 		{RULE_NAT, false, "AA", "AA", 0, 200, 900, RULE_BODY, GRADE_D4},
 		{RULE_NAT, false, "BB,AA", "AA", 9, 403, 9000, RULE_BODY, GRADE_D4},
@@ -121,6 +125,9 @@ static void grades(void **state)
 		{RULE_NAT, false, "AA", "AA", 4, 200, 900, RULE_BODY, GRADE_D2},
 		{RULE_NAT, false, "AA", "AA", 0, 200, 9000, RULE_BODY, GRADE_D2},
 		{RULE_NAT, false, "AA", "AA", 0, 200, 9000, RULE_HEADER, GRADE_D4},
+		{RULE_NAT, false, "AA", "AA", 0, 200, 900, RULE_BODY, GRADE_D3, true},
+		{RULE_NAT, false, "AA", "AA", 0, 200, 900, RULE_HEADER, GRADE_D4, true},
+		{RULE_NAT, false, "AA", "AA", 0, 403, 900, RULE_BODY, GRADE_D4, true},
 		{RULE_ISP, false, "AA", "AA", 0, 200, 900, RULE_BODY, GRADE_D4},
 		{RULE_ISP, true, "AA", "AA", 0, 200, 900, RULE_BODY, GRADE_D2},
 		{RULE_PROD, false, "", "AA", 0, 200, 900, RULE_BODY, GRADE_D2},
@@ -143,6 +150,9 @@ static void grades(void **state)
 		struct geo_place at = {.asn = 64500};
 		struct flow_record flow = {.page = &p, .client_at = i % 2 == 0 || rows[i].country[0] != '\0'
 									? &at : NULL};
+		struct http_response answer = {.status = p.status, .has_server = rows[i].well_made,
+					       .has_date = rows[i].well_made};
+		flow.response = &answer;
 		struct event e = {.frame = 7};
 		struct view v = {.flow = &flow, .e = &e, .n = 1, .dir = DIR_S2C};
 		struct testimony t = {0};
