@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,11 +14,14 @@
 
 #include "classifiers/app/http.h"
 #include "classifiers/app/tls.h"
+#include "classifiers/app/tls_server.h"
 #include "classifiers/classifier.h"
 #include "classifiers/tamper/exchange.h"
 
 /* A reset or close this late after the request says nothing of the request; catalogue TLS-RST-CH. */
 #define SOON_NS 3000000000ull
+
+#define ALERT_FATAL 2 /* RFC 8446 section 6 */
 
 /* How long answers belong to a query; catalogue, section 9. */
 #define EXCHANGE_NS 5000000000ull
@@ -126,7 +130,7 @@ static int event_find(const struct evidence *ev, unsigned from, enum dir dir, un
 }
 
 /* What ended it, as the packets have it; findings may know better. */
-static void tcp_end(struct attempt *a, const struct evidence *ev)
+static void tcp_end(struct attempt *a, const struct evidence *ev, const struct app_facts *facts)
 {
 	const struct half *c = &ev->half[DIR_C2S], *s = &ev->half[DIR_S2C];
 	int asked = event_find(ev, 0, DIR_C2S, 0), answer = event_find(ev, 0, DIR_S2C, 0);
@@ -154,6 +158,9 @@ static void tcp_end(struct attempt *a, const struct evidence *ev)
 		/* Whether it was long enough is for those to say who know when the capture ended. */
 		a->end = ATTEMPT_SILENT;
 	}
+	if (a->end == ATTEMPT_OK && facts->tls_server != NULL && !facts->tls_server->has_hello &&
+	    facts->tls_server->has_alert && facts->tls_server->alert_level == ALERT_FATAL)
+		a->end = ATTEMPT_ALERT;
 	if (a->end == ATTEMPT_RESET && asked >= 0 && a->end_ns - a->request_ns > SOON_NS)
 		a->end = ATTEMPT_UNKNOWN;
 }
@@ -171,6 +178,23 @@ static void tls_features(struct attempts *t, struct attempt *a, const struct evi
 		const char *ja4 = intern(t, tls->ja4, strlen(tls->ja4) + 1);
 		a->ja4 = ja4 != NULL ? ja4 : "";
 	}
+}
+
+/* What tells one server from another, and no more, so that its flows share a copy. */
+static const struct tls_server *intern_server(struct attempts *t, const struct tls_server *of)
+{
+	struct tls_server s;
+	memset(&s, 0, sizeof(s));
+	s.version = of->version;
+	s.cipher = of->cipher;
+	s.has_hello = of->has_hello;
+	s.has_certificate = of->has_certificate;
+	s.interceptor = of->interceptor;
+	memcpy(s.spki, of->spki, sizeof(s.spki));
+	snprintf(s.ja3s, sizeof(s.ja3s), "%s", of->ja3s);
+	snprintf(s.issuer, sizeof(s.issuer), "%s", of->issuer);
+	snprintf(s.subject, sizeof(s.subject), "%s", of->subject);
+	return intern(t, &s, sizeof(s));
 }
 
 void attempt_flow(struct attempts *t, const struct flow *f, const struct evidence *ev,
@@ -203,7 +227,9 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 		a->bits |= ATTEMPT_HANDSHAKE;
 	if (facts->tls != NULL)
 		tls_features(t, a, ev, facts->tls);
-	tcp_end(a, ev);
+	if (facts->tls_server != NULL)
+		a->tls_server = intern_server(t, facts->tls_server);
+	tcp_end(a, ev, facts);
 }
 
 void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x)
@@ -272,6 +298,10 @@ static void settle(struct attempt *a, const struct by_flow *k)
 	switch (f->family) {
 	case FAMILY_TCP_INJECTION:
 		a->end = ATTEMPT_RESET;
+		a->end_ns = f->ts_ns;
+		break;
+	case FAMILY_TLS_FILTERING: /* content that was put in: see finding.c */
+		a->end = ATTEMPT_FORGED;
 		a->end_ns = f->ts_ns;
 		break;
 	case FAMILY_HTTP_INJECTION:

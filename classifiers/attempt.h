@@ -26,7 +26,7 @@ enum attempt_end {
 	ATTEMPT_ALERT,    /* TLS: a fatal alert instead of an answer */
 	ATTEMPT_SILENT,   /* nothing came */
 	ATTEMPT_PAGE,     /* HTTP: answered by a page that is not the server's */
-	ATTEMPT_FORGED,   /* DNS: answered by somebody else */
+	ATTEMPT_FORGED,   /* DNS, TLS: answered by somebody else */
 	ATTEMPT_N
 };
 extern const char *const attempt_end_name[ATTEMPT_N]; /* "unknown", "ok", … */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "classifiers/app/http_response.h"
+#include "classifiers/app/tls_server.h"
 #include "classifiers/app/quic.h"
 #include "classifiers/lists/page.h"
 #include "classifiers/lists/rules.h"
@@ -296,8 +297,7 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	if (r == NULL)
 		return NULL;
 	*r = *now;
-	/* Not for long: their readers come next. */
-	r->tls_server = NULL;
+	r->tls_server = copy_facts(&s->arena, now->tls_server, sizeof(*r->tls_server));
 	r->quic = copy_facts(&s->arena, now->quic, sizeof(*r->quic));
 	r->response = copy_facts(&s->arena, now->response, sizeof(*r->response));
 	r->page = copy_facts(&s->arena, now->page, sizeof(*r->page));
@@ -418,7 +418,8 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 		evidence_finish(&x->ev);
 		context_flow(s->context, f, &x->ev);
 		attempt_flow(&s->attempts, f, &x->ev, &facts);
-		testify = could_testify(&x->ev) || facts.page != NULL;
+		testify = could_testify(&x->ev) || facts.page != NULL ||
+			  (facts.tls_server != NULL && facts.tls_server->interceptor);
 	}
 	struct flow_record now;
 	if (testify || x->kept != NULL || all) {

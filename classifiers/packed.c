@@ -10,6 +10,7 @@
 #include "classifiers/app/http_response.h"
 #include "classifiers/app/quic.h"
 #include "classifiers/app/tls.h"
+#include "classifiers/app/tls_server.h"
 #include "classifiers/lists/page.h"
 #include "classifiers/lists/rules.h"
 
@@ -18,7 +19,7 @@ static const struct row {
 	size_t at, size;
 } rows[] = {
 	{offsetof(struct app_facts, tls), sizeof(struct tls_client_hello)},
-	{offsetof(struct app_facts, tls_server), 0},
+	{offsetof(struct app_facts, tls_server), sizeof(struct tls_server)},
 	{offsetof(struct app_facts, http), sizeof(struct http_request)},
 	{offsetof(struct app_facts, response), sizeof(struct http_response)},
 	{offsetof(struct app_facts, page), sizeof(struct page_facts)},

@@ -6,6 +6,7 @@
 
 #include "classifiers/app/http_response.h"
 #include "classifiers/app/quic.h"
+#include "classifiers/app/tls_server.h"
 #include "classifiers/lists/page.h"
 #include "tools/json.h"
 #include "tools/report_jsonl.h"
@@ -45,8 +46,39 @@ static void alpn(struct json *j, const struct tls_client_hello *t)
 	}
 }
 
-static void tls(struct json *j, const struct tls_client_hello *t)
+static void tls_alert(struct json *j, const struct tls_server *s)
 {
+	json_object(j, "alert");
+	json_uint(j, "level", s->alert_level);
+	json_uint(j, "description", s->alert);
+	json_string(j, "name", tls_alert_name(s->alert));
+	json_bool(j, "instead_of_hello", !s->has_hello);
+	json_end(j);
+}
+
+/* What the server said in the clear; keys of what it did not say are left out. */
+static void tls_server(struct json *j, const struct tls_server *s)
+{
+	if (s->has_hello || s->retry) {
+		json_uint(j, "server_version", s->version);
+		json_uint(j, "cipher", s->cipher);
+		hash(j, "ja3s", s->ja3s);
+	}
+	if (s->has_certificate) {
+		json_bytes(j, "issuer", s->issuer, strnlen(s->issuer, sizeof(s->issuer)));
+		json_bytes(j, "subject", s->subject, strnlen(s->subject, sizeof(s->subject)));
+		json_hex(j, "spki_sha256", (const char *)s->spki, sizeof(s->spki));
+	}
+	if (s->has_alert)
+		tls_alert(j, s);
+}
+
+/* Keys of a client that was not seen are empty, and truncated says so. */
+static void tls(struct json *j, const struct tls_client_hello *t, const struct tls_server *s)
+{
+	static const struct tls_client_hello unseen = {.truncated = true};
+
+	t = t != NULL ? t : &unseen;
 	json_object(j, "tls");
 	name(j, "sni", t->has_sni, t->sni, sizeof(t->sni), t->sni_len);
 	alpn(j, t);
@@ -61,6 +93,8 @@ static void tls(struct json *j, const struct tls_client_hello *t)
 	if (t->has_sni)
 		json_uint(j, "sni_length", t->sni_len);
 	json_bool(j, "truncated", t->truncated);
+	if (s != NULL)
+		tls_server(j, s);
 	json_end(j);
 }
 
@@ -104,8 +138,8 @@ static void quic(struct json *j, const struct quic_hello *q)
 
 void jsonl_app(struct json *j, const struct flow_record *f)
 {
-	if (f->tls != NULL)
-		tls(j, f->tls);
+	if (f->tls != NULL || f->tls_server != NULL)
+		tls(j, f->tls, f->tls_server);
 	if (f->http != NULL || f->response != NULL)
 		http(j, f->http, f->response);
 	if (f->quic != NULL)

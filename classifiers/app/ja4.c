@@ -177,6 +177,27 @@ void ja3_compute(const struct ja4_input *in, char out[33])
 	digest_close(&d);
 }
 
+void ja3s_compute(uint16_t legacy_version, uint16_t cipher, struct tls_bytes extensions,
+		  char out[33])
+{
+	struct digest d;
+	digest_open(&d);
+	digest_start(&d, md5);
+	digest_decimal(&d, legacy_version);
+	digest_char(&d, ',');
+	digest_decimal(&d, cipher);
+	digest_char(&d, ',');
+	ja3_extensions(&d, &extensions);
+	digest_finish(&d, out, 32);
+	digest_close(&d);
+}
+
+bool digest_sha256(const uint8_t *data, size_t len, uint8_t out[32])
+{
+	pthread_once(&algorithms_once, fetch_algorithms);
+	return EVP_Digest(data, len, out, NULL, sha256, NULL) == 1;
+}
+
 static int compare_u16(const void *a, const void *b)
 {
 	uint16_t x, y;

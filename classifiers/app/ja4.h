@@ -31,3 +31,9 @@ struct ja4_input {
 /* Lower case hex; empty when libcrypto refuses (MD5 in a FIPS build) or has no memory. */
 void ja3_compute(const struct ja4_input *in, char out[33]);
 void ja4_compute(const struct ja4_input *in, char out[37]);
+/* JA3S, of a ServerHello; extensions as in ja4_input. */
+void ja3s_compute(uint16_t legacy_version, uint16_t cipher, struct tls_bytes extensions,
+		  char out[33]);
+
+/* False when libcrypto refuses or has no memory. */
+bool digest_sha256(const uint8_t *data, size_t len, uint8_t out[32]);

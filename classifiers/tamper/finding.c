@@ -149,7 +149,8 @@ static bool is_injected(const struct judged_case *c)
 {
 	for (unsigned i = 0; i < c->n_rows; i++) {
 		enum fact fact = c->rows[i].sig->fact;
-		if (c->rows[i].t.grade >= GRADE_D3 && fact != FACT_PAGE && fact != FACT_SHAPE)
+		if (c->rows[i].t.grade >= GRADE_D3 && fact != FACT_PAGE && fact != FACT_ISSUER &&
+		    fact != FACT_SHAPE)
 			return true;
 	}
 	return false;

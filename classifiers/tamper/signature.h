@@ -39,6 +39,7 @@ enum fact {
 	FACT_ANSWERS,    /* DNS: more answers than questions, or answers that contradict each other */
 	FACT_ADDRESS,    /* DNS: what the answer points at */
 	FACT_RESOLVER,   /* DNS: how the resolver is otherwise known to answer */
+	FACT_ISSUER,     /* TLS: a certificate of an authority that is known to intercept */
 	FACT_PAGE,       /* HTTP: a page or redirect that lists know */
 	FACT_PORTS,      /* QUIC: an outcome that hangs on which of the two ports is the higher */
 	FACT_N

@@ -449,21 +449,22 @@ static void as_a_classifier(void **state)
 {
 	(void)state;
 	struct app_facts facts = {.app_proto = NULL};
+	struct tls_flow x = {.need = 0};
 	const uint8_t *d = openssl_hello;
 	enum classify answer =
-		stream(NULL, NULL, NULL, DIR_S2C, NULL, NULL, d, sizeof(openssl_hello), &facts);
+		stream(NULL, &x, NULL, DIR_S2C, NULL, NULL, d, sizeof(openssl_hello), &facts);
 	assert_int_equal(answer, CLASSIFY_NEVER);
-	answer = stream(NULL, NULL, NULL, DIR_C2S, NULL, NULL, d, 5, &facts);
+	answer = stream(NULL, &x, NULL, DIR_C2S, NULL, NULL, d, 5, &facts);
 	assert_int_equal(answer, CLASSIFY_MORE);
 	assert_null(facts.tls);
 	assert_null(facts.app_proto);
-	answer = stream(NULL, NULL, NULL, DIR_C2S, NULL, NULL, d, 6, &facts);
+	answer = stream(NULL, &x, NULL, DIR_C2S, NULL, NULL, d, 6, &facts);
 	assert_int_equal(answer, CLASSIFY_MORE);
 	assert_non_null(facts.tls);
 	assert_string_equal(facts.app_proto, "tls");
 	assert_true(facts.tls->truncated);
 	struct tls_client_hello *first = facts.tls;
-	answer = stream(NULL, NULL, NULL, DIR_C2S, NULL, NULL, d, sizeof(openssl_hello), &facts);
+	answer = stream(NULL, &x, NULL, DIR_C2S, NULL, NULL, d, sizeof(openssl_hello), &facts);
 	assert_int_equal(answer, CLASSIFY_DONE);
 	assert_ptr_equal(facts.tls, first);
 	assert_false(facts.tls->truncated);
