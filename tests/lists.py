@@ -113,6 +113,11 @@ def made_up(wmscope, capture):
         _, err = home.run(INPUT, 'analyze', '--rules', folder + '/bad.rules', capture)
         assert 'line 3: wrong: unknown scope' in err, err
         home.run(INPUT, 'analyze', '--rules', folder + '/nosuch', capture)
+        if matcher:
+            assert lists['-odd_name_.json']['unused'] == 1
+            bad = home.file('look.rules', 'good isp body contains "x"\nbad isp body regexp /a(?=b)/\n')
+            _, err = home.run(INPUT, 'analyze', '--rules', bad, capture)
+            assert 'look.rules: line 2: bad: ' in err, err
         # Somebody else's file, or one that is no list any more, is told and left out.
         home.file('data/wmscope/lists/made.csv', 'name,scope,\n')
         assert '-odd_name_.json' in home.lists_of_run(capture)

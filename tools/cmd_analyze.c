@@ -306,6 +306,9 @@ static void write_reports(struct run *r)
 		if (a->findings[i]->verdict >= fail_on_of[r->cfg->fail_on])
 			happened(r, EXIT_FINDINGS);
 	}
+	/* What cannot be compiled is told whether or not the capture had anything to search. */
+	if (r->lists.matcher != NULL && ruleset_lists(r->lists.rules) > 1)
+		matcher_prepare(r->lists.matcher);
 	o.rules = r->lists.rules;
 	o.matcher = r->lists.matcher;
 	o.argv = options_invocation(&o.argc);

@@ -180,6 +180,25 @@ static enum exit_status load_all(struct ruleset *set, const struct lists_config 
 	return status;
 }
 
+/* Own rules are compiled at once: one that cannot be is as wrong as one that cannot be read. */
+static enum exit_status compile_own(const struct lists *l, const struct option_strings *files)
+{
+	size_t lists = ruleset_lists(l->rules);
+	unsigned wrong = 0;
+	if (files->n == 0 || l->matcher == NULL)
+		return EXIT_DONE;
+	if (matcher_prepare(l->matcher) != 0)
+		return EXIT_IO;
+	for (unsigned i = 0; i < files->n; i++) {
+		const struct list_info *own = ruleset_list(l->rules, lists - files->n + i);
+		if (own->format == LIST_RULES)
+			wrong += lists_warn_matcher(l->matcher, own->name);
+	}
+	if (wrong != 0)
+		log_error(NULL, "%u of your own rules cannot be used", wrong);
+	return wrong != 0 ? EXIT_INPUT : EXIT_DONE;
+}
+
 enum exit_status lists_open(struct lists *l, const struct lists_config *cfg)
 {
 	char *cache = lists_cache_folder();
@@ -191,6 +210,8 @@ enum exit_status lists_open(struct lists *l, const struct lists_config *cfg)
 		if (err != 0 && err != -ENOTSUP)
 			status = EXIT_IO;
 	}
+	if (status == EXIT_DONE)
+		status = compile_own(l, &cfg->files);
 	free(cache);
 	if (status == EXIT_IO)
 		log_error(NULL, "rules: %s", strerror(ENOMEM));
