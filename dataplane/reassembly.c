@@ -6,7 +6,7 @@
 
 #include "dataplane/seq.h"
 
-#define SIZE_MIN 2048 /* most first flights (a ClientHello, a request) fit; then it doubles */
+#define SIZE_MIN 256 /* first room: many streams that need a buffer end within little */
 
 _Static_assert(REASSEMBLY_LIMIT <= UINT16_MAX, "islands are kept as 16-bit offsets");
 
