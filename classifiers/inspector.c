@@ -50,7 +50,7 @@ void *shard_new(void *user, unsigned index)
 		return NULL;
 	}
 	s->in = in;
-	s->group = &in->groups[index % FLOW_GROUPS];
+	s->group = &in->groups[in->cfg.one_group ? 0 : index % FLOW_GROUPS];
 	s->group->shards++;
 	s->pool.budget = REASSEMBLY_BUDGET;
 	s->attempts.arena = &s->arena;

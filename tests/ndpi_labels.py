@@ -5,9 +5,9 @@
 EXPECTED holds the reader's outputs (NAME.out), CAPTURES the captures (NAME). Flows are matched by
 protocol and unordered endpoints, and agree when the application name is the same. They cannot all
 agree: the reader has its own flow time-outs, opens tunnels that wmscope leaves closed, loads lists
-of custom protocols, and has one cache where wmscope has sixteen, so that a result does not depend
-on the number of workers. Every difference is printed; the share of agreeing flows must reach the
-floor. Exits 77 where the captures, or nDPI in wmscope, are absent.
+of custom protocols, and has one cache where wmscope has eight, so that a result does not depend on
+the number of workers. Every difference is printed, and with --one-cache PROGRAM (tests/one_cache.c)
+whether one cache would have changed the label; the share of agreeing flows must reach the floor. Exits 77 where the captures, or nDPI in wmscope, are absent.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def expected_flows(path):
 
 
 def labelled_flows(wmscope, path, timeout):
-    """Key -> (name, confidence), from wmscope; None when it failed."""
+    """Key -> (name, confidence, flow id), from wmscope; None when it failed."""
     run = subprocess.run([wmscope, "analyze", "--jsonl", "-", str(path)], capture_output=True,
                          timeout=timeout, check=False)
     if run.returncode not in (0, 1, 5):
@@ -67,8 +67,18 @@ def labelled_flows(wmscope, path, timeout):
         label = next((x for x in event.get("labels", ()) if x["by"] == "ndpi"), None)
         key = flow_key(str(event["proto"]), ((event["src_ip"], event.get("src_port", 0)),
                                              (event["dest_ip"], event.get("dest_port", 0))))
-        flows[key].append((label["app"], label["confidence"]) if label else None)
+        flows[key].append((label["app"], label["confidence"], str(event["flow_id"]))
+                          if label else None)
     return flows
+
+
+def sharded_flows(program, path, timeout):
+    """Flow id -> label with one cache for all, where that is another one."""
+    run = subprocess.run([program, str(path)], capture_output=True, timeout=timeout, check=False)
+    if run.returncode not in (0, 77):
+        raise RuntimeError(f"{path.name}: {program} exits with {run.returncode}")
+    lines = (line.split("\t") for line in run.stdout.decode().splitlines())
+    return {flow: one for _, flow, _, one in lines}
 
 
 def show(key):
@@ -83,6 +93,7 @@ def main():
     parser.add_argument("expected", type=pathlib.Path)
     parser.add_argument("--floor", type=float, default=0.99, help="share of flows that must agree")
     parser.add_argument("--only", help="captures whose name contains this")
+    parser.add_argument("--one-cache", help="program that finds labels which sharding changes")
     parser.add_argument("--timeout", type=float, default=120, help="seconds a capture")
     args = parser.parse_args()
     if not args.captures.is_dir() or not args.expected.is_dir():
@@ -103,6 +114,8 @@ def main():
             count["failed runs"] += 1
             got = {}
         labels_seen |= any(x is not None for names in got.values() for x in names)
+        sharded = sharded_flows(args.one_cache, capture, args.timeout) if args.one_cache else {}
+        count["changed by sharding"] += len(sharded)
         for key, names in expected.items():
             mine = [x for x in got.get(key, ()) if x is not None]
             for name in names:
@@ -112,12 +125,14 @@ def main():
                     count[word] += 1
                     kinds[f"{name} -> {word}"] += 1
                     print(f"{capture.name}: {show(key)}: {name}: {word}")
-                elif any(app == name for app, _ in mine):
+                elif any(app == name for app, _, _ in mine):
                     count["agree"] += 1
                 else:
                     count["differ"] += 1
                     kinds[f"{name} -> {mine[0][0]}"] += 1
-                    words = ", ".join(f"{app} ({confidence})" for app, confidence in mine)
+                    words = ", ".join(f"{app} ({confidence})" +
+                                      (f", with one cache {sharded[flow]}" if flow in sharded
+                                       else "") for app, confidence, flow in mine)
                     print(f"{capture.name}: {show(key)}: {name}: wmscope says {words}")
         count["only in wmscope"] += sum(key not in expected for key in got)
 
