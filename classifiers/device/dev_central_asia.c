@@ -3,13 +3,33 @@
 /* Resets that Nourin et al. measured in Tajikistan and Turkmenistan (catalogue section 6.3). */
 
 #include "classifiers/device/device.h"
+#include "classifiers/tamper/dns_compare.h"
 
 #define TM_IPID 30000
 #define TM_TTL 128
 #define TJ_ZEROS 22
 
+/* The same generator's answers: 127.0.0.1 for 300 seconds. */
+static bool match_tm_dns(const struct view *v, const struct suspects *s, struct attribution *out)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	for (unsigned i = 0; i < x->n_replies; i++)
+		for (unsigned k = 0; k < s->n; k++)
+			if (s->event[k] == x->reply[i].event &&
+			    dns_is_turkmenistan(v, &x->reply[i])) {
+				int hops = TM_TTL - v->e[s->event[k]].ttl;
+				out->hops = out->n_packets == 0 || out->hops == hops ? hops : -1;
+				attribution_packet(out, s->event[k]);
+			}
+	out->grade = ATTRIBUTION_A2;
+	attribution_says(out, "127.0.0.1, TTL 300, IP-ID 30000, no DF, TTL from 128");
+	return out->n_packets != 0;
+}
+
 static bool match_tm(const struct view *v, const struct suspects *s, struct attribution *out)
 {
+	if (v->ex != NULL)
+		return match_tm_dns(v, s, out);
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct event *e = &v->e[s->event[i]];
 		const struct half *h = &v->ev->half[event_dir(e)];
@@ -46,9 +66,10 @@ static bool match_tj(const struct view *v, const struct suspects *s, struct attr
 }
 
 const struct device dev_central_asia[] = {
-	{.id = "turkmenistan", .doc = "bare RST with sequence number 0 and IP-ID 30000",
+	{.id = "turkmenistan", .doc = "bare RST with sequence number 0, DNS answer 127.0.0.1, both with IP-ID 30000",
 	 .source = "Nourin et al., Measuring and Evading Turkmenistan's Internet Censorship, WWW 2023",
-	 .valid_from = "2022", .grade = ATTRIBUTION_A2, .attributed = true, .match = match_tm},
+	 .valid_from = "2022", .grade = ATTRIBUTION_A2, .dns = true, .attributed = true,
+	 .match = match_tm},
 	{.id = "tajikistan", .doc = "RST+ACK that carries 22 zero bytes",
 	 .source = "Nourin et al., FOCI 2023", .valid_from = "2022", .grade = ATTRIBUTION_A2,
 	 .attributed = true, .match = match_tj},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "classifiers/device/device.h"
+#include "classifiers/tamper/dns_compare.h"
 
 #include <string.h>
 
@@ -42,7 +43,24 @@ static bool match_page(const struct view *v, const struct suspects *s, struct at
 	return true;
 }
 
+static bool match_dns(const struct view *v, const struct suspects *s, struct attribution *out)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	for (unsigned i = 0; x != NULL && i < x->n_replies; i++)
+		for (unsigned k = 0; k < s->n; k++)
+			if (s->event[k] == x->reply[i].event && dns_is_iran(&x->reply[i]))
+				attribution_packet(out, s->event[k]);
+	/* Who has its own such network may answer so too. */
+	out->grade = dns_resolver_is_inside(v) ? ATTRIBUTION_A1 : ATTRIBUTION_A2;
+	attribution_says(out, "the answer is 10.10.34.34, 35 or 36");
+	return out->n_packets != 0;
+}
+
 const struct device dev_iran[] = {
+	{.id = "iran-dns", .doc = "DNS answer 10.10.34.34, 35 or 36",
+	 .source = "Aryan, Aryan, Halderman, FOCI 2013; OONI blocking-fingerprints",
+	 .valid_from = "2013", .grade = ATTRIBUTION_A2, .dns = true, .attributed = true,
+	 .match = match_dns},
 	{.id = "iran-http", .doc = "page that frames or names 10.10.34.34, 35 or 36",
 	 .source = "Aryan, Aryan, Halderman, FOCI 2013; OONI, Iran's national block page",
 	 .valid_from = "2013", .grade = ATTRIBUTION_A2, .attributed = true, .match = match_page},

@@ -126,6 +126,9 @@ static unsigned gather(const struct view *v, const struct suspects *s,
 	for (unsigned t = 0; device_table[t] != NULL; t++) {
 		for (const struct device *d = device_table[t]; d->id != NULL; d++) {
 			struct attribution one = {.device = d, .hops = -1};
+			/* The packets of an exchange have nothing that devices know resets by. */
+			if (v->ex != NULL && !(d->dns && v->ex->kind == EXCHANGE_DNS))
+				continue;
 			if (!d->attributed || d->match == NULL || n == MATCHES_MAX ||
 			    !d->match(v, s, &one) || one.n_packets == 0)
 				continue;

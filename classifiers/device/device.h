@@ -31,6 +31,7 @@ struct device {
 	const char *source;               /* where it is described */
 	const char *valid_from, *valid_to; /* ISO 8601, as far as known; NULL: open */
 	enum attribution_grade grade;     /* the best it can reach */
+	bool dns;                         /* match() sees DNS queries too: v->ex is one */
 	bool attributed;                  /* false: shown in lists, fits too much that is honest */
 	/* NULL unless attributed. False: nothing of the finding looks like it. */
 	bool (*match)(const struct view *v, const struct suspects *s, struct attribution *out);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "classifiers/tamper/dns_exchange.h"
 #include "classifiers/tamper/lockstep.h"
 #include "classifiers/tamper/tsg.h"
 #include "dataplane/seq.h"
@@ -46,6 +47,24 @@ static bool same_cluster(const struct event *a, const struct event *b)
 	       (rst ? shown_len(a) == shown_len(b) : (a->len == 0) == (b->len == 0));
 }
 
+/* The answer that an event of a DNS query brought; NULL: none, or no DNS. */
+static const struct dns_reply *reply_at(const struct view *v, unsigned event)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	for (unsigned i = 0; x != NULL && i < x->n_replies; i++)
+		if (x->reply[i].event == event)
+			return &x->reply[i];
+	return NULL;
+}
+
+/* Forged answers are known by their words, not by what a TCP segment would have. */
+static bool same_answer(const struct dns_reply *a, const struct dns_reply *b)
+{
+	const unsigned layout = DNS_REPLY_OPT | DNS_REPLY_POINTER;
+	return a->flags == b->flags && a->n_answers == b->n_answers &&
+	       ((a->bits ^ b->bits) & layout) == 0;
+}
+
 static bool is_copy(const struct event *a, const struct event *b)
 {
 	return same_cluster(a, b) && a->seq == b->seq && a->ack == b->ack &&
@@ -56,6 +75,9 @@ static bool is_copy(const struct event *a, const struct event *b)
 static bool is_injected(const struct view *v, unsigned i)
 {
 	const struct event *e = &v->e[i];
+	/* Of exchanges only DNS answers are stamped by somebody who can be told by it. */
+	if (v->ex != NULL)
+		return reply_at(v, i) != NULL;
 	return event_dir(e) == v->dir && (e->flags & (TCP_SYN | EVENT_BAD_CHECKSUM)) == 0;
 }
 
@@ -82,7 +104,10 @@ unsigned mbx_clusters(const struct view *v, const uint16_t events[], unsigned n,
 		unsigned c = 0;
 		if (!is_injected(v, events[i]))
 			continue;
-		while (c < clusters && !same_cluster(&v->e[out[c].event[0]], e))
+		while (c < clusters &&
+		       (!same_cluster(&v->e[out[c].event[0]], e) ||
+			(v->ex != NULL &&
+			 !same_answer(reply_at(v, out[c].event[0]), reply_at(v, events[i])))))
 			c++;
 		if (c == MBX_CLUSTERS)
 			continue;
@@ -370,6 +395,24 @@ static void find_rules(struct stamps *s)
 	find_bursts(s);
 }
 
+static void say_dns(const struct stamps *s, char out[MBX_SIZE])
+{
+	const struct dns_exchange *x = dns_exchange_of(s->v->ex);
+	const struct dns_reply *r = reply_at(s->v, s->event[0]);
+	char ttl[CLASS_SIZE], ipid[CLASS_SIZE], count[2] = "?";
+	if (x->n_copies == 0)
+		count[0] = (char)('0' + count_of(s));
+	say_ttl(s, ttl);
+	say_ipid(s, ipid);
+	const char *df = s->v->ev->ipv6 ? "-" : (s->first->bits & EVENT_DF) != 0 ? "1" : "0";
+	snprintf(out, MBX_SIZE, "mbx1_dns%04xx%s_%.12s_%.12s_%s_-_-_-_%u%s%s", r->flags, count, ttl,
+		 ipid, df, r->n_answers < 9 ? r->n_answers : 9,
+		 r->n_answers == 0			 ? ""
+		 : (r->bits & DNS_REPLY_POINTER) != 0 ? "p"
+						      : "n",
+		 (r->bits & DNS_REPLY_OPT) != 0 ? "e" : "");
+}
+
 void mbx_of(const struct view *v, const uint16_t events[], unsigned n, char out[MBX_SIZE])
 {
 	struct mbx_cluster c[MBX_CLUSTERS];
@@ -379,6 +422,11 @@ void mbx_of(const struct view *v, const uint16_t events[], unsigned n, char out[
 	if (mbx_clusters(v, events, n, c) == 0)
 		return;
 	struct stamps s = {.v = v, .event = c[0].event, .n = c[0].n, .first = &v->e[c[0].event[0]]};
+	if (v->ex != NULL) {
+		find_bursts(&s);
+		say_dns(&s, out);
+		return;
+	}
 	find_rules(&s);
 	if (v->ev->duplicates == 0)
 		count[0] = (char)('0' + count_of(&s));

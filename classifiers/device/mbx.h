@@ -60,6 +60,17 @@
  *            httpNNN         the flow's first answer, with that status
  *            data            other content
  *
+ * Forged DNS answers have fewer stamps and words instead. Their cluster is made of the accused
+ * answers of one query that agree in flag word, number of answers, layout, DF and IP-ID zero or not:
+ *
+ *   mbx1_dns<word>x<count>_<ttl>_<ip-id>_<df>_-_-_-_<answer>
+ *   mbx1_dns8580x1_255_+_0_-_-_-_1p
+ *
+ *   word     the flag word of the DNS header whole, four hex digits
+ *   count, ttl, ip-id, df   as above; the trigger is the query
+ *   answer   records of the answer section (9: nine or more); then p where the first one's owner is
+ *            a compression pointer, n where it is written out; then e with an EDNS record
+ *
  * `?` matches any class, `+` any but 0. Fields are compared one by one (the count apart from the
  * flags). Boxes that stamp alike share a string. A change of any rule changes the number after mbx.
  */

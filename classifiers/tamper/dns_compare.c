@@ -161,15 +161,14 @@ bool dns_is_bogus(const struct view *v, const struct dns_reply *r)
 	return false;
 }
 
-/* The catalogue's own, where no list is loaded. */
-static bool is_page_of_iran(const struct dns_reply *r)
+bool dns_is_iran(const struct dns_reply *r)
 {
 	const uint8_t *b = r->addr.b + 12;
 	return r->address == ADDRESS_PRIVATE && r->addr_version == 4 && b[0] == 10 && b[1] == 10 &&
 	       b[2] == 34 && b[3] >= 34 && b[3] <= 36;
 }
 
-static bool is_turkmenistan(const struct view *v, const struct dns_reply *r)
+bool dns_is_turkmenistan(const struct view *v, const struct dns_reply *r)
 {
 	const struct event *e = event_of(v, r);
 	return r->address == ADDRESS_LOOPBACK && r->rr_ttl == TM_RR_TTL && r->n_answers == 1 &&
@@ -181,11 +180,11 @@ static bool is_turkmenistan(const struct view *v, const struct dns_reply *r)
 enum grade dns_known(const struct view *v, const struct dns_reply *r, const char **name)
 {
 	bool inside = dns_resolver_is_inside(v);
-	if (is_turkmenistan(v, r)) {
+	if (dns_is_turkmenistan(v, r)) {
 		*name = "127.0.0.1 for 300 s with IP-ID 30000, as measured in Turkmenistan";
 		return GRADE_D4;
 	}
-	if (is_page_of_iran(r)) {
+	if (dns_is_iran(r)) {
 		*name = "Iran's block page";
 		return inside ? GRADE_D2 : GRADE_D4;
 	}

@@ -37,6 +37,9 @@ bool dns_contradict(const struct view *v, const struct dns_reply *a, const struc
 
 /* The answer holds an address that a name like this one cannot have in the public DNS. */
 bool dns_is_bogus(const struct view *v, const struct dns_reply *r);
+/* The catalogue's own (sections 6.3 and 9), also where no list is loaded. */
+bool dns_is_iran(const struct dns_reply *r);
+bool dns_is_turkmenistan(const struct view *v, const struct dns_reply *r);
 /*
  * The answer is a known one of filters: of the lists, or of the catalogue's own. 0: it is not;
  * name: who, in the list's words.

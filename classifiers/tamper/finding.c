@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/tamper/narrate_dns.h"
+
 #include "classifiers/lists/page.h"
 
 static const struct signature *strongest(const struct judged_case *c)
@@ -119,7 +121,7 @@ static int take_devices(struct arena *a, const struct view *v, const struct judg
 {
 	uint16_t events[ROWS_MAX * TESTIMONY_SUSPECTS];
 	unsigned n = 0, distinct = 0;
-	if (cause_is_absence(c->cause))
+	if (cause_is_absence(c->cause) || (f->dns != NULL && !f->dns->told_apart))
 		return 0;
 	for (unsigned i = 0; i < c->n_rows; i++)
 		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++)
@@ -202,6 +204,8 @@ struct finding *finding_make(struct arena *a, const struct view *v, const struct
 									    : (unsigned)c->first);
 	f->conditional = "untested";
 	take_trigger(v, c, f);
+	if (c->cause == CAUSE_DNS && narrate_dns_facts(a, v, c, f) != 0)
+		return NULL;
 	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 ||
 	    take_page(a, v, c, f) != 0 || take_devices(a, v, c, f) != 0 ||
 	    narrate(a, v, c, f) != 0)

@@ -237,13 +237,10 @@ static int say_ladder(struct arena *a, const struct view *v, const struct judged
 
 int narrate(struct arena *a, const struct view *v, const struct judged_case *c, struct finding *f)
 {
-	if (c->cause == CAUSE_DNS) {
-		if (narrate_dns_facts(a, v, c, f) != 0)
-			return -ENOMEM;
+	if (c->cause == CAUSE_DNS)
 		narrate_dns_sentence(v, c, f);
-	} else {
+	else
 		say_sentence(c, f);
-	}
 	if (say_benign(a, c, f) != 0)
 		return -ENOMEM;
 	return say_ladder(a, v, c, f);
