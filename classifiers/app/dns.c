@@ -311,5 +311,6 @@ const char *dns_type_text(uint16_t type, char buf[12])
 
 const char *dns_rcode_text(uint16_t rcode, char buf[12])
 {
-	return name_of(rcode_names, sizeof(rcode_names) / sizeof(*rcode_names), rcode, "RCODE", buf);
+	return name_of(rcode_names, sizeof(rcode_names) / sizeof(*rcode_names), rcode, "RCODE",
+		       buf);
 }

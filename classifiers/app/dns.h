@@ -81,9 +81,9 @@ bool dns_read_prefix(const uint8_t *stream, size_t len, size_t *at, const uint8_
 		     size_t *message_len);
 
 /*
- * Walks the name at offset at; *end (may be NULL) is behind it where it stands. Compression pointers
- * lead strictly backwards, before the labels they were reached from. Returns its length in octets
- * with the root's, 0 if it is none.
+ * Walks the name at offset at; *end (may be NULL) is behind it where it stands. Compression
+ * pointers lead strictly backwards, before the labels they were reached from. Returns its length
+ * in octets with the root's, 0 if it is none.
  */
 size_t dns_name_length(const uint8_t *data, size_t len, size_t at, size_t *end);
 /* Presentation form (RFC 1035 section 5.1), without the last dot but for the root; printable ASCII.

@@ -66,7 +66,8 @@ static bool match_tj(const struct view *v, const struct suspects *s, struct attr
 }
 
 const struct device dev_central_asia[] = {
-	{.id = "turkmenistan", .doc = "bare RST with sequence number 0, DNS answer 127.0.0.1, both with IP-ID 30000",
+	{.id = "turkmenistan",
+	 .doc = "bare RST with sequence number 0, DNS answer 127.0.0.1, both with IP-ID 30000",
 	 .source = "Nourin et al., Measuring and Evading Turkmenistan's Internet Censorship, WWW 2023",
 	 .valid_from = "2022", .grade = ATTRIBUTION_A2, .dns = true, .attributed = true,
 	 .match = match_tm},

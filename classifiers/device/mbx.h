@@ -61,7 +61,8 @@
  *            data            other content
  *
  * Forged DNS answers have fewer stamps and words instead. Their cluster is made of the accused
- * answers of one query that agree in flag word, number of answers, layout, DF and IP-ID zero or not:
+ * answers of one query that agree in flag word, number of answers, layout, DF and IP-ID zero or
+ * not:
  *
  *   mbx1_dns<word>x<count>_<ttl>_<ip-id>_<df>_-_-_-_<answer>
  *   mbx1_dns8580x1_255_+_0_-_-_-_1p

@@ -82,7 +82,8 @@ static struct resolver *resolver_get(struct dns_pool *p, const struct ip_addr *a
 			return NULL;
 		p->taken[i] = true;
 		p->n++;
-		p->resolver[i] = (struct resolver){.addr = *addr, .ip_version = (uint8_t)ip_version};
+		p->resolver[i] = (struct resolver){.addr = *addr,
+						   .ip_version = (uint8_t)ip_version};
 	}
 	return &p->resolver[i];
 }

@@ -16,8 +16,8 @@
 #define TCP_ANSWERS_MAX 65536u   /* the same of names answered over TCP */
 
 /*
- * One DNS server. Answers count here that nothing within their query's own answers contradicts: over
- * UDP, well-formed, one set of answers, no address that a public name cannot have.
+ * One DNS server. Answers count here that nothing within their query's own answers contradicts:
+ * over UDP, well-formed, one set of answers, no address that a public name cannot have.
  */
 struct resolver {
 	struct ip_addr addr;
@@ -54,8 +54,9 @@ void dns_pool_free(struct dns_pool *p);  /* NULL is fine */
 void dns_pool_add(struct dns_pool *p, const struct flow *f, const struct dns_exchange *x);
 int dns_pool_merge(struct dns_pool *to, const struct dns_pool *from); /* 0 or -ENOMEM */
 
-const struct resolver *dns_pool_resolver(const struct dns_pool *p, const struct ip_addr *addr); /* or NULL */
-/* The TTL that at least two of three answers have, give or take one; NULL: it varies, or too few. */
+/* NULL: nothing is known of it. */
+const struct resolver *dns_pool_resolver(const struct dns_pool *p, const struct ip_addr *addr);
+/* The TTL that two of three answers have, give or take one; NULL: it varies, or too few. */
 const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned at_least);
 bool resolver_says_word(const struct resolver *r, uint16_t word);
 /* For a while nearly every name had this address: a captive portal's. */

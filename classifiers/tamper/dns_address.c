@@ -112,9 +112,10 @@ bool dns_name_is_public(const char *name)
 bool dns_name_is_listing(const char *name)
 {
 	static const char *const lists[] = {
-		"spamhaus.org", "spamhaus.net", "surbl.org", "uribl.com", "spamcop.net", "sorbs.net",
-		"barracudacentral.org", "mcafee.com", "trustedsource.org", "sophosxl.net", "hostkarma",
-		"senderbase.org", "abuseat.org", "dnswl.org", "njabl.org", "cymru.com", NULL,
+		"spamhaus.org", "spamhaus.net", "surbl.org", "uribl.com", "spamcop.net",
+		"sorbs.net", "barracudacentral.org", "mcafee.com", "trustedsource.org",
+		"sophosxl.net", "senderbase.org", "abuseat.org", "dnswl.org", "njabl.org",
+		"cymru.com", NULL,
 	};
 	unsigned numbers = 0;
 	const char *p = name;
@@ -131,10 +132,11 @@ bool dns_name_is_listing(const char *name)
 bool dns_name_is_facebook(const char *name)
 {
 	static const char *const own[] = {
-		"facebook.com", "facebook.net", "fbcdn.net", "fb.com", "fb.me", "fb.gg", "fbsbx.com",
-		"messenger.com", "m.me", "instagram.com", "cdninstagram.com", "ig.me", "whatsapp.com",
-		"whatsapp.net", "wa.me", "threads.net", "threads.com", "oculus.com", "meta.com",
-		"meta.ai", "workplace.com", "internalfb.com", "tfbnw.net", "facebookcorewwwi.com", NULL,
+		"facebook.com", "facebook.net", "fbcdn.net", "fb.com", "fb.me", "fb.gg",
+		"fbsbx.com", "messenger.com", "m.me", "instagram.com", "cdninstagram.com",
+		"ig.me", "whatsapp.com", "whatsapp.net", "wa.me", "threads.net", "threads.com",
+		"oculus.com", "meta.com", "meta.ai", "workplace.com", "internalfb.com",
+		"tfbnw.net", NULL,
 	};
 	return within_any(name, own);
 }

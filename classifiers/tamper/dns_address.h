@@ -18,7 +18,7 @@ enum dns_address {
 	ADDRESS_LOOPBACK,      /* 127.0.0.1, ::1 */
 	ADDRESS_RESERVED,      /* 0/8, 192.0.0/24, multicast, 240/4, mapped IPv4 */
 	ADDRESS_FACEBOOK,      /* 2a03:2880::/29 ending in face:b00c:0:25de, catalogue section 9 */
-	ADDRESS_TEREDO,        /* 2001::/32 naming no Teredo server: no client has it (RFC 4380 4) */
+	ADDRESS_TEREDO,        /* 2001::/32 naming no Teredo server: no client has it (RFC 4380) */
 };
 
 enum dns_address dns_address_class(const struct ip_addr *addr, unsigned ip_version);
@@ -28,8 +28,8 @@ const char *dns_address_text(enum dns_address class); /* "a private address", â€
 bool dns_address_is_inside(const struct ip_addr *addr, unsigned ip_version);
 
 /*
- * A name that the public DNS has, by its text: more than one label, no special-use domain (RFC 6761,
- * RFC 6762, RFC 7686, RFC 8375, RFC 9476), none of those that private networks use.
+ * A name that the public DNS has, by its text: more than one label, no special-use domain (RFC
+ * 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476), none of those that private networks use.
  */
 bool dns_name_is_public(const char *name);
 /* Looks up an address or domain in a DNS list: answers in 127/8 are its words. */

@@ -43,7 +43,7 @@ bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_l
 	if (usual != NULL) {
 		unsigned off = (unsigned)abs((int)e->ttl - (int)usual->ttl);
 		out->ttl = off > 1 ? off : 0;
-		/* Its own wait may be the shortest: then the next one is what it is held against. */
+		/* Its own wait may be the shortest: then it is held against the next. */
 		uint64_t other = usual->min_ns[usual->ttl == e->ttl &&
 					       usual->min_ns[0] == r->wait_ns];
 		out->early = other != UINT64_MAX && r->wait_ns < other / 2;
@@ -191,7 +191,7 @@ enum grade dns_known(const struct view *v, const struct dns_reply *r, const char
 	if (r->known == NULL || r->known->scope == RULE_FP)
 		return 0;
 	*name = r->known->name[0] != '\0' ? r->known->name : r->known->id;
-	/* Products and families choose their resolver; a private address may be the network's own. */
+	/* Families choose their resolver; a private address may be the network's own. */
 	if (r->known->opt_in)
 		return GRADE_D1;
 	if (r->known->scope != RULE_NAT && r->known->scope != RULE_ISP)
@@ -199,7 +199,7 @@ enum grade dns_known(const struct view *v, const struct dns_reply *r, const char
 	return inside && r->address != ADDRESS_PUBLIC ? GRADE_D2 : GRADE_D4;
 }
 
-/* How much speaks against one of several answers; what a forger could have copied counts nothing. */
+/* How much speaks against one of several answers; what a forger could have copied is nothing. */
 static unsigned suspicion(const struct view *v, const struct dns_reply *r)
 {
 	const struct resolver *s = dns_resolver(v);

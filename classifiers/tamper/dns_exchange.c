@@ -15,7 +15,7 @@
 
 #define COPY_NS 1000000ull /* SPAN ports and captures of all interfaces show frames twice */
 #define BUCKETS_FIRST 8u
-#define HABIT_ANSWERS 10   /* answers until a resolver's usual one is believed; catalogue DNS-EARLY */
+#define HABIT_ANSWERS 10   /* until a resolver's usual one is believed; catalogue DNS-EARLY */
 #define CLASS_IN 1
 
 /* Open queries: by transaction id, and from the oldest on. */
@@ -400,7 +400,7 @@ bool dns_gather_message(struct dns_gatherer *s, struct dns_gather **g, const str
 	if (*g == NULL)
 		return true;
 	end_old(s, *g, p, facts);
-	/* Two resolvers that talk from port 53 to port 53 ask in either direction: one is followed. */
+	/* Two resolvers that both use port 53 ask in either direction: one is followed. */
 	if (reply != (p->dir == DIR_S2C))
 		return true;
 	return reply ? gather_reply(s, *g, p, &m, qname) : gather_query(s, *g, p, &m, qname);
@@ -436,7 +436,8 @@ void dns_gather_end(struct dns_gatherer *s, struct dns_gather *g, const struct f
 	free(g);
 }
 
-bool dns_reply_read(const struct dns_exchange *x, const struct dns_reply *r, struct dns_message *out)
+bool dns_reply_read(const struct dns_exchange *x, const struct dns_reply *r,
+		    struct dns_message *out)
 {
 	return dns_read(x->raw + r->raw_at, r->raw_len, out);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One DNS query and everything that came back to it within five seconds of packet time, gathered per
- * flow (catalogue, section 9): the state that its predicates assume. A query is its ports, its
+ * One DNS query and everything that came back to it within five seconds of packet time, gathered
+ * per flow (catalogue, section 9): the state that its predicates assume. A query is its ports, its
  * transaction id, its name as sent (the case of letters included) and its type; resent in the same
  * words it is still the same query. Answers whose query was not captured are gathered alike.
  *
@@ -49,7 +49,7 @@ struct dns_reply {
 	uint16_t event;      /* index in x.events */
 	uint16_t copy;       /* of the same frame seen again, 0 none: a copy is never the first */
 	uint16_t flags, rcode;
-	uint16_t raw_at, raw_len; /* its message in dns_exchange.raw, as much as there was room for */
+	uint16_t raw_at, raw_len; /* its message in dns_exchange.raw, as far as there was room */
 	uint8_t n_answers;   /* records of the answer section, saturating */
 	uint8_t addr_version;
 	uint8_t bits;        /* enum dns_reply_bits */

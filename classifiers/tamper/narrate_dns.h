@@ -5,7 +5,7 @@
 
 #include "classifiers/tamper/judge.h"
 
-/* Fills f->dns; before all else of the finding, which depends on what could be told. 0 or -ENOMEM. */
+/* Fills f->dns, which the rest of the finding depends on. 0 or -ENOMEM. */
 int narrate_dns_facts(struct arena *a, const struct view *v, const struct judged_case *c,
 		      struct finding *f);
 void narrate_dns_sentence(const struct view *v, const struct judged_case *c, struct finding *f);

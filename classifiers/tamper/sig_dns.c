@@ -2,8 +2,8 @@
 
 /*
  * Forged DNS answers (catalogue, section 9). Multicast DNS never comes here: there many may answer.
- * What a resolver may do of its own accord (filter for its customers, know names of its own network,
- * word errors otherwise) has to stay below what accuses anybody.
+ * What a resolver may do of its own accord (filter for its customers, know names of its own
+ * network, word errors otherwise) has to stay below what accuses anybody.
  */
 
 #include <stdio.h>
@@ -90,7 +90,7 @@ static bool match_race(const struct view *v, const struct signature *self, struc
 	if (sets < 2 || x->tcp)
 		return false;
 	bool apart = find_contradiction(v, why, sizeof(why));
-	/* A query that was sent twice may be answered twice; each answer copied is no reason yet. */
+	/* A query that was sent twice may be answered twice, and an answer be copied. */
 	if (sets <= x->n_queries && !(apart && x->n_answers > x->n_queries))
 		return false;
 	out->grade = apart ? GRADE_D4 : GRADE_D2;
@@ -165,7 +165,7 @@ static enum grade bogus_grade(const struct view *v, enum dns_address class, bool
 		return class == ADDRESS_UNSPECIFIED ? GRADE_D1 : GRADE_D3;
 	if (class == ADDRESS_FACEBOOK)
 		return GRADE_D3;
-	/* Resolvers chosen by their users answer so to advertisements; networks know their own names. */
+	/* Resolvers that users chose answer so to advertisements; networks know their own names. */
 	if (class == ADDRESS_UNSPECIFIED)
 		return inside ? 0 : GRADE_D1;
 	if (inside)
@@ -213,18 +213,22 @@ static bool match_early(const struct view *v, const struct signature *self, stru
 			out->untestable = few;
 			return false;
 		}
-		/* A nearer TTL may be another path, a shorter wait an answer that was remembered. */
+		/* A nearer TTL may be another path, a shorter wait a remembered answer. */
 		enum grade g = c.ttl != 0 && c.early ? GRADE_D3
 			       : c.ttl >= DNS_TTL_FAR ? GRADE_D2
 			       : c.ttl != 0 || c.early ? GRADE_D1
 						       : 0;
 		if (g == 0 || !a.forged[i])
 			continue;
-		const struct resolver_ttl *usual = resolver_usual_ttl(dns_resolver(v), DNS_BASELINE);
+		const struct resolver_ttl *usual =
+			resolver_usual_ttl(dns_resolver(v), DNS_BASELINE);
 		if (g > out->grade && usual != NULL) {
 			out->grade = g;
-			testimony_says(out, "TTL %u after %.1f ms", v->e[r->event].ttl,
-				       r->wait_ns != UINT64_MAX ? (double)r->wait_ns / 1e6 : 0.0);
+			if (r->wait_ns == UINT64_MAX)
+				testimony_says(out, "TTL %u", v->e[r->event].ttl);
+			else
+				testimony_says(out, "TTL %u after %.1f ms", v->e[r->event].ttl,
+					       (double)r->wait_ns / 1e6);
 			testimony_expects(out, "TTL %u, not before %.1f ms as its %u other answers",
 					  usual->ttl, (double)usual->min_ns[0] / 1e6, usual->n);
 		}
@@ -338,13 +342,15 @@ static bool match_nonresolver(const struct view *v, const struct signature *self
 	if (s->unreachable != 0)
 		testimony_says(out, "an answer of a host that said nobody listens there");
 	else
-		testimony_says(out, "an answer of a host that left %u other names unanswered", silent);
+		testimony_says(out, "an answer of a host that left %u other names unanswered",
+			       silent);
 	testimony_expects(out, "a host that answers DNS queries");
 	return true;
 }
 
 #define DNS(id_, fact_, names_) \
-	.id = id_, .family = FAMILY_DNS_INJECTION, .cause = CAUSE_DNS, .fact = fact_, .names = names_
+	.id = id_, .family = FAMILY_DNS_INJECTION, .cause = CAUSE_DNS, .fact = fact_, \
+	.names = names_
 
 const struct signature sig_dns[] = {
 	{DNS("dns-race", FACT_ANSWERS, true),
@@ -362,17 +368,19 @@ const struct signature sig_dns[] = {
 	 .refs = "net4people/bbs issue 657", .match = match_tcp},
 	{DNS("dns-known-address", FACT_ADDRESS, true),
 	 .summary = "the answer is one that a known filter gives",
-	 .benign = "a private network uses the same address, or the user chose a filtering resolver",
+	 .benign = "a private network uses the same address, or the user chose a resolver that "
+		   "filters",
 	 .refs = "OONI blocking-fingerprints; Nourin et al., WWW 2023", .match = match_known},
 	{DNS("dns-bogus-address", FACT_ADDRESS, true),
 	 .summary = "a public name was answered with an address that no public host has",
-	 .benign = "the name's owner published a private address; a resolver's own filter; a name that "
-		   "the resolver's network has for itself",
+	 .benign = "the name's owner published a private address; a resolver's own filter; a name "
+		   "that the resolver's network has for itself",
 	 .refs = "Anonymous et al., Triplet Censors, FOCI 2020; catalogue section 9",
 	 .match = match_bogus},
 	{DNS("dns-early", FACT_RESOLVER, true),
 	 .summary = "the answer came from another distance than the server's other answers",
-	 .benign = "another route, another server of the same address (anycast), a remembered answer",
+	 .benign = "another route, another server of the same address (anycast), a remembered "
+		   "answer",
 	 .refs = DUAN, .match = match_early},
 	{DNS("dns-nonresolver", FACT_RESOLVER, true),
 	 .summary = "a host that answers no DNS queries answered this one",
@@ -380,7 +388,8 @@ const struct signature sig_dns[] = {
 	 .refs = "catalogue section 9", .match = match_nonresolver},
 	{DNS("dns-shape", FACT_SHAPE, false),
 	 .summary = "the answer is worded unlike the server's others",
-	 .benign = "names that the server itself is the authority for, several programs at one address",
+	 .benign = "names that the server itself is the authority for, several programs at one "
+		   "address",
 	 .refs = "Wu et al., USENIX Security 2026, table 5; RFC 6891 section 7",
 	 .match = match_shape},
 	{DNS("dns-ip-id-mirror", FACT_IPID_COPY, false),

@@ -232,7 +232,7 @@ static void table_is_whole(void **state)
 	static const char *const ids[] = {"tsg-lineage", "sandvine-packetlogic", "pk-rst",
 					  "gfw-henan", "tajikistan", "turkmenistan",
 					  "sandvine-2008", "ttl-window-lockstep", "iran-http",
-					  "pk-page", "gfw-2"};
+					  "pk-page", "gfw-2", "iran-dns"};
 	unsigned attributed = 0, found = 0;
 	(void)state;
 	for (unsigned t = 0; device_table[t] != NULL; t++)

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What is found in DNS, each after its innocent look-alikes. */
+
+#include "classifiers/tamper/sig_dns.c"
+
+#include "classifiers/device/mbx.h"
+#include "tests/unit/dns_build.h"
+
+#define LINES(...) (const char *const[]){__VA_ARGS__, NULL}
+#define NOTHING (const char *const[]){NULL}
+#define USUAL "0 * 12 usual.net"   /* frames 1 to 24 */
+#define Q "5000 > www.site.org A opt"
+#define GENUINE "5040 < www.site.org A 93.184.216.34 opt"
+
+struct dns_case {
+	const char *name;
+	const char *const *lines;
+	const char *const *finds; /* "ID VERDICT: FRAMES… [?]", ? not told apart; all there are */
+	bool only4;               /* about IP-ID or DF */
+	const char *const *mbx;   /* of the first finding's injectors; over IPv4 */
+};
+
+static const struct dns_case cases[] = {
+	/* One query may bring several answers. */
+	{"one answer", LINES(USUAL, Q, GENUINE), NOTHING, false},
+	{"the same answer twice", LINES(Q, GENUINE, "5060 < www.site.org A 93.184.216.34 opt"),
+	 NOTHING, false},
+	{"the same addresses in another order",
+	 LINES(Q, "5040 < www.site.org A 93.184.216.34,93.184.216.35 opt",
+	       "5050 < www.site.org A 93.184.216.35,93.184.216.34 opt rrttl=59"), NOTHING, false},
+	{"asked twice, answered twice with other addresses",
+	 LINES(Q, "6000 > www.site.org A opt", "6040 < www.site.org A 93.184.216.34 opt",
+	       "6041 < www.site.org A 93.184.216.77 opt"), NOTHING, false},
+	{"asked twice, answered twice by two servers of one address",
+	 LINES(Q, "6000 > www.site.org A opt", "6040 < www.site.org A 93.184.216.34 opt",
+	       "6041 < www.site.org A 93.184.216.77 opt ttl=50"), NOTHING, false},
+	{"two queries of one id", LINES(Q, "5001 > ftp.site.org A opt", GENUINE,
+	       "5041 < ftp.site.org A 93.184.216.35 opt"), NOTHING, false},
+	{"A and AAAA from one port", LINES(Q, "5001 > www.site.org AAAA opt", GENUINE,
+	       "5041 < www.site.org AAAA 2606:2800:21f::1 opt"), NOTHING, false},
+	{"another answer after the window", LINES(Q, GENUINE,
+	       "10500 < www.site.org A 93.184.216.77 opt ttl=90"), NOTHING, false},
+	{"a mirror port's second copy", LINES(Q, "5000.2 = 1", GENUINE, "5040.3 = 3"), NOTHING,
+	 false},
+	{"cut short for UDP, then whole", LINES(Q, "5040 < www.site.org A - opt flags=0x8380",
+	       "5041 < www.site.org A 93.184.216.34 opt"), NOTHING, false},
+	{"cut by the capture", LINES(Q, "5040 < www.site.org A 93.184.216.34 ttl=99 cut=70",
+	       "5041 < www.site.org A 93.184.216.35 cut=70"), NOTHING, false},
+	{"multicast DNS", LINES("0 > host.local A udp=5353", "1 < host.local A 10.0.0.1 udp=5353",
+	       "2 < host.local A 10.0.0.2 udp=5353 ttl=200"), NOTHING, false},
+	{"the network doubled the query", LINES(USUAL, Q, GENUINE,
+	       "5041 < www.site.org A 93.184.216.77 opt"),
+	 LINES("dns-race anomaly: 26 27 ?"), false},
+
+	{"raced, the forged one first", LINES(USUAL, Q, "5010 < www.site.org A 93.46.8.90 ttl=101",
+	       GENUINE), LINES("dns-race confirmed: 26"), false},
+	{"raced, the forged one last", LINES(USUAL, Q, GENUINE,
+	       "5050 < www.site.org A 93.46.8.90 ttl=101"), LINES("dns-race confirmed: 27"), false},
+	{"three injectors and the server", LINES(USUAL, Q,
+	       "5010 < www.site.org A 93.46.8.90 ttl=101 flags=0x8580",
+	       "5011 < www.site.org A 93.46.8.91 ttl=88",
+	       "5012 < www.site.org A 93.46.8.92 ttl=47 flags=0x8400",
+	       GENUINE), LINES("dns-race confirmed: 26 27 28"), false,
+	 LINES("mbx1_dns8580x1_128_+_0_-_-_-_1p", "mbx1_dns8180x1_128_+_0_-_-_-_1p",
+	       "mbx1_dns8400x1_64_+_0_-_-_-_1p")},
+	{"one injector, four times, its own IP-ID", LINES(USUAL, Q,
+	       "5010 < www.site.org A 93.46.8.90 ttl=250 ipid=5 plain",
+	       "5011 < www.site.org A 93.46.8.91 ttl=250 ipid=5 plain",
+	       "5012 < www.site.org A 93.46.8.92 ttl=249 ipid=5 plain",
+	       "5013 < www.site.org A 93.46.8.90,93.46.8.91 ttl=250 ipid=0 df=1 opt flags=0x8100",
+	       GENUINE), LINES("dns-race confirmed: 26 27 28 29"), false,
+	 LINES("mbx1_dns8180x3_255_c0005_0_-_-_-_1n", "mbx1_dns8100x1_255_0_1_-_-_-_2pe")},
+	{"three injectors alone", LINES(USUAL, Q,
+	       "5010 < www.site.org A 93.46.8.90 ttl=101 flags=0x8580",
+	       "5011 < www.site.org A 93.46.8.91 ttl=88 opt flags=0x8400",
+	       "5012 < www.site.org A 93.46.8.92 ttl=47"),
+	 LINES("dns-race confirmed: 26 27 28"), false},
+	{"nothing to hold two answers against", LINES(Q, "5010 < www.site.org A 93.46.8.90 ttl=101",
+	       GENUINE), LINES("dns-race confirmed: 2 3 ?"), false},
+	{"a bogus address tells", LINES(Q, "5010 < www.site.org A 10.1.2.3 opt", GENUINE),
+	 LINES("dns-bogus-address likely: 2"), false},
+	{"asked twice, forged twice, answered twice", LINES(USUAL, Q,
+	       "5010 < www.site.org A 93.46.8.90 ttl=101",
+	       "5020 > www.site.org A opt", "5030 < www.site.org A 93.46.8.90 ttl=101", GENUINE,
+	       "5060 < www.site.org A 93.184.216.34 opt"),
+	 LINES("dns-race confirmed: 26 28"), false},
+	{"both copies of a forged answer", LINES(USUAL, Q,
+	       "5010 < www.site.org A 93.46.8.90 ttl=101",
+	       "5010.1 = 26", GENUINE), LINES("dns-race confirmed: 26 27"), false},
+	{"stamped alike, behind a mirror port", LINES(Q, "5000.2 = 1",
+	       "5010 < www.site.org A 93.46.8.90 opt", "5010.3 = 3", GENUINE, "5040.1 = 5"),
+	 LINES("dns-race anomaly: 3 4 5 6 ?"), false},
+	{"answers without their query", LINES("0 * 12 usual.net",
+	       "5010 < www.site.org A 10.1.2.3 ttl=101", GENUINE),
+	 LINES("dns-race likely: 25"), false},
+	{"the query's IP-ID", LINES(USUAL, "5000 > www.site.org A opt ipid=0x4242",
+	       "5010 < www.site.org A 93.46.8.90 opt ipid=0x4242", GENUINE),
+	 LINES("dns-race confirmed: 26"), true, LINES("mbx1_dns8180x1_64_mir_0_-_-_-_1pe")},
+	{"denied first", LINES(USUAL, Q, "5010 < www.site.org A - rcode=3 ttl=101", GENUINE),
+	 LINES("dns-race confirmed: 26"), false},
+	{"letters of another case", LINES(USUAL, "5000 > wWw.sItE.org A opt",
+	       "5010 < www.site.org A 93.46.8.90 ttl=101",
+	       "5040 < wWw.sItE.org A 93.184.216.34 opt"),
+	 LINES("dns-race confirmed: 26"), false},
+
+	/* Addresses. */
+	{"split horizon", LINES("0 > intra.site.org A resolver server=1",
+	       "1 < intra.site.org A 10.1.2.3 resolver server=1"), NOTHING, false},
+	{"a name of the network's own", LINES("0 > printer.lan A", "1 < printer.lan A 10.1.2.3"),
+	 NOTHING, false},
+	{"a DNS list", LINES("0 > 4.3.2.1.zen.list.org A", "1 < 4.3.2.1.zen.list.org A 127.0.0.1",
+	       "2 > a.b.zen.org A txid=2", "3 < a.b.zen.org A 127.0.0.4 txid=2"), NOTHING, false},
+	{"a family's filter", LINES("0 > ads.site.org A", "1 < ads.site.org A 0.0.0.0"), NOTHING,
+	 false},
+	{"a router's filter", LINES("0 > ads.site.org A resolver server=1",
+	       "1 < ads.site.org A 127.0.0.1 resolver server=1"), NOTHING, false},
+	{"a name that says its address", LINES("0 > 10-1-2-3.abc.direct.net A",
+	       "1 < 10-1-2-3.abc.direct.net A 10.1.2.3"), NOTHING, false},
+	{"a captive portal", LINES("0 > a.org A txid=1", "1 < a.org A 10.1.2.3 txid=1",
+	       "2 > b.org A txid=2", "3 < b.org A 10.1.2.3 txid=2", "4 > c.org A txid=3",
+	       "5 < c.org A 10.1.2.3 txid=3", "60000 * 12 usual.net"), NOTHING, false},
+	{"a company's address of its own name", LINES("0 > www.instagram.com AAAA",
+	       "1 < www.instagram.com AAAA 2a03:2880:f112:83:face:b00c:0:25de"), NOTHING, false},
+	{"an alias of that company", LINES("0 > social.site.org AAAA",
+	       "1 < social.site.org AAAA >c10r.facebook.com,2a03:2880:f112:83:face:b00c:0:25de"),
+	 NOTHING, false},
+	{"public addresses among private ones", LINES("0 > multi.site.org A",
+	       "1 < multi.site.org A 10.1.2.3,93.184.216.34"), NOTHING, false},
+	{"published by the name's owner", LINES("0 > intra.site.org A",
+	       "1 < intra.site.org A 10.1.2.3"),
+	 LINES("dns-bogus-address anomaly: 2"), false},
+	{"the same, from another route", LINES(USUAL, Q,
+	       "5041 < www.site.org A 10.1.2.3 opt ttl=60"),
+	 LINES("dns-bogus-address anomaly: 26"), false},
+	{"the loopback address", LINES("0 > www.site.org A", "1 < www.site.org A 127.0.0.1"),
+	 LINES("dns-bogus-address anomaly: 2"), false},
+	{"private, and not from the server", LINES(USUAL, Q,
+	       "5010 < www.site.org A 10.1.2.3 ttl=62"),
+	 LINES("dns-bogus-address likely: 26"), false},
+	{"an address that nobody can have", LINES("0 > www.site.org AAAA",
+	       "1 < www.site.org AAAA 2001::1f0d:5a21"), LINES("dns-bogus-address confirmed: 2"),
+	       false},
+	{"a company's address for another name", LINES("0 > www.site.org AAAA",
+	       "1 < www.site.org AAAA 2a03:2880:f112:83:face:b00c:0:25de"),
+	 LINES("dns-bogus-address anomaly: 2"), false},
+	{"a real Teredo client", LINES("0 > t.site.org AAAA",
+	       "1 < t.site.org AAAA 2001:0:4136:e378:8000:63bf:3fff:fdd2"), NOTHING, false},
+	{"Iran's page", LINES("0 > www.site.org A",
+	       "3 < www.site.org A 10.10.34.36 flags=0x81a0 ttl=187"),
+	 LINES("dns-known-address likely: 2"), false},
+	{"Iran's address inside a network", LINES("0 > www.site.org A resolver server=1",
+	       "3 < www.site.org A 10.10.34.36 resolver server=1"),
+	 LINES("dns-known-address anomaly: 2"), false},
+	{"its neighbour", LINES("0 > www.site.org A", "3 < www.site.org A 10.10.34.37"),
+	 LINES("dns-bogus-address anomaly: 2"), false},
+	{"Turkmenistan's", LINES("0 > www.site.org A opt",
+	       "3 < www.site.org A 127.0.0.1 ipid=30000 ttl=120 rrttl=300"),
+	 LINES("dns-known-address likely: 2"), true},
+	{"all of it but the TTL", LINES("0 > www.site.org A opt",
+	       "3 < www.site.org A 127.0.0.1 ipid=30000 ttl=120 rrttl=301"),
+	 LINES("dns-bogus-address anomaly: 2"), true},
+
+	/* The server's habits. */
+	{"a remembered answer", LINES(USUAL, Q, "5001 < www.site.org A 93.184.216.34 opt"), NOTHING,
+	 false},
+	{"another route", LINES(USUAL, Q, "5040 < www.site.org A 93.184.216.34 opt ttl=48"),
+	       NOTHING,
+	 false},
+	{"an authority for some names", LINES(USUAL, Q,
+	       "5040 < www.site.org A 93.184.216.34 opt flags=0x8580"), NOTHING, false},
+	{"too few to know", LINES("0 * 5 usual.net", Q, "5010 < www.site.org A 93.46.8.90 ttl=101"),
+	 NOTHING, false},
+	{"nearer and sooner", LINES(USUAL, Q, "5010 < www.site.org A 93.46.8.90 opt ttl=62"),
+	 LINES("dns-early anomaly: 26"), false},
+	{"nearer, sooner, and without EDNS", LINES(USUAL, Q,
+	       "5010 < www.site.org A 93.46.8.90 ttl=62"),
+	 LINES("dns-early likely: 26"), false},
+	{"nobody listens there, yet an answer", LINES("0 > a.site.org A", "40 ! 1",
+	       "1000 > www.site.org A port=40001", "1010 < www.site.org A 93.46.8.90 port=40001"),
+	 LINES("dns-nonresolver anomaly: 4"), false},
+
+	/* The two transports. */
+	{"alike over both", LINES("0 > www.site.org A", "40 < www.site.org A 93.184.216.34",
+	       "1000 > www.site.org A tcp port=41000",
+	       "1040 < www.site.org A 93.184.216.34 tcp port=41000"),
+	 NOTHING, false},
+	{"another public address over TCP", LINES("0 > www.site.org A",
+	       "40 < www.site.org A 93.184.216.99",
+	       "1000 > www.site.org A tcp port=41000",
+	       "1040 < www.site.org A 93.184.216.34 tcp port=41000"),
+	 NOTHING, false},
+	{"bogus over UDP only", LINES("0 > www.site.org A", "10 < www.site.org A 10.1.2.3",
+	       "1000 > WWW.site.org A tcp port=41000",
+	       "1040 < WWW.site.org A 93.184.216.34 tcp port=41000"),
+	 LINES("dns-udp-tcp confirmed: 2"), false},
+};
+
+static bool is_among(const char *text, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (strcmp(text, *list) == 0)
+			return true;
+	return false;
+}
+
+static void check_mbx(const struct finding *f, const char *const *mbx)
+{
+	for (unsigned i = 0; i < f->n_injectors; i++) {
+		assert_non_null(mbx[i]);
+		assert_string_equal(f->injectors[i].mbx, mbx[i]);
+		assert_true(mbx_matches(mbx[i], mbx[i]));
+	}
+	assert_null(mbx[f->n_injectors]);
+}
+
+static void check_variant(const struct dns_case *c, bool ipv6)
+{
+	static struct dns_world w;
+	unsigned n = 0, bad = 0;
+	dns_world_run(&w, c->lines, ipv6);
+	for (size_t i = 0; i < w.a->n_findings; i++) {
+		const struct finding *f = w.a->findings[i];
+		char text[160];
+		int at = snprintf(text, sizeof(text), "%s %s:", f->id, verdict_name[f->verdict]);
+		for (unsigned p = 0; p < f->n_packets; p++)
+			at += snprintf(text + at, sizeof(text) - (size_t)at, " %u",
+				       (unsigned)f->packets[p]);
+		if (f->family != FAMILY_DNS_INJECTION)
+			continue; /* the bare TCP connections are nobody's concern here */
+		assert_non_null(f->dns);
+		snprintf(text + at, sizeof(text) - (size_t)at, "%s",
+			 f->dns->told_apart ? "" : " ?");
+		assert_true(f->sentence[0] != '\0' && f->n_ladder != 0);
+		assert_int_equal(f->trigger == TRIGGER_QNAME, f->trigger_packet != 0);
+		/* Nothing is attributed where nobody knows whose the packets are. */
+		assert_true(f->dns->told_apart ? f->n_injectors != 0 : f->n_injectors == 0);
+		for (unsigned p = 0; p < f->n_ladder && !f->dns->told_apart; p++)
+			assert_false(f->ladder[p].forged);
+		n++;
+		if (is_among(text, c->finds))
+			continue;
+		print_error("%s (%s): too much %s\n", c->name, ipv6 ? "IPv6" : "IPv4", text);
+		for (unsigned r = 0; r < f->n_rows; r++)
+			print_error("  D%d %s: %s\n", f->rows[r].grade, f->rows[r].kind,
+				    f->rows[r].value);
+		bad++;
+	}
+	if (c->mbx != NULL && !ipv6)
+		check_mbx(w.a->findings[0], c->mbx);
+	analysis_free(w.a);
+	unsigned wanted = 0;
+	while (c->finds[wanted] != NULL)
+		wanted++;
+	if (n != wanted)
+		print_error("%s (%s): %u findings, not %u\n", c->name,
+			    ipv6 ? "IPv6" : "IPv4", n, wanted);
+	assert_int_equal(bad, 0);
+	assert_int_equal(n, wanted);
+}
+
+static void check_case(void **state)
+{
+	const struct dns_case *c = *state;
+	check_variant(c, false);
+	if (!c->only4)
+		check_variant(c, true);
+}
+
+static void every_signature_names_a_look_alike(void **state)
+{
+	(void)state;
+	for (const struct signature *s = sig_dns; s->id != NULL; s++) {
+		assert_true(s->benign != NULL && s->refs != NULL && s->summary != NULL);
+		assert_int_equal(s->cause, CAUSE_DNS);
+	}
+}
+
+int main(void)
+{
+	enum { N = sizeof(cases) / sizeof(*cases) };
+	static struct CMUnitTest tests[N + 1];
+	for (unsigned i = 0; i < N; i++)
+		tests[i] = (struct CMUnitTest){.name = cases[i].name, .test_func = check_case,
+					       .initial_state = (void *)(uintptr_t)&cases[i]};
+	tests[N] = (struct CMUnitTest)cmocka_unit_test(every_signature_names_a_look_alike);
+	return _cmocka_run_group_tests("dns", tests, N + 1, NULL, NULL);
+}
