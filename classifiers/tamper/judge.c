@@ -113,11 +113,19 @@ static void hear(const struct view *v, struct judged_case cases[CAUSE_N])
 	}
 }
 
+/* Every reset came at some stage, and was one or several: at D1 that observes nothing. */
+static bool is_ambient(const struct row *r)
+{
+	return r->t.grade == GRADE_D1 &&
+	       (r->sig->fact == FACT_STAGE || r->sig->fact == FACT_COUNT);
+}
+
 /* The strongest row of every fact counts. */
 static void weigh(struct judged_case *c)
 {
 	int strongest[FACT_N];
 	double weak = 0;
+	unsigned seconded = 0; /* facts that were observed, the decisive one among them */
 	for (unsigned f = 0; f < FACT_N; f++)
 		strongest[f] = -1;
 	c->score = 0;
@@ -136,12 +144,13 @@ static void weigh(struct judged_case *c)
 			weak += points[GRADE_D1];
 		else
 			c->score += points[r->t.grade];
+		seconded += !is_ambient(r);
 		if (r->t.grade > c->best)
 			c->best = r->t.grade;
 	}
 	c->score += weak < D1_CAP ? weak : D1_CAP;
 	c->verdict = c->score >= 6 && c->best == GRADE_D4   ? VERDICT_CONFIRMED
-		     : c->score >= 4 && c->best >= GRADE_D3 ? VERDICT_LIKELY
+		     : c->score >= 4 && c->best >= GRADE_D3 && seconded > 1 ? VERDICT_LIKELY
 		     : c->score >= 2			    ? VERDICT_ANOMALY
 							    : VERDICT_INCONCLUSIVE;
 }
@@ -203,11 +212,15 @@ static bool early_client_reset(const struct view *v, unsigned i)
 	       v->ev->half[DIR_C2S].n_data == 1;
 }
 
-/* A balancer or firewall that closes for its server stamps otherwise, and nothing else is odd. */
+/*
+ * A balancer or firewall that closes for its server stamps otherwise, and nothing else is odd; that its
+ * reset overtook the server's data on the way is not.
+ */
 static bool only_header(const struct judged_case *c)
 {
 	for (unsigned i = 0; i < c->n_rows; i++)
-		if (c->rows[i].t.grade >= GRADE_D2 && c->rows[i].sig->fact != FACT_HEADER)
+		if (c->rows[i].t.grade >= GRADE_D2 && c->rows[i].sig->fact != FACT_HEADER &&
+		    !(c->rows[i].t.grade == GRADE_D2 && c->rows[i].sig->fact == FACT_LATE))
 			return false;
 	return true;
 }

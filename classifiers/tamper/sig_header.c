@@ -184,6 +184,9 @@ static bool test_seq_off(const struct view *v, unsigned i, struct testimony *t)
 	if (!view_next_before(v, i, &next) || !view_acked_before(v, i, &ack) || r->seq == ack ||
 	    r->seq == next || seq_lt(r->seq, ack) || v->ev->half[v->dir].gap)
 		return false;
+	for (unsigned k = i + 1; k < v->n; k++)
+		if (view_overtook(v, i, k))
+			return false;
 	testimony_says(t, "sequence number %d past the receiver's next", seq_diff(r->seq, ack));
 	testimony_expects(t, "exactly the receiver's next number (RFC 5961)");
 	return true;

@@ -13,13 +13,12 @@
 #define ANSWER_NS 3000000000ull  /* RACE-5, RACE-6 */
 #define LATE_NS   60000000000ull /* RACE-8, RACE-9 */
 #define SEQ_SLOP  2              /* SYN and FIN take a number each */
-#define REORDER_MIN_NS 3000000ull /* without an RTT: closer packets may have overtaken each other */
 
 /* Half a round trip: a packet that is later than this did not merely swap places on the way. */
 static uint64_t half_rtt(const struct view *v, unsigned suspect)
 {
 	uint64_t rtt = view_min_rtt(v, (int)suspect, true);
-	return rtt == UINT64_MAX || rtt / 2 < REORDER_MIN_NS ? REORDER_MIN_NS : rtt / 2;
+	return rtt == UINT64_MAX || rtt / 2 < VIEW_REORDER_NS ? VIEW_REORDER_NS : rtt / 2;
 }
 
 /* The RST left its sender after packet k and overtook it, as a counting IP-ID shows. */
@@ -37,7 +36,9 @@ static bool is_echo(const struct view *v, unsigned i)
 {
 	const struct event *r = &v->e[v->rst[i]];
 	bool bare = (r->flags & TCP_ACK) == 0;
-	if (!bare && i == 0)
+	/* The one that reset the connection may have been overtaken by those after it. */
+	bool first = i == 0 && (v->n_rst == 1 || v->e[v->rst[1]].ts_ns - r->ts_ns >= VIEW_REORDER_NS);
+	if (!bare && first)
 		return false;
 	for (unsigned k = 0; k < v->rst[i]; k++)
 		if (event_dir(&v->e[k]) != v->dir && (v->e[k].flags & TCP_ACK) != 0 &&
@@ -45,6 +46,15 @@ static bool is_echo(const struct view *v, unsigned i)
 			return true;
 	/* The packet that it answers may be among those that were not recorded. */
 	return v->ev->skipped_at != 0 && v->ev->skipped_at <= v->rst[i];
+}
+
+/* The index behind the last packet that packet i might have overtaken on the way. */
+static unsigned overtaken_until(const struct view *v, unsigned i)
+{
+	unsigned k = i + 1;
+	while (k < v->n && v->e[k].ts_ns - v->e[i].ts_ns < VIEW_REORDER_NS)
+		k++;
+	return k;
 }
 
 /* When the RST's sender last sent something else. */
@@ -103,6 +113,42 @@ static bool later_payload(const struct view *v, unsigned rst, unsigned k, uint64
 	       e->ts_ns - r->ts_ns <= limit && !overtook(v, rst, k) && !began_anew(v, rst, k);
 }
 
+/*
+ * Packets that belong together arrived in another order than they left: the sender closed the
+ * connection itself, and the data that follows the RST is older than both it and the last FIN or
+ * RST+ACK.
+ */
+static bool closed_itself(const struct view *v, unsigned rst, uint64_t wait)
+{
+	for (unsigned k = 0; k < v->n; k++) {
+		const struct event *e = &v->e[k], *r = &v->e[rst];
+		uint64_t apart = k < rst ? r->ts_ns - e->ts_ns : e->ts_ns - r->ts_ns;
+		uint32_t next;
+		if (k == rst || apart >= wait || event_dir(e) != v->dir ||
+		    (e->flags & (TCP_FIN | TCP_RST)) == 0 || (e->flags & TCP_ACK) == 0 ||
+		    view_ttl_off(v, k, VIEW_TTL_TOLERANCE) || view_df_off(v, k) ||
+		    view_ipid_off(v, k))
+			continue;
+		if ((e->flags & TCP_FIN) != 0 ||
+		    (view_next_before(v, overtaken_until(v, k), &next) && e->seq == next))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Sooner than packets can swap places on the way, the RST might have overtaken its own data: one that
+ * answers an older packet might, but an abort is numbered behind all data.
+ */
+static enum grade grade_data_after(const struct view *v, unsigned rst, unsigned k, bool late)
+{
+	bool unlike = view_ttl_off(v, rst, VIEW_TTL_TOLERANCE) || view_df_off(v, rst) ||
+		      view_ipid_off(v, rst);
+	if ((v->e[rst].flags & TCP_ACK) == 0 && v->e[k].ts_ns - v->e[rst].ts_ns < VIEW_REORDER_NS)
+		return GRADE_D2;
+	return view_in_series(v, k) && (late || unlike) ? GRADE_D4 : GRADE_D3;
+}
+
 static bool match_data_after(const struct view *v, const struct signature *self,
 			     struct testimony *t)
 {
@@ -112,10 +158,10 @@ static bool match_data_after(const struct view *v, const struct signature *self,
 		for (unsigned k = r + 1; k < v->n; k++) {
 			if (!later_payload(v, r, k, BURST_NS))
 				continue;
-			bool late = v->e[k].ts_ns - v->e[r].ts_ns >= half_rtt(v, r);
-			bool unlike = view_ttl_off(v, r, 6) || view_df_off(v, r) || view_ipid_off(v, r);
-			/* Sooner, and by a look-alike: the RST might have overtaken its own data. */
-			t->grade = view_in_series(v, k) && (late || unlike) ? GRADE_D4 : GRADE_D3;
+			uint64_t dt = v->e[k].ts_ns - v->e[r].ts_ns, wait = half_rtt(v, r);
+			if (dt < wait && closed_itself(v, r, wait))
+				continue;
+			t->grade = grade_data_after(v, r, k, dt >= wait);
 			t->frame = v->e[k].frame;
 			testimony_suspect(t, r);
 			testimony_says(t, "%u new bytes %.1f ms after the RST", v->e[k].len,
@@ -202,6 +248,17 @@ static bool match_ack_regress(const struct view *v, const struct signature *self
 	return false;
 }
 
+/*
+ * An abort behind data that was lost, and a refusal of an older packet that overtook it: RSTs number i
+ * and k of one sender after all.
+ */
+static bool refused_first(const struct view *v, unsigned i, unsigned k)
+{
+	const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
+	return (a->flags & TCP_ACK) == 0 && (b->flags & TCP_ACK) != 0 && is_echo(v, i) &&
+	       b->ts_ns - a->ts_ns < VIEW_REORDER_NS;
+}
+
 static bool match_seq_change(const struct view *v, const struct signature *self,
 			     struct testimony *t)
 {
@@ -214,10 +271,11 @@ static bool match_seq_change(const struct view *v, const struct signature *self,
 		for (unsigned k = i + 1; k < v->n_rst; k++) {
 			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
 			uint32_t next, ack;
+			unsigned until = overtaken_until(v, v->rst[k]);
 			if (b->ts_ns - a->ts_ns >= BURST_NS || began_anew(v, v->rst[i], v->rst[k]) ||
-			    seq_diff(b->seq, a->seq) <= SEQ_SLOP ||
-			    !view_next_before(v, v->rst[k], &next) || seq_leq(b->seq, next) ||
-			    (view_acked_before(v, v->rst[k], &ack) && seq_leq(b->seq, ack)))
+			    seq_diff(b->seq, a->seq) <= SEQ_SLOP || refused_first(v, i, k) ||
+			    !view_next_before(v, until, &next) || seq_leq(b->seq, next) ||
+			    (view_acked_before(v, until, &ack) && seq_leq(b->seq, ack)))
 				continue;
 			t->grade = GRADE_D4;
 			t->frame = b->frame;

@@ -58,6 +58,7 @@ static bool match_data_after_fin(const struct view *v, const struct signature *s
 			if (event_dir(e) != v->dir || e->len < 2 || (e->bits & EVENT_RETX) != 0 ||
 			    (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
 			    seq_lt(e->seq, f->seq + f->len) || rtt == UINT64_MAX || dt < rtt / 2 ||
+			    dt < VIEW_REORDER_NS ||
 			    view_ttl_off(&w, k, 6) || view_df_off(&w, k))
 				continue;
 			bool unlike = view_ttl_off(&w, i, 6) || view_df_off(&w, i) ||

@@ -409,14 +409,23 @@ bool view_endpoint_like(const struct view *v, unsigned i)
 	       (view_next_before(v, i, &next) && e->seq == next) || view_after_fin(v, i);
 }
 
+bool view_overtook(const struct view *v, unsigned i, unsigned k)
+{
+	const struct event *r = &v->e[i], *e = &v->e[k];
+	return k > i && (r->flags & TCP_RST) != 0 && (e->flags & TCP_RST) == 0 &&
+	       event_dir(e) == event_dir(r) && e->ts_ns - r->ts_ns < VIEW_REORDER_NS &&
+	       seq_lt(e->seq, r->seq);
+}
+
 enum stage view_stage(const struct view *v, unsigned i)
 {
 	bool data = false, later = false;
 	if (v->ex != NULL) /* a request without a handshake */
 		return STAGE_POST_PSH;
-	for (unsigned k = 0; k < i; k++) {
+	for (unsigned k = 0; k < v->n; k++) {
 		const struct event *e = &v->e[k];
-		if (e->len == 0 || (e->flags & TCP_RST) != 0)
+		if (e->len == 0 || (e->flags & TCP_RST) != 0 ||
+		    (k >= i && !view_overtook(v, i, k)))
 			continue;
 		if (event_dir(e) == DIR_S2C || seq_lt(v->request_end, e->seq + e->len))
 			later = true;

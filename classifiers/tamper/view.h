@@ -17,6 +17,11 @@
 
 #define VIEW_RSTS 64         /* a bit each in own_rst */
 #define VIEW_TTL_TOLERANCE 6 /* EV-TTL: honest hosts were seen to vary by 5 */
+/*
+ * Packets of one sender that are closer than this may have swapped places on the way, whatever the round
+ * trip: twice what resets were seen to gain on their own data behind a link that reorders.
+ */
+#define VIEW_REORDER_NS 5000000ull
 
 enum ipid_class { IPID_UNKNOWN, IPID_ZERO, IPID_CONSTANT, IPID_COUNTER, IPID_RANDOM };
 
@@ -102,7 +107,9 @@ int view_last_sent(const struct view *v, unsigned i);
 bool view_acked_before(const struct view *v, unsigned i, uint32_t *ack);
 /* Highest end of sequence of direction dir before i, without RSTs; false: none. */
 bool view_next_before(const struct view *v, unsigned i, uint32_t *next);
-/* Stage of the connection when packet i arrived. */
+/* RST i has a later number than packet k of its sender, which arrived behind it, and overtook it. */
+bool view_overtook(const struct view *v, unsigned i, unsigned k);
+/* Stage of the connection when packet i arrived; a RST's when it was sent. */
 enum stage view_stage(const struct view *v, unsigned i);
 
 /* The packets that a finding accuses, as event indices, rising. */
