@@ -17,6 +17,10 @@
 
 #include "tools/report_text.c"
 
+#include "classifiers/app/http_response.h"
+#include "classifiers/app/tls_server.h"
+#include "classifiers/lists/page.h"
+
 extern const struct report report_jsonl;
 
 #define START UINT64_C(1795264496123456789) /* 2026-11-21T12:34:56.123456789Z */
@@ -31,6 +35,23 @@ static struct tls_client_hello hello = {
 static struct http_request request = {
 	.method = "GET", .path = "/" EVIL, .host = "h\xc0\x80.example", .version = "HTTP/1.1",
 	.has_host = true, .truncated = true, .host_len = 11, .path_len = 1 + sizeof(EVIL) - 1,
+};
+static struct http_response response = {
+	.status = 403, .has_location = true, .has_server = true, .location_len = 300, .server_len = 1,
+	.location = "http://" EVIL, .server = "x",
+};
+static struct tls_server tls_answer = {
+	.version = 0x303, .cipher = 0xc02f, .has_hello = true, .has_certificate = true,
+	.has_alert = true, .alert_level = 2, .alert = 40, .spki = {0xab}, .issuer = "CN=" EVIL,
+	.subject = "s" EVIL, .ja3s = "0123456789abcdef0123456789abcdef",
+};
+static struct rule page_rule = {
+	.id = "a.rule", .list = "own" EVIL, .line = 7, .source = "a paper", .name = "A ministry" EVIL,
+	.countries = "IR,PK", .scope = RULE_NAT,
+};
+static struct page_facts page_a = {
+	.hits = {.hit = {&page_rule}, .n = 1}, .rule = &page_rule, .status = 403,
+	.title = "Blocked" EVIL, .frame = "http://10.10.34.36" EVIL,
 };
 static struct label flow_labels[] = {
 	{.by = "ndpi", .app = "TLS.Wikipedia", .category = "Web", .confidence = "dpi",
@@ -80,7 +101,7 @@ static struct finding finding_a = {
 	.reaction_ms = 3.1, .rows = rows_a, .n_rows = 3, .untestable = untestable_a,
 	.n_untestable = 1, .benign = benign_a, .n_benign = 1, .ruled_out = ruled_out_a,
 	.n_ruled_out = 1, .conditional = "yes", .controls = controls_a, .n_controls = 2,
-	.ladder = ladder_a, .n_ladder = 4,
+	.ladder = ladder_a, .n_ladder = 4, .page = &page_a, .injected = true,
 };
 /* The least that a finding can be. */
 static struct finding finding_b = {
@@ -114,7 +135,7 @@ static void make_flows(void)
 		.worst = VERDICT_CONFIRMED, .n_tunnels = 2, .tunnels = {TUNNEL_GRE, TUNNEL_MPLS},
 		.n_vlans = 2, .vlan = {7, 4095}, .history = "ShADadR", .app_proto = "tls",
 		.n_labels = 2, .labels = flow_labels,
-		.tls = &hello, .http = &request};
+		.tls = &hello, .http = &request, .response = &response, .tls_server = &tls_answer};
 	flow_b = (struct flow_record){
 		.id = (UINT64_C(9000) << 40) + 4, .capture = 1, .first_frame = 1, .first_ns = START,
 		.last_ns = START, .ip_version = 6, .proto = 6, .client_port = 65535,
@@ -247,6 +268,13 @@ static void test_jsonl_finding(void **state)
 		"\"reaction_ms\":3.1,\"ladder\":[{\"packet\":12,",
 		"\"flow_id\":\"9895604649984004\"",
 		"\"score\":null,", "\"trigger\":{\"kind\":\"none\",\"value\":null,\"packet\":null}",
+		"\"server_version\":771,\"cipher\":49199,\"ja3s\":\"0123456789abcdef",
+		"\"issuer\":\"CN=\\u001b[2J", "\"spki_sha256\":\"ab000000",
+		"\"alert\":{\"level\":2,\"description\":40,\"name\":\"handshake_failure\","
+		"\"instead_of_hello\":false}",
+		"\"status\":403,\"location\":\"http://\\u001b[2J", "\"server\":\"x\"}",
+		"\"page\":{\"rule\":{\"id\":\"a.rule\",", "\"countries\":\"IR,PK\",\"status\":403",
+		"\"hits\":[\"a.rule\"]},\"injected\":true}", "\"page\":null,\"injected\":false}",
 		"\"exit_status\":5,\"conditions\":[\"findings\",\"input\",\"partial\"]",
 		"\"command\":[\"wmscope\",\"an\xef\xbf\xbd\"],\"command_hex\":[\"776d",
 		"\"not_ip\":3",
@@ -308,7 +336,9 @@ static void test_text_says_everything(void **state)
 		"[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe]:65535", "none known",
 		"x\\x1b: no such file", "3 packets: 3 not_ip",
 		"cut\\x1b short", "ethernet, link type 147", "lost by the capturing system: 3; a",
-		"as --vantage", "in evil",
+		"as --vantage", "in evil", "A ministry\\x1b[2J",
+		"(rule a.rule of own\\x1b[2J", ", nat, IR,PK)", "Its title      Blocked\\x1b[2J",
+		"somebody else than the server",
 	};
 	captures[0].vantage_given = true;
 	char *text = written(&report_text);
