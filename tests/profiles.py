@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 DEEDS = {"rst": "injects_resets", "page": "injects_pages", "forge-dns": "injects_dns_answers",
-         "drop": "drops", "alert": "injects_pages", "intercept": "injects_dns_answers"}
+         "drop": "drops", "alert": "injects_alerts", "intercept": "injects_dns_answers"}
 RANK = {"none": 0, "inconclusive": 1, "anomaly": 2, "likely": 3, "confirmed": 4}
 
 
@@ -39,9 +39,14 @@ def names(row):
     return {t.split("=", 1)[1] for t in row["trigger"].split(",") if "=" in t}
 
 
+def within(name, domain):
+    return name == domain or name.endswith("." + domain)
+
+
 def is_of(box, row):
     """Whether the profile is of this box: it acted on its trigger in its way."""
-    acted = {t["value"] for t in box["triggers"] if t["acted"]}
+    acted = {k for t in box["triggers"] if t["acted"] for k in names(row) | {t["value"]}
+             if within(t["value"], k)}
     deed = DEEDS.get(row["action"])
     quic = row["action"] == "drop" and observed(box, "drops_quic")
     return (deed is not None and (observed(box, deed) or quic)) and \
@@ -50,7 +55,7 @@ def is_of(box, row):
 
 
 # Pages, alerts and DNS answers come with the readers that are being built.
-LATER = ("page", "forge-dns", "alert")
+LATER = ()
 
 
 def contradictions(box, row):
@@ -76,7 +81,7 @@ def contradictions(box, row):
     known = names(row)
     if kind in ("sni", "host", "qname") and known:
         for t in box["triggers"]:
-            if t["acted"] and t["value"] not in known and t["kind"] != "none":
+            if t["acted"] and t["kind"] != "none" and not any(within(t["value"], k) for k in known):
                 yield f"acts on {t['value']}, only on {','.join(sorted(known))}"
 
 

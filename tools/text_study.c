@@ -36,20 +36,20 @@ static void name_column(const struct text *t, const char *name, unsigned width)
 	unsigned n = text_columns(shown);
 	fprintf(t->out, "%s%*s", shown, n < width ? (int)(width - n) : 0, "");
 	if (n > width)
-		fprintf(t->out, "\n%*s", (int)width + 10, "");
+		fprintf(t->out, "\n%*s", (int)width + 11, "");
 }
 
 static void name_row(const struct text *t, const struct study_name *n)
 {
 	char addr[64];
 
-	fprintf(t->out, "  %-8s", kind_word(n->kind));
+	fprintf(t->out, "  %-9s", kind_word(n->kind));
 	name_column(t, n->name, NAME_COLUMNS);
 	fprintf(t->out, " %6u %6u %11u/%-6u %-8s %s:%u\n", n->failed, n->ok, n->control_ok,
 		n->control_ok + n->control_failed, n->filtered ? "yes" : "no",
 		ip_addr_format(&n->server, n->ip_version, addr, sizeof(addr)), n->server_port);
 	if (n->dependent != 0)
-		fprintf(t->out, "          (%u more failures were left out: an earlier one may be their "
+		fprintf(t->out, "           (%u more failures were left out: an earlier one may be their "
 				"cause)\n", n->dependent);
 }
 
@@ -66,7 +66,7 @@ static void names(const struct text *t, const struct study *s)
 		}
 		if (shown++ == 0) {
 			title(t, "Names, and what became of tries with them");
-			fprintf(t->out, "  %-8s%-*s %6s %6s %18s %-8s %s\n", "kind", NAME_COLUMNS,
+			fprintf(t->out, "  %-9s%-*s %6s %6s %18s %-8s %s\n", "kind", NAME_COLUMNS,
 				"name", "failed", "passed", "controls passed", "filtered", "server");
 		}
 		name_row(t, &s->names[i]);
@@ -93,6 +93,7 @@ static const char *words_of(const char *what)
 		{"injects_resets", "injects resets"},
 		{"injects_pages", "injects pages"},
 		{"injects_dns_answers", "injects DNS answers"},
+		{"injects_alerts", "injects TLS alerts"},
 		{"drops", "drops"},
 		{"drops_quic", "drops QUIC"},
 		{"split_hello_passes", "split hello passes"},

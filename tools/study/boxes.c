@@ -71,6 +71,8 @@ static enum box_deed deed_of(const struct finding *f)
 		return BOX_PAGES;
 	case FAMILY_DNS_INJECTION:
 		return BOX_ANSWERS;
+	case FAMILY_TLS_FILTERING:
+		return BOX_ALERTS;
 	case FAMILY_SILENT_DROP:
 	case FAMILY_QUIC_FILTERING:
 		return BOX_DROPS;

@@ -5,7 +5,7 @@
 
 #include "classifiers/verdict.h"
 
-enum box_deed { BOX_RESETS, BOX_PAGES, BOX_ANSWERS, BOX_DROPS, BOX_DEEDS };
+enum box_deed { BOX_RESETS, BOX_PAGES, BOX_ANSWERS, BOX_ALERTS, BOX_DROPS, BOX_DEEDS };
 
 struct box {
 	const char *mbx;       /* of its first packets; "": known by behaviour only */

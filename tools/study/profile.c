@@ -79,22 +79,29 @@ static bool has_row(const struct finding *f, const char *kind)
 	return false;
 }
 
+/* Who puts in a page closes the connection too: that is no sign of the server. */
+static bool is_of_forger(const struct ladder_packet *forged, const struct ladder_packet *p)
+{
+	return (forged->flags & TCP_RST) == 0 && p->ttl == forged->ttl &&
+	       p->has_ts == forged->has_ts && p->df == forged->df;
+}
+
 /*
  * Behind the first forged packet the impersonated end shows that it got what drew the forgery: the server
  * by acknowledging it, the client by going on.
  */
 static bool genuine_after(const struct finding *f)
 {
-	const struct ladder_packet *asked = NULL;
-	bool forged = false;
+	const struct ladder_packet *asked = NULL, *forged = NULL;
 	for (unsigned i = 0; i < f->n_ladder; i++) {
 		const struct ladder_packet *p = &f->ladder[i];
 		if (p->forged)
-			forged = true;
-		else if (!forged && p->dir != (uint8_t)f->direction && p->len != 0)
+			forged = p;
+		else if (forged == NULL && p->dir != (uint8_t)f->direction && p->len != 0)
 			asked = p;
-		else if (forged && !p->icmp && p->dir == (uint8_t)f->direction &&
+		else if (forged != NULL && !p->icmp && p->dir == (uint8_t)f->direction &&
 			 (p->flags & (TCP_RST | TCP_SYN)) == 0 &&
+			 (f->dns != NULL || !is_of_forger(forged, p)) &&
 			 (f->direction == DIR_C2S || asked == NULL ||
 			  (int32_t)(p->ack - asked->seq - asked->len) >= 0))
 			return true;
@@ -119,7 +126,9 @@ static void say_mode(struct writer *w)
 			seen(on, f->flow->id);
 		} else if (drop || has_row(f, "request-dropped")) {
 			seen(in, f->flow->id);
-		} else if (f->direction == DIR_S2C && vantage_of(w, f) == VANTAGE_CLIENT) {
+		} else if (f->direction == DIR_S2C &&
+			   (vantage_of(w, f) == VANTAGE_CLIENT ||
+			    (f->dns != NULL && vantage_of(w, f) == VANTAGE_UNKNOWN))) {
 			alone++;
 			seen(in, f->flow->id);
 		}
@@ -177,6 +186,7 @@ static void say_deeds(struct writer *w)
 	} deeds[] = {{"injects_resets", FAMILY_TCP_INJECTION},
 		     {"injects_pages", FAMILY_HTTP_INJECTION},
 		     {"injects_dns_answers", FAMILY_DNS_INJECTION},
+		     {"injects_alerts", FAMILY_TLS_FILTERING},
 		     {"drops", FAMILY_SILENT_DROP},
 		     {"drops_quic", FAMILY_QUIC_FILTERING}};
 	for (unsigned d = 0; d < sizeof(deeds) / sizeof(*deeds); d++) {

@@ -20,7 +20,10 @@
 static bool is_trigger(const struct trial *t)
 {
 	const struct attempt *a = t->a;
-	return t->failed && a->finding != NULL && a->finding->verdict >= VERDICT_ANOMALY &&
+	/* Silence towards QUIC is never more than that by itself. */
+	enum verdict least = a->trigger == TRIGGER_QUIC_SNI ? VERDICT_INCONCLUSIVE : VERDICT_ANOMALY;
+	return t->failed && a->finding != NULL && a->finding->verdict >= least &&
+	       a->trigger != TRIGGER_QNAME &&
 	       (a->name != NULL || (a->bits & ATTEMPT_ESNI) != 0);
 }
 
