@@ -128,7 +128,10 @@ static void say_mode(struct writer *w)
 			seen(in, f->flow->id);
 		} else if (f->direction == DIR_S2C &&
 			   (vantage_of(w, f) == VANTAGE_CLIENT ||
-			    (f->dns != NULL && vantage_of(w, f) == VANTAGE_UNKNOWN))) {
+			    (f->dns != NULL && vantage_of(w, f) == VANTAGE_UNKNOWN)) &&
+			   /* An answer that the capture cut short may be the server's. */
+			   (f->dns == NULL ||
+			    w->r->a->captures[f->flow->capture].stats.source.truncated == 0)) {
 			alone++;
 			seen(in, f->flow->id);
 		}
