@@ -66,7 +66,8 @@ static bool both_answered(const struct finding *f)
 
 void profile_say_mode(struct writer *w)
 {
-	struct study_line *on = profile_line(w, "lets_packets_pass"), *in = profile_line(w, "takes_packets_out");
+	struct study_line *on = profile_line(w, "lets_packets_pass");
+	struct study_line *in = profile_line(w, "takes_packets_out");
 	unsigned alone = 0;
 	for (size_t i = 0; i < w->box->n; i++) {
 		const struct finding *f = w->box->findings[i];
@@ -111,7 +112,8 @@ void profile_say_mode(struct writer *w)
 /* Which end its packets went to. One capture shows what passes it, no more. */
 void profile_say_directions(struct writer *w)
 {
-	struct study_line *c = profile_line(w, "acts_towards_client"), *s = profile_line(w, "acts_towards_server");
+	struct study_line *c = profile_line(w, "acts_towards_client");
+	struct study_line *s = profile_line(w, "acts_towards_server");
 	for (size_t i = 0; i < w->box->n; i++) {
 		const struct finding *f = w->box->findings[i];
 		bool to[2] = {false, false};

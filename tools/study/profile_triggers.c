@@ -78,7 +78,8 @@ static int relate(const struct study_run *r, uint8_t relation[])
 int profile_say_triggers(struct writer *w)
 {
 	struct study_run *r = w->r;
-	struct study_line *split = profile_line(w, "split_hello_passes"), *whole = profile_line(w, "reassembles");
+	struct study_line *split = profile_line(w, "split_hello_passes");
+	struct study_line *whole = profile_line(w, "reassembles");
 	struct study_line *hand = profile_line(w, "needs_no_handshake");
 	uint8_t *relation = calloc(r->pub.n_names + 1, sizeof(*relation));
 	int err = relation != NULL ? 0 : -ENOMEM;
