@@ -177,16 +177,24 @@ bool dns_is_turkmenistan(const struct view *v, const struct dns_reply *r)
 	       (r->bits & DNS_REPLY_OPT) == 0;
 }
 
+/* A filter of other countries is not what answered here. */
+static enum grade where(const struct view *v, const struct rule *r, enum grade grade)
+{
+	const char *country = context_country(v->flow);
+	return *country != '\0' && !rule_fits(r, country) && grade > GRADE_D2 ? GRADE_D2 : grade;
+}
+
 enum grade dns_known(const struct view *v, const struct dns_reply *r, const char **name)
 {
+	static const struct rule iran = {.countries = "IR"}, turkmenistan = {.countries = "TM"};
 	bool inside = dns_resolver_is_inside(v);
 	if (dns_is_turkmenistan(v, r)) {
 		*name = "127.0.0.1 for 300 s with IP-ID 30000, as measured in Turkmenistan";
-		return GRADE_D4;
+		return where(v, &turkmenistan, GRADE_D4);
 	}
 	if (dns_is_iran(r)) {
 		*name = "Iran's block page";
-		return inside ? GRADE_D2 : GRADE_D4;
+		return inside ? GRADE_D2 : where(v, &iran, GRADE_D4);
 	}
 	if (r->known == NULL || r->known->scope == RULE_FP)
 		return 0;
@@ -196,7 +204,7 @@ enum grade dns_known(const struct view *v, const struct dns_reply *r, const char
 		return GRADE_D1;
 	if (r->known->scope != RULE_NAT && r->known->scope != RULE_ISP)
 		return GRADE_D2;
-	return inside && r->address != ADDRESS_PUBLIC ? GRADE_D2 : GRADE_D4;
+	return inside && r->address != ADDRESS_PUBLIC ? GRADE_D2 : where(v, r->known, GRADE_D4);
 }
 
 /* How much speaks against one of several answers; what a forger could have copied is nothing. */

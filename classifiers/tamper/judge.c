@@ -266,7 +266,7 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 }
 
 /* What a resolver does of its own accord accuses nobody else. */
-static void temper_dns(struct judged_case *c)
+static void temper_dns(const struct view *v, struct judged_case *c)
 {
 	bool decisive = false, known = false, third_party = false, other = false;
 	for (unsigned i = 0; i < c->n_rows; i++) {
@@ -282,7 +282,7 @@ static void temper_dns(struct judged_case *c)
 	if (c->score < 2 || !other)
 		c->verdict = VERDICT_NONE;
 	/* Whose address it is, a list says; whether it is theirs here, where the capture was taken. */
-	if (!decisive && known)
+	if (!decisive && known && context_country(v->flow)[0] == '\0')
 		cap(c, VERDICT_LIKELY, "the country of the capture is not known");
 	if (!decisive && !known && !third_party)
 		cap(c, VERDICT_ANOMALY, "the server may answer so itself, or the name's owner");
@@ -301,7 +301,7 @@ static void temper(const struct view *v, struct judged_case *c)
 	else if (!named)
 		c->verdict = VERDICT_NONE;
 	if (c->cause == CAUSE_DNS)
-		temper_dns(c);
+		temper_dns(v, c);
 	if (cause_is_absence(c->cause) && c->absent_lowered)
 		cap(c, VERDICT_INCONCLUSIVE, "the capture cannot vouch for an absence");
 	if (scanner && c->best < GRADE_D4)

@@ -312,7 +312,9 @@ static bool match_tcp(const struct view *v, const struct signature *self, struct
 		bool denied = r->rcode == DNS_NXDOMAIN;
 		if (!a.forged[i] || (!bogus && !denied))
 			continue;
-		out->grade = bogus ? GRADE_D4 : out->grade > GRADE_D3 ? out->grade : GRADE_D3;
+		/* Before a login a network's own server answers for all, and not over TCP. */
+		enum grade g = dns_resolver_is_inside(v) ? GRADE_D2 : bogus ? GRADE_D4 : GRADE_D3;
+		out->grade = g > out->grade ? g : out->grade;
 		testimony_says(out, "%s over UDP, a public address over TCP", says(r, text));
 		suspect(v, r, out);
 	}

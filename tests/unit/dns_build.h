@@ -51,6 +51,9 @@ struct dns_world {
 	uint32_t tcp_seq[2];
 };
 
+/* Of the clients; NULL unknown. */
+static const char *dns_world_country;
+
 struct dns_line {
 	double ms;
 	char kind;
@@ -343,7 +346,11 @@ static inline void dw_usual(struct dns_world *w, const struct dns_line *l)
 
 static inline void dns_world_run(struct dns_world *w, const char *const *lines, bool ipv6)
 {
-	struct analysis_config cfg = {.no_ndpi = true, .all_flows = true};
+	struct geo *geo = NULL;
+	char why[128];
+	if (dns_world_country != NULL)
+		assert_int_equal(geo_open(&geo, NULL, 0, dns_world_country, why, sizeof(why)), 0);
+	struct analysis_config cfg = {.no_ndpi = true, .all_flows = true, .geo = geo};
 	struct flow_table_config limits = {.max_flows = 4096};
 	static const char *const file = "table";
 	memset(w, 0, sizeof(*w));
@@ -374,4 +381,5 @@ static inline void dns_world_run(struct dns_world *w, const char *const *lines, 
 	struct pipeline_stats stats = {.last_ns = w->last_ns + 100000000000ull};
 	assert_int_equal(analysis_end(w->a, &stats, 0), 0);
 	assert_int_equal(analysis_judge(w->a), 0);
+	geo_close(geo);
 }

@@ -194,6 +194,11 @@ static const struct dns_case cases[] = {
 	       "1000 > WWW.site.org A tcp port=41000",
 	       "1040 < WWW.site.org A 93.184.216.34 tcp port=41000"),
 	 LINES("dns-udp-tcp confirmed: 2"), false},
+	{"a network's own server before and after a login",
+	 LINES("0 > www.site.org A resolver", "10 < www.site.org A 10.1.2.3 resolver",
+	       "9000 > www.site.org A tcp port=41000 resolver",
+	       "9040 < www.site.org A 93.184.216.34 tcp port=41000 resolver"),
+	 LINES("dns-udp-tcp anomaly: 2"), false},
 };
 
 static bool is_among(const char *text, const char *const *list)
@@ -267,6 +272,26 @@ static void check_case(void **state)
 		check_variant(c, true);
 }
 
+/* A list's address is proof only where its filter is. */
+static void countries(void **state)
+{
+	const struct dns_case here[] = {
+		{"IR", LINES("0 > www.site.org A", "3 < www.site.org A 10.10.34.36"),
+		 LINES("dns-known-address confirmed: 2"), true},
+		{"TM", LINES("0 > www.site.org A", "3 < www.site.org A 10.10.34.36"),
+		 LINES("dns-bogus-address anomaly: 2"), true},
+		{"TM", LINES("0 > www.site.org A",
+		       "3 < www.site.org A 127.0.0.1 ipid=30000 ttl=120 rrttl=300"),
+		 LINES("dns-known-address confirmed: 2"), true},
+	};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(here) / sizeof(*here); i++) {
+		dns_world_country = here[i].name;
+		check_variant(&here[i], false);
+	}
+	dns_world_country = NULL;
+}
+
 static void every_signature_names_a_look_alike(void **state)
 {
 	(void)state;
@@ -279,10 +304,11 @@ static void every_signature_names_a_look_alike(void **state)
 int main(void)
 {
 	enum { N = sizeof(cases) / sizeof(*cases) };
-	static struct CMUnitTest tests[N + 1];
+	static struct CMUnitTest tests[N + 2];
 	for (unsigned i = 0; i < N; i++)
 		tests[i] = (struct CMUnitTest){.name = cases[i].name, .test_func = check_case,
 					       .initial_state = (void *)(uintptr_t)&cases[i]};
 	tests[N] = (struct CMUnitTest)cmocka_unit_test(every_signature_names_a_look_alike);
-	return _cmocka_run_group_tests("dns", tests, N + 1, NULL, NULL);
+	tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(countries);
+	return _cmocka_run_group_tests("dns", tests, N + 2, NULL, NULL);
 }
