@@ -364,6 +364,9 @@ static void half_update(struct evidence *ev, enum dir dir, struct event *e,
 	}
 	if ((e->flags & TCP_SYN) != 0)
 		half_syn(ev, s, dir, e, h);
+	/* A SYN+ACK has the option only where the SYN had it (RFC 7323, section 3.2). */
+	if ((e->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK) && s->ts_ok && !p->syn)
+		p->ts_ok = true;
 	if (s->ts_ok && p->ts_ok && (e->bits & EVENT_TS) == 0 &&
 	    (e->len != 0 || (e->flags & (TCP_FIN | TCP_SYN)) != 0) && !is_keepalive(s, e))
 		ev->found |= EVIDENCE_TSGONE;

@@ -104,7 +104,7 @@ static void match_refusals(struct resets *s)
 		    view_ttl_off(v, v->rst[i], VIEW_TTL_TOLERANCE) || view_df_off(v, v->rst[i]))
 			continue;
 		int k = drew_refusal(s, v->rst[i]);
-		bool copy = i + 1 < v->n_rst && is_copy(&v->e[v->rst[i + 1]], r) &&
+		bool copy = v->ev->duplicates != 0 && i + 1 < v->n_rst && is_copy(&v->e[v->rst[i + 1]], r) &&
 			    v->e[v->rst[i + 1]].ts_ns - r->ts_ns <= COPY_NS;
 		if (copy) {
 			s->own |= (s->own >> (i + 1) & 1) << i;
@@ -114,6 +114,24 @@ static void match_refusals(struct resets *s)
 			s->own |= 1ull << i;
 		} else if (was_acked(v, v->rst[i])) {
 			s->unasked |= 1ull << i;
+		}
+	}
+}
+
+/*
+ * A refusal that something drew and its twin that nothing did, a moment apart: they cannot be told from
+ * each other, so neither is certain.
+ */
+static void doubt_twins(struct resets *s)
+{
+	const struct view *v = s->v;
+	for (unsigned i = 0; i + 1 < v->n_rst; i++) {
+		const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[i + 1]];
+		uint64_t both = 3ull << i;
+		if (is_copy(a, b) && b->ts_ns - a->ts_ns <= COPY_NS && (s->unasked & both) != 0 &&
+		    (s->own & both) != 0) {
+			s->own &= ~both;
+			s->unasked |= both;
 		}
 	}
 }
@@ -188,6 +206,7 @@ uint64_t view_own_resets(const struct view *v)
 		return 0;
 	s.rtt = view_min_rtt(v, -1, true);
 	match_refusals(&s);
+	doubt_twins(&s);
 	follow_counter(&s);
 	for (unsigned i = 0; i < v->n_rst && s.own != 0; i++)
 		if ((s.own & 1ull << i) == 0 && is_foreign(&s, i))

@@ -118,7 +118,9 @@ static bool match_muted(const struct view *v, const struct signature *self, stru
 	uint64_t waited = c->last_ns > c->first_data_ns ? c->last_ns - c->first_data_ns : 0;
 	if (waited < need || c->last_ns < s->last_ns)
 		return false;
-	t->grade = tls || waited >= SLOW_NS ? GRADE_D2 : GRADE_D1;
+	/* A web server may hold a request back until it has news; but then the client does not ask again. */
+	bool again = c->again != 0 && c->again_seq == c->first_seq;
+	t->grade = tls || (again && waited >= SLOW_NS) ? GRADE_D2 : GRADE_D1;
 	t->frame = v->first_c2s >= 0 ? v->e[v->first_c2s].frame : 0;
 	if (v->first_c2s >= 0)
 		testimony_suspect(t, (unsigned)v->first_c2s);
@@ -292,7 +294,8 @@ const struct signature sig_drop[] = {
 	 .fact = FACT_SILENCE, .names = true,
 	 .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP | NEED_HANDSHAKE,
 	 .summary = "the request was acknowledged and never answered",
-	 .benign = "a slow or hung server", .refs = REF "DROP-MUTED", .match = match_muted},
+	 .benign = "a slow or hung server; a web server that answers when it has news (long polling)",
+	 .refs = REF "DROP-MUTED", .match = match_muted},
 	{.id = "acks-dropped", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
 	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP,
 	 .summary = "the server did not receive the client's acknowledgements",
