@@ -154,6 +154,8 @@ struct injector {
 enum finding_scope { SCOPE_FLOW, SCOPE_NAME, SCOPE_PAIR, SCOPE_CAPTURE, SCOPE_N };
 extern const char *const scope_name[SCOPE_N]; /* "flow", "name", "pair", "capture" */
 
+struct compare_note; /* tools/compare/compare.h */
+
 struct finding {
 	const char *id;       /* the strongest signature's */
 	const char *summary;  /* that signature's one sentence on what it is */
@@ -198,6 +200,7 @@ struct finding {
 	unsigned n_devices;
 	struct injector *injectors;   /* by first packet; none where nothing was injected */
 	unsigned n_injectors;
+	const struct compare_note *compare; /* found by two captures of one path; else NULL */
 };
 
 /* Counters of the evidence stage, over one capture. */

@@ -235,6 +235,7 @@ void jsonl_run(struct json *j, const struct analysis *a, const struct report_opt
 	json_end(j);
 	counts(j, a, o);
 	run_errors(j, o);
+	jsonl_comparison(j, o->comparison);
 	json_end(j);
 	json_end(j);
 }

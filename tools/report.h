@@ -18,6 +18,7 @@ struct report_input_error {
 	char reason[320];
 };
 
+struct comparison; /* tools/compare/compare.h */
 struct study; /* tools/study/study.h */
 
 struct report_options {
@@ -33,6 +34,7 @@ struct report_options {
 	unsigned n_errors;
 	const struct study *study; /* NULL: none was made */
 	const struct ruleset *rules; /* what was looked for; NULL: nothing */
+	const struct comparison *comparison; /* of two captures of one path; else NULL */
 	struct matcher *matcher;     /* NULL: patterns were not searched */
 };
 

@@ -343,6 +343,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	injectors(j, a, f);
 	jsonl_page(j, f->page);
 	json_bool(j, "injected", f->injected);
+	jsonl_compare_note(j, f->compare);
 	json_end(j);
 	json_end(j);
 }

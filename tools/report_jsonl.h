@@ -19,4 +19,8 @@ void jsonl_dns(struct json *j, const struct dns_facts *d);
 void jsonl_scope(struct json *j, const struct finding *f);
 struct study;
 void jsonl_study(struct json *j, const struct study *s);
+/* jsonl_compare.c; NULL is nothing */
+struct comparison;
+void jsonl_comparison(struct json *j, const struct comparison *c);
+void jsonl_compare_note(struct json *j, const struct compare_note *n);
 void jsonl_run(struct json *j, const struct analysis *a, const struct report_options *o);

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * From packets to findings. That a packet was injected, dropped or changed is a fact here; how much
+ * it says depends on what else does the same: captures that lose packets, lossy paths, translators
+ * that forget, path MTU. The catalogue, sections 7, 14, 16 and 18.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/compare/findings.h"
+
+#define PROTO_UDP 17
+#define IDLE_NS	  20000000000ULL /* a translator forgets no sooner (catalogue, section 18, 9) */
+
+static const char *const side_name[SIDES] = {"client", "server"};
+
+static uint64_t frame_in(const struct comparison *c, enum compare_side side, uint32_t i)
+{
+	return c->view[side].d[i].frame;
+}
+
+static struct flow_record *flow_of(const struct comparison *c, enum compare_side side,
+				   uint32_t conv)
+{
+	const struct conversation *k = &c->view[side].conv[conv];
+	struct flow_record *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	*f = (struct flow_record){
+		.id = (uint64_t)side << 40 | k->first_frame << 2,
+		.capture = side,
+		.first_frame = k->first_frame,
+		.first_ns = k->first_ns,
+		.last_ns = k->last_ns,
+		.ip_version = k->key.ip_version,
+		.proto = k->key.proto,
+		.client = k->a_is_lo ? k->key.lo : k->key.hi,
+		.server = k->a_is_lo ? k->key.hi : k->key.lo,
+		.client_port = k->a_is_lo ? k->key.lo_port : k->key.hi_port,
+		.server_port = k->a_is_lo ? k->key.hi_port : k->key.lo_port,
+		.end = FLOW_END_EOF,
+		.app_proto = "unknown",
+	};
+	for (unsigned dir = 0; dir < 2; dir++) {
+		bool lo = (dir == DIR_C2S) == k->a_is_lo;
+		f->pkts[dir] = k->n_packets[lo];
+		f->bytes[dir] = k->bytes[lo];
+	}
+	return f;
+}
+
+/* How far the connection was, as the side that the finding speaks of saw it. */
+static enum stage stage_at(const struct comparison *c, const struct link *l, enum compare_side side,
+			   uint64_t ts_ns)
+{
+	const struct view *v = &c->view[side];
+	unsigned data = 0, answered = 0;
+
+	for (unsigned way = 0; way < WAYS; way++) {
+		const struct list *p = &l->list[side][way];
+		bool a = (way == WAY_UP) == l->a_up;
+		for (uint32_t i = 0; i < p->n && v->d[p->v[i]].ts_ns < ts_ns; i++) {
+			const struct digest *d = &v->d[p->v[i]];
+			data += a && d->len > 0 && (d->flags & TCP_SYN) == 0;
+			answered += !a && d->fate != FATE_INJECTED;
+		}
+	}
+	return data > 1	      ? STAGE_LATER
+	       : data == 1    ? STAGE_POST_PSH
+	       : answered > 0 ? STAGE_POST_ACK
+			      : STAGE_POST_SYN;
+}
+
+static void note_packets(struct comparison *c, struct finding *f, struct compare_note *note,
+			 enum compare_side side, const uint32_t *v, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const struct digest *d = &c->view[side].d[v[i]];
+		struct compare_packet *p = &note->packets[i];
+		*p = (struct compare_packet){
+			.fate = d->fate, .changed = d->changed, .from = d->from, .to = d->to};
+		p->frame[side] = d->frame;
+		if (d->peer != NO_INDEX)
+			p->frame[!side] = frame_in(c, !side, d->peer);
+		f->packets[i] = d->frame;
+	}
+	note->n_packets = f->n_packets = n;
+}
+
+static int by_frame(const void *a, const void *b, void *user)
+{
+	const struct view *v = user;
+	uint64_t x = v->d[*(const uint32_t *)a].frame, y = v->d[*(const uint32_t *)b].frame;
+	return x < y ? -1 : x > y;
+}
+
+/* Room for one more finding, and for its flow. */
+static bool room(struct comparison *c)
+{
+	struct analysis *a = &c->analysis;
+	size_t n = c->room_findings;
+
+	if (a->n_findings < n)
+		return true;
+	n = n != 0 ? n * 2 : 16;
+	struct finding **findings = realloc(a->findings, n * sizeof(struct finding *));
+	if (findings == NULL)
+		return false;
+	a->findings = findings;
+	struct flow_record **flows = realloc(a->flows, n * sizeof(struct flow_record *));
+	if (flows == NULL)
+		return false;
+	a->flows = flows;
+	c->room_findings = n;
+	return true;
+}
+
+/* v: n packets of side that the finding is about; sorted here. NULL without memory. */
+struct finding *finding_new(struct comparison *c, const struct link *l, enum compare_side side,
+			    enum compare_way way, uint32_t *v, uint32_t n)
+{
+	struct analysis *a = &c->analysis;
+	struct view *view = &c->view[side];
+	struct finding *f = calloc(1, sizeof(*f));
+	struct compare_note *note = calloc(1, sizeof(*note));
+
+	qsort_r(v, n, sizeof(*v), by_frame, view);
+	struct flow_record *flow = flow_of(c, side, view->d[v[0]].conv);
+	if (f != NULL && note != NULL) {
+		f->packets = calloc(n, sizeof(*f->packets));
+		f->packet_files = calloc(n, sizeof(*f->packet_files));
+		f->rows = calloc(ROWS_MAX, sizeof(*f->rows));
+		note->packets = calloc(n, sizeof(*note->packets));
+	}
+	if (f == NULL || note == NULL || flow == NULL || f->packets == NULL || f->rows == NULL ||
+	    f->packet_files == NULL || note->packets == NULL || !room(c)) {
+		if (f != NULL) {
+			free(f->packets);
+			free(f->packet_files);
+			free(f->rows);
+		}
+		if (note != NULL)
+			free(note->packets);
+		free(f);
+		free(note);
+		free(flow);
+		return NULL;
+	}
+	/* One record a conversation and side, however many findings. */
+	struct flow_record *last = a->n_flows != 0 ? a->flows[a->n_flows - 1] : NULL;
+	if (last != NULL && last->id == flow->id) {
+		free(flow);
+		flow = last;
+	} else {
+		a->flows[a->n_flows++] = flow;
+	}
+	f->flow = flow;
+	f->compare = note;
+	f->ts_ns = view->d[v[0]].ts_ns;
+	f->stage = stage_at(c, l, side, f->ts_ns);
+	f->direction = (way == WAY_UP) == l->a_up ? DIR_C2S : DIR_S2C;
+	f->reaction_ms = -1;
+	f->conditional = "untested";
+	note_packets(c, f, note, side, v, n);
+	a->findings[a->n_findings++] = f;
+	return f;
+}
+
+void finding_row(struct finding *f, const char *kind, enum grade grade, uint64_t frame,
+		 const char *value, const char *expected)
+{
+	struct evidence_row *r = &f->rows[f->n_rows];
+
+	if (f->n_rows == ROWS_MAX)
+		return;
+	f->n_rows++;
+	*r = (struct evidence_row){.kind = kind, .grade = grade, .counted = true, .packet = frame};
+	snprintf(r->value, sizeof(r->value), "%s", value);
+	snprintf(r->expected, sizeof(r->expected), "%s", expected);
+}
+
+static bool starts(const struct view *v, const struct digest *d, const char *what, uint32_t n)
+{
+	const uint8_t *p = payload_at(v, d, 0, n);
+	return p != NULL && memcmp(p, what, n) == 0;
+}
+
+static enum family family_of(const struct comparison *c, enum compare_side side,
+			     const struct finding *f, const uint32_t *v, uint32_t n)
+{
+	const struct view *view = &c->view[side];
+
+	if (f->flow->proto == PROTO_UDP && f->flow->server_port == 53)
+		return FAMILY_DNS_INJECTION;
+	if (f->flow->proto != 6)
+		return FAMILY_PAYLOAD_TAMPERING;
+	for (uint32_t i = 0; i < n; i++) {
+		if (starts(view, &view->d[v[i]], "HTTP/", 5))
+			return FAMILY_HTTP_INJECTION;
+	}
+	return FAMILY_TCP_INJECTION;
+}
+
+/* How long nothing of the connection had passed this side before. */
+uint64_t idle_before(const struct comparison *c, const struct link *l, enum compare_side side,
+		     uint64_t ts_ns)
+{
+	uint64_t last = 0;
+
+	for (unsigned way = 0; way < WAYS; way++) {
+		const struct list *p = &l->list[side][way];
+		for (uint32_t i = 0; i < p->n; i++) {
+			const struct digest *d = &c->view[side].d[p->v[i]];
+			if (d->ts_ns < ts_ns && d->ts_ns > last && d->fate == FATE_SAME)
+				last = d->ts_ns;
+		}
+	}
+	return last != 0 ? ts_ns - last : 0;
+}
+
+static const char *const benign_injected[] = {
+	"a firewall, translator or proxy that the operator of one of the two ends put there",
+};
+static const char *const benign_idle[] = {
+	"a translator or firewall that had forgotten the idle connection",
+};
+static const char *const benign_over[] = {
+	"a load balancer or firewall that resets what both ends had already closed",
+};
+static const char *const benign_proxy[] = {
+	"a performance-enhancing proxy, load balancer or SYN proxy that ends connections itself",
+};
+
+/* Both ends had said FIN: there was no outcome left to change. */
+static bool was_over(const struct comparison *c, const struct link *l, enum compare_side side,
+		     uint64_t ts_ns)
+{
+	bool fin[WAYS] = {false, false};
+
+	for (unsigned way = 0; way < WAYS; way++) {
+		const struct list *p = &l->list[side][way];
+		for (uint32_t i = 0; i < p->n && !fin[way]; i++) {
+			const struct digest *d = &c->view[side].d[p->v[i]];
+			fin[way] = d->ts_ns < ts_ns && (d->flags & TCP_FIN) != 0 &&
+				   d->fate != FATE_INJECTED;
+		}
+	}
+	return fin[0] && fin[1];
+}
+
+struct injected_facts {
+	bool rst, syn_ack, data, went_on;
+	uint64_t went_on_frame;
+};
+
+/* What the packets are, and whether the sender contradicts them by going on. */
+static struct injected_facts look_at(const struct comparison *c, const struct link *l,
+				     enum compare_way way, const uint32_t *v, uint32_t n)
+{
+	const struct view *rv = &c->view[receiver_of(way)];
+	const struct list *rl = &l->list[receiver_of(way)][way];
+	struct injected_facts k = {.rst = false};
+	uint64_t first = UINT64_MAX;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct digest *d = &rv->d[v[i]];
+		bool ends = (d->flags & (TCP_RST | TCP_FIN)) != 0;
+		k.rst = k.rst || (d->flags & TCP_RST) != 0;
+		k.syn_ack = k.syn_ack ||
+			    (d->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
+		k.data = k.data || d->len > 0;
+		if (ends && d->ts_ns < first)
+			first = d->ts_ns;
+	}
+	/* A host that has reset a connection sends no data on it: by its own capture, which is in
+	 * order. */
+	for (uint32_t i = 0; i < rl->n && first != UINT64_MAX && !k.went_on; i++) {
+		const struct digest *d = &rv->d[rl->v[i]];
+		if (d->fate == FATE_SAME && d->ts_ns > first && (d->flags & TCP_RST) == 0 &&
+		    d->len > 0) {
+			k.went_on = true;
+			k.went_on_frame = d->frame;
+		}
+	}
+	return k;
+}
+
+static bool conclude_injected(struct comparison *c, const struct link *l, enum compare_way way,
+			      uint32_t *v, uint32_t n)
+{
+	enum compare_side side = receiver_of(way), from = sender_of(way);
+	struct finding *f = finding_new(c, l, side, way, v, n);
+
+	if (f == NULL)
+		return false;
+	const struct digest *d = &c->view[side].d[v[0]];
+	struct injected_facts k = look_at(c, l, way, v, n);
+	uint64_t idle = idle_before(c, l, side, d->ts_ns);
+	bool tcp = f->flow->proto == 6, split = k.syn_ack && n >= 3;
+	char value[96], expected[96];
+
+	f->id = split ? "two-sided-split" : k.rst ? "two-sided-reset" : "two-sided-injection";
+	f->summary = split ? "a connection is ended between its ends, and another one made"
+			   : "packets arrive at one end that the other end never sent";
+	f->refs = "two captures of one path";
+	f->family = family_of(c, side, f, v, n);
+	f->injected = k.data;
+	snprintf(value, sizeof(value), "%u packet%s at the %s", n, n == 1 ? "" : "s",
+		 side_name[side]);
+	snprintf(expected, sizeof(expected), "in the capture of the %s too", side_name[from]);
+	finding_row(f, "never-sent", c->view[from].lossy ? GRADE_D1 : GRADE_D4, d->frame, value,
+		    expected);
+	if (c->hops[way] >= 0 && n > 0) {
+		const struct list *rl = &l->list[side][way];
+		for (uint32_t i = 0; i < rl->n; i++) {
+			const struct digest *o = &c->view[side].d[rl->v[i]];
+			if (o->fate != FATE_SAME || o->ttl == d->ttl)
+				continue;
+			snprintf(value, sizeof(value), "%u", d->ttl);
+			snprintf(expected, sizeof(expected), "%u, as of frame %" PRIu64, o->ttl,
+				 o->frame);
+			finding_row(f, "ttl", GRADE_D2, d->frame, value, expected);
+			break;
+		}
+	}
+	if (k.went_on)
+		finding_row(f, "sender-went-on", GRADE_D4, k.went_on_frame,
+			    "data of the sender after it", "none after a reset or FIN");
+	f->verdict = VERDICT_CONFIRMED;
+	f->benign = (const char **)benign_injected;
+	f->n_benign = 1;
+	if (c->view[from].lossy && !k.went_on) {
+		f->verdict = VERDICT_INCONCLUSIVE;
+	} else if (split) {
+		f->verdict = VERDICT_ANOMALY;
+		f->benign = (const char **)benign_proxy;
+	} else if (tcp && !k.data && was_over(c, l, side, d->ts_ns)) {
+		f->verdict = VERDICT_ANOMALY;
+		f->benign = (const char **)benign_over;
+	} else if (tcp && idle >= IDLE_NS) {
+		f->verdict = VERDICT_ANOMALY;
+		f->benign = (const char **)benign_idle;
+	} else if (tcp && !k.rst && !k.data && !k.syn_ack && (d->flags & TCP_FIN) == 0) {
+		f->verdict = VERDICT_ANOMALY; /* acknowledgements in the other's name */
+		f->benign = (const char **)benign_proxy;
+	}
+	f->score = f->verdict == VERDICT_CONFIRMED ? 10 : f->verdict == VERDICT_ANOMALY ? 4 : 1;
+	snprintf(f->sentence, sizeof(f->sentence),
+		 "%u packet%s reached the %s that %s capture does not show leaving the %s", n,
+		 n == 1 ? "" : "s", side_name[side],
+		 c->view[from].lossy ? "a capture with gaps of its own at the other end: that"
+				     : "the complete",
+		 side_name[from]);
+	return true;
+}
+
+/* Packets of one fate that go one way, into v; also the capture's second copies of them. */
+static uint32_t gather(const struct comparison *c, const struct list *l, enum compare_side side,
+		       enum compare_fate fate, uint32_t *v)
+{
+	const struct view *view = &c->view[side];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (view->d[l->v[i]].fate == fate)
+			v[n++] = l->v[i];
+	}
+	return n;
+}
+
+static int conclude_link(struct comparison *c, const struct controls *k, const struct link *l,
+			 uint32_t *v)
+{
+	/* By capture, so that the findings of one conversation stand together. */
+	for (unsigned side = 0; side < SIDES; side++) {
+		enum compare_way in = side == SIDE_CLIENT ? WAY_DOWN : WAY_UP, out = !in;
+		uint32_t n = gather(c, &l->list[side][in], side, FATE_INJECTED, v);
+		if (n > 0 && !conclude_injected(c, l, in, v, n))
+			return -ENOMEM;
+		n = gather(c, &l->list[side][in], side, FATE_MODIFIED, v);
+		if (n > 0 && !conclude_modified(c, l, in, v, n))
+			return -ENOMEM;
+		n = gather(c, &l->list[side][out], side, FATE_DROPPED, v);
+		if (n > 0 && !conclude_dropped(c, k, l, out, v, n))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int conclude(struct comparison *c)
+{
+	uint32_t most = c->view[0].n > c->view[1].n ? c->view[0].n : c->view[1].n;
+	uint32_t *v = malloc(((size_t)most + 1) * sizeof(*v));
+	struct controls k = {.n = {0}};
+	int err = v == NULL ? -ENOMEM : controls_make(c, &k);
+
+	for (uint32_t i = 0; err == 0 && i < c->n_links; i++)
+		err = conclude_link(c, &k, &c->links[i], v);
+	controls_free(&k);
+	free(v);
+	return err;
+}
+
+void conclude_free(struct comparison *c)
+{
+	struct analysis *a = &c->analysis;
+
+	for (size_t i = 0; i < a->n_findings; i++) {
+		struct finding *f = a->findings[i];
+		struct compare_note *note = (struct compare_note *)f->compare;
+		free(note->packets);
+		free(note);
+		free(f->packets);
+		free(f->packet_files);
+		free(f->rows);
+		free(f);
+	}
+	for (size_t i = 0; i < a->n_flows; i++)
+		free(a->flows[i]);
+	free(a->findings);
+	free(a->flows);
+}

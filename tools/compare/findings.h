@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* Shared by the parts that conclude: making a finding, and what passed meanwhile. */
+
+#include "tools/compare/private.h"
+
+#define ROWS_MAX 4
+
+struct finding *finding_new(struct comparison *c, const struct link *l, enum compare_side side,
+			    enum compare_way way, uint32_t *v, uint32_t n);
+/* value, expected: harmless text. Beyond ROWS_MAX nothing is added. */
+void finding_row(struct finding *f, const char *kind, enum grade grade, uint64_t frame,
+		 const char *value, const char *expected);
+uint64_t idle_before(const struct comparison *c, const struct link *l, enum compare_side side,
+		     uint64_t ts_ns);
+
+/* What got through one way, and what was lost of connections that are not themselves stuck. */
+struct controls {
+	uint64_t *passed[WAYS], *lost[WAYS]; /* sender's times, rising */
+	uint32_t n[WAYS], n_lost[WAYS];
+	uint32_t largest[WAYS]; /* IP packet that got through, bytes */
+};
+int controls_make(struct comparison *c, struct controls *out); /* 0 or -ENOMEM; sets link.stuck */
+void controls_free(struct controls *k);
+
+/* false: out of memory */
+bool conclude_dropped(struct comparison *c, const struct controls *k, const struct link *l,
+		      enum compare_way way, uint32_t *v, uint32_t n);
+bool conclude_modified(struct comparison *c, const struct link *l, enum compare_way way,
+		       uint32_t *v, uint32_t n);

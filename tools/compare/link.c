@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Conversations of both captures that are one. Where no address is translated the ends say so;
+ * else packets do whose content cannot be chance: a SYN's sequence number, or payload.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "tools/compare/private.h"
+
+#define VOTES_PER_PACKET 8 /* conversations that share a packet's content: beyond, it is nobody's  \
+			    */
+
+/* Chains */
+
+struct chains {
+	uint32_t n_slots, n;
+	uint32_t *slot, *next, *prev, *value; /* place + 1 */
+	uint64_t *key;
+};
+
+uint64_t mix64(uint64_t a, uint64_t b)
+{
+	uint64_t both[2] = {a, b};
+	return XXH3_64bits(both, sizeof(both));
+}
+
+int chains_new(struct chains **out, uint32_t n)
+{
+	struct chains *t = calloc(1, sizeof(*t));
+
+	*out = t;
+	if (t == NULL)
+		return -ENOMEM;
+	t->n_slots = 64;
+	while (t->n_slots < n)
+		t->n_slots *= 2;
+	t->slot = calloc(t->n_slots, sizeof(*t->slot));
+	t->next = calloc((size_t)n + 1, sizeof(*t->next));
+	t->prev = calloc((size_t)n + 1, sizeof(*t->prev));
+	t->value = calloc((size_t)n + 1, sizeof(*t->value));
+	t->key = calloc((size_t)n + 1, sizeof(*t->key));
+	if (t->slot != NULL && t->next != NULL && t->prev != NULL && t->value != NULL &&
+	    t->key != NULL)
+		return 0;
+	chains_free(t);
+	*out = NULL;
+	return -ENOMEM;
+}
+
+void chains_free(struct chains *t)
+{
+	if (t == NULL)
+		return;
+	free(t->slot);
+	free(t->next);
+	free(t->prev);
+	free(t->value);
+	free(t->key);
+	free(t);
+}
+
+void chains_add(struct chains *t, uint64_t key, uint32_t value)
+{
+	uint32_t *slot = &t->slot[key & (t->n_slots - 1)];
+
+	t->key[t->n] = key;
+	t->value[t->n] = value;
+	t->next[t->n] = *slot;
+	if (*slot != 0)
+		t->prev[*slot - 1] = t->n + 1;
+	*slot = ++t->n;
+}
+
+void chains_drop(struct chains *t, uint32_t cursor)
+{
+	uint32_t at = cursor - 1, next = t->next[at], prev = t->prev[at];
+
+	if (next != 0)
+		t->prev[next - 1] = prev;
+	if (prev != 0)
+		t->next[prev - 1] = next;
+	else
+		t->slot[t->key[at] & (t->n_slots - 1)] = next;
+}
+
+static uint32_t chains_from(const struct chains *t, uint64_t key, uint32_t at, uint32_t *cursor)
+{
+	while (at != 0 && t->key[at - 1] != key)
+		at = t->next[at - 1];
+	*cursor = at;
+	return at != 0 ? t->value[at - 1] : NO_INDEX;
+}
+
+uint32_t chains_first(const struct chains *t, uint64_t key, uint32_t *cursor)
+{
+	return chains_from(t, key, t->slot[key & (t->n_slots - 1)], cursor);
+}
+
+uint32_t chains_next(const struct chains *t, uint64_t key, uint32_t *cursor)
+{
+	return *cursor != 0 ? chains_from(t, key, t->next[*cursor - 1], cursor) : NO_INDEX;
+}
+
+/* Union-find over the conversations of both captures; the server's come after the client's. */
+
+static uint32_t root(uint32_t *parent, uint32_t i)
+{
+	while (parent[i] != i) {
+		parent[i] = parent[parent[i]];
+		i = parent[i];
+	}
+	return i;
+}
+
+static bool from_a(const struct view *v, const struct digest *d)
+{
+	return (d->from_lo != 0) == v->conv[d->conv].a_is_lo;
+}
+
+/* What a translator leaves alone and chance does not repeat; 0: such a packet does not tell. */
+static uint64_t content(const struct view *v, const struct digest *d)
+{
+	uint8_t proto = v->conv[d->conv].key.proto;
+	bool tcp = proto == 6, syn = tcp && (d->flags & TCP_SYN) != 0;
+
+	if (d->twin != NO_INDEX || (!tcp && proto != 17) || (d->len == 0 && !syn) ||
+	    (tcp && (d->flags & TCP_RST) != 0))
+		return 0;
+	uint64_t key = mix64(tcp ? d->seq : proto, d->len);
+	return mix64(key, syn ? d->flags & (TCP_SYN | TCP_ACK) : d->head) | 1;
+}
+
+/* A server's conversation is the client's with which it shares most; flips it where roles differ.
+ */
+static void vote(struct comparison *c, uint32_t s, uint32_t begin, const uint32_t *by_conv,
+		 const struct chains *known, const bool *taken, uint32_t *parent)
+{
+	struct view *cv = &c->view[SIDE_CLIENT], *sv = &c->view[SIDE_SERVER];
+	uint32_t best = NO_INDEX, lead = 0, flips = 0,
+		 n = sv->conv[s].n_packets[0] + sv->conv[s].n_packets[1];
+
+	/* Boyer and Moore's majority: one counter, and no table a conversation. */
+	for (uint32_t i = 0; i < n; i++) {
+		const struct digest *d = &sv->d[by_conv[begin + i]];
+		uint64_t key = content(sv, d);
+		uint32_t cursor, met = 0, one = NO_INDEX;
+		if (key == 0)
+			continue;
+		for (uint32_t k = chains_first(known, key, &cursor);
+		     k != NO_INDEX && met < VOTES_PER_PACKET;
+		     k = chains_next(known, key, &cursor), met++) {
+			if (cv->conv[cv->d[k].conv].key.proto == sv->conv[s].key.proto &&
+			    !taken[cv->d[k].conv])
+				one = k;
+		}
+		if (one == NO_INDEX || met == VOTES_PER_PACKET)
+			continue;
+		uint32_t conv = cv->d[one].conv;
+		if (lead == 0) {
+			best = conv;
+			flips = 0;
+		}
+		lead = best == conv ? lead + 1 : lead - 1;
+		if (best == conv)
+			flips += from_a(cv, &cv->d[one]) != from_a(sv, d) ? 1 : 0;
+	}
+	if (best == NO_INDEX || lead == 0)
+		return;
+	if (flips * 2 > lead)
+		sv->conv[s].a_is_lo = !sv->conv[s].a_is_lo;
+	parent[root(parent, cv->n_conv + s)] = root(parent, best);
+}
+
+/* Indices of the view's packets, those of a conversation side by side. */
+static uint32_t *sort_by_conv(const struct view *v, uint32_t **begin)
+{
+	uint32_t *order = calloc((size_t)v->n + 1, sizeof(*order));
+
+	*begin = calloc((size_t)v->n_conv + 2, sizeof(**begin));
+	if (order == NULL || *begin == NULL) {
+		free(order);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < v->n; i++)
+		(*begin)[v->d[i].conv + 2]++;
+	for (uint32_t i = 1; i <= v->n_conv; i++)
+		(*begin)[i + 1] += (*begin)[i];
+	for (uint32_t i = 0; i < v->n; i++)
+		order[(*begin)[v->d[i].conv + 1]++] = i;
+	return order;
+}
+
+static uint32_t find_conv(const struct chains *t, const struct view *v, const struct flow_key *key)
+{
+	uint64_t h = XXH3_64bits(key, sizeof(*key));
+	uint32_t cursor;
+
+	for (uint32_t i = chains_first(t, h, &cursor); i != NO_INDEX;
+	     i = chains_next(t, h, &cursor)) {
+		if (memcmp(&v->conv[i].key, key, sizeof(*key)) == 0)
+			return i;
+	}
+	return NO_INDEX;
+}
+
+/* The same ends in both captures. */
+static int join_same(struct comparison *c, uint32_t *parent, bool *taken[SIDES])
+{
+	struct view *cv = &c->view[SIDE_CLIENT], *sv = &c->view[SIDE_SERVER];
+	struct chains *t;
+	int err = chains_new(&t, cv->n_conv);
+
+	if (err != 0)
+		return err;
+	for (uint32_t i = cv->n_conv; i-- > 0;)
+		chains_add(t, XXH3_64bits(&cv->conv[i].key, sizeof(cv->conv[i].key)), i);
+	for (uint32_t i = 0; i < sv->n_conv; i++) {
+		uint32_t k = find_conv(t, cv, &sv->conv[i].key);
+		if (k == NO_INDEX)
+			continue;
+		parent[cv->n_conv + i] = k;
+		taken[SIDE_CLIENT][k] = taken[SIDE_SERVER][i] = true;
+		/* A SYN in either tells both. */
+		if (cv->conv[k].a_sure)
+			sv->conv[i].a_is_lo = cv->conv[k].a_is_lo;
+		else
+			cv->conv[k].a_is_lo = sv->conv[i].a_is_lo;
+	}
+	chains_free(t);
+	return 0;
+}
+
+static int join_translated(struct comparison *c, uint32_t *parent, bool *taken[SIDES])
+{
+	struct view *cv = &c->view[SIDE_CLIENT], *sv = &c->view[SIDE_SERVER];
+	uint32_t *begin = NULL, *by_conv = NULL;
+	struct chains *known;
+	int err = chains_new(&known, cv->n);
+
+	if (err != 0)
+		return err;
+	by_conv = sort_by_conv(sv, &begin);
+	err = by_conv != NULL ? 0 : -ENOMEM;
+	for (uint32_t i = cv->n; err == 0 && i-- > 0;) {
+		uint64_t key = taken[SIDE_CLIENT][cv->d[i].conv] ? 0 : content(cv, &cv->d[i]);
+		if (key != 0)
+			chains_add(known, key, i);
+	}
+	for (uint32_t i = 0; err == 0 && i < sv->n_conv; i++) {
+		if (!taken[SIDE_SERVER][i])
+			vote(c, i, begin[i], by_conv, known, taken[SIDE_CLIENT], parent);
+	}
+	free(begin);
+	free(by_conv);
+	chains_free(known);
+	return err;
+}
+
+static int number_links(struct comparison *c, uint32_t *parent)
+{
+	struct view *cv = &c->view[SIDE_CLIENT], *sv = &c->view[SIDE_SERVER];
+	uint32_t total = cv->n_conv + sv->n_conv;
+
+	c->links = calloc((size_t)total + 1, sizeof(*c->links));
+	uint32_t *number = malloc(((size_t)total + 1) * sizeof(*number));
+	if (c->links == NULL || number == NULL) {
+		free(number);
+		return -ENOMEM;
+	}
+	memset(number, 0xff, ((size_t)total + 1) * sizeof(*number));
+	for (uint32_t i = 0; i < total; i++) {
+		enum compare_side side = i < cv->n_conv ? SIDE_CLIENT : SIDE_SERVER;
+		uint32_t k = side == SIDE_CLIENT ? i : i - cv->n_conv, top = root(parent, i);
+		if (number[top] == NO_INDEX)
+			number[top] = c->n_links++;
+		struct link *l = &c->links[number[top]];
+		c->view[side].conv[k].link = number[top];
+		if (l->convs[side]++ == 0)
+			l->first_conv[side] = k;
+		l->a_up = true;
+	}
+	free(number);
+	return 0;
+}
+
+int links_make(struct comparison *c)
+{
+	struct view *cv = &c->view[SIDE_CLIENT], *sv = &c->view[SIDE_SERVER];
+	uint32_t total = cv->n_conv + sv->n_conv;
+	uint32_t *parent = calloc((size_t)total + 1, sizeof(*parent));
+	bool *taken[SIDES] = {calloc((size_t)cv->n_conv + 1, 1), calloc((size_t)sv->n_conv + 1, 1)};
+	int err = parent == NULL || taken[0] == NULL || taken[1] == NULL ? -ENOMEM : 0;
+
+	for (uint32_t i = 0; err == 0 && i < total; i++)
+		parent[i] = i;
+	if (err == 0)
+		err = join_same(c, parent, taken);
+	if (err == 0)
+		err = join_translated(c, parent, taken);
+	if (err == 0)
+		err = number_links(c, parent);
+	free(parent);
+	free(taken[0]);
+	free(taken[1]);
+	return err;
+}
+
+/* Lists */
+
+struct sorting {
+	const struct view *view;
+	const struct link *links;
+};
+
+static enum compare_way way_of(const struct sorting *s, const struct digest *d)
+{
+	const struct conversation *k = &s->view->conv[d->conv];
+
+	return from_a(s->view, d) == s->links[k->link].a_up ? WAY_UP : WAY_DOWN;
+}
+
+static int by_link(const void *a, const void *b, void *user)
+{
+	const struct sorting *s = user;
+	const struct digest *x = &s->view->d[*(const uint32_t *)a];
+	const struct digest *y = &s->view->d[*(const uint32_t *)b];
+	uint32_t lx = s->view->conv[x->conv].link, ly = s->view->conv[y->conv].link;
+	enum compare_way wx = way_of(s, x), wy = way_of(s, y);
+
+	if (lx != ly)
+		return lx < ly ? -1 : 1;
+	if (wx != wy)
+		return wx < wy ? -1 : 1;
+	if (x->ts_ns != y->ts_ns)
+		return x->ts_ns < y->ts_ns ? -1 : 1;
+	return x->frame < y->frame ? -1 : x->frame > y->frame;
+}
+
+int links_sort(struct comparison *c, bool twins)
+{
+	for (unsigned side = 0; side < SIDES; side++) {
+		struct view *v = &c->view[side];
+		struct sorting s = {.view = v, .links = c->links};
+		uint32_t n = 0;
+		if (c->order[side] == NULL)
+			c->order[side] = calloc((size_t)v->n + 1, sizeof(uint32_t));
+		if (c->order[side] == NULL)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < c->n_links; i++)
+			memset(c->links[i].list[side], 0, sizeof(c->links[i].list[side]));
+		for (uint32_t i = 0; i < v->n; i++) {
+			if (twins || v->d[i].twin == NO_INDEX)
+				c->order[side][n++] = i;
+		}
+		qsort_r(c->order[side], n, sizeof(uint32_t), by_link, &s);
+		for (uint32_t i = 0; i < n; i++) {
+			const struct digest *d = &v->d[c->order[side][i]];
+			struct list *l = &c->links[v->conv[d->conv].link].list[side][way_of(&s, d)];
+			if (l->n++ == 0)
+				l->v = &c->order[side][i];
+		}
+	}
+	return 0;
+}
+
+/* Ends */
+
+static bool given(const struct comparison *c, enum compare_side end, const struct ip_addr *a)
+{
+	for (unsigned i = 0; i < c->cfg.n_ends[end]; i++) {
+		if (memcmp(&c->cfg.ends[end][i], a, sizeof(*a)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The end of a conversation that is at that side of the path. */
+static const struct ip_addr *end_at(const struct conversation *k, const struct link *l,
+				    enum compare_side end, uint16_t *port)
+{
+	bool a = (end == SIDE_CLIENT) == l->a_up, lo = a == k->a_is_lo;
+
+	*port = lo ? k->key.lo_port : k->key.hi_port;
+	return lo ? &k->key.lo : &k->key.hi;
+}
+
+/* Keys of what a capture has of linked conversations: addresses by end, and services. */
+static uint64_t key_end(unsigned end, const struct ip_addr *a)
+{
+	return XXH3_64bits_withSeed(a, sizeof(*a), end + 1);
+}
+
+static uint64_t key_service(const struct conversation *k)
+{
+	uint16_t port = k->a_is_lo ? k->key.hi_port : k->key.lo_port;
+	return mix64(port, 0x100 | k->key.proto);
+}
+
+static bool has(const struct chains *t, uint64_t key)
+{
+	uint32_t cursor;
+	return chains_first(t, key, &cursor) != NO_INDEX;
+}
+
+static void put(struct chains *t, uint64_t key)
+{
+	if (!has(t, key))
+		chains_add(t, key, 0);
+}
+
+/*
+ * A conversation of one capture should be in the other if both of its ends are known to be at the
+ * two ends of the path, and the other capture shows that it takes such traffic, unless the user
+ * said so of both ends.
+ */
+static void expect_one(struct comparison *c, enum compare_side side, const struct chains *known,
+		       struct link *l)
+{
+	struct conversation *k = &c->view[side].conv[l->first_conv[side]];
+	bool both = true, told = true;
+	uint16_t port;
+
+	/* Who is at which end: not by who opened it, if the ends are known the other way round. */
+	for (unsigned turn = 0; turn < 2; turn++) {
+		both = told = true;
+		for (unsigned end = 0; end < SIDES; end++) {
+			const struct ip_addr *a = end_at(k, l, end, &port);
+			both = both && (has(known, key_end(end, a)) || given(c, end, a));
+			told = told && given(c, end, a);
+		}
+		if (both)
+			break;
+		l->a_up = !l->a_up;
+	}
+	l->expected = both && (told || has(known, key_service(k)));
+	c->lone += l->expected;
+	c->elsewhere += !l->expected;
+}
+
+int links_expect(struct comparison *c)
+{
+	for (unsigned side = 0; side < SIDES; side++) {
+		struct view *v = &c->view[side];
+		struct chains *known;
+		uint16_t port;
+		int err = chains_new(&known, v->n_conv * 3);
+		if (err != 0)
+			return err;
+		for (uint32_t i = 0; i < v->n_conv; i++) {
+			const struct conversation *k = &v->conv[i];
+			const struct link *l = &c->links[k->link];
+			if (l->pairs == 0)
+				continue;
+			put(known, key_end(SIDE_CLIENT, end_at(k, l, SIDE_CLIENT, &port)));
+			put(known, key_end(SIDE_SERVER, end_at(k, l, SIDE_SERVER, &port)));
+			put(known, key_service(k));
+		}
+		for (uint32_t i = 0; i < c->n_links; i++) {
+			struct link *l = &c->links[i];
+			if (l->convs[side] != 0 && l->convs[!side] == 0)
+				expect_one(c, side, known, l);
+		}
+		chains_free(known);
+	}
+	for (uint32_t i = 0; i < c->n_links; i++) {
+		struct link *l = &c->links[i];
+		if (l->convs[0] == 0 || l->convs[1] == 0)
+			continue;
+		l->expected = true;
+		c->both++;
+	}
+	return links_sort(c, false);
+}
