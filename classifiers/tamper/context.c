@@ -9,6 +9,7 @@
 
 #include "classifiers/tamper/context_dns.h"
 #include "classifiers/tamper/context_quic.h"
+#include "classifiers/tamper/freezes.h"
 #include "classifiers/tamper/host_table.h"
 #include "classifiers/tamper/nets.h"
 #include "classifiers/tamper/pairs.h"
@@ -29,6 +30,7 @@ struct vantage_votes {
 
 struct context_shard {
 	struct host_table servers, clients, pairs, nets;
+	struct freezes freezes;
 	struct vantage_votes votes;
 	struct dns_pool *dns;
 	struct quic_notes quic;
@@ -36,6 +38,7 @@ struct context_shard {
 
 struct context {
 	struct host_table servers, clients, pairs, nets;
+	struct freezes freezes;
 	struct dns_pool *dns;
 	struct vantage_votes votes;
 	struct quic_context *quic;
@@ -75,6 +78,7 @@ void context_shard_free(struct context_shard *s)
 	host_table_free(&s->clients);
 	host_table_free(&s->pairs);
 	host_table_free(&s->nets);
+	freezes_free(&s->freezes);
 	dns_pool_free(s->dns);
 	quic_notes_free(&s->quic);
 	free(s);
@@ -198,6 +202,7 @@ void context_flow(struct context_shard *s, const struct flow *f, const struct ev
 	note_server(s, f, ev);
 	note_client(s, f, ev);
 	pairs_note(&s->pairs, f, ev);
+	freezes_note(&s->freezes, f, ev);
 	if (ev->half[DIR_S2C].syn)
 		nets_note(&s->nets, flow_addr(f, DIR_S2C), f->key.ip_version, f->first_ns);
 }
@@ -295,9 +300,12 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 		if (err == 0)
 			err = nets_merge(&c->nets, &shards[i]->nets);
 		if (err == 0)
+			err = freezes_merge(&c->freezes, &shards[i]->freezes);
+		if (err == 0)
 			err = dns_pool_merge(c->dns, shards[i]->dns);
 		quic[i % FLOW_SHARDS] = &shards[i]->quic;
 	}
+	freezes_sort(&c->freezes);
 	if (err == 0)
 		err = quic_context_new(&c->quic, quic, FLOW_SHARDS, end_ns);
 	c->given = vantage != VANTAGE_UNKNOWN;
@@ -318,6 +326,7 @@ void context_free(struct context *c)
 	host_table_free(&c->clients);
 	host_table_free(&c->pairs);
 	host_table_free(&c->nets);
+	freezes_free(&c->freezes);
 	dns_pool_free(c->dns);
 	quic_context_free(c->quic);
 	free(c);
@@ -377,6 +386,11 @@ const struct pair_resets *context_pair(const struct context *c, const struct ip_
 				       const struct ip_addr *server)
 {
 	return pairs_find(&c->pairs, client, server);
+}
+
+struct freeze_peers context_freezes_like(const struct context *c, uint64_t flow_id, uint32_t packets)
+{
+	return freezes_like(&c->freezes, flow_id, packets);
 }
 
 bool context_neighbour_answered(const struct context *c, const struct ip_addr *server,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "classifiers/tamper/evidence.h"
+#include "classifiers/tamper/freezes.h"
 #include "classifiers/tamper/pairs.h"
 #include "classifiers/verdict.h"
 
@@ -69,6 +70,8 @@ const struct pair_resets *context_pair(const struct context *c, const struct ip_
 /* Another host of the server's /24 (IPv6: /64) sent a SYN+ACK within a minute of ns. */
 bool context_neighbour_answered(const struct context *c, const struct ip_addr *server,
 				unsigned ip_version, uint64_t ns);
+/* The flows that froze after about as many packets of the server; flows is 0 where this one did not. */
+struct freeze_peers context_freezes_like(const struct context *c, uint64_t flow_id, uint32_t packets);
 /* Of the capture's DNS: classifiers/tamper/context_dns.h. Never NULL. */
 struct dns_pool;
 const struct dns_pool *context_dns(const struct context *c);

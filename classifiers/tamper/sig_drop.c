@@ -16,6 +16,9 @@
 #define SYN_WAIT_NS 7000000000ull
 #define SLOW_NS 20000000000ull       /* an HTTP back end may think that long */
 #define RESENT 3                     /* three losses in a row at 1 % are one in a million */
+#define ALIKE_FLOWS 3                /* DROP-NPKT */
+#define ALIKE_NETS 2
+#define ALIKE_SPAN_NS 10000000000ull /* outages take less from the first connection to the last */
 #define SMALL 600                    /* bytes: below any path MTU */
 
 static bool rst_seen(const struct view *v)
@@ -198,12 +201,8 @@ static bool match_answer_dropped(const struct view *v, const struct signature *s
 static bool match_frozen(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
-	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
-	if (!c->syn || !s->syn || c->n_data == 0 || s->n_data == 0 || rst_seen(v) ||
-	    v->ev->n_probes != 0)
-		return false;
-	enum dir d = c->stuck >= RESENT ? DIR_C2S : DIR_S2C;
-	if (v->ev->half[d].stuck < RESENT)
+	enum dir d;
+	if (!freezes_is_frozen(v->ev, &d))
 		return false;
 	t->grade = GRADE_D1;
 	suspect_unacked(v, t, d);
@@ -211,6 +210,29 @@ static bool match_frozen(const struct view *v, const struct signature *self, str
 		       "times, unanswered", (unsigned long long)v->flow->pkts[DIR_S2C],
 		       (unsigned long long)v->flow->bytes[DIR_S2C], v->ev->half[d].stuck + 1u);
 	testimony_expects(t, "an acknowledgement, a FIN or a RST");
+	return true;
+}
+
+/*
+ * Frozen at one index, whoever the server is. A client that loses its network freezes all its
+ * connections at one time, and at no index.
+ */
+static bool match_frozen_alike(const struct view *v, const struct signature *self,
+			       struct testimony *t)
+{
+	(void)self;
+	enum dir d;
+	if (v->ctx == NULL || !freezes_is_frozen(v->ev, &d))
+		return false;
+	uint32_t packets = v->ev->half[DIR_S2C].n_data;
+	struct freeze_peers p = context_freezes_like(v->ctx, v->flow->id, packets);
+	if (p.flows < ALIKE_FLOWS || p.nets < ALIKE_NETS || p.span_ns < ALIKE_SPAN_NS)
+		return false;
+	t->grade = GRADE_D2;
+	suspect_unacked(v, t, d);
+	testimony_says(t, "frozen after %u packets of the server, as %u connections to %u networks",
+		       packets, p.flows, p.nets);
+	testimony_expects(t, "connections that freeze at one time, not after as many packets");
 	return true;
 }
 
@@ -310,6 +332,11 @@ const struct signature sig_drop[] = {
 	 .summary = "a working connection died in silence",
 	 .benign = "a client or server that lost its network", .refs = REF "DROP-NPKT, one flow",
 	 .match = match_frozen},
+	{.id = "frozen-alike", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
+	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS | NEED_NO_GAP,
+	 .summary = "connections to several networks died in silence after the same number of packets",
+	 .benign = "a path that loses large packets (MTU); a proxy or content network with a fault",
+	 .refs = REF "DROP-NPKT", .match = match_frozen_alike},
 	{.id = "syn-unanswered", .family = FAMILY_SILENT_DROP, .cause = CAUSE_SILENCE,
 	 .fact = FACT_SILENCE, .names = true, .needs = NEED_BOTH_DIRECTIONS,
 	 .summary = "SYNs that nobody answered", .benign = "host down; a firewall of the host's own",

@@ -6,6 +6,7 @@
 #include "dataplane/seq.h"
 
 #define SOON_NS 3000000000ull
+#define IPID_STEP_MAX 64 /* EV-IPID: a counter's step between two packets of one flow */
 
 /* Reset after a ClientHello or a request with a Host, before any byte of the server's. */
 static bool match_request_reset(const struct view *v, const struct signature *self,
@@ -39,6 +40,44 @@ static bool match_request_reset(const struct view *v, const struct signature *se
 		return true;
 	}
 	return false;
+}
+
+/* A socket that is alive counts on with its IP-ID; one that is gone answers with 0. */
+static bool continues_ipid(const struct view *v, unsigned i)
+{
+	for (int k = (int)i - 1; k >= 0; k--)
+		if (view_is_own(v, (unsigned)k)) {
+			uint16_t step = (uint16_t)(v->e[i].ip_id - v->e[k].ip_id);
+			return v->ev->ipv6 || (step >= 1 && step <= IPID_STEP_MAX);
+		}
+	return false;
+}
+
+/*
+ * A box that turns the server's answer into a reset (TSPU, Xue et al., IMC 2022) leaves all else as it
+ * was: the reset is the server's in TTL and IP-ID, and comes just when the answer would.
+ */
+static bool match_rewritten(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	uint64_t rtt = view_min_rtt(v, -1, true);
+	if (v->dir != DIR_S2C || v->flow->tls == NULL || v->n_rst != 1 || v->synack < 0 ||
+	    v->trigger_event < 0 || rtt == UINT64_MAX || v->base.n == 0 || v->first_s2c >= 0)
+		return false;
+	const struct event *r = &v->e[v->rst[0]], *q = &v->e[v->trigger_event];
+	uint64_t dt = r->ts_ns - q->ts_ns;
+	if ((r->flags & TCP_ACK) == 0 || r->seq != v->e[v->synack].seq + 1 ||
+	    (int)v->rst[0] < v->trigger_event || dt < rtt || dt * 10 > rtt * 12 ||
+	    v->base.handshake_only || v->base.other_flows || v->base.ttl_lo != v->base.ttl_hi ||
+	    r->ttl != v->base.ttl_lo || view_df_off(v, v->rst[0]) || !continues_ipid(v, v->rst[0]))
+		return false;
+	t->grade = GRADE_D2;
+	t->frame = r->frame;
+	testimony_suspect(t, v->rst[0]);
+	testimony_says(t, "the server's own stamps, %.1f ms after the request, a round trip being %.1f",
+		       (double)dt / 1e6, (double)rtt / 1e6);
+	testimony_expects(t, "a ServerHello at that time");
+	return true;
 }
 
 /* FIN without data, then data behind it: the closer and the speaker are two. */
@@ -81,6 +120,12 @@ const struct signature sig_request[] = {
 	 .summary = "the connection was reset after its first request, before the server answered",
 	 .benign = "a server or load balancer that refuses this name or client",
 	 .refs = "catalogue section 12, TLS-RST-CH; OONI, Pakistan 2024", .match = match_request_reset},
+	{.id = "rst-in-place-of-answer", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
+	 .fact = FACT_STAGE, .names = true,
+	 .summary = "a RST+ACK stamped as the server's next packet came when its ServerHello was due",
+	 .benign = "a server that refuses this name or client",
+	 .refs = "catalogue section 7, RST-REWRITE; Xue et al., TSPU, IMC 2022",
+	 .match = match_rewritten},
 	{.id = "data-after-fin", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_LATE, .names = true,
 	 .summary = "the sender went on with data behind a FIN in its name",

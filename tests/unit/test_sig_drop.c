@@ -13,6 +13,25 @@
 #define HALF_AGAIN3 "340 > PA 1449 1 352", "940 > PA 1449 1 352", "2140 > PA 1449 1 352"
 #define WEB(...) {.line = LINES(SHAKE, "40.2 > PA 1 1 99", __VA_ARGS__), .speaks = SPEAKS_HTTP}
 
+/* Frozen after eleven packets of the server; T is the seconds, K says which connection. */
+#define FROZEN_BEGIN(T, K)                                                                        \
+	T "000 > S 0 -" K, T "040 < SA 0 1" K, T "041 > A 1 1" K, T "042 > PA 1 1 517" K,         \
+		T "081 < PA 1 518 100" K, T "082 < PA 101 518 100" K, T "083 < PA 201 518 100" K, \
+		T "084 < PA 301 518 100" K, T "085 < PA 401 518 100" K,                           \
+		T "086 < PA 501 518 100" K, T "087 < PA 601 518 100" K,                           \
+		T "088 < PA 701 518 100" K, T "089 < PA 801 518 100" K
+#define FROZEN_END(T, K)                                                                          \
+	T "100 > PA 518 1101 64" K, T "300 > PA 518 1101 64" K, T "500 > PA 518 1101 64" K,       \
+		T "900 > PA 518 1101 64" K
+#define FROZEN(T, K)                                                                              \
+	FROZEN_BEGIN(T, K), T "090 < PA 901 518 100" K, T "091 < PA 1001 518 100" K, FROZEN_END(T, K)
+#define FROZEN_AT_NINE(T, K)                                                                      \
+	FROZEN_BEGIN(T, K), T "100 > PA 518 901 64" K, T "300 > PA 518 901 64" K,                 \
+		T "500 > PA 518 901 64" K, T "900 > PA 518 901 64" K
+#define NEXT " flow=1 server=65536"
+#define THIRD " flow=2 server=5"
+#define ITS_OWN "< connection-frozen D1 @16: 16 17 18 19"
+
 static const struct sig_case cases[] = {
 	/* request-dropped */
 	{.name = "a hello sent four times", .ev.line = LINES(SHAKE, ASK, AGAIN3),
@@ -76,6 +95,37 @@ static const struct sig_case cases[] = {
 			  "300 > PA 518 701 64",
 			  "700 > PA 518 701 64", "1500 > PA 518 701 64"),
 	 .says = LINES("< connection-frozen D1 @6: 6 7 8 9")},
+
+	/* frozen-alike */
+	{.name = "three connections to two networks freeze after as many packets",
+	 .ev.line = LINES(FROZEN("", ""), FROZEN("6", NEXT), FROZEN("12", THIRD)),
+	 .says = LINES(ITS_OWN, "< frozen-alike D2 @16: 16 17 18 19"), .says6 = LINES(ITS_OWN)},
+	{.name = "two only", .ev.line = LINES(FROZEN("", ""), FROZEN("12", NEXT)),
+	 .says = LINES(ITS_OWN)},
+	{.name = "three to one network",
+	 .ev.line = LINES(FROZEN("", ""), FROZEN("6", " flow=1 server=4"), FROZEN("12", THIRD)),
+	 .says = LINES(ITS_OWN)},
+	{.name = "all three within ten seconds: the client lost its network",
+	 .ev.line = LINES(FROZEN("", ""), FROZEN("6", NEXT), FROZEN("9", THIRD)),
+	 .says = LINES(ITS_OWN)},
+	{.name = "one of them three packets earlier: two are alike",
+	 .ev.line = LINES(FROZEN("", ""), FROZEN("6", NEXT), "12000 > S 0 -" THIRD,
+			  "12040 < SA 0 1" THIRD, "12042 > PA 1 1 517" THIRD,
+			  "12081 < PA 1 518 100" THIRD, "12082 < PA 101 518 100" THIRD,
+			  "12083 < PA 201 518 100" THIRD, "12084 < PA 301 518 100" THIRD,
+			  "12085 < PA 401 518 100" THIRD, "12086 < PA 501 518 100" THIRD,
+			  "12087 < PA 601 518 100" THIRD, "12088 < PA 701 518 100" THIRD,
+			  "12100 > PA 518 801 64" THIRD, "12300 > PA 518 801 64" THIRD,
+			  "12500 > PA 518 801 64" THIRD, "12900 > PA 518 801 64" THIRD),
+	 .says = LINES(ITS_OWN)},
+	{.name = "one of them two packets earlier",
+	 .ev.line = LINES(FROZEN("", ""), FROZEN("6", NEXT), FROZEN_AT_NINE("12", THIRD)),
+	 .says = LINES(ITS_OWN, "< frozen-alike D2 @16: 16 17 18 19"), .says6 = LINES(ITS_OWN)},
+
+	{.name = "after nine packets: small answers are alike by themselves",
+	 .ev.line = LINES(FROZEN_AT_NINE("", ""), FROZEN_AT_NINE("6", NEXT),
+			  FROZEN_AT_NINE("12", THIRD)),
+	 .says = LINES("< connection-frozen D1 @14: 14 15 16 17")},
 
 	/* answer-missing */
 	{.name = "a hello acknowledged and not answered for three seconds",
