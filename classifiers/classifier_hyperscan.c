@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Which rules the raw bytes of a flow hit: the first 16 KiB of each TCP direction as a stream, the
- * first datagrams of each UDP direction one by one. Pages are searched by who reads HTTP.
+ * Which rules the raw bytes of a flow hit: the beginning of each TCP direction as a stream, the first
+ * datagrams of each UDP direction one by one. A direction ends where no rule can be hit any more: at
+ * once if none begins like it, else where those bound to the beginning end, and after 16 KiB if there
+ * are others. These have nothing to find in what is ciphertext or HTTP, whose pages are searched by
+ * who reads them.
  *
  * Streams are followed without a buffer: what was seen is not seen again, and what comes ahead of a
  * hole waits for its retransmission. A direction whose beginning was not captured is left alone,
@@ -68,28 +71,43 @@ static void direction_over(struct progress *p, enum dir dir)
 	p->over[dir] = true;
 }
 
+static bool is_read(const struct app_facts *facts)
+{
+	return facts->tls != NULL || facts->tls_server != NULL || facts->http != NULL ||
+	       facts->response != NULL || facts->quic != NULL;
+}
+
+/* From its first byte: false if there is nothing to search. */
+static bool begin_stream(struct shard *s, struct progress *p, enum dir dir, uint8_t first, bool read)
+{
+	return matcher_may_open(s->m, stream_of[dir], first, read) &&
+	       matcher_stream_open(&p->stream[dir], s->m, s->scratch, stream_of[dir]) == 0;
+}
+
 static void search_stream(struct shard *s, struct progress *p, const struct flow *f, enum dir dir,
 			  const struct headers *h, struct app_facts *facts)
 {
+	bool read = is_read(facts);
 	/* Data in a SYN, TCP Fast Open (RFC 7413), begins behind it. */
 	uint32_t seq = h->seq + ((h->flags & TCP_SYN) != 0);
-	if (p->stream[dir] == NULL) {
-		if (!f->syn_seen[dir] || !matcher_wants(s->m, stream_of[dir]) ||
-		    matcher_stream_open(&p->stream[dir], s->m, s->scratch, stream_of[dir]) != 0) {
-			direction_over(p, dir);
-			return;
-		}
-		p->next[dir] = f->isn[dir] + 1;
+	if (!f->syn_seen[dir]) {
+		direction_over(p, dir);
+		return;
 	}
-	int32_t ahead = seq_diff(seq, p->next[dir]);
+	uint32_t next = p->stream[dir] != NULL ? p->next[dir] : f->isn[dir] + 1;
+	int32_t ahead = seq_diff(seq, next);
 	if (ahead > (int32_t)MATCHER_STREAM_LIMIT)
 		direction_over(p, dir);
 	if (ahead > 0 || (uint32_t)-ahead >= h->payload_caplen)
 		return;
 	uint32_t seen = (uint32_t)-ahead, n = h->payload_caplen - seen;
-	p->next[dir] += n;
+	if (p->stream[dir] == NULL && !begin_stream(s, p, dir, h->payload[seen], read)) {
+		direction_over(p, dir);
+		return;
+	}
+	p->next[dir] = next + n;
 	/* Behind what the capture cut off there is a hole for ever. */
-	if (matcher_stream_scan(p->stream[dir], h->payload + seen, n, on_hit, facts) != 0 ||
+	if (matcher_stream_scan(p->stream[dir], h->payload + seen, n, read, on_hit, facts) != 0 ||
 	    h->payload_caplen < h->payload_len)
 		direction_over(p, dir);
 }
@@ -97,7 +115,8 @@ static void search_stream(struct shard *s, struct progress *p, const struct flow
 static void search_datagram(struct shard *s, struct progress *p, enum dir dir,
 			    const struct headers *h, struct app_facts *facts)
 {
-	if (h->payload_caplen == h->payload_len)
+	if (h->payload_caplen == h->payload_len &&
+	    matcher_may_open(s->m, RULE_DATAGRAM, h->payload[0], is_read(facts)))
 		matcher_scan(s->m, s->scratch, RULE_DATAGRAM, NULL, h->payload, h->payload_len,
 			     on_hit, facts);
 	if (++p->datagrams[dir] == DATAGRAMS)
@@ -113,7 +132,9 @@ static enum classify packet(void *shard, void *state, const struct flow *f, enum
 	(void)pkt, (void)out;
 	if (h->proto != IPPROTO_TCP && h->proto != IPPROTO_UDP)
 		return CLASSIFY_NEVER;
-	if (h->proto == IPPROTO_UDP && !matcher_wants(s->m, RULE_DATAGRAM))
+	if (h->proto == IPPROTO_UDP ? !matcher_wants(s->m, RULE_DATAGRAM)
+				    : !matcher_wants(s->m, RULE_STREAM_C2S) &&
+					      !matcher_wants(s->m, RULE_STREAM_S2C))
 		return CLASSIFY_NEVER;
 	if (p->over[dir] || h->payload_caplen == 0)
 		return CLASSIFY_MORE;

@@ -63,12 +63,20 @@ int matcher_scan(struct matcher *m, struct matcher_scratch *s, enum rule_where w
 bool matcher_wants(struct matcher *m, enum rule_where where);
 
 /*
+ * Whether a datagram or a stream that begins with this byte could hit any rule, without making a
+ * database. read: others read what these bytes carry, so that only rules bound to the beginning are
+ * asked about.
+ */
+bool matcher_may_open(const struct matcher *m, enum rule_where where, uint8_t first, bool read);
+
+/*
  * A TCP direction from its first byte. where: RULE_STREAM_C2S or _S2C. data is what follows the
- * last call's; bytes past MATCHER_STREAM_LIMIT are not searched, and scan says so with 1.
+ * last call's; read as above. Only as much is searched as a rule could be hit in: what rules bound
+ * to the beginning can match, MATCHER_STREAM_LIMIT where others count.
  * Returns 0: more is wanted, 1: enough, or -errno.
  */
 int matcher_stream_open(struct matcher_stream **out, struct matcher *m,
 			struct matcher_scratch *s, enum rule_where where);
-int matcher_stream_scan(struct matcher_stream *st, const void *data, size_t len,
+int matcher_stream_scan(struct matcher_stream *st, const void *data, size_t len, bool read,
 			matcher_hit_fn hit, void *user);
 void matcher_stream_close(struct matcher_stream *st); /* NULL is fine */

@@ -10,6 +10,7 @@
 
 #include "classifiers/arena.h"
 #include "classifiers/lists/matcher_cache.h"
+#include "classifiers/lists/opening.h"
 #include "dataplane/cursor.h"
 
 enum part_name matcher_part(enum rule_where where)
@@ -303,8 +304,40 @@ static bool cache_load(struct matcher *m)
 	return ok;
 }
 
+/* Bytes that a match of a rule bound to the beginning can reach; one more, for a \b looks ahead. */
+static uint32_t width_of(const struct rule *r)
+{
+	hs_expr_info_t *info = NULL;
+	hs_compile_error_t *wrong = NULL;
+	unsigned flags = (r->nocase ? HS_FLAG_CASELESS : 0) | HS_FLAG_DOTALL;
+	uint32_t width = MATCHER_STREAM_LIMIT;
+	if (r->how != RULE_REGEXP)
+		return r->len < width ? r->len : width;
+	if (hs_expression_info((const char *)r->pattern, flags, &info, &wrong) == HS_SUCCESS &&
+	    info->max_width < width)
+		width = info->max_width + 1;
+	free(info);
+	hs_free_compile_error(wrong);
+	return width;
+}
+
+static void widths_find(struct matcher *m)
+{
+	for (size_t i = 0; i < ruleset_count(m->set) && !m->widths_known; i++) {
+		const struct rule *r = ruleset_rule(m->set, i);
+		struct reach *reach = &m->reach[r->where];
+		if ((r->where != RULE_STREAM_C2S && r->where != RULE_STREAM_S2C) ||
+		    !opening_of(r).bound)
+			continue;
+		uint32_t width = width_of(r);
+		reach->bound = width > reach->bound ? width : reach->bound;
+	}
+	m->widths_known = true;
+}
+
 static void make(struct matcher *m, enum part_name part)
 {
+	widths_find(m);
 	if (m->cache_dir != NULL && !m->cache_asked) {
 		m->cache_asked = true;
 		if (cache_load(m)) {

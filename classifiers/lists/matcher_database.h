@@ -28,6 +28,13 @@ struct refused {
 	char *reason;
 };
 
+/* Where in the bytes of a place its rules can be hit at all. */
+struct reach {
+	bool first[256]; /* a rule that is bound to the beginning may begin with this byte */
+	bool anywhere;   /* a rule is not bound to the beginning */
+	uint32_t bound;  /* bytes of a stream in which the bound ones can be hit; known with the part */
+};
+
 struct matcher {
 	const struct ruleset *set;
 	char *cache_dir;
@@ -38,6 +45,8 @@ struct matcher {
 	const char *origin;
 	bool cache_asked;
 	bool wants[RULE_WHERE_N];
+	struct reach reach[RULE_WHERE_N]; /* of datagrams and streams */
+	bool widths_known;
 };
 
 /* Where the rules of a place are: pages, datagrams or streams. */

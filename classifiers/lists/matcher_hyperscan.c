@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "classifiers/lists/matcher_database.h"
+#include "classifiers/lists/opening.h"
 
 #define STREAMS_KEPT 256u /* closed ones that wait to be used again */
 
@@ -28,6 +29,21 @@ struct matcher_stream {
 	hs_stream_t *hs[KIND_N];
 };
 
+static void reach_add(struct reach *reach, const struct rule *r)
+{
+	struct opening o = opening_of(r);
+	reach->anywhere |= !o.bound;
+	for (int c = 0; c < 256 && o.bound && o.first < 0; c++)
+		reach->first[c] = true;
+	if (!o.bound || o.first < 0)
+		return;
+	reach->first[o.first] = true;
+	if (r->nocase && o.first < 0x80) {
+		reach->first[tolower(o.first)] = true;
+		reach->first[toupper(o.first)] = true;
+	}
+}
+
 int matcher_new(struct matcher **out, const struct ruleset *set, const struct matcher_config *cfg)
 {
 	*out = NULL;
@@ -43,8 +59,13 @@ int matcher_new(struct matcher **out, const struct ruleset *set, const struct ma
 		return -ENOMEM;
 	}
 	pthread_mutex_init(&m->lock, NULL);
-	for (size_t i = 0; i < ruleset_count(set); i++)
-		m->wants[ruleset_rule(set, i)->where] = true;
+	for (size_t i = 0; i < ruleset_count(set); i++) {
+		const struct rule *r = ruleset_rule(set, i);
+		m->wants[r->where] = true;
+		if (r->where == RULE_DATAGRAM || r->where == RULE_STREAM_C2S ||
+		    r->where == RULE_STREAM_S2C)
+			reach_add(&m->reach[r->where], r);
+	}
 	*out = m;
 	return 0;
 }
@@ -106,6 +127,11 @@ bool matcher_wants(struct matcher *m, enum rule_where where)
 {
 	return m->wants[where] ||
 	       ((where == RULE_HEAD || where == RULE_BODY) && m->wants[RULE_PAGE]);
+}
+
+bool matcher_may_open(const struct matcher *m, enum rule_where where, uint8_t first, bool read)
+{
+	return m->reach[where].first[first] || (m->reach[where].anywhere && !read);
 }
 
 int matcher_scratch_new(struct matcher_scratch **out, struct matcher *m)
@@ -253,10 +279,12 @@ int matcher_stream_open(struct matcher_stream **out, struct matcher *m, struct m
 	return 0;
 }
 
-int matcher_stream_scan(struct matcher_stream *st, const void *data, size_t len,
+int matcher_stream_scan(struct matcher_stream *st, const void *data, size_t len, bool read,
 			matcher_hit_fn hit, void *user)
 {
-	size_t room = MATCHER_STREAM_LIMIT - st->scanned;
+	const struct reach *reach = &st->scratch->m->reach[st->where];
+	uint32_t limit = reach->anywhere && !read ? MATCHER_STREAM_LIMIT : reach->bound;
+	size_t room = limit > st->scanned ? limit - st->scanned : 0;
 	struct scan scan = {.m = st->scratch->m, .where = st->where, .header = "",
 			    .len = UINT64_MAX, .hit = hit, .user = user};
 	hs_error_t got = HS_SUCCESS;
@@ -270,7 +298,7 @@ int matcher_stream_scan(struct matcher_stream *st, const void *data, size_t len,
 	if (got == HS_SCAN_TERMINATED)
 		st->scanned = MATCHER_STREAM_LIMIT;
 	int err = scanned(got);
-	return err != 0 ? err : st->scanned == MATCHER_STREAM_LIMIT;
+	return err != 0 ? err : st->scanned >= limit;
 }
 
 void matcher_stream_close(struct matcher_stream *st)

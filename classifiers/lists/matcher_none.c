@@ -80,10 +80,16 @@ int matcher_stream_open(struct matcher_stream **out, struct matcher *m, struct m
 	return -ENOTSUP;
 }
 
-int matcher_stream_scan(struct matcher_stream *st, const void *data, size_t len,
+bool matcher_may_open(const struct matcher *m, enum rule_where where, uint8_t first, bool read)
+{
+	(void)m, (void)where, (void)first, (void)read;
+	return false;
+}
+
+int matcher_stream_scan(struct matcher_stream *st, const void *data, size_t len, bool read,
 			matcher_hit_fn hit, void *user)
 {
-	(void)st, (void)data, (void)len, (void)hit, (void)user;
+	(void)st, (void)data, (void)len, (void)read, (void)hit, (void)user;
 	return -ENOTSUP;
 }
 

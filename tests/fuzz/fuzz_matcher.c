@@ -59,7 +59,7 @@ static void scan(struct ruleset *s, struct matcher *m, const uint8_t *data, size
 	require(matcher_stream_open(&st, m, scratch, RULE_STREAM_C2S) == 0);
 	for (size_t at = 0, n = 1; at < len; at += n, n = n * 2 + 1) {
 		n = n < len - at ? n : len - at;
-		require(matcher_stream_scan(st, data + at, n, count, stream) >= 0);
+		require(matcher_stream_scan(st, data + at, n, false, count, stream) >= 0);
 	}
 	matcher_stream_close(st);
 	for (size_t i = 0; i < ruleset_count(s); i++) {

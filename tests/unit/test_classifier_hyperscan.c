@@ -134,7 +134,10 @@ static void ends(void **state)
 	segment(&r, DIR_C2S, 0, block, sizeof(block), 0);
 	assert_int_equal(r.last, CLASSIFY_MORE);
 	assert_true(r.p.over[DIR_C2S]);
-	segment(&r, DIR_S2C, 0, block, sizeof(block), 0);
+	assert_null(r.p.stream[DIR_C2S]);
+	segment(&r, DIR_S2C, 0, block, sizeof(block) - 1, 0);
+	assert_int_equal(r.last, CLASSIFY_MORE);
+	segment(&r, DIR_S2C, sizeof(block) - 1, block, 1, 0);
 	assert_int_equal(r.last, CLASSIFY_DONE);
 	assert_string_equal(hits(&r), "");
 	start(&r);
@@ -146,6 +149,40 @@ static void ends(void **state)
 	assert_int_equal(r.last, CLASSIFY_DONE);
 	datagram(&r, DIR_C2S, S("d1:ad2:id20:"), 12);
 	assert_string_equal(hits(&r), "");
+}
+
+/* The first byte ends the client's direction; the server's goes on unless others read the flow. */
+static void ends_early(void **state)
+{
+	(void)state;
+	struct run r;
+	static const char spam[] = "220 hello\r\n550 Mail was identified as spam.\r\n";
+	start(&r);
+	segment(&r, DIR_C2S, 0, S("E"), 0);
+	assert_true(r.p.over[DIR_C2S]);
+	segment(&r, DIR_S2C, 0, spam, sizeof(spam) - 1, 0);
+	assert_int_equal(r.last, CLASSIFY_MORE);
+	assert_string_equal(hits(&r), "smtp-550-spam");
+	/* Out of order: the byte ahead is not the first. */
+	start(&r);
+	segment(&r, DIR_C2S, 1, S("SH-2.0-x"), 0);
+	assert_false(r.p.over[DIR_C2S]);
+	segment(&r, DIR_C2S, 0, S("SSH-2.0-x and whatever follows"), 0);
+	assert_true(r.p.over[DIR_C2S]);
+	assert_string_equal(hits(&r), "ssh");
+	/* Known to be TLS: nothing but openings is looked for. */
+	start(&r);
+	static char block;
+	r.facts.tls = (void *)&block;
+	segment(&r, DIR_C2S, 0, S("\x16\x03\x01"), 0);
+	segment(&r, DIR_S2C, 0, spam, sizeof(spam) - 1, 0);
+	assert_int_equal(r.last, CLASSIFY_DONE);
+	assert_string_equal(hits(&r), "");
+	start(&r);
+	r.facts.tls = (void *)&block;
+	segment(&r, DIR_S2C, 0, S("SSH-2.0-y\r\n"), 0);
+	assert_true(r.p.over[DIR_S2C]);
+	assert_string_equal(hits(&r), "ssh-server");
 }
 
 static void datagrams(void **state)
@@ -194,7 +231,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openings), cmocka_unit_test(look_alikes),
-		cmocka_unit_test(ends),	    cmocka_unit_test(datagrams),
+		cmocka_unit_test(ends),	    cmocka_unit_test(ends_early),
+		cmocka_unit_test(datagrams),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -168,18 +168,18 @@ static void stops(void **state)
 	assert_int_equal(matcher_scan(t.m, t.scratch, RULE_BODY, NULL, "aa bb c", 7, stop, &n), 0);
 	assert_int_equal(n, 1);
 	assert_int_equal(matcher_stream_open(&st, t.m, t.scratch, RULE_STREAM_S2C), 0);
-	assert_int_equal(matcher_stream_scan(st, "aa", 2, stop, &n), 1);
-	assert_int_equal(matcher_stream_scan(st, "bbbb", 4, stop, &n), 1);
+	assert_int_equal(matcher_stream_scan(st, "aa", 2, false, stop, &n), 1);
+	assert_int_equal(matcher_stream_scan(st, "bbbb", 4, false, stop, &n), 1);
 	assert_int_equal(n, 2);
 	matcher_stream_close(st);
 	/* Used again, it remembers nothing. */
 	assert_int_equal(matcher_stream_open(&st, t.m, t.scratch, RULE_STREAM_S2C), 0);
-	assert_int_equal(matcher_stream_scan(st, "a", 1, stop, &n), 0);
+	assert_int_equal(matcher_stream_scan(st, "a", 1, false, stop, &n), 0);
 	matcher_stream_close(st);
 	assert_int_equal(matcher_stream_open(&st, t.m, t.scratch, RULE_STREAM_S2C), 0);
-	assert_int_equal(matcher_stream_scan(st, "a", 1, stop, &n), 0);
+	assert_int_equal(matcher_stream_scan(st, "a", 1, false, stop, &n), 0);
 	assert_int_equal(n, 2);
-	assert_int_equal(matcher_stream_scan(st, "a", 1, stop, &n), 1);
+	assert_int_equal(matcher_stream_scan(st, "a", 1, false, stop, &n), 1);
 	assert_int_equal(n, 3);
 	matcher_stream_close(st);
 	tool_free(&t);
@@ -196,13 +196,79 @@ static void stream_limit(void **state)
 		struct matcher_stream *st;
 		memset(block, 'x', sizeof(block));
 		assert_int_equal(matcher_stream_open(&st, t.m, t.scratch, RULE_STREAM_C2S), 0);
-		assert_int_equal(matcher_stream_scan(st, block, sizeof(block) - 3 + over, count, &f),
-				 0);
-		assert_int_equal(matcher_stream_scan(st, "end", 3, count, &f), 1);
-		assert_int_equal(matcher_stream_scan(st, "end", 3, count, &f), 1);
+		assert_int_equal(matcher_stream_scan(st, block, sizeof(block) - 3 + over, false,
+						     count, &f), 0);
+		assert_int_equal(matcher_stream_scan(st, "end", 3, false, count, &f), 1);
+		assert_int_equal(matcher_stream_scan(st, "end", 3, false, count, &f), 1);
 		assert_string_equal(ids(&t, &f), over ? "" : "a");
 		matcher_stream_close(st);
 	}
+	tool_free(&t);
+}
+
+/* Bytes one by one, until enough of them were searched: how many. */
+static unsigned searched(struct tool *t, enum rule_where where, const char *text, bool read,
+			 struct found *f)
+{
+	struct matcher_stream *st;
+	unsigned n = 0;
+	assert_int_equal(matcher_stream_open(&st, t->m, t->scratch, where), 0);
+	for (int enough = 0; text[n] != '\0' && enough == 0; n++) {
+		enough = matcher_stream_scan(st, text + n, 1, read, count, f);
+		assert_true(enough >= 0);
+	}
+	matcher_stream_close(st);
+	return n;
+}
+
+static void reaches(void **state)
+{
+	(void)state;
+	struct tool t = tool_over(rules_of("a proto stream:c2s prefix \"abcd\" nocase\n"
+					   "b proto stream:c2s regexp /^ab[cx]{2,5}\\b/\n"
+					   "c proto stream:s2c prefix \"xy\"\n"
+					   "d proto stream:s2c contains \"blocked\"\n"
+					   "e proto datagram prefix \"\\x01\"\n"), NULL);
+	struct found f = {{0}};
+	assert_int_equal(searched(&t, RULE_STREAM_C2S, "abcxcxc.............", false, &f), 8);
+	assert_string_equal(ids(&t, &f), "b");
+	f = (struct found){{0}};
+	assert_int_equal(searched(&t, RULE_STREAM_C2S, "ABcd................", true, &f), 8);
+	assert_string_equal(ids(&t, &f), "a");
+	f = (struct found){{0}};
+	assert_int_equal(searched(&t, RULE_STREAM_S2C, "xy this is blocked..", false, &f), 20);
+	assert_string_equal(ids(&t, &f), "c d");
+	f = (struct found){{0}};
+	assert_int_equal(searched(&t, RULE_STREAM_S2C, "xy this is blocked..", true, &f), 2);
+	assert_string_equal(ids(&t, &f), "c");
+	tool_free(&t);
+}
+
+/* By the first byte, and nothing is made for it. */
+static void opens(void **state)
+{
+	(void)state;
+	struct tool t = tool_over(rules_of("a proto stream:c2s prefix \"abc\" nocase\n"
+					   "b proto stream:c2s regexp /^\\xfe\\xff/\n"
+					   "c proto stream:s2c prefix \"xy\"\n"
+					   "d proto stream:s2c contains \"blocked\"\n"
+					   "e proto datagram regexp /^[ab]c/\n"), NULL);
+	unsigned n[3] = {0};
+	for (unsigned c = 0; c < 256; c++) {
+		n[0] += matcher_may_open(t.m, RULE_STREAM_C2S, (uint8_t)c, false);
+		n[1] += matcher_may_open(t.m, RULE_STREAM_S2C, (uint8_t)c, true);
+		n[2] += matcher_may_open(t.m, RULE_DATAGRAM, (uint8_t)c, true);
+	}
+	assert_int_equal(n[0], 3);
+	assert_true(matcher_may_open(t.m, RULE_STREAM_C2S, 'a', true));
+	assert_true(matcher_may_open(t.m, RULE_STREAM_C2S, 'A', true));
+	assert_true(matcher_may_open(t.m, RULE_STREAM_C2S, 0xfe, true));
+	assert_int_equal(n[1], 1);
+	assert_true(matcher_may_open(t.m, RULE_STREAM_S2C, 'x', true));
+	assert_true(matcher_may_open(t.m, RULE_STREAM_S2C, 'y', false));
+	assert_int_equal(n[2], 256);
+	for (unsigned p = 0; p < PART_N; p++)
+		assert_false(t.m->part[p].ready);
 	tool_free(&t);
 }
 
@@ -256,7 +322,7 @@ static void cache(void **state)
 	struct found f = {{0}};
 	struct matcher_stream *st;
 	assert_int_equal(matcher_stream_open(&st, t.m, t.scratch, RULE_STREAM_C2S), 0);
-	assert_int_equal(matcher_stream_scan(st, "one", 3, count, &f), 0);
+	assert_int_equal(matcher_stream_scan(st, "one", 3, false, count, &f), 1);
 	assert_string_equal(ids(&t, &f), "s");
 	matcher_stream_close(st);
 	tool_free(&t);
@@ -347,7 +413,7 @@ static void by_hand(void **state)
 					 0);
 			for (unsigned at = 0, n; at < len; at += n) {
 				n = 1 + random_below(len - at);
-				assert_int_equal(matcher_stream_scan(st, data + at, n, count,
+				assert_int_equal(matcher_stream_scan(st, data + at, n, false, count,
 								     &pieces), 0);
 			}
 			matcher_stream_close(st);
@@ -366,6 +432,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places),	cmocka_unit_test(lazy),
 		cmocka_unit_test(stops),	cmocka_unit_test(stream_limit),
+		cmocka_unit_test(reaches),	cmocka_unit_test(opens),
 		cmocka_unit_test(refusals),	cmocka_unit_test(cache),
 		cmocka_unit_test(beside_long),	cmocka_unit_test(by_hand),
 	};
