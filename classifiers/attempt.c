@@ -165,6 +165,17 @@ static void tcp_end(struct attempt *a, const struct evidence *ev, const struct a
 		a->end = ATTEMPT_UNKNOWN;
 }
 
+/* What tells one stack at an address from another. */
+static void handshake(struct attempt *a, const struct evidence *ev)
+{
+	int syn = event_find(ev, 0, DIR_C2S, TCP_SYN), answer = event_find(ev, 0, DIR_S2C, TCP_SYN);
+	if (answer < 0)
+		return;
+	a->ttl = ev->events[answer].ttl;
+	if (syn >= 0 && syn < answer && ev->half[DIR_C2S].n_syn == 1)
+		a->rtt_us = (uint32_t)((ev->events[answer].ts_ns - ev->events[syn].ts_ns) / 1000);
+}
+
 /* How the hello lay in packets and records: what boxes that do not reassemble let pass. */
 static void tls_features(struct attempts *t, struct attempt *a, const struct evidence *ev,
 			 const struct tls_client_hello *tls)
@@ -229,6 +240,7 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 		tls_features(t, a, ev, facts->tls);
 	if (facts->tls_server != NULL)
 		a->tls_server = intern_server(t, facts->tls_server);
+	handshake(a, ev);
 	tcp_end(a, ev, facts);
 }
 

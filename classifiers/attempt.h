@@ -55,6 +55,8 @@ struct attempt {
 	uint8_t bits;         /* enum attempt_bits */
 	uint16_t capture;
 	uint32_t bytes_s2c;   /* TCP payload, saturating */
+	uint32_t rtt_us;      /* SYN to SYN+ACK; 0 unknown */
+	uint8_t ttl;          /* of the SYN+ACK; 0 none */
 	const char *name;     /* lower case; NULL none */
 	const struct flow_record *flow; /* NULL where the model keeps no record of it */
 	struct finding *finding; /* the worst about it; NULL none */

@@ -16,8 +16,6 @@ import re
 import subprocess
 import sys
 
-# What is left to later work; rows whose first family is one of these wait for it.
-LATER = {"tls-filtering", "tls-interception", "residual"}
 NAMES = ("sni=", "quic-sni=")
 RANK = {"none": 0, "inconclusive": 1, "anomaly": 2, "likely": 3, "confirmed": 4}
 
@@ -118,11 +116,6 @@ def in_scope(row, which):
         return False
     if row["expect"] == "dns-injection":
         return True
-    # A page that only its text gives away.
-    if row["expect"] == "http-injection" and row["frames"] == "-":
-        return False
-    if row["expect"].split("|")[0] in LATER:
-        return False
     return row["flow"].split()[0] in ("tcp", "*") or "quic-filtering" in row["expect"]
 
 

@@ -64,6 +64,11 @@ static void headline(const struct text *t, const struct facts_tally *n)
 			 " was found to be interfered with, but some are "
 			 "worth a look: %s.",
 			 n->flows, weak);
+	else if (t->analysis->n_findings > n->hidden)
+		snprintf(text, sizeof(text),
+			 "No connection of %" PRIu64
+			 " was found to be interfered with, but some together are worth a look.",
+			 n->flows);
 	else
 		snprintf(text, sizeof(text),
 			 "No interference was found in %" PRIu64 " connection%s.", n->flows,

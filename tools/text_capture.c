@@ -160,6 +160,7 @@ static void scope(const struct text *t)
 	}
 	/* The study's: conclusions over several flows. */
 	covered[FAMILY_TLS_FILTERING] = covered[FAMILY_RESIDUAL] = true;
+	covered[FAMILY_TLS_INTERCEPTION] = true;
 	for (unsigned f = 0; f < FAMILY_N; f++) {
 		unsigned k = covered[f] ? 0 : 1;
 		n[k] += (size_t)snprintf(text[k] + n[k], sizeof(text[k]) - n[k], "%s%s",

@@ -4,6 +4,8 @@
 
 #include "tools/study/study.c"
 
+#include "classifiers/app/tls_server.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +28,8 @@ struct try {
 	enum trigger_kind kind; /* 0: SNI */
 	const char *mbx;
 	double took;            /* until its end; 0: 20 ms */
+	const struct tls_server *cert;
+	unsigned ttl;
 };
 
 struct world {
@@ -67,6 +71,7 @@ static void add(struct world *w, const struct try *t, unsigned i)
 		.ip_version = 4, .proto = 6, .flow = f, .end = (uint8_t)t->end,
 		.stage = t->name != NULL ? STAGE_POST_PSH : STAGE_POST_SYN,
 		.bits = (uint8_t)(t->bits | ATTEMPT_HANDSHAKE), .ja4 = t->ja4 != NULL ? t->ja4 : "",
+		.tls_server = t->cert, .ttl = (uint8_t)t->ttl,
 		.name = t->name != NULL && t->name[0] != '\0' ? t->name : NULL,
 	};
 	a->trigger = t->name == NULL || t->name[0] == '\0' ? TRIGGER_NONE
@@ -384,6 +389,43 @@ static void features_divide(void **state)
 	}
 }
 
+static void certificates_of_two_authorities(void **state)
+{
+	(void)state;
+	static const struct tls_server site = {.has_certificate = true, .cipher = 0xc02f, .issuer = "CN=a"};
+	static const struct tls_server ecdsa = {.has_certificate = true, .cipher = 0xc02b, .issuer = "CN=b"};
+	static const struct tls_server proxy = {.has_certificate = true, .cipher = 0xc02f, .issuer = "CN=box"};
+	struct try list[] = {OK(1, "n"), OK(2, "other"), OK(3, "n"), OK(4, "other"), OK(5, "other"), {0}};
+	struct world w;
+	for (unsigned i = 0; i < 5; i++) {
+		list[i].cert = &site;
+		list[i].ttl = 53;
+	}
+	world_of(&w, list);
+	assert_null(wide(&w, "certificate-of-two-authorities"));
+	world_end(&w);
+	/* A site's second certificate, for other keys, from the same machine. */
+	list[2].cert = &ecdsa;
+	world_of(&w, list);
+	assert_int_equal(wide(&w, "certificate-of-two-authorities")->verdict, VERDICT_INCONCLUSIVE);
+	world_end(&w);
+	/* Another machine shows another authority's, for one name of several. */
+	list[2].cert = &proxy;
+	list[2].ttl = 64;
+	world_of(&w, list);
+	const struct finding *f = wide(&w, "certificate-of-two-authorities");
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	assert_int_equal(f->family, FAMILY_TLS_INTERCEPTION);
+	assert_string_equal(f->conditional, "yes");
+	world_end(&w);
+	/* For every name: somebody's own proxy. */
+	list[3].cert = &proxy;
+	list[3].ttl = 64;
+	world_of(&w, list);
+	assert_int_equal(wide(&w, "certificate-of-two-authorities")->verdict, VERDICT_INCONCLUSIVE);
+	world_end(&w);
+}
+
 static void boxes_are_told_by_their_stamps(void **state)
 {
 	(void)state;
@@ -415,6 +457,7 @@ int main(void)
 		cmocka_unit_test(one_source_port_alone),
 		cmocka_unit_test(an_outage_is_no_residual_window),
 		cmocka_unit_test(features_divide),
+		cmocka_unit_test(certificates_of_two_authorities),
 		cmocka_unit_test(boxes_are_told_by_their_stamps),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

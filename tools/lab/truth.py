@@ -235,10 +235,9 @@ def rows_intercepted(args, file, frames, touched, view):
         count = sum(away for away, _ in found)
         if not trigger.startswith("sni=") or not count:
             continue
-        both = [len({away for away, shown in found if shown == kind}) == 2 for kind in (True, False)]
         expect, verdict = "unscored", "-"
-        if any(both):       # certificates can be compared, or at least what their servers are like
-            expect, verdict = "tls-interception", "anomaly" if both[0] else "inconclusive"
+        if len({away for away, shown in found if shown}) == 2:  # certificates can be compared
+            expect, verdict = "tls-interception", "anomaly"
         yield row(args, file, "*", expect, verdict, [], trigger, view,
                   f"{args.note}; {count} of {len(found)} to {server} ended in the proxy")
 

@@ -56,6 +56,31 @@ static bool append(struct study_run *r, struct finding *f)
 	return true;
 }
 
+/* Flows that nothing was found of leave no record unless all are wanted: the attempt knows enough. */
+static const struct flow_record *record_of(struct study_run *r, const struct attempt *a)
+{
+	if (a->flow != NULL)
+		return a->flow;
+	struct flow_record *f = arena_alloc(&r->arena, sizeof(*f));
+	if (f == NULL)
+		return NULL;
+	*f = (struct flow_record){
+		.id = a->flow_id,
+		.capture = a->capture,
+		.first_frame = (a->flow_id & ((UINT64_C(1) << 40) - 1)) >> 2,
+		.first_ns = a->start_ns,
+		.last_ns = a->end_ns,
+		.ip_version = a->ip_version,
+		.proto = a->proto,
+		.client = a->client,
+		.server = a->server,
+		.client_port = a->client_port,
+		.server_port = a->server_port,
+		.app_proto = "unknown",
+	};
+	return f;
+}
+
 struct finding *study_finding(struct study_run *r, const struct study_cause *c)
 {
 	const struct attempt *first = NULL;
@@ -72,7 +97,7 @@ struct finding *study_finding(struct study_run *r, const struct study_cause *c)
 		.summary = c->summary,
 		.refs = c->refs,
 		.family = c->family,
-		.flow = first->flow,
+		.flow = record_of(r, first),
 		.scope = c->scope,
 		.stage = (enum stage)first->stage,
 		.direction = first->finding != NULL ? first->finding->direction : DIR_C2S,
@@ -152,6 +177,8 @@ int study_new(struct study **out, struct analysis *a)
 		err = study_residual(r);
 	if (err == 0)
 		err = study_features(r);
+	if (err == 0)
+		err = study_certificates(r);
 	if (err == 0)
 		err = study_profiles(r);
 	if (err != 0) {

@@ -64,6 +64,8 @@ int study_names(struct study_run *r);
 /* residual.c: windows, failures that they explain, findings. Between the two above. */
 int study_windows(struct study_run *r);
 int study_residual(struct study_run *r);
+/* certificates.c: one name, one address, and certificates of different authorities. */
+int study_certificates(struct study_run *r);
 /* features.c: conditions other than a name: ESNI, ECH, splitting, client fingerprint, certificates. */
 int study_features(struct study_run *r);
 /* profile.c */
