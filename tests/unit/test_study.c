@@ -392,9 +392,12 @@ static void features_divide(void **state)
 static void certificates_of_two_authorities(void **state)
 {
 	(void)state;
-	static const struct tls_server site = {.has_certificate = true, .cipher = 0xc02f, .issuer = "CN=a"};
-	static const struct tls_server ecdsa = {.has_certificate = true, .cipher = 0xc02b, .issuer = "CN=b"};
-	static const struct tls_server proxy = {.has_certificate = true, .cipher = 0xc02f, .issuer = "CN=box"};
+	static const struct tls_server site = {
+		.has_certificate = true, .cipher = 0xc02f, .issuer = "CN=a"};
+	static const struct tls_server ecdsa = {
+		.has_certificate = true, .cipher = 0xc02b, .issuer = "CN=b"};
+	static const struct tls_server proxy = {
+		.has_certificate = true, .cipher = 0xc02f, .issuer = "CN=box"};
 	struct try list[] = {OK(1, "n"), OK(2, "other"), OK(3, "n"), OK(4, "other"), OK(5, "other"), {0}};
 	struct world w;
 	for (unsigned i = 0; i < 5; i++) {
