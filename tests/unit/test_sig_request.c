@@ -36,6 +36,15 @@ static const struct sig_case cases[] = {
 	 .ev.line = LINES(SHAKE, HELLO, "81 < PA 1 518 100", "82 < RA 101 518"), .says = SILENT},
 	{.name = "after a FIN", .ev.line = LINES(SHAKE, HELLO, "81 < FA 1 518", "82 < RA 2 518"),
 	 .says = SILENT},
+	{.name = "two milliseconds away: data just behind the FIN that it was sent before",
+	 .ev.line = LINES("0 > S 0 -", "2 < SA 0 1", "2.1 > A 1 1", "2.2 > PA 1 1 517",
+			  "5 < FA 1 518", "9.9 < PA 1 518 700"),
+	 .says = SILENT},
+	{.name = "two milliseconds away: data later than packets swap places",
+	 .ev.line = LINES("0 > S 0 -", "2 < SA 0 1", "2.1 > A 1 1", "2.2 > PA 1 1 517",
+			  "5 < FA 1 518", "10 < PA 1 518 700"),
+	 .says = LINES("< data-after-fin D2 @6: 5")},
+
 	/* rst-in-place-of-answer */
 	{.name = "a RST+ACK as the server's next packet, when its answer is due",
 	 .ev.line = LINES(SHAKE, HELLO, "80 < A 1 518", "81 < RA 1 518"),
