@@ -115,6 +115,9 @@ static void add_counters(struct capture_result *c, const struct shard *s)
 	n->not_kept += s->not_kept;
 	n->attempts_dropped += s->attempts.dropped;
 	n->reassembly_refused += s->pool.refused;
+	n->rate_logs += s->rates.logs;
+	n->rate_refused += s->rates.refused;
+	n->rate_pool_bytes += s->rates.budget;
 	n->flows[VERDICT_NONE] += s->untouched;
 }
 

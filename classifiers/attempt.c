@@ -242,6 +242,9 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 		a->tls_server = intern_server(t, facts->tls_server);
 	handshake(a, ev);
 	tcp_end(a, ev, facts);
+	a->goodput = ev->goodput;
+	if (ev->more != NULL && ev->more->rate != NULL)
+		a->rate = *ev->more->rate;
 }
 
 void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x)

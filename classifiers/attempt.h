@@ -58,6 +58,8 @@ struct attempt {
 	uint32_t rtt_us;      /* SYN to SYN+ACK; 0 unknown */
 	uint8_t ttl;          /* of the SYN+ACK; 0 none */
 	const char *name;     /* lower case; NULL none */
+	const struct goodput *goodput; /* NULL: too little data, or no room to log it */
+	struct rate_facts rate; /* RATE_NONE: nothing held it to a rate, or nobody knows */
 	const struct flow_record *flow; /* NULL where the model keeps no record of it */
 	struct finding *finding; /* the worst about it; NULL none */
 	/* TLS, where it was read; else "" and NULL */

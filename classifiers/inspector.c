@@ -53,6 +53,8 @@ void *shard_new(void *user, unsigned index)
 	s->group = &in->groups[in->cfg.one_group ? 0 : index % FLOW_GROUPS];
 	s->group->shards++;
 	s->pool.budget = REASSEMBLY_BUDGET;
+	s->rates.budget = RATE_POOL_BYTES;
+	s->rates.goodput_budget = RATE_GOODPUT_BYTES;
 	s->attempts.arena = &s->arena;
 	in->shards[index] = s;
 	return s;
@@ -139,6 +141,7 @@ static void record_fill(struct flow_record *r, const struct flow *f, const struc
 		.n_vlans = f->n_vlans,
 		.vlan = {f->vlan[0], f->vlan[1]},
 	};
+	r->goodput = tcp ? x->ev.goodput : NULL;
 	memcpy(r->tunnels, f->tunnels, sizeof(r->tunnels));
 	flow_history(f, r->history);
 	r->tls = facts->tls;
@@ -209,8 +212,10 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 			feed_packets(s, x, f, dir, pkt, h);
 		settle(s, x);
 	}
-	if (f->key.proto == PROTO_TCP)
-		evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters);
+	if (f->key.proto == PROTO_TCP &&
+	    evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters) &&
+	    rate_wants(&x->ev, dir, h))
+		rate_packet(&s->rates, &x->ev, dir, pkt, h);
 }
 
 void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *pkt,
@@ -372,8 +377,10 @@ static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow
 
 static void scratch_free(struct shard *s, struct flow_scratch *x, const struct flow *f)
 {
-	if (f->key.proto == PROTO_TCP)
+	if (f->key.proto == PROTO_TCP) {
+		rate_drop(&s->rates, &x->ev);
 		evidence_free(&x->ev);
+	}
 	while (x->kept != NULL) {
 		struct exchange *e = x->kept;
 		x->kept = e->next;
@@ -416,6 +423,7 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 	flow_facts(s, x, f, &facts, &label);
 	if (f->key.proto == PROTO_TCP) {
 		evidence_finish(&x->ev);
+		rate_finish(&s->rates, &s->arena, &x->ev);
 		context_flow(s->context, f, &x->ev);
 		attempt_flow(&s->attempts, f, &x->ev, &facts);
 		testify = could_testify(&x->ev) || facts.page != NULL ||
@@ -445,6 +453,7 @@ void shard_free(void *user, void *shard)
 		s->group->state[i] = NULL;
 		s->group->refused[i] = false;
 	}
+	rate_pool_free(&s->rates);
 	judge_free(s->judge);
 	facts_room_free(s->room);
 	s->judge = NULL;

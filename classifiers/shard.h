@@ -11,6 +11,7 @@
 #include "classifiers/inspector.h"
 #include "classifiers/packed.h"
 #include "classifiers/tamper/judge.h"
+#include "classifiers/tamper/rate.h"
 #include "dataplane/reassembly.h"
 
 #define CLASSIFIERS_MAX 16
@@ -33,6 +34,7 @@ struct shard {
 	struct inspector *in;
 	struct classifier_group *group;
 	struct reassembly_pool pool;
+	struct rate_pool rates;
 	struct arena arena;
 	struct context_shard *context;
 	struct judge *judge;

@@ -22,6 +22,13 @@ const char *const verdict_name[VERDICT_N] = {
 	[VERDICT_CONFIRMED] = "confirmed",
 };
 
+const char *const rate_form_name[RATE_FORM_N] = {
+	[RATE_NONE] = "none",
+	[RATE_POLICED] = "policed",
+	[RATE_SHAPED] = "shaped",
+	[RATE_BY_SIZE] = "by_size",
+};
+
 const char *const stage_name[STAGE_N] = {
 	[STAGE_PRE_SYNACK] = "post_syn", [STAGE_POST_SYN] = "post_syn",
 	[STAGE_POST_ACK] = "post_ack",	 [STAGE_POST_PSH] = "post_psh",

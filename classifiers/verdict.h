@@ -98,6 +98,40 @@ struct dns_facts {
 	bool told_apart;
 };
 
+/* What held a connection's data to a rate. */
+enum rate_form {
+	RATE_NONE,
+	RATE_POLICED,   /* what exceeds a rate is dropped, as by a token bucket */
+	RATE_SHAPED,    /* what exceeds a rate is queued: delay grows, and the rate stays the same */
+	RATE_BY_SIZE,   /* packets above a size are dropped, at whatever rate */
+	RATE_FORM_N
+};
+extern const char *const rate_form_name[RATE_FORM_N]; /* "none", "policed", … */
+
+struct rate_facts {
+	enum rate_form form;
+	uint8_t dir;            /* enum dir of the data */
+	bool bounded;           /* policed by a bucket with a size, which the published test does not see */
+	bool gaps;              /* losses are holes in what arrived: the capture is behind them */
+	double rate_bps;        /* of TCP payload that got through */
+	uint64_t burst_bytes;   /* that passed before the first loss, or before the rate held */
+	double loss;            /* share of the segments */
+	unsigned n_lost, n_passed; /* segments from the first loss on */
+	double rtt_ms;          /* median; 0 unknown */
+	double inflated_ms;     /* shaped: the median beyond the smallest */
+	unsigned size;          /* by size: the largest segment that passes unharmed, bytes */
+	uint32_t frame;         /* that shows the first loss, or the plateau's beginning */
+};
+
+/* Payload that arrived, in bins of one width from start_ns on. */
+struct goodput {
+	uint64_t start_ns, bin_ns;
+	uint8_t dir;            /* enum dir of the data */
+	uint32_t rtt_us;        /* smallest; 0 unknown */
+	unsigned n;
+	uint32_t bytes[];
+};
+
 struct flow_record {
 	uint64_t id;
 	unsigned capture;     /* index into analysis.captures */
@@ -127,6 +161,7 @@ struct flow_record {
 	/* Where they are; NULL: not known, and before the flow's record is kept. */
 	const struct geo_place *client_at, *server_at;
 	const struct rule_hits *rules;
+	const struct goodput *goodput; /* NULL: too little data for a log */
 };
 
 /* A known device that some of the packets look like; never the reason for a finding. */
@@ -172,6 +207,7 @@ struct finding {
 	unsigned n_flows;
 	const struct dns_facts *dns;    /* NULL: no DNS finding */
 	const struct page_facts *page;  /* NULL: no page */
+	const struct rate_facts *rate;  /* NULL: not about a rate */
 	bool injected;         /* packets show that the page did not come from the server */
 	char sentence[320];   /* the observation, one sentence; names in it are escaped already */
 	uint64_t *packets;    /* every forged or decisive frame, rising within each file */
@@ -210,6 +246,9 @@ struct inspector_stats {
 	uint64_t gaps;              /* acknowledged bytes that the capture does not hold */
 	uint64_t events_dropped;    /* packets left out of long flows' records */
 	uint64_t reassembly_refused;
+	uint64_t rate_logs;         /* flows whose segments were logged, for their rate */
+	uint64_t rate_refused;      /* those without one, or without all, for want of room */
+	uint64_t rate_pool_bytes;   /* what all logs of a capture may take */
 	uint64_t ttl_probes;        /* TTL-limited probes of CenTrace and like tools */
 	uint64_t flows[5];          /* by verdict VERDICT_NONE…CONFIRMED */
 	uint64_t scanners;          /* sources left out as scanners */

@@ -145,6 +145,7 @@ static void flow_event(struct json *j, const struct analysis *a, const struct fl
 	json_string(j, "stage", facts_stage(f->stage));
 	json_string(j, "worst", verdict_name[f->worst]);
 	json_end(j);
+	jsonl_goodput(j, f->goodput);
 	labels(j, f);
 	jsonl_app(j, f);
 	json_end(j);
@@ -324,6 +325,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	evidence(j, f);
 	if (f->dns != NULL)
 		jsonl_dns(j, f->dns);
+	jsonl_rate(j, f->rate);
 	jsonl_strings(j, "benign", f->benign, f->n_benign);
 	json_string(j, "conditional", f->conditional != NULL ? f->conditional : "untested");
 	json_array(j, "controls");

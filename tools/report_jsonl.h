@@ -15,6 +15,9 @@ void jsonl_rule(struct json *j, const struct rule *r);
 void jsonl_page(struct json *j, const struct page_facts *p);
 /* jsonl_dns.c */
 void jsonl_dns(struct json *j, const struct dns_facts *d);
+/* jsonl_rate.c; nothing for NULL */
+void jsonl_rate(struct json *j, const struct rate_facts *r);
+void jsonl_goodput(struct json *j, const struct goodput *g);
 /* jsonl_study.c: what a finding speaks of, unless one flow; triggers and profiles. */
 void jsonl_scope(struct json *j, const struct finding *f);
 struct study;

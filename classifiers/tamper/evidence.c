@@ -285,6 +285,9 @@ static void half_payload(struct evidence *ev, struct half *s, const struct half 
 		s->n_data++;
 	} else {
 		e->bits |= EVENT_RETX;
+		if (s->n_retx == 0)
+			s->retx_seq = seq;
+		count16(&s->n_retx);
 		if ((e->bits & EVENT_PROBE) == 0)
 			half_stuck(s, p, e, ev);
 	}
@@ -409,7 +412,7 @@ static void compare_answers(struct evidence *ev, struct recent_frames *recent, c
 		evidence_keep_answer(recent, f, e, h);
 }
 
-void evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+bool evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
 		     enum dir dir, const struct packet *pkt, const struct headers *h,
 		     struct evidence_counters *n)
 {
@@ -420,7 +423,7 @@ void evidence_packet(struct evidence *ev, struct recent_frames *recent, const st
 	if (is_duplicate(recent, f, &e)) {
 		count8(&ev->duplicates);
 		n->duplicate_frames++;
-		return;
+		return false;
 	}
 	if (dir == DIR_C2S && e.len != 0 && (e.flags & TCP_RST) == 0 && ttl_limited(s, e.ttl)) {
 		e.bits |= EVENT_PROBE;
@@ -440,6 +443,7 @@ void evidence_packet(struct evidence *ev, struct recent_frames *recent, const st
 	if ((ev->found & ~EVIDENCE_HEADER) != 0)
 		freeze(ev);
 	event_append(ev, &e, n);
+	return true;
 }
 
 void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
@@ -475,8 +479,10 @@ void evidence_free(struct evidence *ev)
 {
 	free(ev->events);
 	free(ev->icmp);
-	if (ev->more != NULL)
+	if (ev->more != NULL) {
 		free(ev->more->page);
+		free(ev->more->rate);
+	}
 	free(ev->more);
 	ev->more = NULL;
 	ev->events = NULL;

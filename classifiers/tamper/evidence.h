@@ -72,6 +72,8 @@ struct half {
 	uint16_t stuck;          /* retransmissions of stuck_seq without progress, saturating */
 	uint32_t again_seq;      /* segment sent again although the other side had acknowledged it */
 	uint16_t again;          /* how often, saturating */
+	uint16_t n_retx;         /* packets without a new byte, saturating */
+	uint32_t retx_seq;       /* of the first of them, valid with n_retx */
 	uint16_t n_syn, n_fin, n_rst, n_rstack, n_keepalive; /* saturating */
 	uint16_t mss;
 	uint16_t mac;            /* hash of the first source MAC, 0 none */
@@ -113,6 +115,7 @@ enum evidence_bits {
 	EVIDENCE_MUTED = 1 << 10,    /* decided at the end: request acknowledged, never answered */
 	EVIDENCE_AFTER_FIN = 1 << 12, /* new payload behind a FIN of the same sender */
 	EVIDENCE_ACKOFF = 1 << 11,   /* the first answer does not acknowledge the request */
+	EVIDENCE_RATE = 1 << 13,     /* decided at the end: something held it to a rate */
 };
 
 #define PAGE_MAX 2048
@@ -127,6 +130,7 @@ struct page {
 /* What only odd flows have. */
 struct evidence_more {
 	struct page *page;  /* NULL without */
+	struct rate_facts *rate; /* NULL: nothing limited its rate, or nobody knows */
 };
 
 struct evidence {
@@ -134,6 +138,8 @@ struct evidence {
 	struct event *events;    /* n_events of room_events */
 	struct icmp_note *icmp;  /* n_icmp, NULL without */
 	struct evidence_more *more; /* NULL without */
+	struct rate_log *rate;   /* its segments, while it lives; NULL without (tamper/rate.h) */
+	const struct goodput *goodput; /* decided at the end, the arena's; NULL without */
 	uint16_t n_events, room_events;
 	uint16_t tail_from;      /* index after the head where a ring began; 0: no ring */
 	uint16_t tail_next;      /* ring position written next, from tail_from */
@@ -141,6 +147,7 @@ struct evidence {
 	uint16_t found;          /* enum evidence_bits */
 	bool frozen;             /* the ring stopped */
 	bool ipv6;
+	bool rate_refused;       /* it earned a log of its segments and got none, or not all */
 	uint8_t n_icmp;
 	uint8_t n_probes;        /* TTL-limited probes, saturating */
 	uint8_t tso;             /* segments above the MSS, saturating */
@@ -177,8 +184,11 @@ struct evidence_counters {
 	uint64_t duplicate_frames, tso_segments, gaps, events_dropped, ttl_probes, no_memory;
 };
 
-/* Before any packet: zero. Adds one packet of the flow; h is TCP. */
-void evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+/*
+ * Before any packet: zero. Adds one packet of the flow; h is TCP. False: it is the second copy of one
+ * that was added.
+ */
+bool evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
 		     enum dir dir, const struct packet *pkt, const struct headers *h,
 		     struct evidence_counters *n);
 void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,

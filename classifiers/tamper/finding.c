@@ -180,6 +180,18 @@ static int take_page(struct arena *a, const struct view *v, const struct judged_
 	return 0;
 }
 
+/* What a rate's finding is about; its data may have gone either way. */
+static int take_rate(struct arena *a, const struct view *v, struct finding *f)
+{
+	struct rate_facts *r = arena_alloc(a, sizeof(*r));
+	if (r == NULL)
+		return -ENOMEM;
+	*r = *v->ev->more->rate;
+	f->rate = r;
+	f->direction = (enum dir)r->dir;
+	return 0;
+}
+
 struct finding *finding_make(struct arena *a, const struct view *v, const struct judged_case *c,
 			     struct flow_record *flow)
 {
@@ -203,6 +215,8 @@ struct finding *finding_make(struct arena *a, const struct view *v, const struct
 	f->stage = view_stage(v, cause_is_absence(c->cause) || c->first < 0 ? v->n
 									    : (unsigned)c->first);
 	f->conditional = "untested";
+	if (c->cause == CAUSE_RATE && take_rate(a, v, f) != 0)
+		return NULL;
 	take_trigger(v, c, f);
 	if (c->cause == CAUSE_DNS && narrate_dns_facts(a, v, c, f) != 0)
 		return NULL;

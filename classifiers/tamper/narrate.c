@@ -80,6 +80,27 @@ static const char *say_why(const struct judged_case *c)
 	return NULL;
 }
 
+static void say_rate(const char *who, const char *after, struct finding *f)
+{
+	const struct rate_facts *r = f->rate;
+	bool mega = r->rate_bps >= 1e6;
+	unsigned lost = (unsigned)(r->loss * 1000 + 0.5);
+	char burst[48] = "", rate[32];
+	snprintf(rate, sizeof(rate), "%.*f %s", mega ? 2 : r->rate_bps >= 1e4 ? 0 : 1,
+		 r->rate_bps / (mega ? 1e6 : 1e3), mega ? "Mbit/s" : "kbit/s");
+	if (r->form == RATE_POLICED)
+		snprintf(burst, sizeof(burst), r->bounded ? " by a bucket of %llu bytes"
+							  : " after a burst of %llu bytes",
+			 (unsigned long long)r->burst_bytes);
+	if (r->form == RATE_BY_SIZE)
+		snprintf(f->sentence, sizeof(f->sentence),
+			 "segments above %u bytes %s%.180s were lost, %u.%u %% of them", r->size,
+			 who, after, lost / 10, lost % 10);
+	else
+		snprintf(f->sentence, sizeof(f->sentence), "data %s%.160s was %s to %s%s, %u.%u %% lost",
+			 who, after, rate_form_name[r->form], rate, burst, lost / 10, lost % 10);
+}
+
 static void say_sentence(const struct judged_case *c, struct finding *f)
 {
 	char after[256];
@@ -89,6 +110,9 @@ static void say_sentence(const struct judged_case *c, struct finding *f)
 		const char *why = say_why(c);
 		snprintf(f->sentence, sizeof(f->sentence), "connection reset %s%s%s%s", who, after,
 			 why != NULL ? ", " : "", why != NULL ? why : "");
+	} else if (c->cause == CAUSE_RATE) {
+		say_rate(f->direction == DIR_S2C ? "towards the client" : "towards the server", after,
+			 f);
 	} else if (c->cause == CAUSE_CONTENT && f->page != NULL) {
 		const char *name = f->page->rule != NULL ? f->page->rule->name
 							 : "Iran's national page";

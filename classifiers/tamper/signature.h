@@ -42,6 +42,8 @@ enum fact {
 	FACT_ISSUER,     /* TLS: a certificate of an authority that is known to intercept */
 	FACT_PAGE,       /* HTTP: a page or redirect that lists know */
 	FACT_PORTS,      /* QUIC: an outcome that hangs on which of the two ports is the higher */
+	FACT_RATE,       /* that something held its data to a rate */
+	FACT_RATE_VALUE, /* which rate */
 	FACT_N
 };
 
@@ -49,7 +51,7 @@ enum fact {
  * What a finding is about; one finding per flow and cause. The last two are of exchanges (one finding
  * per exchange): their signatures see no TCP connection, and the others see no exchange.
  */
-enum cause { CAUSE_RESET, CAUSE_CONTENT, CAUSE_SILENCE, CAUSE_DNS, CAUSE_QUIC, CAUSE_N };
+enum cause { CAUSE_RESET, CAUSE_CONTENT, CAUSE_SILENCE, CAUSE_RATE, CAUSE_DNS, CAUSE_QUIC, CAUSE_N };
 
 /* It may rest on an absence alone, which only a whole capture can vouch for. */
 static inline bool cause_is_absence(enum cause c)
