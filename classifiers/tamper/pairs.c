@@ -50,6 +50,15 @@ static void insert(struct pair_resets *p, const struct pair_reset *r)
 	p->reset[at] = *r;
 }
 
+static uint8_t drew_ttl(const struct evidence *ev, unsigned i)
+{
+	for (unsigned k = i; k-- > 0;)
+		if (event_dir(&ev->events[k]) != event_dir(&ev->events[i]) &&
+		    (ev->events[k].flags & TCP_RST) == 0)
+			return ev->events[k].ttl;
+	return 0;
+}
+
 void pairs_note(struct host_table *t, const struct flow *f, const struct evidence *ev)
 {
 	struct pair_resets *p = NULL;
@@ -72,6 +81,7 @@ void pairs_note(struct host_table *t, const struct flow *f, const struct evidenc
 				  .ip_id = e->ip_id,
 				  .flags = e->flags & 0xfff,
 				  .ttl = e->ttl,
+				  .drew_ttl = drew_ttl(ev, i),
 				  .s2c = event_dir(e) == DIR_S2C,
 				  .df = (e->bits & EVENT_DF) != 0,
 			  });

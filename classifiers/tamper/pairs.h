@@ -17,9 +17,10 @@
 
 struct pair_reset {
 	uint64_t flow_id;
-	uint16_t window, ip_id, flags;
+	uint16_t window, ip_id;
+	uint16_t flags : 12, s2c : 1, df : 1;
 	uint8_t ttl;
-	bool s2c : 1, df : 1;
+	uint8_t drew_ttl; /* of the packet before it in the other direction; 0: none */
 };
 
 struct pair_resets {

@@ -17,6 +17,7 @@
 #define MIRROR_NS 1000000000ull
 #define DUP_NS 1000000ull
 #define SAME_WINDOW_FLOWS 3 /* EV-WIN */
+#define MIRROR_FLOWS 3      /* EV-TTL-MIRROR: probes with TTLs of their own */
 
 /* The first RST under suspicion for which test holds; -1. */
 typedef bool (*rst_test)(const struct view *v, unsigned i, struct testimony *t);
@@ -133,6 +134,36 @@ static bool test_window_same(const struct view *v, unsigned i, struct testimony 
 		return false;
 	testimony_says(t, "window %u, as on the resets of %u connections", r->window, flows);
 	testimony_expects(t, "a window that depends on the connection, or 0");
+	return true;
+}
+
+/*
+ * Over connections whose client was seen with several TTLs, each reset has that of what drew it, but for
+ * a constant: the injector copies it. A host's own resets begin with one number.
+ */
+static bool test_ttl_mirror(const struct view *v, unsigned i, struct testimony *t)
+{
+	uint64_t last = UINT64_MAX;
+	unsigned flows = 0, own = 0;
+	int least = 255, most = 0, apart = 0;
+	for (unsigned k = 0; v->pair != NULL && k < v->pair->n; k++) {
+		const struct pair_reset *o = &v->pair->reset[k];
+		if (o->s2c != (v->dir == DIR_S2C) || o->drew_ttl == 0)
+			continue;
+		if (flows != 0 && o->ttl - o->drew_ttl != apart)
+			return false;
+		apart = o->ttl - o->drew_ttl;
+		least = o->drew_ttl < least ? o->drew_ttl : least;
+		most = o->drew_ttl > most ? o->drew_ttl : most;
+		own += o->flow_id == v->flow->id && o->ttl == v->e[i].ttl;
+		flows += o->flow_id != last;
+		last = o->flow_id;
+	}
+	if (flows < MIRROR_FLOWS || own == 0 || most - least < MIRROR_FLOWS - 1)
+		return false;
+	testimony_says(t, "TTL %u, in %u connections %d from that of what drew it (%d to %d)",
+		       v->e[i].ttl, flows, apart, least, most);
+	testimony_expects(t, "one TTL, whatever the other side's is");
 	return true;
 }
 
@@ -359,7 +390,7 @@ static bool match_each(const struct view *v, const struct signature *self, struc
 		{GRADE_D1, test_window_mirror}, {GRADE_D1, test_ack_no_flag},
 		{GRADE_D4, test_reserved},  {GRADE_D3, test_payload}, {GRADE_D1, test_seq_off},
 		{GRADE_D1, test_tsval},	    {GRADE_D1, test_mac},     {GRADE_D1, test_copy},
-		{GRADE_D1, test_window_same},
+		{GRADE_D1, test_window_same}, {GRADE_D1, test_ttl_mirror},
 	};
 	return each_rst(v, t, rows[self->param].grade, rows[self->param].test);
 }
@@ -403,6 +434,9 @@ const struct signature sig_header[] = {
 	       "stacks that build resets without a socket; load balancers", "EV-DF"),
 	HEADER(2, "rst-ip-id", FACT_HEADER, "the RST's IP-ID is outside its sender's series",
 	       "stacks that build resets without a socket; address translation", "EV-IPID"),
+	HEADER(14, "rst-ttl-mirror", FACT_HEADER,
+	       "the TTLs of resets of several connections follow those of the packets that drew them",
+	       "a network that both directions enter by routes of changing length", "EV-TTL-MIRROR"),
 	{.id = "rst-header", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_HEADER, .names = true,
 	 .summary = "two or more header fields of the RST contradict its sender's other packets",

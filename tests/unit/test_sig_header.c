@@ -14,7 +14,36 @@
 	"-900 > S 0 - flow=1", "-860 < SA 0 1 flow=1", "-859 > A 1 1 flow=1",                     \
 		"-858 > PA 1 1 517 flow=1", "-818 < PA 1 518 900 flow=1"
 
+/* A connection of a client with TTL C that is reset with TTL R and window W. */
+#define PROBED(T, K, C, R, W)                                                                     \
+	T "000 > S 0 - ttl=" C K, T "040 < SA 0 1" K, T "041 > A 1 1 ttl=" C K,                   \
+		T "042 > PA 1 1 517 ttl=" C K, T "083 < RA 1 518 id=5 ttl=" R " win=" W K
+
 static const struct sig_case cases[] = {
+	/* rst-ttl-mirror */
+	{.name = "three connections, each RST's TTL 40 from that of what drew it",
+	 .ev.line = LINES(PROBED("", "", "20", "60", "71"), PROBED("1", " flow=1", "21", "61", "72"),
+			  PROBED("2", " flow=2", "22", "62", "73")),
+	 .says = LINES("< rst-ttl D1 @5: 5", "< rst-ttl-mirror D1 @5: 5")},
+	{.name = "two connections only",
+	 .ev.line = LINES(PROBED("", "", "20", "60", "71"), PROBED("1", " flow=1", "22", "62", "72")),
+	 .says = LINES("< rst-ttl D1 @5: 5")},
+	{.name = "three connections, the client's TTL always the same",
+	 .ev.line = LINES(PROBED("", "", "20", "60", "71"), PROBED("1", " flow=1", "20", "60", "72"),
+			  PROBED("2", " flow=2", "20", "60", "73")),
+	 .says = LINES("< rst-ttl D1 @5: 5")},
+	{.name = "three connections, and one RST's TTL does not follow",
+	 .ev.line = LINES(PROBED("", "", "20", "60", "71"), PROBED("1", " flow=1", "21", "61", "72"),
+			  PROBED("2", " flow=2", "22", "61", "73")),
+	 .says = LINES("< rst-ttl D1 @5: 5")},
+	{.name = "three connections, the RSTs' TTL always the same",
+	 .ev.line = LINES(PROBED("", "", "20", "60", "71"), PROBED("1", " flow=1", "21", "60", "72"),
+			  PROBED("2", " flow=2", "22", "60", "73")),
+	 .says = LINES("< rst-ttl D1 @5: 5")},
+	{.name = "a RST too soon names itself, and none that came in time",
+	 .ev.line = LINES(SHAKE, HELLO, "45 < RA 1 518", "81 < RA 1 518"),
+	 .says = LINES("< rst-sub-rtt D2 @5: 5")},
+
 	/* EV-TTL: 6 is the tolerance */
 	{.name = "a RST as its sender would send it", .ev.line = LINES(SHAKE, HELLO, ANSWER, RST),
 	 .says = SILENT},
