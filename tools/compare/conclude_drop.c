@@ -16,6 +16,7 @@
 #define CONTROLS_MIN   2
 #define LOOKED_MAX     512  /* dropped packets of one connection among which copies are counted */
 #define LOSS_FLOOR     0.02 /* of a path that loses nothing that we see */
+#define MTU_SAFE 576 /* what every host must accept whole: RFC 791, section 3.1 */
 #define CHANCE_MAX     1e-4
 
 /* Copies of the same segment among dropped ones, none of which arrived; *one: the first of them. */
@@ -220,7 +221,7 @@ bool conclude_dropped(struct comparison *c, const struct controls *k, const stru
 			to = sv->d[v[i]].ts_ns > to ? sv->d[v[i]].ts_ns : to;
 	}
 	d.passed = between(k->passed[way], k->n[way], from, to);
-	d.mtu = sv->d[one].ip_len > k->largest[way];
+	d.mtu = sv->d[one].ip_len > k->largest[way] && sv->d[one].ip_len > MTU_SAFE;
 	d.idle = idle_before(c, l, side, from);
 	judge_drop(f, c, k, way, &d);
 	f->family = FAMILY_SILENT_DROP;

@@ -309,7 +309,7 @@ int rest_link(struct comparison *c, struct link *l, enum compare_way way)
 			r->fate = runs_at(c, way, r, true, sv, young) ? FATE_INJECTED
 								      : FATE_UNCOVERED;
 		c->totals[way].received++;
-		if (r->fate == FATE_DUPLICATED || r->fate == FATE_INJECTED || r->peer == NO_INDEX)
+		if (r->peer == NO_INDEX && r->fate != FATE_RESEGMENTED)
 			c->totals[way].fates[r->fate]++;
 	}
 	for (uint32_t i = 0; i < sl->n; i++) {
