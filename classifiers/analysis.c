@@ -10,6 +10,8 @@
 #include "classifiers/shard.h"
 #include "classifiers/tamper/exchange.h"
 
+#define PROTO_TCP 6
+
 int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 {
 	struct inspector *in = calloc(1, sizeof(*in));
@@ -27,7 +29,10 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 		if (cfg->no_ndpi && strcmp(c->name, "ndpi") == 0)
 			continue;
 		in->classifiers[in->n_classifiers] = c;
-		in->packet_classifiers |= (c->packet != NULL ? 1u : 0) << in->n_classifiers;
+		uint32_t bit = (c->packet != NULL ? 1u : 0) << in->n_classifiers;
+		in->packet_classifiers[0] |= c->packet_proto != PROTO_TCP ? bit : 0;
+		in->packet_classifiers[1] |=
+			c->packet_proto == 0 || c->packet_proto == PROTO_TCP ? bit : 0;
 		in->stream_classifiers |= (c->stream != NULL ? 1u : 0) << in->n_classifiers;
 		in->state_offset[in->n_classifiers++] = in->state_size;
 		in->state_size += (c->flow_size + 15) & ~(size_t)15;

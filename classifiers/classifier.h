@@ -39,7 +39,8 @@ struct tls_server;       /* classifiers/app/tls_server.h */
 
 /*
  * What the bytes of one flow said. Filled by classifiers; owned by the inspector. Every pointer is one
- * malloc'ed block without pointers of its own, NULL while nothing was read.
+ * malloc'ed block without pointers of its own, NULL while nothing was read. Blocks may move between
+ * two calls.
  */
 struct app_facts {
 	const char *app_proto; /* wmscope's own conclusion: "tls", "http", …; NULL unknown */
@@ -64,6 +65,7 @@ struct classifier {
 	/* Called when the shard's first flow asks, never two at once in a process. 0 or -errno. */
 	int (*shard_open)(void *shard, const struct analysis_config *cfg);
 	void (*shard_close)(void *shard);
+	uint8_t packet_proto; /* packet() is for flows of this IP protocol; 0 all */
 	/* Every packet of a flow until it is decided; NULL for a classifier of streams. */
 	enum classify (*packet)(void *shard, void *state, const struct flow *f, enum dir dir,
 				const struct packet *pkt, const struct headers *h,

@@ -98,6 +98,7 @@ const struct classifier classifier_dns = {
 	.shard_size = sizeof(struct dns_gatherer),
 	.flow_size = sizeof(struct flow_dns),
 	.shard_open = shard_open,
+	.packet_proto = IPPROTO_UDP,
 	.packet = packet,
 	.icmp = icmp,
 	.stream = stream,

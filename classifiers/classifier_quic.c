@@ -448,6 +448,7 @@ const struct classifier classifier_quic = {
 	.flow_size = sizeof(struct quic_flow),
 	.shard_open = shard_open,
 	.shard_close = shard_close,
+	.packet_proto = PROTO_UDP,
 	.packet = packet,
 	.icmp = icmp,
 	.flow_end = flow_end,

@@ -19,6 +19,7 @@
 
 #define PROTO_TCP 6
 #define REASSEMBLY_BUDGET (16u << 20) /* bytes a shard, for requests longer than one packet */
+#define AWAKE_FLOWS 256         /* a shard: where more wait, facts rest packed between payloads */
 #define EXCHANGE_SIZE 1024      /* about what an exchange's own facts take */
 #define KEPT_BUDGET (16u << 20) /* bytes a shard, for flows that are not serious by themselves */
 
@@ -64,7 +65,7 @@ static struct flow_scratch *scratch_new(struct shard *s, const struct flow *f)
 {
 	const struct inspector *in = s->in;
 	bool tcp = f->key.proto == PROTO_TCP;
-	uint32_t packets = in->packet_classifiers, streams = tcp ? in->stream_classifiers : 0;
+	uint32_t packets = in->packet_classifiers[tcp], streams = tcp ? in->stream_classifiers : 0;
 	struct flow_scratch *x = calloc(1, tcp ? sizeof(*x) : offsetof(struct flow_scratch, ev));
 	if (x == NULL) {
 		s->no_memory++;
@@ -77,6 +78,7 @@ static struct flow_scratch *scratch_new(struct shard *s, const struct flow *f)
 		s->no_memory++;
 		return x;
 	}
+	s->n_busy++;
 	x->busy->wants_packets = packets;
 	x->busy->wants_stream[DIR_C2S] = x->busy->wants_stream[DIR_S2C] = streams;
 	return x;
@@ -87,17 +89,49 @@ static void busy_free(struct shard *s, struct flow_scratch *x)
 	feed_close(s, x->busy, DIR_C2S);
 	feed_close(s, x->busy, DIR_S2C);
 	facts_free(&x->busy->facts);
+	s->n_busy--;
+	free(x->busy->resting);
 	free(x->busy->label);
 	free(x->busy);
 	x->busy = NULL;
 }
 
-/* Once nobody wants any more of the flow, what was said is put away. */
-static void settle(struct shard *s, struct flow_scratch *x)
+/* Flows may wait for long for the rest of a body, with 1,200 bytes of facts that nobody looks at. */
+static void rest(struct shard *s, struct flow_busy *b)
 {
-	const struct flow_busy *b = x->busy;
-	if ((b->wants_packets | b->wants_stream[DIR_C2S] | b->wants_stream[DIR_S2C]) != 0)
+	bool many = s->n_busy > AWAKE_FLOWS || s->in->cfg.rest_always;
+	if (!many || b->wants_packets != 0 || facts_are_empty(&b->facts, NULL))
 		return;
+	b->resting = facts_pack(s->room, &b->facts, NULL);
+	if (b->resting == NULL)
+		return;
+	facts_free(&b->facts);
+	b->facts.app_proto = NULL;
+}
+
+/* False: no memory, and the facts rest on. */
+static bool wake(struct shard *s, struct flow_busy *b)
+{
+	if (b->resting == NULL)
+		return true;
+	if (!facts_revive(b->resting, &b->facts)) {
+		s->no_memory++;
+		return false;
+	}
+	free(b->resting);
+	b->resting = NULL;
+	return true;
+}
+
+/* Once nobody wants any more of the flow, what was said is put away. */
+static void settle(struct shard *s, struct flow_scratch *x, bool tcp)
+{
+	struct flow_busy *b = x->busy;
+	if ((b->wants_packets | b->wants_stream[DIR_C2S] | b->wants_stream[DIR_S2C]) != 0) {
+		if (tcp)
+			rest(s, b);
+		return;
+	}
 	if (!facts_are_empty(&b->facts, b->label)) {
 		x->packed = facts_pack(s->room, &b->facts, b->label);
 		if (x->packed == NULL)
@@ -205,15 +239,16 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 		x = f->scratch = scratch_new(s, f);
 	if (x == NULL)
 		return;
-	if (x->busy != NULL) {
+	bool tcp = f->key.proto == PROTO_TCP;
+	bool idle = x->busy == NULL || (h->payload_caplen == 0 && x->busy->wants_packets == 0);
+	if (!idle && wake(s, x->busy)) {
 		if (x->busy->wants_stream[dir] != 0)
 			feed_payload(s, x, f, dir, pkt, h);
 		if (x->busy->wants_packets != 0)
 			feed_packets(s, x, f, dir, pkt, h);
-		settle(s, x);
+		settle(s, x, tcp);
 	}
-	if (f->key.proto == PROTO_TCP &&
-	    evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters) &&
+	if (tcp && evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters) &&
 	    rate_wants(&x->ev, dir, h))
 		rate_packet(&s->rates, &x->ev, dir, pkt, h);
 }
@@ -227,7 +262,7 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 		return;
 	if (f->key.proto == PROTO_TCP)
 		evidence_icmp(&x->ev, dir, pkt, h);
-	if (x->busy != NULL)
+	if (x->busy != NULL && wake(s, x->busy))
 		feed_icmp(s, x, f, dir, pkt, h);
 }
 
@@ -398,6 +433,8 @@ static void flow_facts(struct shard *s, struct flow_scratch *x, const struct flo
 {
 	*facts = (struct app_facts){.app_proto = NULL};
 	*label = NULL;
+	if (x->busy != NULL && !wake(s, x->busy))
+		return;
 	for (enum dir d = DIR_C2S; x->busy != NULL && d <= DIR_S2C; d++)
 		feed_end(s, x, f, d);
 	for (unsigned i = 0; x->busy != NULL && i < s->in->n_classifiers; i++)

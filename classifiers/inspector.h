@@ -18,6 +18,7 @@ struct geo;     /* classifiers/geo.h */
 struct analysis_config {
 	bool no_ndpi;
 	bool one_group;          /* one labeller for all shards, for tests: with one worker only */
+	bool rest_always;        /* pack every waiting flow's facts, for tests: else among many only */
 	bool all_flows;          /* keep a record of every flow, not only of those with a finding */
 	enum vantage vantage;    /* VANTAGE_UNKNOWN: infer */
 	const struct ruleset *rules; /* sealed; NULL: none. Outlives the analysis */

@@ -222,3 +222,21 @@ void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts
 		}
 	}
 }
+
+bool facts_revive(const struct packed *p, struct app_facts *facts)
+{
+	struct app_facts back = {.app_proto = p->app_proto};
+	const uint8_t *from = p->bytes;
+	for (unsigned i = 0; i < p->n_rows; i++) {
+		unsigned row = *from++;
+		void *block = row < N_ROWS ? malloc(rows[row].size) : NULL;
+		if (block == NULL) {
+			facts_free(&back);
+			return false;
+		}
+		from = unpack(block, rows[row].size, from);
+		pointer_set(&back, rows[row].at, block);
+	}
+	*facts = back;
+	return true;
+}

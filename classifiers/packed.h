@@ -29,5 +29,10 @@ struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
 /* As they were; *facts and *label point into r until it is used again. */
 void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts *facts,
 		  const struct label **label);
+/*
+ * As they were, in blocks of their own as classifiers want them; *facts is overwritten. False: memory
+ * is short, or a label was packed with them; then *facts is left alone.
+ */
+bool facts_revive(const struct packed *p, struct app_facts *facts);
 /* What the pointers own. */
 void facts_free(struct app_facts *facts);

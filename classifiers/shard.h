@@ -48,13 +48,15 @@ struct shard {
 	size_t n_kept, room_kept;
 	struct flow_record **records;
 	size_t n_records, room_records;
+	size_t n_busy;      /* live flows that are not decided */
 	uint64_t untouched; /* flows that left counters only */
 	uint64_t no_memory;
 };
 
 /* What classifiers need of a flow, until all of them have decided. */
 struct flow_busy {
-	struct app_facts facts;
+	struct app_facts facts;   /* none while they rest */
+	struct packed *resting;   /* the facts, of a flow that waits among many; else NULL */
 	struct reassembly *stream[2]; /* first bytes, by enum dir, while one packet was not enough */
 	struct label *label;      /* NULL until a classifier said something */
 	uint32_t wants_packets;   /* bit per classifier that still wants this flow's packets */
@@ -79,7 +81,8 @@ struct inspector {
 	size_t state_offset[CLASSIFIERS_MAX];
 	unsigned n_classifiers;
 	size_t state_size;
-	uint32_t packet_classifiers, stream_classifiers; /* bit per classifier */
+	uint32_t packet_classifiers[2]; /* bit per classifier; [1]: those that TCP is offered to */
+	uint32_t stream_classifiers;
 	struct shard *shards[FLOW_SHARDS];
 	struct classifier_group groups[FLOW_GROUPS];
 	struct arena arena;

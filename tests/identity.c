@@ -4,7 +4,8 @@
  * identity [--ndpi] FILE...
  *
  * Both reports of each capture, every flow in them, must be the same bytes however it is analysed: by
- * 1, 2 or 8 workers, one packet or 64 at a time. In one process, so that many captures take seconds.
+ * 1, 2 or 8 workers, one packet or 64 at a time, and whether or not what is known of waiting flows
+ * rests packed. In one process, so that many captures take seconds.
  * Ends with 0, 1 when one differs, 77 when none of them is a capture.
  */
 
@@ -48,7 +49,8 @@ static int write_reports(const struct analysis *a, const struct study *s, struct
 /* 0 and the reports; 1 when the file cannot be opened as a capture; -1. */
 static int analyse(const char *file, struct way way, bool ndpi, struct said *out)
 {
-	const struct analysis_config cfg = {.no_ndpi = !ndpi, .all_flows = true};
+	const struct analysis_config cfg = {.no_ndpi = !ndpi, .all_flows = true,
+					    .rest_always = way.batch == 1};
 	const struct source_config from = {.files = &file, .n_files = 1};
 	const struct pipeline_config pipe = {.workers = way.workers, .batch = way.batch};
 	struct analysis *a = NULL;

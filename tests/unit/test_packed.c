@@ -105,6 +105,37 @@ static void facts_come_back_small(void **state)
 	assert_true(pack(bytes, &http, sizeof(http)) - bytes < 80);
 }
 
+/* As classifiers left them, in blocks that they may write to and that are freed with the facts. */
+static void facts_revive_as_they_were(void **state)
+{
+	(void)state;
+	struct app_facts facts = {.app_proto = "http"}, back = {.app_proto = NULL}, none = back;
+	facts.http = calloc(1, sizeof(*facts.http));
+	facts.response = malloc(sizeof(*facts.response));
+	assert_non_null(facts.http);
+	assert_non_null(facts.response);
+	strcpy(facts.http->host, "blocked.example");
+	memset(facts.response, 0xa5, sizeof(*facts.response));
+	struct packed *p = facts_pack(room, &facts, NULL);
+	assert_non_null(p);
+	assert_true(facts_revive(p, &back));
+	assert_string_equal(back.app_proto, "http");
+	assert_memory_equal(back.http, facts.http, sizeof(*facts.http));
+	assert_memory_equal(back.response, facts.response, sizeof(*facts.response));
+	assert_null(back.tls);
+	assert_null(back.page);
+	/* A row that is not one of facts, as of the label: nothing is half there. */
+	free(p);
+	struct label label = {.by = "ndpi"};
+	p = facts_pack(room, &facts, &label);
+	assert_non_null(p);
+	assert_false(facts_revive(p, &none));
+	assert_null(none.http);
+	free(p);
+	facts_free(&facts);
+	facts_free(&back);
+}
+
 static void little_comes_back_too(void **state)
 {
 	struct app_facts facts = {.app_proto = "ssh"}, out;
@@ -147,6 +178,7 @@ int main(void)
 		cmocka_unit_test(any_bytes_come_back),
 		cmocka_unit_test(the_worst_bytes_fit),
 		cmocka_unit_test(facts_come_back_small),
+		cmocka_unit_test(facts_revive_as_they_were),
 		cmocka_unit_test(little_comes_back_too),
 		cmocka_unit_test(nothing_is_lost),
 	};
