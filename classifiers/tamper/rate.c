@@ -105,8 +105,13 @@ static long covered_by(const struct rate_trace *t, const struct by_seq *list, un
 
 bool rate_mark(struct rate_trace *t)
 {
+	unsigned n = 0, odd = 0;
+	for (unsigned i = 0; i < t->n; i++)
+		odd += (t->seg[i].bits & (RATE_RETX | RATE_FILLED)) != 0;
+	/* Most flows: nothing was sent again. */
+	if (odd == 0)
+		return true;
 	struct by_seq *list = malloc(((size_t)t->n + 1) * sizeof(*list));
-	unsigned n = 0;
 	if (list == NULL)
 		return false;
 	for (unsigned i = 0; i < t->n; i++) {
@@ -422,9 +427,10 @@ static void shape(const struct rate_trace *t, double *room, struct rate_facts *o
 	double rate = median(sorted, n);
 	for (unsigned i = 0; i < n; i++)
 		near += fabs(bins[i] - rate) <= SHAPED_NEAR * rate;
+	if (rate <= 0 || near < SHAPED_SHARE * n)
+		return;
 	double typical = median(room, rtts), least = room[0];
-	if (rate <= 0 || near < SHAPED_SHARE * n || typical < SHAPED_DELAY * least ||
-	    typical - least < SHAPED_DELAY_US)
+	if (typical < SHAPED_DELAY * least || typical - least < SHAPED_DELAY_US)
 		return;
 	out->form = RATE_SHAPED;
 	out->rate_bps = rate * 8e9 / SHAPED_BIN_NS;
@@ -484,7 +490,6 @@ bool rate_judge(struct rate_trace *t, struct rate_facts *out)
 		return false;
 	}
 	out->gaps = behind(t);
-	out->rtt_ms = median_rtt(t, room) / 1e3;
 	/* The authors try again without two losses at each end, where one may be of another cause. */
 	if (!(t->gap && out->gaps) && rate_police(t, 0, out) != POLICER_OK)
 		rate_police(t, 2, out);
@@ -494,6 +499,8 @@ bool rate_judge(struct rate_trace *t, struct rate_facts *out)
 		shape(t, room, out);
 	if (out->form == RATE_NONE && !(t->gap && out->gaps))
 		by_size(t, out);
+	if (out->form != RATE_NONE)
+		out->rtt_ms = median_rtt(t, room) / 1e3;
 	free(room);
 	return true;
 }

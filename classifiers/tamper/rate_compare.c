@@ -123,7 +123,7 @@ struct rate_comparison rate_compare(double *x, unsigned n_x, double *y, unsigned
 	c.ks_trust = (double)agree / RATE_RESAMPLES;
 	if (c.ks_trust > RATE_KS_TRUST && c.ks_p < RATE_KS_P && fabs(c.area) > RATE_AREA)
 		c.said = RATE_DIFFERENT;
-	else if (c.ks_trust > RATE_KS_TRUST && c.ks_p >= RATE_KS_P && fabs(c.area) <= RATE_AREA)
+	else if (c.ks_p >= RATE_KS_P && fabs(c.area) <= RATE_AREA)
 		c.said = RATE_SAME;
 	return c;
 }

@@ -178,6 +178,8 @@ int study_new(struct study **out, struct analysis *a)
 	if (err == 0)
 		err = study_features(r);
 	if (err == 0)
+		err = study_rates(r);
+	if (err == 0)
 		err = study_certificates(r);
 	if (err == 0)
 		err = study_profiles(r);

@@ -68,6 +68,8 @@ int study_residual(struct study_run *r);
 int study_certificates(struct study_run *r);
 /* features.c: conditions other than a name: ESNI, ECH, splitting, client fingerprint, certificates. */
 int study_features(struct study_run *r);
+/* rates.c: names that are held to a rate which others are not. */
+int study_rates(struct study_run *r);
 /* profile.c */
 int study_profiles(struct study_run *r);
 

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* When a name is said to be held to a rate that others are not, and when it must not be. */
+
+#include "tools/study/rates.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "classifiers/tamper/rate_compare.c"
+
+#define SEC 1000000000ull
+#define BINS 100u
+#define EACH 6
+
+struct side_of {
+	double bps;
+	bool held;
+	unsigned server, rtt_ms, n;
+};
+
+struct world {
+	struct analysis a;
+	struct capture_result capture;
+	struct attempt attempts[2 * EACH];
+	struct flow_record flows[2 * EACH];
+	struct goodput *goodput[2 * EACH];
+	struct study *s;
+};
+
+static void add(struct world *w, const struct side_of *of, const char *name, double at_s)
+{
+	unsigned i = (unsigned)w->a.n_attempts++;
+	struct goodput *g = calloc(1, sizeof(*g) + BINS * sizeof(g->bytes[0]));
+	assert_non_null(g);
+	g->bin_ns = GOODPUT_BIN_NS;
+	g->dir = DIR_S2C;
+	g->rtt_us = of->rtt_ms * 1000;
+	g->n = BINS;
+	/* A third up and down, as any sender's. */
+	for (unsigned k = 0; k < BINS; k++)
+		g->bytes[k] = (uint32_t)(of->bps / 80 * (0.67 + 0.66 * ((k * 7 + i * 3) % 11) / 10.0));
+	w->goodput[i] = g;
+	w->flows[i] = (struct flow_record){.id = 4 * (i + 1), .first_frame = i + 1};
+	w->attempts[i] = (struct attempt){
+		.flow_id = 4 * (i + 1), .start_ns = 1000 * SEC + (uint64_t)(at_s * 1e9),
+		.request_ns = 1001 * SEC, .end_ns = 1002 * SEC, .client = {{[15] = 10}},
+		.server = {{[15] = (uint8_t)of->server}}, .client_port = (uint16_t)(40000 + i),
+		.server_port = 443, .ip_version = 4, .proto = 6, .trigger = TRIGGER_SNI,
+		.end = ATTEMPT_OK, .stage = STAGE_LATER, .bits = ATTEMPT_HANDSHAKE, .name = name,
+		.flow = &w->flows[i], .goodput = g, .ja4 = "",
+		.rate = {.form = of->held ? RATE_POLICED : RATE_NONE, .rate_bps = of->bps}};
+}
+
+/* The finding about the slow name, or NULL. */
+static const struct finding *compare_sides(struct world *w, const struct side_of *slow,
+					   const struct side_of *fast, double apart_s)
+{
+	memset(w, 0, sizeof(*w));
+	w->a.captures = &w->capture;
+	w->a.n_captures = 1;
+	w->a.attempts = w->attempts;
+	w->capture.stats.last_ns = 9000 * SEC;
+	for (unsigned i = 0; i < slow->n; i++)
+		add(w, slow, "slow.example", 10.0 * i);
+	for (unsigned i = 0; i < fast->n; i++)
+		add(w, fast, i % 2 != 0 ? "fast.example" : "other.example", 10.0 * i + apart_s);
+	assert_int_equal(study_new(&w->s, &w->a), 0);
+	const struct finding *f = NULL;
+	for (size_t i = 0; i < w->a.n_findings; i++)
+		if (strcmp(w->a.findings[i]->id, "rate-differs") == 0)
+			f = w->a.findings[i];
+	return f;
+}
+
+static void world_end(struct world *w)
+{
+	study_free(w->s);
+	free(w->a.findings);
+	for (size_t i = 0; i < w->a.n_attempts; i++)
+		free(w->goodput[i]);
+}
+
+static const struct side_of policed = {140e3 * 8, true, 1, 40, EACH};
+static const struct side_of quick = {5e6, false, 1, 40, EACH};
+
+static void a_name_held_alone_is_named(void **state)
+{
+	struct world w;
+	(void)state;
+	const struct finding *f = compare_sides(&w, &policed, &quick, 5);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_LIKELY);
+	assert_int_equal(f->family, FAMILY_THROTTLING);
+	assert_int_equal(f->rows[0].grade, GRADE_D3);
+	assert_string_equal(f->trigger_value, "slow.example");
+	assert_string_equal(f->conditional, "yes");
+	assert_int_equal(f->n_flows, EACH);
+	assert_int_equal(f->n_controls, EACH);
+	assert_int_equal(f->direction, DIR_S2C);
+	world_end(&w);
+}
+
+static void look_alikes_are_not(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *what;
+		struct side_of slow, fast;
+		double apart_s;
+	} rows[] = {
+		{"a plan: all names alike", {1e6, true, 1, 40, EACH}, {1e6, true, 1, 40, EACH}, 5},
+		{"a plan that others use up faster", {1e6, true, 1, 40, EACH}, {3e6, true, 1, 40, EACH}, 5},
+		{"a slow server that nothing holds", {1e6, false, 1, 40, EACH}, {5e6, false, 1, 40, EACH}, 5},
+		{"policed, and as fast as others", {5e6, true, 1, 40, EACH}, {5e6, false, 1, 40, EACH}, 5},
+		{"policed, and faster than others", {9e6, true, 1, 40, EACH}, {5e6, false, 1, 40, EACH}, 5},
+		{"too few of the name", {1e6, true, 1, 40, 4}, {5e6, false, 1, 40, EACH}, 5},
+		{"too few of the others", {1e6, true, 1, 40, EACH}, {5e6, false, 1, 40, 4}, 5},
+		{"too little data", {1e5, true, 1, 40, EACH}, {5e6, false, 1, 40, EACH}, 5},
+		{"a longer path", {1e6, true, 1, 90, EACH}, {5e6, false, 1, 40, EACH}, 5},
+		{"another hour", {1e6, true, 1, 40, EACH}, {5e6, false, 1, 40, EACH}, 3600},
+	};
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct world w;
+		if (compare_sides(&w, &rows[i].slow, &rows[i].fast, rows[i].apart_s) != NULL)
+			fail_msg("%s", rows[i].what);
+		world_end(&w);
+	}
+}
+
+static void other_servers_may_be_slow_themselves(void **state)
+{
+	struct side_of elsewhere = quick;
+	struct world w;
+	(void)state;
+	elsewhere.server = 2;
+	const struct finding *f = compare_sides(&w, &policed, &elsewhere, 5);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	world_end(&w);
+}
+
+static void sets_are_compared(void **state)
+{
+	double x[300], y[300], z[300];
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		x[i] = 1000 + i % 100;
+		y[i] = 1000 + (i * 37) % 100;
+		z[i] = 1300 + (i * 37) % 100;
+	}
+	struct rate_comparison same = rate_compare(x, 300, y, 300);
+	assert_int_equal(same.said, RATE_SAME);
+	assert_true(same.ks_p > 0.5 && same.area < 0.01 && same.area > -0.01);
+	struct rate_comparison slower = rate_compare(x, 300, z, 300);
+	assert_int_equal(slower.said, RATE_DIFFERENT);
+	assert_true(slower.ks_p < 1e-6 && slower.ks_trust == 1);
+	assert_true(slower.area > 0.2 && slower.area < 0.25);
+	struct rate_comparison faster = rate_compare(z, 300, x, 300);
+	assert_true(faster.said == RATE_DIFFERENT && faster.area < 0);
+	/* Clearly apart, yet by too little to matter. */
+	for (unsigned i = 0; i < 300; i++)
+		z[i] = x[i] + 60;
+	struct rate_comparison little = rate_compare(x, 300, z, 300);
+	assert_int_equal(little.said, RATE_UNDECIDED);
+	/* The same every time. */
+	struct rate_comparison again = rate_compare(x, 300, z, 300);
+	assert_memory_equal(&little, &again, sizeof(again));
+	assert_int_equal(rate_compare(x, 0, z, 300).said, RATE_UNDECIDED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_name_held_alone_is_named),
+		cmocka_unit_test(look_alikes_are_not),
+		cmocka_unit_test(other_servers_may_be_slow_themselves),
+		cmocka_unit_test(sets_are_compared),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
