@@ -293,20 +293,6 @@ static const char *end_word(const struct common *c)
 	return words[best] != NULL ? words[best] : "failed";
 }
 
-/* Names are hostile bytes. */
-static void printable(const char *in, char *out, size_t len)
-{
-	size_t n = 0;
-	for (; *in != '\0' && n + 5 < len; in++) {
-		unsigned char ch = (unsigned char)*in;
-		if (ch >= 0x21 && ch < 0x7f && ch != '\\')
-			out[n++] = (char)ch;
-		else
-			n += (size_t)snprintf(out + n, len - n, "\\x%02x", ch);
-	}
-	out[n] = '\0';
-}
-
 static int say(struct study_run *r, const struct study_group *g, const struct common *c,
 	       bool controlled, unsigned nets)
 {
@@ -334,7 +320,7 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 		return -ENOMEM;
 	f->trigger = kind;
 	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", rows[0].name);
-	printable(rows[0].name, name, sizeof(name));
+	study_printable(rows[0].name, name, sizeof(name));
 	snprintf(f->sentence, sizeof(f->sentence), "%u of %u tries with %s %s were %s", g->failed,
 		 g->ok + g->failed, by_kind[kind].word, name, end_word(c));
 	snprintf(value, sizeof(value), "%u of %u tries with the name failed", g->failed,

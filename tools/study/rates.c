@@ -139,19 +139,6 @@ static void gather(const struct study_run *r, const struct attempt *of, struct s
 	}
 }
 
-static void printable(const char *in, char *out, size_t len)
-{
-	size_t n = 0;
-	for (; *in != '\0' && n + 5 < len; in++) {
-		unsigned char ch = (unsigned char)*in;
-		if (ch >= 0x21 && ch < 0x7f && ch != '\\')
-			out[n++] = (char)ch;
-		else
-			n += (size_t)snprintf(out + n, len - n, "\\x%02x", ch);
-	}
-	out[n] = '\0';
-}
-
 static int say(struct study_run *r, const struct side *name, const struct side *others,
 	       const struct rate_comparison *c, bool beside)
 {
@@ -176,7 +163,7 @@ static int say(struct study_run *r, const struct side *name, const struct side *
 	f->trigger = (enum trigger_kind)a->trigger;
 	f->ts_ns = a->start_ns;
 	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", a->name);
-	printable(a->name, shown, sizeof(shown));
+	study_printable(a->name, shown, sizeof(shown));
 	snprintf(f->sentence, sizeof(f->sentence),
 		 "%u of %u connections with %s were held to a rate: %.0f kbit/s on average, against "
 		 "%.0f of %u others",

@@ -92,6 +92,9 @@ void study_benign(struct finding *f, const char *why);
 /* Section 17's arithmetic over the rows, each a fact of its own; never above `most`. */
 void study_weigh(struct finding *f, enum verdict most);
 
+/* A name for a sentence: names are hostile bytes. */
+void study_printable(const char *in, char *out, size_t len);
+
 /* The same client and server addresses. */
 bool study_same_pair(const struct attempt *x, const struct attempt *y);
 /* Trials i and j of r->pairs are of one pair of hosts in one capture. */
