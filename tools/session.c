@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/session.h"
+
+#include <errno.h>
+#include <langinfo.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dataplane/log.h"
+#include "tools/options.h"
+
+/* The first value is the default. */
+const char *const session_min_verdicts[] = {"inconclusive", "anomaly", "likely", "confirmed", NULL};
+const char *const session_fail_ons[] = {"likely",	"confirmed", "anomaly",
+					"inconclusive", "never",     NULL};
+const char *const session_colors[] = {"auto", "always", "never", NULL};
+
+static const enum verdict min_verdict_of[] = {VERDICT_INCONCLUSIVE, VERDICT_ANOMALY, VERDICT_LIKELY,
+					      VERDICT_CONFIRMED};
+static const enum verdict fail_on_of[] = {VERDICT_LIKELY, VERDICT_CONFIRMED, VERDICT_ANOMALY,
+					  VERDICT_INCONCLUSIVE, VERDICT_N};
+
+atomic_bool session_stopped;
+
+static void on_signal(int sig)
+{
+	if (atomic_exchange(&session_stopped, true)) {
+		/* The second: at once, by what the signal does by itself once this returns. */
+		signal(sig, SIG_DFL);
+		raise(sig);
+	}
+}
+
+void session_catch_signals(void)
+{
+	/* Without SA_RESTART, so that a read from a pipe that says nothing ends too. */
+	struct sigaction act = {.sa_handler = on_signal};
+
+	sigemptyset(&act.sa_mask);
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+}
+
+void session_happened(struct session *s, enum exit_status status)
+{
+	s->conditions |= 1U << status;
+}
+
+int session_exit_status(const struct session *s)
+{
+	static const enum exit_status order[] = {EXIT_USAGE, EXIT_IO, EXIT_INPUT, EXIT_PARTIAL,
+						 EXIT_FINDINGS};
+
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		if ((s->conditions & 1U << order[i]) != 0)
+			return (int)order[i];
+	}
+	return EXIT_DONE;
+}
+
+void session_input_failed(struct session *s, int err)
+{
+	session_happened(s, err == -EDOM     ? EXIT_USAGE
+			    : err == -ENOMEM ? EXIT_IO
+			    : err == -EINTR  ? EXIT_PARTIAL
+					     : EXIT_INPUT);
+}
+
+static int name_outputs(struct outputs *o, const struct session_config *cfg)
+{
+	int err = 0;
+
+	if (cfg->text != NULL)
+		err = outputs_add(o, "text", cfg->text);
+	if (err == 0 && cfg->jsonl != NULL)
+		err = outputs_add(o, "jsonl", cfg->jsonl);
+	if (err == 0 && cfg->dir != NULL)
+		err = outputs_add_folder(o, cfg->dir);
+	if (err == 0 && o->n == 0)
+		err = outputs_add(o, "text", "-");
+	return err;
+}
+
+bool session_start(struct session *s, const struct session_config *cfg, char *const *inputs,
+		   int n_inputs)
+{
+	s->cfg = cfg;
+	log_set_level(cfg->quiet     ? LOG_LEVEL_ERROR
+		      : cfg->verbose ? LOG_LEVEL_INFO
+				     : LOG_LEVEL_WARN);
+	if (name_outputs(&s->outputs, cfg) != 0) {
+		session_happened(s, EXIT_IO);
+		return false;
+	}
+	if (outputs_clash(&s->outputs, inputs, n_inputs)) {
+		session_happened(s, EXIT_USAGE);
+		return false;
+	}
+	if (outputs_open(&s->outputs) != 0) {
+		session_happened(s, EXIT_IO);
+		return false;
+	}
+	return true;
+}
+
+static bool want_colour(const struct session_config *cfg)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (cfg->color != 0)
+		return cfg->color == 1;
+	return isatty(STDOUT_FILENO) && (no == NULL || no[0] == '\0') && term != NULL &&
+	       strcmp(term, "dumb") != 0;
+}
+
+void session_write(struct session *s, const struct analysis *a, struct report_options *o)
+{
+	o->min_verdict = min_verdict_of[s->cfg->min_verdict];
+	o->colour = want_colour(s->cfg);
+	o->real_clients = true;
+	o->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	for (unsigned i = 0; i < a->n_captures; i++) {
+		if (a->captures[i].partial)
+			session_happened(s, EXIT_PARTIAL);
+	}
+	for (size_t i = 0; i < a->n_findings; i++) {
+		if (a->findings[i]->verdict >= fail_on_of[s->cfg->fail_on])
+			session_happened(s, EXIT_FINDINGS);
+	}
+	o->argv = options_invocation(&o->argc);
+	o->conditions = s->conditions;
+	o->exit_status = session_exit_status(s);
+	if (outputs_write(&s->outputs, a, o) != 0)
+		session_happened(s, EXIT_IO);
+}
+
+void session_end(struct session *s)
+{
+	outputs_close(&s->outputs);
+}

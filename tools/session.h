@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * What every command that ends in reports does alike: its output options, its signals, how it ends.
+ *
+ *   session_start -> read packets, judge -> session_write -> session_end
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tools/command.h"
+#include "tools/outputs.h"
+
+struct session_config {
+	const char *dir, *jsonl, *text;
+	int min_verdict, fail_on, color;
+	bool quiet, verbose;
+};
+
+extern const char *const session_min_verdicts[], *const session_fail_ons[], *const session_colors[];
+
+/* Rows of a command whose config of this type holds a struct session_config under this name. */
+#define SESSION_OPTIONS(type, field)                                                               \
+	{.name = "output",                                                                         \
+	 .letter = 'o',                                                                            \
+	 .kind = OPTION_STRING,                                                                    \
+	 .offset = offsetof(type, field.dir),                                                      \
+	 .argument = "DIR",                                                                        \
+	 .help = "write report.txt and events.jsonl into this folder, made if need be"},           \
+	{.name = "text",                                                                           \
+	 .kind = OPTION_STRING,                                                                    \
+	 .offset = offsetof(type, field.text),                                                     \
+	 .argument = "FILE",                                                                       \
+	 .help = "write the report for people here; the default, on standard output"},             \
+	{.name = "jsonl",                                                                          \
+	 .kind = OPTION_STRING,                                                                    \
+	 .offset = offsetof(type, field.jsonl),                                                    \
+	 .argument = "FILE",                                                                       \
+	 .help = "write JSON Lines here: the run, the flows, every finding"},                      \
+	{.name = "min-verdict",                                                                    \
+	 .kind = OPTION_ENUM,                                                                      \
+	 .offset = offsetof(type, field.min_verdict),                                              \
+	 .values = session_min_verdicts,                                                           \
+	 .help = "show findings from this verdict up; others are counted"},                        \
+	{.name = "fail-on",                                                                        \
+	 .kind = OPTION_ENUM,                                                                      \
+	 .offset = offsetof(type, field.fail_on),                                                  \
+	 .values = session_fail_ons,                                                               \
+	 .help = "exit with 1 if there is a finding of this verdict or above; likely and "         \
+		 "confirmed mean interference, so likely is the default"},                         \
+	{.name = "color",                                                                          \
+	 .kind = OPTION_ENUM,                                                                      \
+	 .offset = offsetof(type, field.color),                                                    \
+	 .values = session_colors,                                                                 \
+	 .help = "colour in text on standard output; auto: on a terminal and without NO_COLOR"},   \
+	{.name = "quiet",                                                                          \
+	 .letter = 'q',                                                                            \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.quiet),                                                    \
+	 .help = "no progress and no warnings"},                                                   \
+	{.name = "verbose",                                                                        \
+	 .letter = 'v',                                                                            \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.verbose),                                                  \
+	 .help = "more words about the run on standard error"}
+
+struct session {
+	const struct session_config *cfg;
+	struct outputs outputs;
+	unsigned conditions; /* 1 << enum exit_status, or'ed: all that apply */
+};
+
+/* Becomes true at the first SIGINT or SIGTERM; the second ends the program at once. */
+extern atomic_bool session_stopped;
+void session_catch_signals(void);
+
+/*
+ * Log level and outputs, opened before an hour of work. inputs: files that no report may overwrite.
+ * False: said on stderr, and in conditions.
+ */
+bool session_start(struct session *s, const struct session_config *cfg, char *const *inputs,
+		   int n_inputs);
+void session_happened(struct session *s, enum exit_status status);
+/* What the process exits with: where several apply, 2, 4, 3, 5, then 1. */
+int session_exit_status(const struct session *s);
+/* -errno of source_open() for an input: what that makes of the run. */
+void session_input_failed(struct session *s, int err);
+/*
+ * Fills what of o is the session's (verdicts, colour, invocation, exit status) and writes every
+ * report; the caller has set the rest.
+ */
+void session_write(struct session *s, const struct analysis *a, struct report_options *o);
+void session_end(struct session *s);
