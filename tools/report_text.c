@@ -15,6 +15,7 @@
 #include "config.h"
 #include "tools/escape.h"
 #include "tools/facts.h"
+#include "tools/words.h"
 
 #define IN_FULL 20 /* findings of one kind towards one server */
 
@@ -23,56 +24,14 @@ static const char *plural(uint64_t n)
 	return n == 1 ? "" : "s";
 }
 
-/* "1 confirmed, 2 likely" or "1 anomaly; 3 inconclusive": the verdicts from high down to low. */
-static size_t verdicts(const struct facts_tally *t, enum verdict high, enum verdict low, char *out,
-		       size_t room)
-{
-	size_t n = 0;
-
-	out[0] = '\0';
-	for (int v = (int)high; v >= (int)low; v--) {
-		if (t->flows_by[v] == 0)
-			continue;
-		bool many = v == VERDICT_ANOMALY && t->flows_by[v] != 1;
-		int k = snprintf(out + n, room - n, "%s%" PRIu64 " %s", n != 0 ? ", " : "",
-				 t->flows_by[v], many ? "anomalies" : verdict_name[v]);
-		n += k > 0 && (size_t)k < room - n ? (size_t)k : 0;
-	}
-	return n;
-}
-
 static void headline(const struct text *t, const struct facts_tally *n)
 {
-	uint64_t touched = n->flows_by[VERDICT_CONFIRMED] + n->flows_by[VERDICT_LIKELY];
-	char strong[80], weak[80], text[320];
+	char text[320];
 
 	fprintf(t->out, "wmscope %s\n\n", WMSCOPE_VERSION);
-	verdicts(n, VERDICT_CONFIRMED, VERDICT_LIKELY, strong, sizeof(strong));
-	size_t more = verdicts(n, VERDICT_ANOMALY, VERDICT_INCONCLUSIVE, weak, sizeof(weak));
-	if (touched > 0)
+	if (n->flows_by[VERDICT_CONFIRMED] + n->flows_by[VERDICT_LIKELY] > 0)
 		text_colour(t, VERDICT_CONFIRMED);
-	if (n->flows == 0 && t->analysis->n_findings == 0)
-		snprintf(text, sizeof(text), "There are no connections to examine.");
-	else if (touched > 0)
-		snprintf(text, sizeof(text),
-			 "%" PRIu64 " of %" PRIu64 " connections %s interfered with: %s%s%s.",
-			 touched, n->flows, touched == 1 ? "was" : "were", strong,
-			 more != 0 ? "; also " : "", weak);
-	else if (more != 0)
-		snprintf(text, sizeof(text),
-			 "No connection of %" PRIu64
-			 " was found to be interfered with, but some are "
-			 "worth a look: %s.",
-			 n->flows, weak);
-	else if (t->analysis->n_findings > n->hidden)
-		snprintf(text, sizeof(text),
-			 "No connection of %" PRIu64
-			 " was found to be interfered with, but some together are worth a look.",
-			 n->flows);
-	else
-		snprintf(text, sizeof(text),
-			 "No interference was found in %" PRIu64 " connection%s.", n->flows,
-			 plural(n->flows));
+	words_headline(t->analysis, n, text, sizeof(text));
 	text_wrap(t, 0, text);
 	text_plain(t);
 	if (n->names > 0)

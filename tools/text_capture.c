@@ -5,10 +5,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "classifiers/tamper/signature.h"
 #include "tools/escape.h"
 #include "tools/facts.h"
 #include "tools/report_text.h"
+#include "tools/words.h"
 
 #define LABEL 12
 
@@ -74,15 +74,10 @@ static void extent(const struct text *t, const struct capture_result *c)
 
 static void vantage(const struct text *t, const struct capture_result *c)
 {
-	static const char *const words[VANTAGE_N] = {
-		[VANTAGE_UNKNOWN] = "not known", [VANTAGE_CLIENT] = "at the client",
-		[VANTAGE_SERVER] = "at the server", [VANTAGE_MIDDLE] = "in the middle of the path",
-		[VANTAGE_ONE_SIDED] = "where only one direction passes",
-	};
 	char text[320];
 
 	label(t, "Taken");
-	snprintf(text, sizeof(text), "%s (%s)%s%s", words[c->vantage],
+	snprintf(text, sizeof(text), "%s (%s)%s%s", words_vantage(c->vantage),
 		 c->vantage_given ? "as --vantage says" : "worked out from the packets",
 		 c->vantage_why[0] != '\0' ? ": " : "", c->vantage_why);
 	wrapped(t, LABEL, text);
@@ -149,18 +144,12 @@ static void capture(const struct text *t, const struct capture_result *c)
 /* Nothing found means little for what was not looked for. */
 static void scope(const struct text *t)
 {
-	bool covered[FAMILY_N] = {false};
+	bool covered[FAMILY_N];
 	char text[2][512] = {"looked for: ", "not looked for: "};
 	size_t n[2] = {strlen(text[0]), strlen(text[1])};
 	bool any[2] = {false, false};
 
-	for (unsigned i = 0; signature_table[i] != NULL; i++) {
-		for (const struct signature *s = signature_table[i]; s->id != NULL; s++)
-			covered[s->family] = true;
-	}
-	/* The study's: conclusions over several flows. */
-	covered[FAMILY_TLS_FILTERING] = covered[FAMILY_RESIDUAL] = true;
-	covered[FAMILY_TLS_INTERCEPTION] = true;
+	words_covered(covered);
 	for (unsigned f = 0; f < FAMILY_N; f++) {
 		unsigned k = covered[f] ? 0 : 1;
 		n[k] += (size_t)snprintf(text[k] + n[k], sizeof(text[k]) - n[k], "%s%s",
@@ -196,38 +185,11 @@ void text_captures(const struct text *t)
 
 void text_legend(const struct text *t)
 {
-	static const struct {
-		const char *word, *meaning;
-	} rows[] = {
-		{.word = "confirmed",
-		 .meaning = "a third party changed the outcome of the connection; "
-			    "at least one piece of evidence has next to no innocent explanation"},
-		{.word = "likely",
-		 .meaning = "a third party most probably changed the outcome; strong "
-			    "evidence, but not beyond doubt"},
-		{.word = "anomaly",
-		 .meaning = "unusual, and known from interference; innocent "
-			    "explanations remain open"},
-		{.word = "inconclusive",
-		 .meaning = "something expected did not come, or a measurement "
-			    "stands without a control; by itself not a sign of interference"},
-		{.word = "D4 D3 D2 D1",
-		 .meaning = "how well a piece of evidence tells interference "
-			    "from innocent traffic, from decisive (6 points) over strong (3.5) and "
-			    "fair (2) "
-			    "to weak (0.5, together at most 1.5); the score is the sum"},
-		{.word = "flags",
-		 .meaning = "F fin, S syn, R rst, P psh, A ack, U urg, E ece, W cwr, "
-			    "N accurate ECN, r reserved; seq and ack are relative; opt: DF do not "
-			    "fragment, TS "
-			    "timestamps; ms since the first packet of the connection"},
-	};
-
 	for (unsigned i = 0; i < TEXT_WIDTH; i++)
 		putc('-', t->out);
 	fputs("\nWords used\n", t->out);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		fprintf(t->out, "  %-14s", rows[i].word);
-		text_wrap(t, 16, rows[i].meaning);
+	for (const struct words_meaning *r = words_legend; r->word != NULL; r++) {
+		fprintf(t->out, "  %-14s", r->word);
+		text_wrap(t, 16, r->meaning);
 	}
 }

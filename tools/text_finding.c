@@ -10,6 +10,7 @@
 #include "tools/escape.h"
 #include "tools/facts.h"
 #include "tools/report_text.h"
+#include "tools/words.h"
 
 #define LABEL 17
 
@@ -35,44 +36,12 @@ static void line(const struct text *t, const char *word, const char *raw)
 	wrapped(t, LABEL, raw, ESCAPE_KEEP_BACKSLASH);
 }
 
-static const char *stage_words(enum stage stage)
-{
-	static const char *const words[STAGE_N] = {
-		[STAGE_PRE_SYNACK] = "before the server had answered",
-		[STAGE_POST_SYN] = "during the handshake",
-		[STAGE_POST_ACK] = "after the handshake, before any data",
-		[STAGE_POST_PSH] = "after the first packet of data",
-		[STAGE_LATER] = "later, after several packets of data",
-	};
-
-	return words[stage];
-}
-
-static const char *direction_words(const struct finding *f)
-{
-	bool absent = f->family == FAMILY_QUIC_FILTERING && f->direction == DIR_C2S;
-
-	if (absent || f->family == FAMILY_SILENT_DROP || f->family == FAMILY_THROTTLING)
-		return f->direction == DIR_S2C ? "what should reach the client"
-					       : "what should reach the server";
-	return f->direction == DIR_S2C ? "packets that reached the client"
-				       : "packets that reached the server";
-}
-
-/* Names in it went through escape_bytes() when it was made. */
 static void sentence(const struct text *t, const struct finding *f)
 {
-	char text[sizeof(f->sentence) + 2];
-	size_t n = strnlen(f->sentence, sizeof(f->sentence));
+	char text[WORDS_SENTENCE_SIZE];
 
-	if (n == 0)
+	if (words_sentence(f, text)[0] == '\0')
 		return;
-	memcpy(text, f->sentence, n);
-	if (text[0] >= 'a' && text[0] <= 'z')
-		text[0] = (char)(text[0] - 'a' + 'A');
-	if (text[n - 1] != '.')
-		text[n++] = '.';
-	text[n] = '\0';
 	fputs("\n  ", t->out);
 	wrapped(t, 2, text, ESCAPE_KEEP_BACKSLASH);
 }
@@ -227,20 +196,13 @@ static void frames(const struct text *t, const char *word, const struct finding 
 /* An opinion on who made the packets; what was found stands without it. */
 static void devices(const struct text *t, const struct finding *f)
 {
-	static const char *const words[ATTRIBUTION_N] = {
-		[0] = "none",
-		[ATTRIBUTION_A1] = "compatible, no more",
-		[ATTRIBUTION_A2] = "several published traits fit",
-		[ATTRIBUTION_A3] = "a published constant or relation holds",
-	};
-
 	for (unsigned i = 0; i < f->n_devices; i++) {
 		const struct device_match *d = &f->devices[i];
 		char text[640], hops[40] = "";
 		if (d->hops >= 0)
 			snprintf(hops, sizeof(hops), ", %d hops away", d->hops);
 		snprintf(text, sizeof(text), "%.60s (%s: %s%s); %.160s; described in %.200s", d->id,
-			 attribution_name[d->grade], words[d->grade], hops, d->detail, d->source);
+			 attribution_name[d->grade], words_attribution(d->grade), hops, d->detail, d->source);
 		line(t, i == 0 ? "Looks like" : "and like", text);
 		frames(t, "  in frames", f, d->packets, d->packet_files, d->n_packets);
 	}
@@ -254,15 +216,8 @@ static void devices(const struct text *t, const struct finding *f)
 
 static void conditional(const struct text *t, const struct finding *f)
 {
-	const char *word = f->conditional != NULL ? f->conditional : "untested";
-
 	label(t, "Conditional");
-	if (strcmp(word, "yes") == 0)
-		fputs("yes, only connections with this trigger were touched\n", t->out);
-	else if (strcmp(word, "no") == 0)
-		fputs("no, connections without this trigger were touched too\n", t->out);
-	else
-		fputs("untested: no other connection was compared with this one\n", t->out);
+	fprintf(t->out, "%s\n", words_conditional(f));
 	numbers(t, "Compared with", f->controls, f->n_controls);
 }
 
@@ -333,9 +288,9 @@ void text_finding(const struct text *t, const struct finding *f, unsigned number
 	trigger(t, f);
 	numbers(t, "Flows", f->flows, f->n_flows);
 	label(t, "Stage");
-	fprintf(t->out, "%s (%s)\n", stage_words(f->stage), facts_stage(f->stage));
+	fprintf(t->out, "%s (%s)\n", words_stage(f->stage), facts_stage(f->stage));
 	label(t, "Direction");
-	fprintf(t->out, "%s (%s)\n", direction_words(f), facts_direction(f->direction));
+	fprintf(t->out, "%s (%s)\n", words_direction(f), facts_direction(f->direction));
 	label(t, "Time");
 	fprintf(t->out, "%s\n", facts_time(f->ts_ns, when));
 	frames(t, "Frames", f, f->packets, f->packet_files, f->n_packets);

@@ -7,6 +7,7 @@
 #include "tools/escape.h"
 #include "tools/facts.h"
 #include "tools/report_text.h"
+#include "tools/words.h"
 
 struct text text_of(const struct analysis *a, const struct report_options *o, FILE *out)
 {
@@ -92,38 +93,18 @@ void text_plain(const struct text *t)
 		fputs("\033[0m", t->out);
 }
 
-static int endpoint(const struct flow_record *f, bool client, char *out, size_t room)
-{
-	char addr[64];
-	uint16_t port = client ? f->client_port : f->server_port;
-
-	if (f->ip_version == 0)
-		return snprintf(out, room, "?");
-	ip_addr_format(client ? &f->client : &f->server, f->ip_version, addr, sizeof(addr));
-	if (!facts_has_ports(f))
-		return snprintf(out, room, "%s", addr);
-	return snprintf(out, room, f->ip_version == 6 ? "[%s]:%u" : "%s:%u", addr, port);
-}
-
 const char *text_flow(const struct text *t, const struct flow_record *f, char *out, size_t room)
 {
-	char client[80], server[80];
+	char client[WORDS_END_SIZE], server[WORDS_END_SIZE];
 
-	endpoint(f, true, client, sizeof(client));
-	endpoint(f, false, server, sizeof(server));
-	snprintf(out, room, "%s %s %s", client, t->options->utf8 ? "\xe2\x86\x92" : "->", server);
+	snprintf(out, room, "%s %s %s", words_end(f, true, client),
+		 t->options->utf8 ? "\xe2\x86\x92" : "->", words_end(f, false, server));
 	return out;
 }
 
 const char *text_trigger(const struct text *t, const struct finding *f, char *out, size_t room)
 {
-	static const char *const words[TRIGGER_N] = {
-		[TRIGGER_NONE] = "-",          [TRIGGER_SNI] = "SNI",
-		[TRIGGER_HOST] = "Host",       [TRIGGER_KEYWORD] = "keyword",
-		[TRIGGER_QNAME] = "DNS name",  [TRIGGER_QUIC_SNI] = "QUIC SNI",
-		[TRIGGER_PROTOCOL] = "protocol",
-	};
-	int n = snprintf(out, room, "%s", words[f->trigger]);
+	int n = snprintf(out, room, "%s", words_trigger(f->trigger));
 
 	if (f->trigger != TRIGGER_NONE && n >= 0 && (size_t)n + 2 < room) {
 		out[n++] = ' ';

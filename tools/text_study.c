@@ -9,6 +9,7 @@
 #include "tools/facts.h"
 #include "tools/report_text.h"
 #include "tools/study/study.h"
+#include "tools/words.h"
 
 #define NAMES_MAX 40
 #define LABEL 24
@@ -81,43 +82,12 @@ static void names(const struct text *t, const struct study *s)
 				"0.2 of 2 or more controls.");
 }
 
-static const char *words_of(const char *what)
-{
-	static const struct {
-		const char *what, *words;
-	} list[] = {
-		{"lets_packets_pass", "lets packets pass"},
-		{"takes_packets_out", "takes packets out"},
-		{"acts_towards_client", "towards the client"},
-		{"acts_towards_server", "towards the server"},
-		{"injects_resets", "injects resets"},
-		{"injects_pages", "injects pages"},
-		{"injects_dns_answers", "injects DNS answers"},
-		{"injects_alerts", "injects TLS alerts"},
-		{"drops", "drops"},
-		{"drops_quic", "drops QUIC"},
-		{"split_hello_passes", "split hello passes"},
-		{"reassembles", "acts on split hello"},
-		{"needs_no_handshake", "acts unestablished"},
-		{"ignores_tls", "ignores TLS"},
-		{"ignores_http", "ignores HTTP"},
-		{"ignores_quic", "ignores QUIC"},
-		{"ignores_dns", "ignores DNS"},
-		{"blocks_afterwards", "blocks afterwards"},
-	};
-
-	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
-		if (strcmp(list[i].what, what) == 0)
-			return list[i].words;
-	return what;
-}
-
 static void profile_line(const struct text *t, const struct study_line *l)
 {
 	char text[512];
 	int n = snprintf(text, sizeof(text), "observed (%u)", l->n);
 
-	fprintf(t->out, "    %-*s", LABEL - 4, words_of(l->what));
+	fprintf(t->out, "    %-*s", LABEL - 4, words_profile(l->what));
 	if (l->value[0] != '\0')
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ": %s", l->value);
 	if (l->why[0] != '\0')
@@ -149,7 +119,7 @@ static void rest(const struct text *t, const struct study_profile *p, enum study
 				      n == 0		       ? ""
 				      : strcmp(why, l->why) == 0 ? ", "
 							       : "; ",
-				      words_of(l->what));
+				      words_profile(l->what));
 		why = l->why;
 	}
 	if (n == 0)
@@ -176,9 +146,6 @@ static void triggers(const struct text *t, const struct study_profile *p)
 
 static void profile(const struct text *t, const struct study_profile *p)
 {
-	static const char *const mode[STUDY_MODE_N] = {[STUDY_MODE_UNKNOWN] = "undecided",
-						       [STUDY_ON_PATH] = "on the path (sees copies)",
-						       [STUDY_IN_PATH] = "in the path (can take out)"};
 	char text[512];
 
 	fprintf(t->out, "  box %u: ", p->number);
@@ -193,7 +160,7 @@ static void profile(const struct text *t, const struct study_profile *p)
 			attribution_name[p->device_grade]);
 	if (p->hops >= 0)
 		fprintf(t->out, "    %-*s%d hops from the capture\n", LABEL - 4, "distance", p->hops);
-	snprintf(text, sizeof(text), "%s%s%s", mode[p->mode], p->mode_why[0] != '\0' ? ": " : "",
+	snprintf(text, sizeof(text), "%s%s%s", words_mode(p->mode), p->mode_why[0] != '\0' ? ": " : "",
 		 p->mode_why);
 	fprintf(t->out, "    %-*s", LABEL - 4, "place");
 	text_wrap(t, LABEL, text);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "classifiers/tamper/signature.h"
+
+/* "1 confirmed, 2 likely" or "1 anomaly; 3 inconclusive": the verdicts from high down to low. */
+static size_t verdicts(const struct facts_tally *t, enum verdict high, enum verdict low, char *out,
+		       size_t room)
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int v = (int)high; v >= (int)low; v--) {
+		if (t->flows_by[v] == 0)
+			continue;
+		bool many = v == VERDICT_ANOMALY && t->flows_by[v] != 1;
+		int k = snprintf(out + n, room - n, "%s%" PRIu64 " %s", n != 0 ? ", " : "",
+				 t->flows_by[v], many ? "anomalies" : verdict_name[v]);
+		n += k > 0 && (size_t)k < room - n ? (size_t)k : 0;
+	}
+	return n;
+}
+
+const char *words_headline(const struct analysis *a, const struct facts_tally *n, char *out,
+			   size_t room)
+{
+	uint64_t touched = n->flows_by[VERDICT_CONFIRMED] + n->flows_by[VERDICT_LIKELY];
+	char strong[80], weak[80];
+
+	verdicts(n, VERDICT_CONFIRMED, VERDICT_LIKELY, strong, sizeof(strong));
+	size_t more = verdicts(n, VERDICT_ANOMALY, VERDICT_INCONCLUSIVE, weak, sizeof(weak));
+	if (n->flows == 0 && a->n_findings == 0)
+		snprintf(out, room, "There are no connections to examine.");
+	else if (touched > 0)
+		snprintf(out, room,
+			 "%" PRIu64 " of %" PRIu64 " connections %s interfered with: %s%s%s.",
+			 touched, n->flows, touched == 1 ? "was" : "were", strong,
+			 more != 0 ? "; also " : "", weak);
+	else if (more != 0)
+		snprintf(out, room,
+			 "No connection of %" PRIu64
+			 " was found to be interfered with, but some are "
+			 "worth a look: %s.",
+			 n->flows, weak);
+	else if (a->n_findings > n->hidden)
+		snprintf(out, room,
+			 "No connection of %" PRIu64
+			 " was found to be interfered with, but some together are worth a look.",
+			 n->flows);
+	else
+		snprintf(out, room, "No interference was found in %" PRIu64 " connection%s.",
+			 n->flows, n->flows == 1 ? "" : "s");
+	return out;
+}
+
+const char *words_sentence(const struct finding *f, char out[WORDS_SENTENCE_SIZE])
+{
+	_Static_assert(sizeof(f->sentence) + 2 == WORDS_SENTENCE_SIZE, "a full stop and NUL fit");
+	size_t n = strnlen(f->sentence, sizeof(f->sentence));
+
+	memcpy(out, f->sentence, n);
+	if (n != 0 && out[0] >= 'a' && out[0] <= 'z')
+		out[0] = (char)(out[0] - 'a' + 'A');
+	if (n != 0 && out[n - 1] != '.')
+		out[n++] = '.';
+	out[n] = '\0';
+	return out;
+}
+
+const char *words_stage(enum stage stage)
+{
+	static const char *const words[STAGE_N] = {
+		[STAGE_PRE_SYNACK] = "before the server had answered",
+		[STAGE_POST_SYN] = "during the handshake",
+		[STAGE_POST_ACK] = "after the handshake, before any data",
+		[STAGE_POST_PSH] = "after the first packet of data",
+		[STAGE_LATER] = "later, after several packets of data",
+	};
+
+	return words[stage];
+}
+
+const char *words_direction(const struct finding *f)
+{
+	bool absent = f->family == FAMILY_QUIC_FILTERING && f->direction == DIR_C2S;
+
+	if (absent || f->family == FAMILY_SILENT_DROP || f->family == FAMILY_THROTTLING)
+		return f->direction == DIR_S2C ? "what should reach the client"
+					       : "what should reach the server";
+	return f->direction == DIR_S2C ? "packets that reached the client"
+				       : "packets that reached the server";
+}
+
+const char *words_trigger(enum trigger_kind kind)
+{
+	static const char *const words[TRIGGER_N] = {
+		[TRIGGER_NONE] = "-",          [TRIGGER_SNI] = "SNI",
+		[TRIGGER_HOST] = "Host",       [TRIGGER_KEYWORD] = "keyword",
+		[TRIGGER_QNAME] = "DNS name",  [TRIGGER_QUIC_SNI] = "QUIC SNI",
+		[TRIGGER_PROTOCOL] = "protocol",
+	};
+
+	return words[kind];
+}
+
+const char *words_attribution(enum attribution_grade grade)
+{
+	static const char *const words[ATTRIBUTION_N] = {
+		[0] = "none",
+		[ATTRIBUTION_A1] = "compatible, no more",
+		[ATTRIBUTION_A2] = "several published traits fit",
+		[ATTRIBUTION_A3] = "a published constant or relation holds",
+	};
+
+	return words[grade];
+}
+
+const char *words_vantage(enum vantage vantage)
+{
+	static const char *const words[VANTAGE_N] = {
+		[VANTAGE_UNKNOWN] = "not known", [VANTAGE_CLIENT] = "at the client",
+		[VANTAGE_SERVER] = "at the server", [VANTAGE_MIDDLE] = "in the middle of the path",
+		[VANTAGE_ONE_SIDED] = "where only one direction passes",
+	};
+
+	return words[vantage];
+}
+
+const char *words_mode(enum study_mode mode)
+{
+	static const char *const words[STUDY_MODE_N] = {
+		[STUDY_MODE_UNKNOWN] = "undecided",
+		[STUDY_ON_PATH] = "on the path (sees copies)",
+		[STUDY_IN_PATH] = "in the path (can take out)",
+	};
+
+	return words[mode];
+}
+
+const char *words_conditional(const struct finding *f)
+{
+	const char *word = f->conditional != NULL ? f->conditional : "untested";
+
+	if (strcmp(word, "yes") == 0)
+		return "yes, only connections with this trigger were touched";
+	if (strcmp(word, "no") == 0)
+		return "no, connections without this trigger were touched too";
+	return "untested: no other connection was compared with this one";
+}
+
+const char *words_profile(const char *what)
+{
+	static const struct {
+		const char *what, *words;
+	} list[] = {
+		{"lets_packets_pass", "lets packets pass"},
+		{"takes_packets_out", "takes packets out"},
+		{"acts_towards_client", "towards the client"},
+		{"acts_towards_server", "towards the server"},
+		{"injects_resets", "injects resets"},
+		{"injects_pages", "injects pages"},
+		{"injects_dns_answers", "injects DNS answers"},
+		{"injects_alerts", "injects TLS alerts"},
+		{"drops", "drops"},
+		{"drops_quic", "drops QUIC"},
+		{"split_hello_passes", "split hello passes"},
+		{"reassembles", "acts on split hello"},
+		{"needs_no_handshake", "acts unestablished"},
+		{"ignores_tls", "ignores TLS"},
+		{"ignores_http", "ignores HTTP"},
+		{"ignores_quic", "ignores QUIC"},
+		{"ignores_dns", "ignores DNS"},
+		{"blocks_afterwards", "blocks afterwards"},
+	};
+
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)
+		if (strcmp(list[i].what, what) == 0)
+			return list[i].words;
+	return what;
+}
+
+const char *words_end(const struct flow_record *f, bool client, char out[WORDS_END_SIZE])
+{
+	char addr[64];
+	uint16_t port = client ? f->client_port : f->server_port;
+
+	if (f->ip_version == 0) {
+		snprintf(out, WORDS_END_SIZE, "?");
+		return out;
+	}
+	ip_addr_format(client ? &f->client : &f->server, f->ip_version, addr, sizeof(addr));
+	if (!facts_has_ports(f))
+		snprintf(out, WORDS_END_SIZE, "%s", addr);
+	else
+		snprintf(out, WORDS_END_SIZE, f->ip_version == 6 ? "[%s]:%u" : "%s:%u", addr, port);
+	return out;
+}
+
+void words_covered(bool out[FAMILY_N])
+{
+	memset(out, 0, FAMILY_N * sizeof(*out));
+	for (unsigned i = 0; signature_table[i] != NULL; i++) {
+		for (const struct signature *s = signature_table[i]; s->id != NULL; s++)
+			out[s->family] = true;
+	}
+	/* The study's: conclusions over several flows. */
+	out[FAMILY_TLS_FILTERING] = out[FAMILY_RESIDUAL] = true;
+	out[FAMILY_TLS_INTERCEPTION] = true;
+}
+
+const struct words_meaning words_legend[] = {
+	{"confirmed", "a third party changed the outcome of the connection; at least one piece of "
+		      "evidence has next to no innocent explanation"},
+	{"likely", "a third party most probably changed the outcome; strong evidence, but not "
+		   "beyond doubt"},
+	{"anomaly", "unusual, and known from interference; innocent explanations remain open"},
+	{"inconclusive", "something expected did not come, or a measurement stands without a "
+			 "control; by itself not a sign of interference"},
+	{"D4 D3 D2 D1", "how well a piece of evidence tells interference from innocent traffic, "
+			"from decisive (6 points) over strong (3.5) and fair (2) to weak (0.5, "
+			"together at most 1.5); the score is the sum"},
+	{"flags", "F fin, S syn, R rst, P psh, A ack, U urg, E ece, W cwr, N accurate ECN, r "
+		  "reserved; seq and ack are relative; opt: DF do not fragment, TS timestamps; ms "
+		  "since the first packet of the connection"},
+	{NULL, NULL},
+};
