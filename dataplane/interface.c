@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/interface.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dataplane/packet.h"
+
+static int ask(int fd, const char *name, unsigned long request, struct ifreq *ifr)
+{
+	memset(ifr->ifr_name, 0, sizeof(ifr->ifr_name));
+	strncpy(ifr->ifr_name, name, sizeof(ifr->ifr_name) - 1);
+	return ioctl(fd, request, ifr) == 0 ? 0 : -errno;
+}
+
+static int ask_ethtool(int fd, const char *name, void *request)
+{
+	struct ifreq ifr = {.ifr_data = request};
+
+	return ask(fd, name, SIOCETHTOOL, &ifr);
+}
+
+static uint32_t linktype_of(unsigned short hardware)
+{
+	switch (hardware) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+		return LINKTYPE_ETHERNET;
+	case ARPHRD_NONE: /* tun */
+	case ARPHRD_RAWIP:
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case ARPHRD_PPP: /* a packet socket hands out what is inside */
+		return LINKTYPE_RAW;
+	default:
+		return UINT32_MAX;
+	}
+}
+
+/* Kernel's table of IPv4 routes: name, destination, gateway, flags, …, mask (8th), in hex. */
+static bool default_route_v4(const char *name)
+{
+	FILE *f = fopen("/proc/net/route", "re");
+	char line[256], iface[64];
+	unsigned long dest, mask;
+	bool found = false;
+
+	if (f == NULL)
+		return false;
+	while (!found && fgets(line, sizeof(line), f) != NULL)
+		found = sscanf(line, "%63s %lx %*x %*x %*d %*d %*d %lx", iface, &dest, &mask) == 3 &&
+			dest == 0 && mask == 0 && strcmp(iface, name) == 0;
+	fclose(f);
+	return found;
+}
+
+/* Destination, its prefix length, …, flags (9th), interface; reject routes sit on lo. */
+static bool default_route_v6(const char *name)
+{
+	FILE *f = fopen("/proc/net/ipv6_route", "re");
+	char line[256], dest[33], iface[64];
+	unsigned prefix;
+	bool found = false;
+
+	if (f == NULL)
+		return false;
+	while (!found && fgets(line, sizeof(line), f) != NULL)
+		found = sscanf(line, "%32s %x %*s %*x %*s %*x %*x %*x %*x %63s", dest, &prefix,
+			       iface) == 3 &&
+			prefix == 0 && strcmp(iface, name) == 0 && strcmp(iface, "lo") != 0;
+	fclose(f);
+	return found;
+}
+
+static unsigned addresses_of(const char *name)
+{
+	struct ifaddrs *all;
+	unsigned n = 0;
+
+	if (getifaddrs(&all) != 0)
+		return 0;
+	for (const struct ifaddrs *a = all; a != NULL; a = a->ifa_next) {
+		if (a->ifa_addr == NULL || strcmp(a->ifa_name, name) != 0)
+			continue;
+		if (a->ifa_addr->sa_family == AF_INET)
+			n++;
+		if (a->ifa_addr->sa_family != AF_INET6)
+			continue;
+		struct sockaddr_in6 v6;
+		memcpy(&v6, a->ifa_addr, sizeof(v6));
+		n += !IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
+	}
+	freeifaddrs(all);
+	return n;
+}
+
+static unsigned count_queues(const char *name, const char *begin)
+{
+	char path[64 + IFNAMSIZ];
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/queues", name);
+	DIR *d = opendir(path);
+	if (d == NULL)
+		return 0;
+	for (struct dirent *e; (e = readdir(d)) != NULL;)
+		n += strncmp(e->d_name, begin, strlen(begin)) == 0;
+	closedir(d);
+	return n;
+}
+
+/* The device's own word first: sysfs may show another namespace's devices. */
+static void queues_of(int fd, struct interface *i)
+{
+	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
+
+	if (ask_ethtool(fd, i->name, &ch) == 0) {
+		i->rx_queues = ch.rx_count + ch.combined_count;
+		i->tx_queues = ch.tx_count + ch.combined_count;
+	}
+	if (i->rx_queues == 0)
+		i->rx_queues = count_queues(i->name, "rx-");
+	if (i->tx_queues == 0)
+		i->tx_queues = count_queues(i->name, "tx-");
+	if (i->rx_queues == 0)
+		i->rx_queues = 1;
+	if (i->tx_queues == 0)
+		i->tx_queues = 1;
+}
+
+int interface_get(const char *name, struct interface *out)
+{
+	struct ethtool_drvinfo driver = {.cmd = ETHTOOL_GDRVINFO};
+	struct ifreq ifr;
+
+	memset(out, 0, sizeof(*out));
+	if (strlen(name) >= sizeof(out->name))
+		return -ENODEV;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	strncpy(out->name, name, sizeof(out->name) - 1);
+	int err = ask(fd, name, SIOCGIFINDEX, &ifr);
+	if (err != 0)
+		goto out;
+	out->index = (unsigned)ifr.ifr_ifindex;
+	out->linktype = UINT32_MAX;
+	if (ask(fd, name, SIOCGIFHWADDR, &ifr) == 0) {
+		out->linktype = linktype_of(ifr.ifr_hwaddr.sa_family);
+		memcpy(out->mac, ifr.ifr_hwaddr.sa_data, sizeof(out->mac));
+	}
+	if (ask(fd, name, SIOCGIFMTU, &ifr) == 0)
+		out->mtu = (unsigned)ifr.ifr_mtu;
+	if (ask(fd, name, SIOCGIFFLAGS, &ifr) == 0)
+		out->up = (ifr.ifr_flags & IFF_UP) != 0;
+	if (ask_ethtool(fd, name, &driver) == 0)
+		memcpy(out->driver, driver.driver, sizeof(out->driver) - 1);
+	queues_of(fd, out);
+	out->default_route = default_route_v4(name) || default_route_v6(name);
+	out->addresses = addresses_of(name);
+out:
+	close(fd);
+	return err;
+}
+
+const char *interface_in_use(const struct interface *i)
+{
+	static _Thread_local char why[160];
+
+	if (i->default_route)
+		snprintf(why, sizeof(why), "%s carries this machine's default route", i->name);
+	else if (i->addresses > 0)
+		snprintf(why, sizeof(why), "%s has %u address%s of this machine", i->name,
+			 i->addresses, i->addresses == 1 ? "" : "es");
+	else
+		return NULL;
+	return why;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Adds up the counters whose names fit; false if none does. */
+static bool counters_of(int fd, const char *name, const char *begin, const char *end, bool whole,
+			uint64_t *sum)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	struct ethtool_gstrings *names = NULL;
+	struct ethtool_stats *values = NULL;
+	bool found = false;
+
+	*sum = 0;
+	if (ask_ethtool(fd, name, &info) != 0 || info.n_stats == 0)
+		return false;
+	names = calloc(1, sizeof(*names) + (size_t)info.n_stats * ETH_GSTRING_LEN);
+	values = calloc(1, sizeof(*values) + (size_t)info.n_stats * sizeof(uint64_t));
+	if (names == NULL || values == NULL)
+		goto out;
+	names->cmd = ETHTOOL_GSTRINGS;
+	names->string_set = ETH_SS_STATS;
+	names->len = info.n_stats;
+	values->cmd = ETHTOOL_GSTATS;
+	values->n_stats = info.n_stats;
+	if (ask_ethtool(fd, name, names) != 0 || ask_ethtool(fd, name, values) != 0)
+		goto out;
+	for (uint32_t i = 0; i < info.n_stats; i++) {
+		char text[ETH_GSTRING_LEN + 1] = "";
+		memcpy(text, names->data + (size_t)i * ETH_GSTRING_LEN, ETH_GSTRING_LEN);
+		if (whole ? strcmp(text, begin) != 0
+			  : strncmp(text, begin, strlen(begin)) != 0 || !ends_with(text, end))
+			continue;
+		*sum += values->data[i];
+		found = true;
+	}
+out:
+	free(names);
+	free(values);
+	return found;
+}
+
+static bool counters(const char *name, const char *begin, const char *end, bool whole,
+		     uint64_t *sum)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*sum = 0;
+	if (fd < 0)
+		return false;
+	bool found = counters_of(fd, name, begin, end, whole, sum);
+	close(fd);
+	return found;
+}
+
+bool interface_counter(const char *name, const char *counter, uint64_t *out)
+{
+	return counters(name, counter, "", true, out);
+}
+
+bool interface_counters(const char *name, const char *begin, const char *end, uint64_t *sum)
+{
+	return counters(name, begin, end, false, sum);
+}

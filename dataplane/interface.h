@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* What the kernel knows of a network interface of this network namespace. */
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct interface {
+	char name[IFNAMSIZ];
+	unsigned index;
+	uint32_t linktype;      /* LINKTYPE_*; UINT32_MAX: none that is known */
+	uint8_t mac[6];
+	unsigned mtu;
+	bool up;
+	bool default_route;     /* IPv4 or IPv6 leaves by it */
+	unsigned addresses;     /* IPv4, and IPv6 but link-local, which every interface has */
+	unsigned rx_queues, tx_queues;
+	char driver[32];        /* as ethtool -i says, "" where it does not */
+};
+
+/* 0; -ENODEV: there is none of this name; or -errno. */
+int interface_get(const char *name, struct interface *out);
+/*
+ * Why this interface must not be taken away from the host, NULL: it may. The text is valid until the
+ * next call of this thread.
+ */
+const char *interface_in_use(const struct interface *i);
+/* A counter of the driver (ethtool -S) by its name: false if it has none of that name. */
+bool interface_counter(const char *name, const char *counter, uint64_t *out);
+/* The sum of all counters that begin and end so ("tx_queue_", "_xdp_xmit_errors"). */
+bool interface_counters(const char *name, const char *begin, const char *end, uint64_t *sum);
