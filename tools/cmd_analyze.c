@@ -8,73 +8,28 @@
 
 #include "classifiers/inspector.h"
 #include "dataplane/log.h"
+#include "tools/analysis_options.h"
 #include "tools/command.h"
-#include "tools/lists.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/study/study.h"
 
-#define WORKERS_MAX 64
-
 extern const struct command command_analyze;
 
 struct analyze_config {
 	struct session_config session;
-	const char *bpf;
-	unsigned long workers;
-	int vantage;
-	bool no_ndpi, rotated;
-	struct lists_config lists;
-	const char *country;
-	struct option_strings asn_db;
+	struct analysis_options analysis;
+	bool rotated;
 };
 
-/* The first value is the default. */
-static const char *const vantages[] = {"auto", "client", "server", "middle", "one-sided", NULL};
-
-static const enum vantage vantage_of[] = {VANTAGE_UNKNOWN, VANTAGE_CLIENT, VANTAGE_SERVER,
-					  VANTAGE_MIDDLE, VANTAGE_ONE_SIDED};
-#define AT(field) .offset = offsetof(struct analyze_config, field)
 static const struct option_row analyze_options[] = {
 	SESSION_OPTIONS(struct analyze_config, session),
-	{.name = "filter",
-	 .letter = 'f',
-	 .kind = OPTION_STRING,
-	 AT(bpf),
-	 .argument = "BPF",
-	 .help = "only packets that match this pcap-filter(7) expression"},
 	{.name = "rotated",
 	 .kind = OPTION_FLAG,
-	 AT(rotated),
+	 .offset = offsetof(struct analyze_config, rotated),
 	 .help = "the files are pieces of one capture; otherwise each stands for itself"},
-	{.name = "vantage",
-	 .kind = OPTION_ENUM,
-	 AT(vantage),
-	 .values = vantages,
-	 .help = "where the capture was taken; auto works it out from the packets"},
-	{.name = "workers",
-	 .kind = OPTION_UINT,
-	 AT(workers),
-	 .argument = "N",
-	 .help = "threads, 1 to 64; the result does not depend on it"},
-	{.name = "no-ndpi",
-	 .kind = OPTION_FLAG,
-	 AT(no_ndpi),
-	 .help = "do not label flows with nDPI"},
-	LISTS_OPTIONS(struct analyze_config, lists),
-	{.name = "country",
-	 .kind = OPTION_STRING,
-	 AT(country),
-	 .argument = "CC",
-	 .help = "the country that the clients are in, two letters: what is known of one country's "
-		 "boxes counts in full only there"},
-	{.name = "asn-db",
-	 .kind = OPTION_STRINGS,
-	 AT(asn_db),
-	 .argument = "FILE",
-	 .help = "a database of MaxMind's format, for the networks and countries of addresses; "
-		 "several times for several"},
+	ANALYSIS_OPTIONS(struct analyze_config, analysis),
 	{.name = NULL},
 };
 
@@ -82,8 +37,7 @@ struct run {
 	const struct analyze_config *cfg;
 	struct analysis *analysis;
 	struct study *study;
-	struct lists lists;
-	struct geo *geo;
+	struct analysis_setup setup;
 	struct session session;
 	struct progress progress;
 	struct report_input_error *errors;
@@ -111,9 +65,11 @@ static void not_opened(struct run *r, const char *file, int err, const char *why
 static int analyze_capture(struct run *r, const char *const *files, unsigned first, unsigned n)
 {
 	struct source_config from = {.files = files, .n_files = n, .rotated = r->cfg->rotated,
-				     .bpf = r->cfg->bpf};
-	struct pipeline_config pipe = {.workers = (unsigned)r->cfg->workers, .stop = &session_stopped,
-				       .progress = progress_show, .progress_user = &r->progress};
+				     .bpf = r->cfg->analysis.bpf};
+	struct pipeline_config pipe = {.workers = (unsigned)r->cfg->analysis.workers,
+				       .stop = &session_stopped,
+				       .progress = progress_show,
+				       .progress_user = &r->progress};
 	struct pipeline_stats stats = {.first_ns = 0};
 	struct source *src;
 	char why[320];
@@ -187,13 +143,13 @@ static void write_reports(struct run *r)
 		.errors = r->errors,
 		.n_errors = r->n_errors,
 		.study = r->study,
-		.rules = r->lists.rules,
-		.matcher = r->lists.matcher,
+		.rules = r->setup.lists.rules,
+		.matcher = r->setup.lists.matcher,
 	};
 
 	/* What cannot be compiled is told whether or not the capture had anything to search. */
-	if (r->lists.matcher != NULL && ruleset_lists(r->lists.rules) > 1)
-		matcher_prepare(r->lists.matcher);
+	if (r->setup.lists.matcher != NULL && ruleset_lists(r->setup.lists.rules) > 1)
+		matcher_prepare(r->setup.lists.matcher);
 	session_write(&r->session, r->analysis, &o);
 }
 
@@ -206,30 +162,10 @@ static bool usage_fits(const struct analyze_config *cfg, int argc, char **argv)
 		stdins += strcmp(argv[i], "-") == 0;
 	const char *wrong = argc == 0 ? "no capture file is given"
 			    : stdins > 1 ? "standard input can be read only once"
-			    : cfg->workers > WORKERS_MAX ? "--workers: 1 to 64" : NULL;
+					 : analysis_options_wrong(&cfg->analysis);
 	if (wrong != NULL)
 		options_error(&command_analyze, wrong, NULL);
 	return wrong == NULL;
-}
-
-/* What the user has on where addresses are. */
-static bool places_open(struct run *r)
-{
-	const struct analyze_config *cfg = r->cfg;
-	char why[320];
-
-	if (cfg->country == NULL && cfg->asn_db.n == 0)
-		return true;
-	int err = geo_open(&r->geo, cfg->asn_db.v, cfg->asn_db.n, cfg->country, why, sizeof(why));
-	if (err == -EINVAL)
-		options_error(&command_analyze, why, cfg->country);
-	else if (err != 0)
-		log_error(NULL, "%s", why);
-	if (err != 0)
-		session_happened(&r->session, err == -EINVAL || err == -ENOTSUP ? EXIT_USAGE
-			    : err == -EBADMSG		  ? EXIT_INPUT
-							  : EXIT_IO);
-	return err == 0;
 }
 
 static int analyze_run(void *config, int argc, char **argv)
@@ -241,18 +177,9 @@ static int analyze_run(void *config, int argc, char **argv)
 		return EXIT_USAGE;
 	if (!session_start(&r.session, &cfg->session, argv, argc))
 		goto out;
-	enum exit_status lists = lists_open(&r.lists, &cfg->lists);
-	if (lists != EXIT_DONE) {
-		session_happened(&r.session, lists);
+	if (!analysis_setup_open(&r.setup, &cfg->analysis, &command_analyze, &r.session))
 		goto out;
-	}
-	if (!places_open(&r))
-		goto out;
-	struct analysis_config want = {.geo = r.geo,
-				       .no_ndpi = cfg->no_ndpi,
-				       .all_flows = outputs_has(&r.session.outputs, "jsonl"),
-				       .vantage = vantage_of[cfg->vantage],
-				       .rules = r.lists.rules, .matcher = r.lists.matcher};
+	struct analysis_config want = analysis_setup_config(&r.setup, &cfg->analysis, &r.session);
 	r.errors = calloc((size_t)argc, sizeof(*r.errors));
 	r.first_file = calloc((size_t)argc, sizeof(*r.first_file));
 	int err = r.errors == NULL || r.first_file == NULL ? -ENOMEM
@@ -268,8 +195,7 @@ static int analyze_run(void *config, int argc, char **argv)
 out:
 	study_free(r.study);
 	analysis_free(r.analysis);
-	lists_close(&r.lists);
-	geo_close(r.geo);
+	analysis_setup_close(&r.setup);
 	free(r.first_file);
 	free(r.errors);
 	session_end(&r.session);
