@@ -36,6 +36,8 @@ struct sink_stats {
 	uint64_t refused;       /* by the device or kernel, for good: too long, interface down */
 	uint64_t lost;          /* taken by the kernel, dropped on the way out (the device's counters) */
 	uint64_t waits;         /* how often a full ring was waited for */
+	/* A sink that paces: of frames with a due time, how long after it they went, in ns. */
+	uint64_t timed, late_p50_ns, late_p99_ns, late_max_ns;
 	char mode[64];          /* what it got: "zero copy", "copy", "live frames, batch 64", … */
 };
 

@@ -49,6 +49,8 @@ def layer(name):
 def check_quoted(name, header, root):
     if header == "config.h":
         return None
+    if header.startswith("bpf/") and header.endswith(".skel.h"):
+        header = header[:-len(".skel.h")] + ".bpf.c"  # the build makes the one from the other
     if not os.path.exists(os.path.join(root, header)):
         return "is not written from the root"
     mine, other = layer(name), layer(header)

@@ -13,6 +13,8 @@ import sources
 TOP = {"dataplane", "classifiers", "bpf", "tools", "pcaps", "tests", "meson.build",
        "meson_options.txt", "README.md", "LICENSE"}
 SPDX = "SPDX-License-Identifier: BSD-3-Clause"
+# The kernel lends some of its functions to programs under the GPL only.
+SPDX_BPF = "SPDX-License-Identifier: (BSD-3-Clause OR GPL-2.0-only)"
 SOURCE = (".c", ".h", ".py", ".sh", "meson.build")
 BINARY = re.compile(r"\.(pcap|pcapng|cap)(\.gz|\.zst)?$|^tests/fuzz/corpus/")
 # Written so that this file does not name what it looks for.
@@ -23,7 +25,7 @@ MACHINE = re.compile("|".join((r"(?<![\w.])/" + "work/", r"/" + "home/", "py" + 
 def licence(root, name):
     first = sources.lines(root, name)[:2]
     line = first[1] if first[0].startswith("#!") and len(first) > 1 else first[0]
-    return SPDX in line
+    return SPDX in line or (name.startswith("bpf/") and SPDX_BPF in line)
 
 
 def main():

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: (BSD-3-Clause OR GPL-2.0-only) */
+#pragma once
+
+/* What a counting receiver keeps of each of its queues. */
+
+#include <linux/types.h>
+
+#define COUNT_QUEUES 64
+
+struct count_queue {
+	__u64 frames, bytes;
+	__u64 first_ns, last_ns; /* CLOCK_MONOTONIC */
+	__u64 pad[4];            /* a cache line of its own */
+};

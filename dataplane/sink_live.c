@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sends from inside the kernel (bpf/replay.bpf.c): no system call a frame. Each queue is a lane: a
+ * ring that the caller fills and a thread that sits in one long BPF_PROG_RUN on a CPU of its own,
+ * since every call costs some 30 ms at its ends, and since veth chooses the receiver's ring by CPU.
+ */
+#include "dataplane/sink.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bpf/replay.h"
+#include "dataplane/interface.h"
+#include "dataplane/log.h"
+#include "dataplane/xdp_features.h"
+#include "bpf/replay.skel.h"
+
+#ifndef BPF_F_TEST_XDP_LIVE_FRAMES
+#define BPF_F_TEST_XDP_LIVE_FRAMES (1U << 1) /* Linux 5.18 */
+#endif
+
+#define LANES_MAX 16
+#define FRAME_MIN 14 /* an Ethernet header; BPF_PROG_RUN takes no less */
+#define VLAN_TAG  4  /* that a device lets through above its MTU (Linux is_skb_forwardable()) */
+#define STUCK_NS  1000000000ULL
+
+/* Ends a BPF_PROG_RUN, which a signal alone can. */
+#define SIGNAL_END (SIGRTMIN + 1)
+
+struct lane {
+	struct replay *skel;
+	struct replay_shared *shared;
+	uint8_t *slots;
+	size_t slots_len;
+	uint64_t head;          /* ours; shared->head is what the kernel may take */
+	uint64_t refused;       /* by us: shorter or longer than the device takes */
+	int cpu;
+	bool started;
+	pthread_t thread;
+	atomic_bool stop, ended;
+	int error;              /* of the run, valid once ended */
+};
+
+struct live {
+	char iface[32];
+	unsigned ifindex;
+	uint32_t room, stride;
+	uint32_t len_max;       /* what the device takes */
+	unsigned n_lanes;
+	struct lane *lanes;
+	struct sigaction before;
+	bool caught, warned;
+};
+
+__attribute__((format(printf, 2, 0)))
+static int to_log(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[512];
+
+	if (level == LIBBPF_DEBUG || log_get_level() < LOG_LEVEL_INFO)
+		return 0;
+	int n = vsnprintf(line, sizeof(line), fmt, args);
+	line[strcspn(line, "\n")] = 0;
+	log_info("libbpf", "%s", line);
+	return n;
+}
+
+static void on_end(int sig)
+{
+	(void)sig;
+}
+
+static void nap(long ns)
+{
+	struct timespec t = {.tv_nsec = ns};
+
+	nanosleep(&t, NULL);
+}
+
+static struct replay_slot *slot_at(const struct live *l, const struct lane *lane, uint64_t i)
+{
+	return (struct replay_slot *)(void *)(lane->slots + (i & (REPLAY_SLOTS - 1)) * l->stride);
+}
+
+/* The thread. */
+
+static void prepare_thread(const struct lane *lane)
+{
+	cpu_set_t cpus;
+	sigset_t set;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(lane->cpu, &cpus);
+	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+	pthread_setname_np(pthread_self(), "wmscope-live");
+	sigemptyset(&set);
+	sigaddset(&set, SIGNAL_END);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void *lane_run(void *arg)
+{
+	struct lane *lane = arg;
+	static const uint8_t blank[REPLAY_FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = blank,
+		    .data_size_in = lane->skel->rodata->room,
+		    .repeat = (int)(UINT32_MAX - UINT32_MAX % REPLAY_BATCH),
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = REPLAY_BATCH);
+	int ret = 0;
+
+	prepare_thread(lane);
+	while (!atomic_load(&lane->stop) && (ret == 0 || ret == -EINTR)) {
+		lane->skel->bss->at = 0;
+		ret = bpf_prog_test_run_opts(bpf_program__fd(lane->skel->progs.replay_frame), &opts);
+	}
+	lane->error = ret == -EINTR ? 0 : ret;
+	atomic_store(&lane->ended, true);
+	return NULL;
+}
+
+static void lane_stop(struct lane *lane)
+{
+	if (!lane->started)
+		return;
+	atomic_store(&lane->stop, true);
+	/* Again and again: a signal just before the system call would be forgotten. */
+	while (!atomic_load(&lane->ended)) {
+		pthread_kill(lane->thread, SIGNAL_END);
+		nap(1000000);
+	}
+	pthread_join(lane->thread, NULL);
+	lane->started = false;
+}
+
+static int lane_start(struct lane *lane)
+{
+	sigset_t all, before;
+
+	/* Signals are for the thread that replays: none may end a run but ours. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int ret = -pthread_create(&lane->thread, NULL, lane_run, lane);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (ret != 0)
+		return ret;
+	lane->started = true;
+	while (__atomic_load_n(&lane->skel->bss->at, __ATOMIC_RELAXED) == 0) {
+		if (atomic_load(&lane->ended))
+			return lane->error != 0 ? lane->error : -EIO;
+		nap(1000000);
+	}
+	return 0;
+}
+
+/* Opening. */
+
+static int lane_load(const struct live *l, struct lane *lane, const char **step)
+{
+	struct replay *skel = lane->skel = replay__open();
+	int ret;
+
+	*step = "loading the XDP program";
+	if (skel == NULL)
+		return -errno;
+	skel->rodata->ifindex = l->ifindex;
+	skel->rodata->room = l->room;
+	skel->rodata->stuck_ns = STUCK_NS;
+	bpf_map__set_value_size(skel->maps.ring, l->stride);
+	ret = replay__load(skel);
+	if (ret != 0)
+		return ret;
+	*step = "watching the tracepoint xdp:xdp_devmap_xmit";
+	skel->links.replay_sent = bpf_program__attach(skel->progs.replay_sent);
+	if (skel->links.replay_sent == NULL)
+		return -errno;
+	*step = "mapping the ring";
+	lane->slots_len = (size_t)REPLAY_SLOTS * l->stride;
+	void *slots = mmap(NULL, lane->slots_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			   bpf_map__fd(skel->maps.ring), 0);
+	if (slots == MAP_FAILED)
+		return -errno;
+	lane->slots = slots;
+	lane->shared = &skel->bss->shared;
+	*step = "BPF_PROG_RUN with live frames (Linux 5.18 or newer)";
+	return lane_start(lane);
+}
+
+static int check_xmit(const struct interface *dev, char *err, size_t errlen)
+{
+	uint64_t features;
+
+	if (xdp_features_get(dev->index, &features) != 0) {
+		log_info("live", "%s: this kernel does not say whether %s sends XDP frames",
+			 dev->name, dev->driver);
+		return 0;
+	}
+	if ((features & XDP_FEATURE_XMIT) != 0)
+		return 0;
+	if (strcmp(dev->driver, "veth") == 0)
+		snprintf(err, errlen, "%s: the other end of this veth pair takes no XDP frames: there,"
+			 " attach an XDP program or run 'ethtool -K PEER gro on' (slower)",
+			 dev->name);
+	else
+		snprintf(err, errlen, "%s: its driver (%s) sends no XDP frames; use another engine",
+			 dev->name, dev->driver);
+	return -EOPNOTSUPP;
+}
+
+static int check_device(struct live *l, const struct sink_config *cfg, char *err, size_t errlen)
+{
+	struct interface dev;
+	int ret = interface_get(cfg->iface, &dev);
+
+	if (ret != 0) {
+		snprintf(err, errlen, "%s: %s", cfg->iface, strerror(-ret));
+		return ret;
+	}
+	if (!dev.up) {
+		snprintf(err, errlen, "%s is down: ip link set %s up", dev.name, dev.name);
+		return -ENETDOWN;
+	}
+	if (l->room > REPLAY_FRAME_MAX) {
+		snprintf(err, errlen, "live frames are at most %d bytes long, not %u; use another"
+			 " engine", REPLAY_FRAME_MAX, l->room);
+		return -EMSGSIZE;
+	}
+	snprintf(l->iface, sizeof(l->iface), "%s", dev.name);
+	l->ifindex = dev.index;
+	l->len_max = dev.mtu + FRAME_MIN + VLAN_TAG;
+	if (l->len_max > l->room)
+		l->len_max = l->room;
+	return check_xmit(&dev, err, errlen);
+}
+
+/* One CPU a lane, from the last down: the first ones have other work. */
+static unsigned choose_cpus(struct live *l, unsigned wanted)
+{
+	cpu_set_t cpus;
+	unsigned n = 0;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0) {
+		CPU_ZERO(&cpus);
+		CPU_SET(0, &cpus);
+	}
+	for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && n < wanted; cpu--)
+		if (CPU_ISSET(cpu, &cpus))
+			l->lanes[n++].cpu = cpu;
+	return n;
+}
+
+static void live_close(void *state)
+{
+	struct live *l = state;
+
+	for (unsigned i = 0; i < l->n_lanes; i++) {
+		struct lane *lane = &l->lanes[i];
+		lane_stop(lane);
+		if (lane->slots != NULL)
+			munmap(lane->slots, lane->slots_len);
+		replay__destroy(lane->skel);
+	}
+	if (l->caught)
+		sigaction(SIGNAL_END, &l->before, NULL);
+	free(l->lanes);
+}
+
+static int live_open(void *state, const struct sink_config *cfg, char *err, size_t errlen)
+{
+	struct live *l = state;
+	struct sigaction act = {.sa_handler = on_end};
+	unsigned wanted = cfg->queues == 0 ? 1 : cfg->queues;
+	const char *step = "";
+
+	l->room = cfg->frame_max == 0 ? 1514 : cfg->frame_max;
+	if (l->room < FRAME_MIN)
+		l->room = FRAME_MIN;
+	int ret = check_device(l, cfg, err, errlen);
+	if (ret != 0)
+		return ret;
+	/* An odd number of cache lines, so that short frames use all sets of the cache. */
+	l->stride = (uint32_t)sizeof(struct replay_slot) + l->room + REPLAY_LINE - 1;
+	l->stride = l->stride / REPLAY_LINE * REPLAY_LINE;
+	if (l->stride / REPLAY_LINE % 2 == 0)
+		l->stride += REPLAY_LINE;
+
+	if (wanted > LANES_MAX)
+		wanted = LANES_MAX;
+	l->lanes = calloc(wanted, sizeof(*l->lanes));
+	if (l->lanes == NULL)
+		return -ENOMEM;
+	libbpf_set_print(to_log);
+	sigaction(SIGNAL_END, &act, &l->before);
+	l->caught = true;
+	wanted = choose_cpus(l, wanted);
+	while (ret == 0 && l->n_lanes < wanted)
+		ret = lane_load(l, &l->lanes[l->n_lanes++], &step);
+	if (ret == -EPERM || ret == -EACCES)
+		snprintf(err, errlen, "%s: %s: needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",
+			 cfg->iface, step);
+	else if (ret != 0)
+		snprintf(err, errlen, "%s: %s: %s", cfg->iface, step, strerror(-ret));
+	if (ret != 0)
+		live_close(l);
+	return ret;
+}
+
+/* Sending. */
+
+static unsigned live_queues(const void *state)
+{
+	return ((const struct live *)state)->n_lanes;
+}
+
+static unsigned lane_free(const struct lane *lane)
+{
+	uint64_t tail = __atomic_load_n(&lane->shared->tail, __ATOMIC_ACQUIRE);
+
+	return (unsigned)(REPLAY_SLOTS - (lane->head - tail));
+}
+
+static int live_alloc(void *state, unsigned q, struct frame frames[], unsigned n)
+{
+	struct live *l = state;
+	struct lane *lane = &l->lanes[q];
+	unsigned room = lane_free(lane);
+
+	if (atomic_load(&lane->ended))
+		return lane->error != 0 ? lane->error : -EIO;
+	if (room < n) {
+		/* The ring is full, and lasts for longer than this. */
+		nap(20000);
+		room = lane_free(lane);
+	}
+	if (n > room)
+		n = room;
+	for (unsigned i = 0; i < n; i++)
+		frames[i] = (struct frame){.data = slot_at(l, lane, lane->head + i)->data,
+					   .room = l->room};
+	return (int)n;
+}
+
+static int live_send(void *state, unsigned q, struct frame frames[], unsigned n)
+{
+	struct live *l = state;
+	struct lane *lane = &l->lanes[q];
+	unsigned out = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *f = &frames[i];
+		f->tx_ns = 0;
+		if (f->len == 0)
+			continue;
+		if (f->len < FRAME_MIN || f->len > l->len_max) {
+			lane->refused++;
+			continue;
+		}
+		struct replay_slot *slot = slot_at(l, lane, lane->head + out);
+		if (slot->data != f->data)
+			memcpy(slot->data, f->data, f->len);
+		slot->len = f->len;
+		slot->due_ns = f->due_ns;
+		out++;
+	}
+	lane->head += out;
+	__atomic_store_n(&lane->shared->head, lane->head, __ATOMIC_RELEASE);
+	return (int)out;
+}
+
+static int live_flush(void *state)
+{
+	struct live *l = state;
+	uint64_t refused = 0;
+
+	for (unsigned i = 0; i < l->n_lanes; i++) {
+		struct lane *lane = &l->lanes[i];
+		while (lane_free(lane) != REPLAY_SLOTS) {
+			if (atomic_load(&lane->ended))
+				return lane->error != 0 ? lane->error : -EIO;
+			nap(100000);
+		}
+		refused += lane->shared->refused;
+	}
+	if (refused != 0 && !l->warned) {
+		int error = -l->lanes[0].shared->error;
+		log_warn("live", "%s took none for a second, so frames were given up: %s", l->iface,
+			 error > 0 ? strerror(error) : "is it up, and does the receiver receive?");
+		l->warned = true;
+	}
+	return 0;
+}
+
+/* The p-th part of n times in hist, rounded up to its bucket. */
+static uint64_t percentile(const uint64_t hist[], uint64_t n, double p)
+{
+	uint64_t below = 0, rank = (uint64_t)((double)n * p);
+
+	for (uint32_t b = 0; b < REPLAY_BUCKETS; b++) {
+		below += hist[b];
+		if (below > rank)
+			return replay_bucket_end(b);
+	}
+	return 0;
+}
+
+static void live_stats(void *state, struct sink_stats *out)
+{
+	const struct live *l = state;
+	uint64_t late[REPLAY_BUCKETS] = {0};
+
+	for (unsigned i = 0; i < l->n_lanes; i++) {
+		const volatile struct replay_shared *s = l->lanes[i].shared;
+		out->frames += s->frames;
+		out->bytes += s->bytes;
+		out->refused += s->refused + l->lanes[i].refused;
+		out->lost += s->lost;
+		out->waits += s->waits;
+		if (s->late_max > out->late_max_ns)
+			out->late_max_ns = s->late_max;
+		for (unsigned b = 0; b < REPLAY_BUCKETS; b++) {
+			late[b] += s->late[b];
+			out->timed += s->late[b];
+		}
+	}
+	out->late_p50_ns = percentile(late, out->timed, 0.5);
+	out->late_p99_ns = percentile(late, out->timed, 0.99);
+	snprintf(out->mode, sizeof(out->mode), "live frames, batch %d, %u thread%s", REPLAY_BATCH,
+		 l->n_lanes, l->n_lanes == 1 ? "" : "s");
+}
+
+const struct sink_ops sink_live = {
+	.name = "live",
+	.doc = "from inside the kernel, by XDP with live frames: the fastest without a card of its own",
+	.state_size = sizeof(struct live),
+	.paces = true,
+	.open = live_open,
+	.queues = live_queues,
+	.alloc = live_alloc,
+	.send = live_send,
+	.flush = live_flush,
+	.stats = live_stats,
+	.close = live_close,
+};

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counts and drops what arrives at an interface, with an XDP program in its driver: count IFACE
+ *
+ * Prints "ready", then for each line on its input one JSON object of what arrived since the last
+ * one; ends with the input.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bpf/count.h"
+#include "bpf/count.skel.h"
+
+static void print_counts(const volatile struct count_queue q[])
+{
+	unsigned long long frames = 0, bytes = 0, first = 0, last = 0;
+
+	for (unsigned i = 0; i < COUNT_QUEUES; i++) {
+		if (q[i].frames == 0)
+			continue;
+		frames += q[i].frames;
+		bytes += q[i].bytes;
+		if (first == 0 || q[i].first_ns < first)
+			first = q[i].first_ns;
+		if (q[i].last_ns > last)
+			last = q[i].last_ns;
+	}
+	printf("{\"frames\":%llu,\"bytes\":%llu,\"ns\":%llu,\"queues\":[", frames, bytes, last - first);
+	const char *comma = "";
+	for (unsigned i = 0; i < COUNT_QUEUES; i++) {
+		if (q[i].frames != 0)
+			printf("%s{\"queue\":%u,\"frames\":%llu}", comma, i,
+			       (unsigned long long)q[i].frames);
+		comma = q[i].frames != 0 ? "," : comma;
+	}
+	printf("]}\n");
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
+	char line[16];
+
+	if (argc != 2)
+		return 2;
+	struct count *skel = count__open_and_load();
+	if (skel == NULL) {
+		perror("loading the program");
+		return 4;
+	}
+	/* A link goes with the process, however that ends. */
+	int link = bpf_link_create(bpf_program__fd(skel->progs.count_frame),
+				   (int)if_nametoindex(argv[1]), BPF_XDP, &opts);
+	if (link < 0) {
+		fprintf(stderr, "%s: %s\n", argv[1], strerror(-link));
+		return 4;
+	}
+	printf("ready\n");
+	fflush(stdout);
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		print_counts(skel->bss->counts);
+		memset(skel->bss->counts, 0, sizeof(skel->bss->counts));
+	}
+	count__destroy(skel);
+	return 0;
+}
