@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/interface.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/ethtool.h>
+#include <linux/if_link.h>
 #include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,26 +86,30 @@ static bool default_route_v6(const char *name)
 	return found;
 }
 
-static unsigned addresses_of(const char *name)
+static void addresses_of(struct interface *out)
 {
 	struct ifaddrs *all;
-	unsigned n = 0;
 
 	if (getifaddrs(&all) != 0)
-		return 0;
+		return;
 	for (const struct ifaddrs *a = all; a != NULL; a = a->ifa_next) {
-		if (a->ifa_addr == NULL || strcmp(a->ifa_name, name) != 0)
+		if (a->ifa_addr == NULL || strcmp(a->ifa_name, out->name) != 0)
 			continue;
+		if (a->ifa_addr->sa_family == AF_PACKET && a->ifa_data != NULL) {
+			struct rtnl_link_stats st;
+			memcpy(&st, a->ifa_data, sizeof(st));
+			out->rx_dropped = st.rx_dropped;
+			out->tx_dropped = st.tx_dropped;
+		}
 		if (a->ifa_addr->sa_family == AF_INET)
-			n++;
+			out->addresses++;
 		if (a->ifa_addr->sa_family != AF_INET6)
 			continue;
 		struct sockaddr_in6 v6;
 		memcpy(&v6, a->ifa_addr, sizeof(v6));
-		n += !IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
+		out->addresses += !IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr);
 	}
 	freeifaddrs(all);
-	return n;
 }
 
 static unsigned count_queues(const char *name, const char *begin)
@@ -170,7 +175,7 @@ int interface_get(const char *name, struct interface *out)
 		memcpy(out->driver, driver.driver, sizeof(out->driver) - 1);
 	queues_of(fd, out);
 	out->default_route = default_route_v4(name) || default_route_v6(name);
-	out->addresses = addresses_of(name);
+	addresses_of(out);
 out:
 	close(fd);
 	return err;

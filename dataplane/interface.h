@@ -18,6 +18,7 @@ struct interface {
 	bool default_route;     /* IPv4 or IPv6 leaves by it */
 	unsigned addresses;     /* IPv4, and IPv6 but link-local, which every interface has */
 	unsigned rx_queues, tx_queues;
+	uint32_t rx_dropped, tx_dropped; /* counters of 32 bits that wrap: use differences */
 	char driver[32];        /* as ethtool -i says, "" where it does not */
 };
 

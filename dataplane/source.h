@@ -23,6 +23,8 @@ struct source_config {
 	bool rotated;             /* file: the files are one timeline, merged by time then file index */
 	const char *bpf;          /* a pcap-filter expression, NULL for none */
 	const char *iface;        /* live sources: the interface */
+	bool take_used;           /* those that take packets from the host: also an interface in use */
+	bool copy;                /* xdp: do not ask for zero copy */
 };
 
 /* A place where a capture stopped making sense: file, offset, reason. Reading stopped there. */
@@ -55,6 +57,7 @@ struct source_stats {
 	uint64_t unfiltered; /* link type the expression could not be compiled for: handed out */
 	uint64_t ignored_blocks; /* pcapng blocks that carry no packet and are not understood */
 	uint64_t comments;       /* pcapng packet comments met */
+	char mode[64];           /* live: what it got ("AF_XDP, zero copy, …"), "" for files */
 	uint64_t file_bytes, read_bytes; /* for progress: size (0 unknown) and position, compressed */
 	const struct source_damage *damage; /* n_damage of them, valid until close */
 	unsigned n_damage;

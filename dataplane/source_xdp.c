@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * AF_XDP receive: steer.bpf.c hands each queue's frames to a socket, and so takes them from the host.
+ * All sockets are read on one thread, so that the card's spreading needs no symmetry.
+ */
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/steer.h"
+#include "dataplane/capture.h"
+#include "dataplane/interface.h"
+#include "dataplane/source.h"
+#include "dataplane/xsk.h"
+#include "bpf/steer.skel.h"
+
+extern const struct source_ops source_xdp;
+
+#define BURST 256u
+/* Above some MTU, different for each driver, a program without the frags flag is refused. */
+#define MTU_PLAIN 3000u
+#define JOINED_MAX 65536u /* a frame of several buffers, put together */
+#define JOINED_SLOTS 64u
+
+struct joined {
+	uint32_t len;
+	bool used;
+	uint8_t data[JOINED_MAX];
+};
+
+struct xdp_source {
+	struct xsk *xsk;
+	struct steer *skel;
+	int link;        /* attached as long as this is open: the kernel detaches, however we end */
+	int promiscuous;
+	struct interface iface;
+	unsigned n_queues;
+	bool native;
+	uint64_t utc_offset; /* CLOCK_REALTIME minus CLOCK_MONOTONIC, fixed at open */
+	uint64_t last_ns, frames; /* frames: numbered before the filter */
+	uint64_t received, bytes, filtered, no_room;
+	struct filter *filter;
+	struct source_iface described;
+	struct joined *joined[JOINED_SLOTS];
+	struct joined *joining[XSK_QUEUES_MAX];
+	bool skipping[XSK_QUEUES_MAX]; /* what is left of a frame that found no room */
+};
+
+static int refuse(char *err, size_t errlen, int code, const char *iface, const char *why)
+{
+	snprintf(err, errlen, "%s: %s", iface, why);
+	return code;
+}
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* A membership of a socket, so that it ends with the process. */
+static int listen_to_all(const struct interface *i)
+{
+	const struct packet_mreq all = {.mr_ifindex = (int)i->index, .mr_type = PACKET_MR_PROMISC};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int load_program(struct xdp_source *x, bool big)
+{
+	x->skel = steer__open();
+	if (x->skel == NULL)
+		return -errno;
+	if (big)
+		bpf_program__set_flags(x->skel->progs.steer, BPF_F_XDP_HAS_FRAGS);
+	return steer__load(x->skel);
+}
+
+/* In the driver where it can; else the kernel does it later, and slower. */
+static int attach_program(struct xdp_source *x)
+{
+	static const __u32 modes[] = {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
+	int prog = bpf_program__fd(x->skel->progs.steer);
+
+	for (unsigned i = 0; i < 2; i++) {
+		LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = modes[i]);
+		x->link = bpf_link_create(prog, (int)x->iface.index, BPF_XDP, &opts);
+		x->native = i == 0;
+		if (x->link >= 0)
+			return 0;
+		if (x->link == -EBUSY || x->link == -EEXIST)
+			break;
+	}
+	return x->link;
+}
+
+static int put_sockets(struct xdp_source *x)
+{
+	int map = bpf_map__fd(x->skel->maps.sockets);
+
+	for (uint32_t q = 0; q < x->n_queues; q++) {
+		int fd = xsk_fd(x->xsk, q);
+		if (bpf_map_update_elem(map, &q, &fd, BPF_ANY) != 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void xdp_close(void *state)
+{
+	struct xdp_source *x = state;
+
+	if (x->link > 0)
+		close(x->link);
+	xsk_close(x->xsk);
+	steer__destroy(x->skel);
+	if (x->promiscuous > 0)
+		close(x->promiscuous);
+	filter_free(x->filter);
+	for (unsigned i = 0; i < JOINED_SLOTS; i++)
+		free(x->joined[i]);
+	memset(x, 0, sizeof(*x));
+}
+
+/* What makes this interface unfit, or NULL. */
+static const char *unfit(const struct interface *i, const struct source_config *cfg)
+{
+	static _Thread_local char text[256];
+
+	if (i->linktype != LINKTYPE_ETHERNET)
+		return "XDP is for Ethernet";
+	const char *why = interface_in_use(i);
+	if (why == NULL || cfg->take_used)
+		return NULL;
+	snprintf(text, sizeof(text),
+		 "AF_XDP would take its packets from this machine: %s; --engine packet copies, "
+		 "--yes-this-interface takes them", why);
+	return text;
+}
+
+static int open_parts(struct xdp_source *x, const struct source_config *cfg, char *err,
+		      size_t errlen)
+{
+	bool big = x->iface.mtu > MTU_PLAIN;
+	const struct xsk_options o = {.iface = cfg->iface, .n_queues = x->n_queues, .rx = true,
+				      .copy = cfg->copy, .big = big};
+
+	int failed = xsk_open(&x->xsk, &o, err, errlen);
+	if (failed != 0)
+		return failed;
+	failed = load_program(x, big);
+	if (failed != 0)
+		return refuse(err, errlen, failed, cfg->iface,
+			      failed == -EPERM ? "loading an XDP program needs root or CAP_BPF"
+					       : "the kernel does not load the XDP program");
+	failed = put_sockets(x);
+	if (failed == 0)
+		failed = attach_program(x);
+	if (failed == -EBUSY || failed == -EEXIST)
+		return refuse(err, errlen, failed, cfg->iface,
+			      "another XDP program is attached; ip link set dev IFACE xdp off "
+			      "takes it away");
+	if (failed != 0)
+		return refuse(err, errlen, failed, cfg->iface, strerror(-failed));
+	x->promiscuous = listen_to_all(&x->iface);
+	return 0;
+}
+
+static int xdp_open(void *state, const struct source_config *cfg, char *err, size_t errlen)
+{
+	struct xdp_source *x = state;
+
+	if (cfg->iface == NULL)
+		return refuse(err, errlen, -EINVAL, "xdp", "no interface is named");
+	int failed = interface_get(cfg->iface, &x->iface);
+	if (failed != 0)
+		return refuse(err, errlen, failed, cfg->iface, strerror(-failed));
+	const char *why = unfit(&x->iface, cfg);
+	if (why != NULL)
+		return refuse(err, errlen, -EINVAL, cfg->iface, why);
+	if (cfg->bpf != NULL) {
+		failed = filter_new(&x->filter, cfg->bpf, LINKTYPE_ETHERNET, err, errlen);
+		if (failed != 0)
+			return failed;
+	}
+	x->n_queues = x->iface.rx_queues < XSK_QUEUES_MAX ? x->iface.rx_queues : XSK_QUEUES_MAX;
+	uint64_t mono = clock_ns(CLOCK_MONOTONIC);
+	x->utc_offset = clock_ns(CLOCK_REALTIME) - mono;
+	x->described = (struct source_iface){.linktype = LINKTYPE_ETHERNET};
+	snprintf(x->described.name, sizeof(x->described.name), "%s", cfg->iface);
+	failed = open_parts(x, cfg, err, errlen);
+	if (failed != 0)
+		xdp_close(x);
+	return failed;
+}
+
+static unsigned xdp_queues(const void *state)
+{
+	const struct xdp_source *x = state;
+
+	return x->n_queues;
+}
+
+static struct joined *joined_get(struct xdp_source *x)
+{
+	for (unsigned i = 0; i < JOINED_SLOTS; i++) {
+		if (x->joined[i] == NULL)
+			x->joined[i] = malloc(sizeof(*x->joined[i]));
+		if (x->joined[i] == NULL || x->joined[i]->used)
+			continue;
+		x->joined[i]->used = true;
+		x->joined[i]->len = 0;
+		return x->joined[i];
+	}
+	return NULL;
+}
+
+/* A frame in several buffers is put together; each buffer goes back at once. */
+static struct joined *join(struct xdp_source *x, unsigned q, const struct xsk_buffer *b)
+{
+	struct joined *j = x->joining[q];
+
+	if (j == NULL && !x->skipping[q])
+		j = x->joining[q] = joined_get(x);
+	if (j != NULL && b->len <= JOINED_MAX - j->len) {
+		memcpy(j->data + j->len, b->data, b->len);
+		j->len += b->len;
+	} else {
+		if (j != NULL)
+			j->used = false;
+		j = x->joining[q] = NULL;
+		x->skipping[q] = true;
+	}
+	xsk_recycle(x->xsk, q, b->data);
+	if (b->more)
+		return NULL;
+	x->no_room += x->skipping[q];
+	x->joining[q] = NULL;
+	x->skipping[q] = false;
+	return j;
+}
+
+static bool keep(struct xdp_source *x, const struct packet *p)
+{
+	if (x->filter != NULL && filter_run(x->filter, p) == FILTER_DROP) {
+		x->filtered++;
+		return false;
+	}
+	x->received++;
+	x->bytes += p->caplen;
+	return true;
+}
+
+static void give_back(struct xdp_source *x, unsigned q, const struct packet *p)
+{
+	if (p->cookie != 0)
+		x->joined[p->cookie - 1]->used = false;
+	else
+		xsk_recycle(x->xsk, q, p->data);
+}
+
+/* The socket has no times of its own: one reading serves a burst. */
+static uint64_t burst_time(struct xdp_source *x)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC) + x->utc_offset;
+
+	if (now > x->last_ns)
+		x->last_ns = now;
+	return x->last_ns;
+}
+
+static int xdp_recv(void *state, unsigned q, struct packet pkts[], unsigned max)
+{
+	struct xdp_source *x = state;
+	struct xsk_buffer bufs[BURST];
+	unsigned got = xsk_recv(x->xsk, q, bufs, max < BURST ? max : BURST), n = 0;
+
+	if (got == 0)
+		return 0;
+	uint64_t now = burst_time(x);
+	for (unsigned i = 0; i < got; i++) {
+		struct packet *p = &pkts[n];
+		*p = (struct packet){.data = bufs[i].data, .caplen = bufs[i].len, .ts_ns = now,
+				     .linktype = LINKTYPE_ETHERNET};
+		if (bufs[i].more || x->joining[q] != NULL || x->skipping[q]) {
+			struct joined *j = join(x, q, &bufs[i]);
+			if (j == NULL)
+				continue;
+			p->data = j->data;
+			p->caplen = j->len;
+			for (unsigned k = 0; k < JOINED_SLOTS; k++)
+				p->cookie = x->joined[k] == j ? k + 1 : p->cookie;
+		}
+		p->wirelen = p->caplen;
+		p->frame = ++x->frames;
+		if (keep(x, p))
+			n++;
+		else
+			give_back(x, q, p);
+	}
+	return (int)n;
+}
+
+static void xdp_release(void *state, unsigned q, const struct packet pkts[], unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		give_back(state, q, &pkts[i]);
+}
+
+static uint64_t xdp_now(void *state)
+{
+	return burst_time(state);
+}
+
+static void xdp_stats(void *state, struct source_stats *out)
+{
+	struct xdp_source *x = state;
+	struct xsk_counters c;
+
+	xsk_count(x->xsk, &c);
+	x->described.packets = x->received;
+	x->described.dropped = c.rx_dropped + c.rx_ring_full + x->no_room;
+	*out = (struct source_stats){.received = x->received, .bytes = x->bytes,
+				     .filtered = x->filtered, .ifaces = &x->described,
+				     .n_ifaces = 1};
+	snprintf(out->mode, sizeof(out->mode), "AF_XDP, %s, %s program, %u queue%s",
+		 xsk_zero_copy(x->xsk) ? "zero copy" : "copy", x->native ? "native" : "generic",
+		 x->n_queues, x->n_queues == 1 ? "" : "s");
+}
+
+const struct source_ops source_xdp = {
+	.name = "xdp",
+	.doc = "a live interface through AF_XDP: takes its packets from the host",
+	.state_size = sizeof(struct xdp_source),
+	.open = xdp_open,
+	.queues = xdp_queues,
+	.recv = xdp_recv,
+	.release = xdp_release,
+	.now = xdp_now,
+	.stats = xdp_stats,
+	.close = xdp_close,
+};
