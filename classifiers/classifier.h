@@ -36,6 +36,7 @@ struct page_facts;       /* classifiers/lists/page.h */
 struct quic_hello;       /* classifiers/app/quic.h */
 struct tls_client_hello; /* classifiers/app/tls.h */
 struct tls_server;       /* classifiers/app/tls_server.h */
+struct vpn_facts;        /* classifiers/app/vpn.h */
 
 /*
  * What the bytes of one flow said. Filled by classifiers; owned by the inspector. Every pointer is one
@@ -50,6 +51,7 @@ struct app_facts {
 	struct http_response *response; /* the first */
 	struct page_facts *page;        /* what lists know of that response */
 	struct quic_hello *quic;
+	struct vpn_facts *vpn;
 	struct rule_hits *rules; /* what its raw bytes hit */
 	struct exchange *done; /* finished exchanges, for the inspector to take: the newest first */
 };

@@ -12,6 +12,7 @@
 #include "classifiers/app/http_response.h"
 #include "classifiers/app/tls_server.h"
 #include "classifiers/app/quic.h"
+#include "classifiers/app/vpn.h"
 #include "classifiers/lists/page.h"
 #include "classifiers/lists/rules.h"
 #include "classifiers/shard.h"
@@ -178,14 +179,7 @@ static void record_fill(struct flow_record *r, const struct flow *f, const struc
 	r->goodput = tcp ? x->ev.goodput : NULL;
 	memcpy(r->tunnels, f->tunnels, sizeof(r->tunnels));
 	flow_history(f, r->history);
-	r->tls = facts->tls;
-	r->tls_server = facts->tls_server;
-	r->http = facts->http;
-	r->response = facts->response;
-	r->page = facts->page;
-	r->quic = facts->quic;
-	r->rules = facts->rules;
-	r->app_proto = facts->app_proto;
+	facts_show(facts, r);
 }
 
 /* Whether what weighs this much is to wait for the capture's context. */
@@ -309,16 +303,32 @@ static struct label label_of_rule(const struct rule *rule)
 	return l;
 }
 
+static struct label label_of_vpn(const struct vpn_facts *v)
+{
+	struct label l = {.by = "vpn"};
+	bool known = v->proto != VPN_NONE;
+	snprintf(l.app, sizeof(l.app), "%s", known ? vpn_label_name[v->proto] : "FullyEncrypted");
+	snprintf(l.category, sizeof(l.category), "%s",
+		 v->proto == VPN_SSH || v->proto == VPN_DTLS || !known ? "" : "VPN");
+	snprintf(l.confidence, sizeof(l.confidence), "%s", v->both ? "dpi" : "guess");
+	return l;
+}
+
 /* Each classifier's words, and what the flow carries where no reader of ours knew it. */
 static void record_labels(struct shard *s, struct flow_record *r, const struct rule_hits *hits,
 			  const struct label *label)
 {
-	unsigned n = (label != NULL) + (hits != NULL ? hits->n : 0);
+	unsigned n = (label != NULL) + (r->vpn != NULL) + (hits != NULL ? hits->n : 0);
 	const struct label *opening = NULL;
 	if (n != 0)
 		r->labels = arena_alloc(&s->arena, n * sizeof(*r->labels));
 	if (r->labels != NULL && label != NULL)
 		r->labels[r->n_labels++] = *label;
+	if (r->labels != NULL && r->vpn != NULL) {
+		/* Their guess is worth as much as another's opening, but no rule knows better. */
+		opening = r->vpn->proto != VPN_NONE ? &r->labels[r->n_labels] : NULL;
+		r->labels[r->n_labels++] = label_of_vpn(r->vpn);
+	}
 	for (unsigned i = 0; r->labels != NULL && hits != NULL && i < hits->n; i++) {
 		r->labels[r->n_labels] = label_of_rule(hits->hit[i]);
 		if (hits->hit[i]->scope == RULE_PROTO && opening == NULL)
@@ -337,13 +347,8 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	if (r == NULL)
 		return NULL;
 	*r = *now;
-	r->tls_server = copy_facts(&s->arena, now->tls_server, sizeof(*r->tls_server));
-	r->quic = copy_facts(&s->arena, now->quic, sizeof(*r->quic));
-	r->response = copy_facts(&s->arena, now->response, sizeof(*r->response));
-	r->page = copy_facts(&s->arena, now->page, sizeof(*r->page));
-	r->tls = copy_facts(&s->arena, now->tls, sizeof(*r->tls));
-	r->http = copy_facts(&s->arena, now->http, sizeof(*r->http));
 	r->rules = NULL; /* its labels say them */
+	facts_keep(&s->arena, r);
 	record_labels(s, r, now->rules, label);
 	r->client_at = place_of(s, &r->client, r->ip_version, true);
 	r->server_at = place_of(s, &r->server, r->ip_version, false);

@@ -11,20 +11,30 @@
 #include "classifiers/app/quic.h"
 #include "classifiers/app/tls.h"
 #include "classifiers/app/tls_server.h"
+#include "classifiers/app/vpn.h"
+#include "classifiers/arena.h"
 #include "classifiers/lists/page.h"
 #include "classifiers/lists/rules.h"
+#include "classifiers/verdict.h"
 
-/* A pointer of struct app_facts, and the size of what it points to; 0: not known here. */
+/*
+ * A pointer of struct app_facts, the size of what it points to, and where a flow's record points to the
+ * same.
+ */
 static const struct row {
-	size_t at, size;
+	size_t at, size, in_record;
 } rows[] = {
-	{offsetof(struct app_facts, tls), sizeof(struct tls_client_hello)},
-	{offsetof(struct app_facts, tls_server), sizeof(struct tls_server)},
-	{offsetof(struct app_facts, http), sizeof(struct http_request)},
-	{offsetof(struct app_facts, response), sizeof(struct http_response)},
-	{offsetof(struct app_facts, page), sizeof(struct page_facts)},
-	{offsetof(struct app_facts, quic), sizeof(struct quic_hello)},
-	{offsetof(struct app_facts, rules), sizeof(struct rule_hits)},
+#define ROW(field, type) \
+	{offsetof(struct app_facts, field), sizeof(struct type), offsetof(struct flow_record, field)}
+	ROW(tls, tls_client_hello),
+	ROW(tls_server, tls_server),
+	ROW(http, http_request),
+	ROW(response, http_response),
+	ROW(page, page_facts),
+	ROW(quic, quic_hello),
+	ROW(vpn, vpn_facts),
+	ROW(rules, rule_hits),
+#undef ROW
 };
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
 #define ROW_LABEL N_ROWS
@@ -239,4 +249,26 @@ bool facts_revive(const struct packed *p, struct app_facts *facts)
 	}
 	*facts = back;
 	return true;
+}
+
+void facts_show(const struct app_facts *facts, struct flow_record *r)
+{
+	r->app_proto = facts->app_proto;
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const void *block = pointer_get(facts, rows[i].at);
+		memcpy((uint8_t *)r + rows[i].in_record, &block, sizeof(block));
+	}
+}
+
+void facts_keep(struct arena *a, struct flow_record *r)
+{
+	for (size_t i = 0; i < N_ROWS; i++) {
+		uint8_t *field = (uint8_t *)r + rows[i].in_record;
+		const void *block;
+		memcpy(&block, field, sizeof(block));
+		void *copy = block != NULL ? arena_alloc(a, rows[i].size) : NULL;
+		if (copy != NULL)
+			memcpy(copy, block, rows[i].size);
+		memcpy(field, &copy, sizeof(copy));
+	}
 }

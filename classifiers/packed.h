@@ -11,6 +11,8 @@
 
 #include "classifiers/classifier.h"
 
+struct arena;
+struct flow_record;
 struct packed; /* one malloc'ed block: free() it */
 
 /* Memory that facts are unpacked into, one flow's at a time; one thread. */
@@ -36,3 +38,8 @@ void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts
 bool facts_revive(const struct packed *p, struct app_facts *facts);
 /* What the pointers own. */
 void facts_free(struct app_facts *facts);
+
+/* r says the same as facts, for as long as these live. */
+void facts_show(const struct app_facts *facts, struct flow_record *r);
+/* What r says from facts_show() becomes a's own; what there is no memory for is left out. */
+void facts_keep(struct arena *a, struct flow_record *r);

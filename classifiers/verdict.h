@@ -158,6 +158,7 @@ struct flow_record {
 	const struct http_response *response;
 	const struct page_facts *page;
 	const struct quic_hello *quic;
+	const struct vpn_facts *vpn;
 	/* Where they are; NULL: not known, and before the flow's record is kept. */
 	const struct geo_place *client_at, *server_at;
 	const struct rule_hits *rules;

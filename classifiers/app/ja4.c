@@ -272,6 +272,9 @@ static const char *ja4_version(uint16_t version)
 	case 0x0301: return "10";
 	case 0x0300: return "s3";
 	case 0x0002: return "s2";
+	case 0xfeff: return "d1";
+	case 0xfefd: return "d2";
+	case 0xfefc: return "d3";
 	default: return "00";
 	}
 }
@@ -330,7 +333,7 @@ void ja4_compute(const struct ja4_input *in, char out[37])
 	out[0] = '\0';
 	if (ciphers[0] == '\0' || extensions[0] == '\0')
 		return;
-	out[0] = in->quic ? 'q' : 't';
+	out[0] = in->quic ? 'q' : in->dtls ? 'd' : 't';
 	memcpy(out + 1, ja4_version(in->highest_version), 2);
 	out[3] = in->has_sni_extension ? 'd' : 'i';
 	ja4_count(n_ciphers, out + 4);

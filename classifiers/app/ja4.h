@@ -20,6 +20,7 @@ struct tls_bytes {
 struct ja4_input {
 	uint16_t legacy_version, highest_version;
 	bool quic;                   /* the hello came in QUIC's CRYPTO frames */
+	bool dtls;
 	bool has_sni_extension;      /* whatever is in it */
 	struct tls_bytes ciphers;    /* 2 bytes each */
 	struct tls_bytes extensions; /* type, length, body; well formed */

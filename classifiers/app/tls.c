@@ -203,7 +203,10 @@ static void read_versions(struct reader *r, struct field *ext)
 	uint16_t highest = 0;
 	while (field_ok(&list) && field_left(&list) > 0) {
 		uint16_t v = field_be16(&list);
-		if (field_ok(&list) && !tls_is_grease(v) && v > highest)
+		/* DTLS counts downwards. */
+		bool higher = r->ja4.dtls ? v >> 8 == 0xfe && (highest == 0 || v < highest)
+					  : v > highest;
+		if (field_ok(&list) && !tls_is_grease(v) && higher)
 			highest = v;
 	}
 	if (highest != 0 && cursor_ok(&list.c))
@@ -281,6 +284,8 @@ static void read_hello(struct reader *r, struct field *hello)
 	uint8_t session_len = field_u8(hello);
 	hello->bad |= session_len > 32;
 	(void)field_sub(hello, session_len);
+	if (r->ja4.dtls) /* RFC 6347 section 4.2.1: the cookie */
+		(void)field_sub(hello, field_u8(hello));
 	uint16_t ciphers_len = field_be16(hello);
 	struct field ciphers = field_sub(hello, ciphers_len);
 	hello->bad |= ciphers_len % 2 != 0;
@@ -384,4 +389,20 @@ enum classify tls_quic_hello_read(const uint8_t *data, size_t len, struct tls_cl
 	if (whole)
 		out->hello_end = (uint32_t)total;
 	return whole || full ? CLASSIFY_DONE : CLASSIFY_MORE;
+}
+
+void tls_dtls_hello_read(const uint8_t *body, size_t here, size_t total,
+			 struct tls_client_hello *out)
+{
+	*out = (struct tls_client_hello){.truncated = true};
+	struct reader r = {.out = out, .message = body, .ja4 = {.dtls = true}};
+	struct field hello = {.c = cursor_of(body, here), .claimed = total};
+	read_hello(&r, &hello);
+	out->truncated = here != total || !field_ok(&hello);
+	if (!out->truncated)
+		fingerprint(&r);
+	if (out->has_sni) {
+		out->sni_offset = (uint32_t)r.sni_pos;
+		out->sni_end = (uint32_t)(r.sni_pos + out->sni_len);
+	}
 }

@@ -46,6 +46,13 @@ enum classify tls_client_hello_read(const uint8_t *data, size_t len, struct tls_
  */
 enum classify tls_quic_hello_read(const uint8_t *data, size_t len, struct tls_client_hello *out);
 
+/*
+ * The same of a DTLS hello's body, from its version on: the first here bytes of total. Offsets count
+ * from body; record_version, n_records and hello_end stay 0. app/dtls.h finds it in a datagram.
+ */
+void tls_dtls_hello_read(const uint8_t *body, size_t here, size_t total,
+			 struct tls_client_hello *out);
+
 /* The 16 values that RFC 8701 reserves to keep parsers honest: 0x0a0a, 0x1a1a, … 0xfafa. */
 static inline bool tls_is_grease(uint16_t v)
 {

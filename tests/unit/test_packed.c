@@ -172,6 +172,43 @@ static void nothing_is_lost(void **state)
 	assert_null(facts_pack(room, &facts, NULL));
 }
 
+/* Every kind of facts: packed and back, and into a record that outlives them. */
+static void each_kind_reaches_the_record(void **state)
+{
+	(void)state;
+	struct app_facts facts = {.app_proto = "x"}, back;
+	const struct label *label;
+	struct flow_record r = {.id = 7};
+	struct arena arena = {.chunks = NULL};
+	for (size_t i = 0; i < N_ROWS; i++) {
+		uint8_t *block = malloc(rows[i].size);
+		assert_non_null(block);
+		memset(block, (int)i + 1, rows[i].size);
+		pointer_set(&facts, rows[i].at, block);
+	}
+	struct packed *p = facts_pack(room, &facts, NULL);
+	assert_non_null(p);
+	facts_free(&facts);
+	facts_unpack(room, p, &back, &label);
+	facts_show(&back, &r);
+	facts_keep(&arena, &r);
+	for (size_t i = 0; i < N_ROWS; i++)
+		memset(room->block[i], 0xee, rows[i].size); /* the next flow's */
+	assert_string_equal(r.app_proto, "x");
+	assert_int_equal(r.id, 7);
+	const void *const kept[] = {r.tls, r.tls_server, r.http, r.response,
+				    r.page, r.quic, r.vpn, r.rules};
+	assert_int_equal(sizeof(kept) / sizeof(kept[0]), N_ROWS);
+	for (size_t i = 0; i < N_ROWS; i++) {
+		const uint8_t *bytes = kept[i];
+		assert_non_null(bytes);
+		for (size_t k = 0; k < rows[i].size; k++)
+			assert_int_equal(bytes[k], i + 1);
+	}
+	arena_free(&arena);
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +218,7 @@ int main(void)
 		cmocka_unit_test(facts_revive_as_they_were),
 		cmocka_unit_test(little_comes_back_too),
 		cmocka_unit_test(nothing_is_lost),
+		cmocka_unit_test(each_kind_reaches_the_record),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * VPN and tunnel protocols by their first messages, either way; of datagrams, how much handshake and
+ * data went. A flow that begins otherwise is left after its first message, but for what STUN may
+ * precede and what may be the data of a session that is older than the capture.
+ */
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classifiers/app/dtls.h"
+#include "classifiers/app/fet.h"
+#include "classifiers/app/vpn.h"
+#include "classifiers/classifier.h"
+#include "dataplane/cursor.h"
+
+#define NATT_PORT 4500
+#define PRELUDE_MAX 32  /* datagrams of STUN before DTLS, and of what may be data */
+#define STUN_HEADER 20u /* RFC 8489 section 5 */
+#define STUN_COOKIE 0x2112a442u
+
+/* Of a flow that may be one. */
+struct vpn_track {
+	struct vpn_first first[2]; /* the last initiation of either side; VPN_NONE: none */
+	struct vpn_midway midway;  /* while nothing else is known */
+	struct vpn_facts facts;
+};
+
+struct vpn_flow {
+	struct vpn_track *t;
+	uint8_t prelude;
+	bool asked;   /* of TCP: the client's first payload was seen */
+	bool over;    /* same: it is something else */
+};
+
+static struct vpn_track *track_of(struct vpn_flow *x)
+{
+	if (x->t == NULL)
+		x->t = calloc(1, sizeof(*x->t));
+	return x->t;
+}
+
+static bool is_stun(const uint8_t *p, size_t len)
+{
+	return len >= STUN_HEADER && (p[0] & 0xc0) == 0 && load_be32(p + 4) == STUN_COOKIE;
+}
+
+static void recognised(struct vpn_track *t, enum dir dir, const struct vpn_first *first)
+{
+	t->first[dir] = *first;
+	t->facts.proto = first->proto;
+	t->facts.midway = false;
+	t->facts.cookie |= first->cookie;
+	memcpy(t->facts.variant, first->variant, sizeof(t->facts.variant));
+}
+
+static void saturate(uint32_t *n)
+{
+	*n += *n != UINT32_MAX;
+}
+
+static void count(struct vpn_facts *v, enum dir dir, enum vpn_kind kind, uint64_t now)
+{
+	if (kind == VPN_HANDSHAKE)
+		saturate(&v->handshakes[dir]);
+	if (kind == VPN_KEEPALIVE)
+		saturate(&v->keepalives[dir]);
+	if (kind != VPN_DATA)
+		return;
+	saturate(&v->data[dir]);
+	if (v->first_data_ns == 0 || now < v->first_data_ns)
+		v->first_data_ns = now;
+	if (now > v->last_data_ns[dir])
+		v->last_data_ns[dir] = now;
+	v->complete |= v->both;
+}
+
+static void take_hello(const struct headers *h, struct app_facts *facts)
+{
+	struct tls_client_hello hello;
+	/* The second, with a cookie, says the same; but a fragment says less. */
+	if ((facts->tls != NULL && !facts->tls->truncated) ||
+	    !dtls_hello_read(h->payload, h->payload_caplen, h->payload_len, &hello))
+		return;
+	if (facts->tls == NULL)
+		facts->tls = malloc(sizeof(*facts->tls));
+	if (facts->tls != NULL)
+		*facts->tls = hello;
+}
+
+/* False: the flow is of another kind. */
+static bool begin_midway(struct vpn_flow *x, const struct flow *f, enum dir dir,
+			 const struct headers *h)
+{
+	if (x->t == NULL && is_stun(h->payload, h->payload_caplen))
+		return x->prelude++ < PRELUDE_MAX;
+	bool natt = flow_port(f, DIR_C2S) == NATT_PORT || flow_port(f, DIR_S2C) == NATT_PORT;
+	struct vpn_midway none = {.proto = VPN_NONE}, *m = x->t != NULL ? &x->t->midway : &none;
+	int fits = vpn_midway_next(m, (unsigned)dir, h->payload, h->payload_caplen, h->payload_len,
+				   natt);
+	if (fits < 0 || x->prelude++ >= PRELUDE_MAX || track_of(x) == NULL)
+		return false;
+	x->t->midway = *m;
+	if (fits > 0) {
+		x->t->facts.proto = m->proto;
+		x->t->facts.midway = true;
+		x->t->first[DIR_C2S].proto = x->t->first[DIR_S2C].proto = m->proto;
+	}
+	return true;
+}
+
+/* An initiation of either side: the first, a rekey, or another session on the same ports. */
+static bool begin(struct vpn_flow *x, enum dir dir, const struct headers *h,
+		  struct app_facts *facts)
+{
+	struct vpn_first first;
+	if (!vpn_first_datagram(h->payload, h->payload_caplen, h->payload_len, &first) ||
+	    track_of(x) == NULL)
+		return false;
+	struct vpn_facts *v = &x->t->facts;
+	if (v->proto != VPN_NONE && !v->midway && v->proto != first.proto)
+		return false;
+	recognised(x->t, dir, &first);
+	if (first.proto == VPN_DTLS)
+		take_hello(h, facts);
+	return true;
+}
+
+static enum classify packet(void *shard, void *state, const struct flow *f, enum dir dir,
+			    const struct packet *pkt, const struct headers *h,
+			    struct app_facts *facts, struct label *out)
+{
+	(void)shard, (void)out;
+	struct vpn_flow *x = state;
+	if (f->key.proto != IPPROTO_UDP)
+		return CLASSIFY_NEVER;
+	if (h->payload_caplen == 0)
+		return x->t == NULL && x->prelude++ >= PRELUDE_MAX ? CLASSIFY_NEVER : CLASSIFY_MORE;
+	bool begins = begin(x, dir, h, facts);
+	bool known = x->t != NULL && x->t->facts.proto != VPN_NONE;
+	if (!begins && !known)
+		return begin_midway(x, f, dir, h) ? CLASSIFY_MORE : CLASSIFY_NEVER;
+	const struct vpn_first *theirs = &x->t->first[dir_other(dir)];
+	struct vpn_facts *v = &x->t->facts;
+	if (!v->midway && vpn_answer_datagram(h->payload, h->payload_caplen, h->payload_len, theirs))
+		v->both = true;
+	const struct vpn_first *any = theirs->proto != VPN_NONE ? theirs : &x->t->first[dir];
+	count(v, dir, vpn_datagram_kind(h->payload, h->payload_caplen, h->payload_len, any),
+	      pkt->ts_ns);
+	return CLASSIFY_MORE;
+}
+
+/* The client's first payload, once, whole and known to be the first. */
+static void first_payload(struct vpn_flow *x, const struct flow *f, const struct headers *h,
+			  const uint8_t *data, size_t len)
+{
+	bool whole = h->payload_caplen == h->payload_len && len == h->payload_len;
+	if (!x->asked && f->syn_seen[DIR_C2S] && whole && fet_is(data, len) && track_of(x) != NULL)
+		x->t->facts.fet = true;
+	x->asked = true;
+}
+
+static bool is_known(const struct vpn_flow *x)
+{
+	return x->t != NULL && x->t->facts.proto != VPN_NONE;
+}
+
+static enum classify client_stream(struct vpn_flow *x, const uint8_t *data, size_t len)
+{
+	struct vpn_first first;
+	int fits = vpn_first_stream(data, len, &first);
+	if (fits > 0 && track_of(x) != NULL) {
+		recognised(x->t, DIR_C2S, &first);
+		return CLASSIFY_DONE;
+	}
+	x->over = fits != 0;
+	return x->over ? CLASSIFY_NEVER : CLASSIFY_MORE;
+}
+
+static enum classify server_stream(struct vpn_flow *x, const uint8_t *data, size_t len)
+{
+	struct vpn_first first;
+	if (!is_known(x)) /* an SSH server may speak first */
+		return vpn_first_stream(data, len, &first) >= 0 ? CLASSIFY_MORE : CLASSIFY_NEVER;
+	int fits = vpn_answer_stream(data, len, &x->t->first[DIR_C2S]);
+	if (fits == 0)
+		return CLASSIFY_MORE;
+	x->t->facts.both = fits > 0;
+	return CLASSIFY_DONE;
+}
+
+static enum classify stream(void *shard, void *state, const struct flow *f, enum dir dir,
+			    const struct packet *pkt, const struct headers *h, const uint8_t *data,
+			    size_t len, struct app_facts *facts)
+{
+	(void)shard, (void)pkt, (void)facts;
+	struct vpn_flow *x = state;
+	if (x->over)
+		return CLASSIFY_NEVER;
+	if (dir == DIR_S2C)
+		return server_stream(x, data, len);
+	first_payload(x, f, h, data, len);
+	return client_stream(x, data, len);
+}
+
+/* The server's banner came first, and nothing that made it grow after the client's. */
+static void stream_end(void *shard, void *state, const struct flow *f, enum dir dir,
+		       const uint8_t *data, size_t len, struct app_facts *facts)
+{
+	(void)shard, (void)f, (void)facts;
+	struct vpn_flow *x = state;
+	if (dir == DIR_S2C && is_known(x) &&
+	    vpn_answer_stream(data, len, &x->t->first[DIR_C2S]) > 0)
+		x->t->facts.both = true;
+}
+
+/* What only looks like one is left to others to name: see record_labels(). */
+static void flow_end(void *shard, void *state, const struct flow *f, struct app_facts *facts,
+		     struct label *out)
+{
+	(void)shard, (void)f, (void)out;
+	struct vpn_flow *x = state;
+	struct vpn_track *t = x->t;
+	x->t = NULL;
+	if (t == NULL)
+		return;
+	if (t->facts.proto != VPN_NONE || t->facts.fet)
+		facts->vpn = malloc(sizeof(*facts->vpn));
+	if (facts->vpn != NULL) {
+		*facts->vpn = t->facts;
+		/* SSTP is more than the HTTP that it begins like. */
+		if (t->facts.both && (facts->app_proto == NULL || t->facts.proto == VPN_SSTP))
+			facts->app_proto = vpn_proto_name[t->facts.proto];
+	}
+	free(t);
+}
+
+const struct classifier classifier_vpn = {
+	.name = "vpn",
+	.doc = "OpenVPN, WireGuard, IKE, L2TP, DTLS, PPTP, SSTP, SSH; fully encrypted data",
+	.flow_size = sizeof(struct vpn_flow),
+	.packet_proto = IPPROTO_UDP,
+	.packet = packet,
+	.stream = stream,
+	.stream_end = stream_end,
+	.flow_end = flow_end,
+};
