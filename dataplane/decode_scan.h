@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * Private to decode*.c and defrag.c: one walk over one packet, outermost header first. Each step
- * reads its header, fills its part of struct headers and names what comes next.
+ * Private to decode*.c and defrag.c (rewrite*.c takes its numbers): one walk over one packet,
+ * outermost header first. Each step reads its header, fills its part of struct headers and names
+ * what comes next.
  */
 
 #include <string.h>
@@ -24,6 +25,7 @@ enum next { NEXT_DONE, NEXT_ETHERNET, NEXT_IP, NEXT_IP4, NEXT_IP6 };
 
 enum ether_type {
 	ETHER_IP4 = 0x0800,
+	ETHER_ARP = 0x0806,
 	ETHER_TEB = 0x6558,
 	ETHER_VLAN = 0x8100,
 	ETHER_IP6 = 0x86dd,

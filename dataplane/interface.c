@@ -195,6 +195,29 @@ const char *interface_in_use(const struct interface *i)
 	return why;
 }
 
+/* A line "name: 8 numbers of what came, 8 of what went", those of what went in the same order. */
+struct interface_traffic interface_traffic(const char *name)
+{
+	struct interface_traffic t = {.tx_packets = 0};
+	unsigned long long packets, errors, dropped;
+	char line[512];
+	FILE *f = fopen("/proc/net/dev", "re");
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+		const char *at = line + strspn(line, " ");
+		size_t n = strlen(name);
+		if (strncmp(at, name, n) != 0 || at[n] != ':')
+			continue;
+		if (sscanf(at + n + 1,
+			   "%*u %*u %*u %*u %*u %*u %*u %*u %*u %llu %llu %llu",
+			   &packets, &errors, &dropped) == 3)
+			t = (struct interface_traffic){packets, errors, dropped};
+	}
+	if (f != NULL)
+		fclose(f);
+	return t;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
 	size_t n = strlen(text), m = strlen(end);

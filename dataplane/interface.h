@@ -29,6 +29,11 @@ int interface_get(const char *name, struct interface *out);
  * next call of this thread.
  */
 const char *interface_in_use(const struct interface *i);
+/* What went out since the interface was made; zeros where the kernel does not say. */
+struct interface_traffic {
+	uint64_t tx_packets, tx_errors, tx_dropped;
+};
+struct interface_traffic interface_traffic(const char *name);
 /* A counter of the driver (ethtool -S) by its name: false if it has none of that name. */
 bool interface_counter(const char *name, const char *counter, uint64_t *out);
 /* The sum of all counters that begin and end so ("tx_queue_", "_xdp_xmit_errors"). */

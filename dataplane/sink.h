@@ -29,6 +29,7 @@ struct sink_config {
 	uint32_t frame_max;    /* longest frame that will be sent, bytes; 0: 1514 */
 	const char *eal;       /* dpdk: arguments of the EAL, blank-separated; NULL for none */
 	bool copy;             /* xdp: do not ask for zero copy */
+	bool qdisc;            /* packet: through the kernel's queueing discipline, not past it */
 };
 
 struct sink_stats {
@@ -45,6 +46,7 @@ struct sink_ops {
 	const char *name, *doc;
 	size_t state_size;      /* allocated zeroed by sink_open() */
 	bool paces;             /* sends each frame at its due_ns; else send() is now */
+	bool offline;           /* no wire: due_ns is in the capture's time, and nobody waits for it */
 	/* 0 or -errno; on failure err (errlen bytes) says what is missing and how to get it. */
 	int (*open)(void *state, const struct sink_config *cfg, char *err, size_t errlen);
 	unsigned (*queues)(const void *state);

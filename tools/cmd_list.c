@@ -9,6 +9,7 @@
 #include "classifiers/classifier.h"
 #include "classifiers/device/device.h"
 #include "classifiers/tamper/signature.h"
+#include "dataplane/sink.h"
 #include "dataplane/source.h"
 #include "tools/command.h"
 #include "tools/options.h"
@@ -93,10 +94,11 @@ static void list_devices(bool verbose)
 	}
 }
 
-static void list_nothing(bool verbose)
+static void list_sinks(bool verbose)
 {
 	(void)verbose;
-	fputs("none yet\n", stderr);
+	for (unsigned i = 0; sink_table[i] != NULL; i++)
+		row(sink_table[i]->name, sink_table[i]->doc);
 }
 
 static const struct {
@@ -104,7 +106,7 @@ static const struct {
 	void (*list)(bool verbose);
 } kinds[] = {
 	{.name = "sources", .list = list_sources},
-	{.name = "sinks", .list = list_nothing},
+	{.name = "sinks", .list = list_sinks},
 	{.name = "classifiers", .list = list_classifiers},
 	{.name = "signatures", .list = list_signatures},
 	{.name = "devices", .list = list_devices},

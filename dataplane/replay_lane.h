@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* Private to replay*.c: what one thread does, with one queue of each port. */
+
+#include <pthread.h>
+
+#include "dataplane/replay.h"
+#include "dataplane/replay_side.h"
+
+#define LANE_BATCH 64u
+
+/* Frames of a sink from alloc to send. */
+struct outbox {
+	struct sink *sink;
+	const struct sink_ops *ops;
+	const struct rewrite_macs *macs;
+	struct frame frames[LANE_BATCH];
+	unsigned allocated, filled, want;
+};
+
+struct lane {
+	const struct replay_config *cfg;
+	unsigned q, queues;
+	uint64_t start_ns;      /* due time of the first packet */
+	struct source *source;
+	struct sides *sides;    /* NULL: one port */
+	struct outbox out[REPLAY_PORTS];
+	struct pace pace;
+	struct pace_sleeper sleeper;
+	uint64_t loop;
+	unsigned file;
+	atomic_bool *failed;    /* of all lanes: one has */
+	int error;              /* of this one, and why */
+	char why[320];
+	struct replay_stats stats;
+	pthread_t thread;
+};
+
+/* 0 or -errno. cfg, the sinks and *failed outlive it. */
+int lane_new(struct lane **out, const struct replay_config *cfg, struct sink *const sinks[],
+	     unsigned q, unsigned queues, atomic_bool *failed);
+void lane_run(struct lane *l); /* the whole replay; what failed is in l */
+void lane_free(struct lane *l); /* NULL is fine */
