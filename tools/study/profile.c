@@ -113,7 +113,7 @@ static void say_residual(struct writer *w)
 					    [TIMER_STANDS] = "trying again does not reset the timer",
 					    [TIMER_RESETS] = "trying again resets the timer"};
 	enum study_timer timer = TIMER_UNKNOWN;
-	unsigned tried = 0;
+	bool tried = false;
 	for (size_t i = 0; i < w->r->n_windows; i++) {
 		const struct window *x = &w->r->windows[i];
 		if (!profile_is_mine(w, w->r->trials[x->trigger].a->finding))
@@ -130,10 +130,10 @@ static void say_residual(struct writer *w)
 		timer = x->timer;
 	}
 	/* Something innocuous has to have been tried soon after. */
-	for (size_t i = 0; i + 1 < w->r->n_pairs; i++) {
+	for (size_t i = 0; l != NULL && l->n == 0 && !tried && i + 1 < w->r->n_pairs; i++) {
 		const struct trial *t = &w->r->trials[w->r->pairs[i]];
 		const struct trial *n = &w->r->trials[w->r->pairs[i + 1]];
-		tried += profile_is_mine(w, t->a->finding) && study_one_pair(w->r, i, i + 1) && n->ok &&
+		tried = profile_is_mine(w, t->a->finding) && study_one_pair(w->r, i, i + 1) && n->ok &&
 			 n->a->start_ns - t->a->start_ns < 10000000000ull;
 	}
 	if (l != NULL && l->n != 0) {
@@ -141,7 +141,7 @@ static void say_residual(struct writer *w)
 		snprintf(value, sizeof(value), "%.1f to %.1f s", w->p->residual_s[0], w->p->residual_s[1]);
 		l->value = w->p->residual_s[1] != 0 ? profile_text(w, value) : "";
 		l->why = words[timer];
-	} else if (tried == 0) {
+	} else if (!tried) {
 		profile_out_of_sight(l, "nothing else was tried towards the same server soon after");
 	}
 }
@@ -173,7 +173,7 @@ static int write_profile(struct study_run *r, const struct box *b, struct study_
 	profile_say_directions(&w);
 	profile_say_deeds(&w);
 	int err = profile_say_triggers(&w);
-	profile_say_protocols(&w);
+	err = err == 0 ? profile_say_protocols(&w) : err;
 	say_residual(&w);
 	err = err == 0 ? say_reaction(&w) : err;
 	free(w.mine);

@@ -27,4 +27,4 @@ void profile_say_directions(struct writer *w);
 void profile_say_deeds(struct writer *w);
 /* profile_triggers.c: what it acts on and what it lets pass. 0 or -ENOMEM. */
 int profile_say_triggers(struct writer *w);
-void profile_say_protocols(struct writer *w);
+int profile_say_protocols(struct writer *w);

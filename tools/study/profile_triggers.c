@@ -3,7 +3,6 @@
 /* What a box acts on, and what it lets pass. */
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,95 +22,70 @@ static struct study_trigger *trigger_of(struct study_profile *p, enum trigger_ki
 	return &p->triggers[p->n_triggers++];
 }
 
-/* What a row of the table is to the box. */
-enum relation {
-	REL_ACTED = 1 << 0, /* the box acted on it */
-	REL_SAME = 1 << 1,  /* on that name, perhaps towards another server */
-	REL_NEAR = 1 << 2,  /* on something at that address */
+/* What the box acted on: names wherever they were asked for, and addresses whatever was asked there. */
+struct acted {
+	bool *group, *host;
 };
 
-struct place {
-	struct ip_addr addr;
-	uint8_t ip_version;
-};
-
-static int by_place(const void *x, const void *y)
+static int acted_new(const struct study_run *r, struct acted *on)
 {
-	const struct place *a = x, *b = y;
-	int by = (int)a->ip_version - (int)b->ip_version;
-	return by != 0 ? by : memcmp(&a->addr, &b->addr, sizeof(a->addr));
+	on->group = calloc(r->n_groups + 1, sizeof(*on->group));
+	on->host = calloc(r->n_hosts + 1, sizeof(*on->host));
+	return on->group != NULL && on->host != NULL ? 0 : -ENOMEM;
 }
 
-static struct place place_of(const struct study_name *n)
+static void acted_free(struct acted *on)
 {
-	return (struct place){n->server, n->ip_version};
+	free(on->group);
+	free(on->host);
 }
 
-/* From the rows that it acted on to those that are related to them, without comparing all with all. */
-static int relate(const struct study_run *r, uint8_t relation[])
+static void note_deed(struct writer *w, const struct trial *t, struct study_line *whole,
+		      struct study_line *hand)
 {
-	size_t n_places = 0;
-	struct place *places = malloc((r->pub.n_names + 1) * sizeof(*places));
-	if (places == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < r->pub.n_names; i++) {
-		if ((relation[i] & REL_ACTED) == 0)
-			continue;
-		const struct study_group *g = &r->groups[r->group_of[i]];
-		/* Rows of a group are adjacent, and the first that was acted on marks them all. */
-		if ((relation[g->first_row] & REL_SAME) == 0)
-			for (uint32_t k = 0; k < g->n_rows; k++)
-				relation[g->first_row + k] |= REL_SAME;
-		places[n_places++] = place_of(&r->pub.names[i]);
-	}
-	qsort(places, n_places, sizeof(*places), by_place);
-	for (size_t i = 0; n_places != 0 && i < r->pub.n_names; i++) {
-		struct place here = place_of(&r->pub.names[i]);
-		if (bsearch(&here, places, n_places, sizeof(*places), by_place) != NULL)
-			relation[i] |= REL_NEAR;
-	}
-	free(places);
-	return 0;
+	const struct study_name *n = &w->r->pub.names[t->row];
+	struct study_trigger *g = trigger_of(w->p, n->kind, n->name);
+	if (g != NULL)
+		g->acted++;
+	if ((t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
+		profile_seen(whole, t->a->flow_id);
+	if ((t->a->bits & ATTEMPT_HANDSHAKE) == 0 && t->a->proto == 6 &&
+	    t->a->finding->verdict >= VERDICT_LIKELY)
+		profile_seen(hand, t->a->flow_id);
 }
 
 /* Names it acted on, then names that passed at the same addresses; and how hellos of the former lay. */
 int profile_say_triggers(struct writer *w)
 {
-	struct study_run *r = w->r;
+	const struct study_run *r = w->r;
 	struct study_line *split = profile_line(w, "split_hello_passes");
 	struct study_line *whole = profile_line(w, "reassembles");
 	struct study_line *hand = profile_line(w, "needs_no_handshake");
-	uint8_t *relation = calloc(r->pub.n_names + 1, sizeof(*relation));
-	int err = relation != NULL ? 0 : -ENOMEM;
-	for (size_t i = 0; err == 0 && i < r->n_trials; i++) {
-		const struct trial *t = &r->trials[i];
+	struct acted on;
+	bool any = false;
+	int err = acted_new(r, &on);
+	for (size_t i = 0; err == 0 && i < r->n_found; i++) {
+		const struct trial *t = &r->trials[r->found[i]];
 		if (t->row == NO_ROW || !profile_is_mine(w, t->a->finding))
 			continue;
-		struct study_trigger *g = trigger_of(w->p, r->pub.names[t->row].kind,
-						     r->pub.names[t->row].name);
-		if (g != NULL)
-			g->acted++;
-		relation[t->row] |= REL_ACTED;
-		if ((t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
-			profile_seen(whole, t->a->flow_id);
-		if ((t->a->bits & ATTEMPT_HANDSHAKE) == 0 && t->a->proto == 6 &&
-		    t->a->finding->verdict >= VERDICT_LIKELY)
-			profile_seen(hand, t->a->flow_id);
+		note_deed(w, t, whole, hand);
+		on.group[r->group_of[t->row]] = on.host[r->host_of[t->row]] = any = true;
 	}
-	err = err == 0 ? relate(r, relation) : err;
-	for (size_t i = 0; err == 0 && i < r->n_trials; i++) {
+	for (size_t i = 0; any && i < r->n_trials; i++) {
 		const struct trial *t = &r->trials[i];
-		if (t->row == NO_ROW || t->twin || !t->ok || relation[t->row] == 0)
+		if (t->row == NO_ROW || t->twin || !t->ok)
+			continue;
+		bool same = on.group[r->group_of[t->row]];
+		if (!same && !on.host[r->host_of[t->row]])
 			continue;
 		const struct study_name *n = &r->pub.names[t->row];
 		struct study_trigger *g = trigger_of(w->p, n->kind, n->name);
 		if (g != NULL)
 			g->passed++;
-		if ((relation[t->row] & REL_SAME) != 0 &&
-		    (t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
+		if (same && (t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
 			profile_seen(split, t->a->flow_id);
 	}
-	free(relation);
+	acted_free(&on);
 	if (split != NULL && whole != NULL && split->n == 0 && whole->n == 0) {
 		profile_out_of_sight(split, "no hello with a name that it acts on came in pieces");
 		profile_out_of_sight(whole, "no hello with a name that it acts on came in pieces");
@@ -120,41 +94,83 @@ int profile_say_triggers(struct writer *w)
 	return err;
 }
 
-/* The same name asked for in another protocol, and let through. */
-void profile_say_protocols(struct writer *w)
+/* The name's group among those of one kind, for groups lie in the order of their rows; NULL none. */
+static const struct study_group *group_of_name(const struct study_run *r, enum trigger_kind kind,
+					       const char *name)
 {
-	static const struct {
-		const char *what;
-		enum trigger_kind kind;
-	} kinds[] = {{"ignores_tls", TRIGGER_SNI},
-		     {"ignores_http", TRIGGER_HOST},
-		     {"ignores_quic", TRIGGER_QUIC_SNI},
-		     {"ignores_dns", TRIGGER_QNAME}};
-	for (unsigned k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
-		struct study_line *l = profile_line(w, kinds[k].what);
-		bool asked = false, acts = false;
-		for (size_t i = 0; i < w->r->n_trials; i++) {
-			const struct trial *t = &w->r->trials[i];
-			if (t->row == NO_ROW || w->r->pub.names[t->row].kind != kinds[k].kind)
+	size_t from = 0, to = r->n_groups;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		const struct study_name *n = &r->pub.names[r->groups[middle].first_row];
+		int by = (int)n->kind - (int)kind;
+		by = by != 0 ? by : strcmp(n->name, name);
+		if (by == 0)
+			return &r->groups[middle];
+		if (by < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return NULL;
+}
+
+static const struct {
+	const char *what;
+	enum trigger_kind kind;
+} protocols[] = {{"ignores_tls", TRIGGER_SNI},
+		 {"ignores_http", TRIGGER_HOST},
+		 {"ignores_quic", TRIGGER_QUIC_SNI},
+		 {"ignores_dns", TRIGGER_QNAME}};
+enum { PROTOCOLS = sizeof(protocols) / sizeof(*protocols) };
+
+/* Marks groups of names that the box acted on with the number of their protocol, from 1. */
+static bool mark_names(const struct writer *w, uint8_t mark[])
+{
+	bool any = false;
+	for (unsigned g = 0; g < w->p->n_triggers; g++) {
+		for (uint8_t k = 0; k < PROTOCOLS && w->p->triggers[g].acted != 0; k++) {
+			const struct study_group *group =
+				group_of_name(w->r, protocols[k].kind, w->p->triggers[g].name);
+			if (group == NULL)
 				continue;
-			bool here = false;
-			for (unsigned g = 0; g < w->p->n_triggers && !here; g++)
-				here = w->p->triggers[g].acted != 0 && t->a->name != NULL &&
-				       strcmp(w->p->triggers[g].name, t->a->name) == 0;
-			if (!here)
-				continue;
-			asked = true;
-			acts |= profile_is_mine(w, t->a->finding);
-			if (t->ok && !t->twin)
-				profile_seen(l, t->a->flow_id);
-		}
-		if (l == NULL)
-			continue;
-		if (acts || !asked) {
-			/* What it acts on it does not ignore; what nobody asked says nothing. */
-			l->said = acts ? STUDY_NOT_OBSERVED : STUDY_NOT_TESTABLE;
-			l->n = l->n_flows = 0;
-			l->why = acts ? "" : "no name that it acts on was asked for in this protocol";
+			mark[group - w->r->groups] = k + 1;
+			any = true;
 		}
 	}
+	return any;
+}
+
+/* The same name asked for in another protocol, and let through. */
+int profile_say_protocols(struct writer *w)
+{
+	const struct study_run *r = w->r;
+	struct study_line *line[PROTOCOLS];
+	bool asked[PROTOCOLS] = {false}, acts[PROTOCOLS] = {false};
+	uint8_t *mark = calloc(r->n_groups + 1, sizeof(*mark));
+	if (mark == NULL)
+		return -ENOMEM;
+	for (unsigned k = 0; k < PROTOCOLS; k++)
+		line[k] = profile_line(w, protocols[k].what);
+	bool any = mark_names(w, mark);
+	for (size_t i = 0; any && i < r->n_trials; i++) {
+		const struct trial *t = &r->trials[i];
+		unsigned k = t->row != NO_ROW ? mark[r->group_of[t->row]] : 0;
+		if (k-- == 0 || t->a->name == NULL)
+			continue;
+		asked[k] = true;
+		acts[k] |= profile_is_mine(w, t->a->finding);
+		if (t->ok && !t->twin)
+			profile_seen(line[k], t->a->flow_id);
+	}
+	for (unsigned k = 0; k < PROTOCOLS; k++) {
+		struct study_line *l = line[k];
+		if (l == NULL || (asked[k] && !acts[k]))
+			continue;
+		/* What it acts on it does not ignore; what nobody asked says nothing. */
+		l->said = acts[k] ? STUDY_NOT_OBSERVED : STUDY_NOT_TESTABLE;
+		l->n = l->n_flows = 0;
+		l->why = acts[k] ? "" : "no name that it acts on was asked for in this protocol";
+	}
+	free(mark);
+	return 0;
 }

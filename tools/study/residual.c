@@ -63,7 +63,8 @@ static bool find_window(const struct study_run *r, size_t i, bool one_source, st
 {
 	const struct trial *t = &r->trials[r->pairs[i]];
 	const struct trial *last = t;
-	*w = (struct window){.trigger = r->pairs[i], .last_failed = r->pairs[i], .first_ok = NO_ROW};
+	*w = (struct window){.trigger = r->pairs[i], .at = i, .last_failed = r->pairs[i],
+			     .first_ok = NO_ROW};
 	for (size_t k = i + 1; k < r->n_pairs && study_one_pair(r, i, k); k++) {
 		const struct trial *n = &r->trials[r->pairs[k]];
 		bool here = n->a->server_port == t->a->server_port;
@@ -176,11 +177,12 @@ static bool overlap(const struct pair *p, bool last, double out[2])
 static void look_outside(const struct study_run *r, struct pair *p)
 {
 	const struct trial *t = &r->trials[p->w[0]->trigger];
-	for (size_t i = 0; i < r->n_pairs; i++) {
+	size_t at = p->w[0]->at, i = at;
+	while (i > 0 && study_one_pair(r, i - 1, at))
+		i--;
+	for (; i < r->n_pairs && study_one_pair(r, i, at); i++) {
 		const struct trial *n = &r->trials[r->pairs[i]];
-		if (n->a->capture != t->a->capture || n->a->proto != t->a->proto ||
-		    n->a->server_port != t->a->server_port || !study_same_pair(n->a, t->a) ||
-		    !is_innocuous(r, n, t))
+		if (n->a->server_port != t->a->server_port || !is_innocuous(r, n, t))
 			continue;
 		if (n->ok && n->a->start_ns < t->a->start_ns)
 			p->passed_before = true;

@@ -21,6 +21,7 @@ struct trial {
 /* Everything in one window after a trigger, between the same two hosts. */
 struct window {
 	uint32_t trigger;      /* trial */
+	size_t at;             /* of it, in pairs */
 	uint32_t last_failed, first_ok; /* trials; first_ok NO_ROW: none seen */
 	unsigned n_failed;
 	bool other_ports, other_sources; /* among those that failed: of the server, of the client */
@@ -49,9 +50,13 @@ struct study_run {
 	size_t n_trials;
 	uint32_t *pairs;       /* trials that count, by capture, protocol, client, server, time */
 	size_t n_pairs;
+	uint32_t *found;       /* trials that something was found of, in their order */
+	size_t n_found;
 	struct study_group *groups; /* names over all servers; rows of one group are adjacent */
 	size_t n_groups;
 	uint32_t *group_of;    /* row -> group */
+	uint32_t *host_of;     /* row -> number of its server's address, from 0 */
+	size_t n_hosts;
 	struct window *windows;
 	size_t n_windows;
 	size_t room_findings;  /* of a->findings once it is the study's to grow */

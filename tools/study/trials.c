@@ -40,15 +40,50 @@ static int compare_row(const struct attempt *a, const struct attempt *b)
 	return by != 0 ? by : (int)a->proto - (int)b->proto;
 }
 
-/* An index list carries its trials along, since qsort() takes no context. */
+/*
+ * An index list carries its trials along, since qsort() takes no context, and what an order looks at
+ * first: of a million comparisons few then have to fetch two attempts from all over memory.
+ */
 struct sorted {
+	uint64_t key;
 	const struct attempt *a;
 	uint32_t trial;
 };
 
+/* Trigger, then the name's first bytes: in strcmp()'s order. */
+static uint64_t row_key(const struct attempt *a)
+{
+	uint64_t key = (uint8_t)a->trigger;
+	const char *name = name_of(a);
+	for (unsigned i = 0; i < 7; i++) {
+		key = key << 8 | (uint8_t)*name;
+		name += *name != '\0';
+	}
+	return key;
+}
+
+/* Capture, protocol, IP version, then the client's first bytes. */
+static uint64_t pair_key(const struct attempt *a)
+{
+	uint64_t key = (uint64_t)a->capture << 16 | (uint64_t)a->proto << 8 | a->ip_version;
+	for (unsigned i = 0; i < 4; i++)
+		key = key << 8 | a->client.b[i];
+	return key;
+}
+
+static void sort_by(struct sorted *list, size_t n, uint64_t (*key)(const struct attempt *),
+		    int (*compare)(const void *, const void *))
+{
+	for (size_t i = 0; key != NULL && i < n; i++)
+		list[i].key = key(list[i].a);
+	qsort(list, n, sizeof(*list), compare);
+}
+
 static int by_row(const void *x, const void *y)
 {
 	const struct sorted *a = x, *b = y;
+	if (a->key != b->key)
+		return a->key < b->key ? -1 : 1;
 	int by = compare_row(a->a, b->a);
 	return by != 0 ? by : a->trial < b->trial ? -1 : a->trial > b->trial;
 }
@@ -82,6 +117,8 @@ static int by_tuple(const void *x, const void *y)
 static int by_pair(const void *x, const void *y)
 {
 	const struct sorted *a = x, *b = y;
+	if (a->key != b->key)
+		return a->key < b->key ? -1 : 1;
 	int by = (int)a->a->capture - (int)b->a->capture;
 	by = by != 0 ? by : compare_ends(a->a, b->a);
 	return by != 0 ? by : a->trial < b->trial ? -1 : a->trial > b->trial;
@@ -111,6 +148,8 @@ enum grade study_grade(const struct attempt *a)
 static void find_twins(struct study_run *r, struct sorted *list)
 {
 	size_t first = 0; /* of those that are one connection */
+	if (r->a->n_captures < 2)
+		return;
 	qsort(list, r->n_trials, sizeof(*list), by_tuple);
 	for (size_t i = 1, kept = 0; i < r->n_trials; i++) {
 		const struct attempt *a = list[kept].a, *b = list[i].a;
@@ -158,10 +197,36 @@ static void decide_trial(const struct study_run *r, struct trial *t)
 	}
 }
 
+static int by_host(const void *x, const void *y)
+{
+	const struct study_name *a = *(const struct study_name *const *)x;
+	const struct study_name *b = *(const struct study_name *const *)y;
+	int by = (int)a->ip_version - (int)b->ip_version;
+	return by != 0 ? by : compare_addr(&a->server, &b->server);
+}
+
+static int number_hosts(struct study_run *r)
+{
+	size_t n = r->pub.n_names;
+	const struct study_name **list = malloc((n + 1) * sizeof(*list));
+	r->host_of = arena_alloc(&r->arena, (n + 1) * sizeof(*r->host_of));
+	int err = list == NULL || r->host_of == NULL ? -ENOMEM : 0;
+	for (size_t i = 0; err == 0 && i < n; i++)
+		list[i] = &r->pub.names[i];
+	if (err == 0)
+		qsort(list, n, sizeof(*list), by_host);
+	for (size_t i = 0; err == 0 && i < n; i++) {
+		r->n_hosts += i == 0 || by_host(&list[i - 1], &list[i]) != 0;
+		r->host_of[list[i] - r->pub.names] = (uint32_t)(r->n_hosts - 1);
+	}
+	free(list);
+	return err;
+}
+
 static int make_rows(struct study_run *r, struct sorted *list)
 {
 	size_t n = 0;
-	qsort(list, r->n_trials, sizeof(*list), by_row);
+	sort_by(list, r->n_trials, row_key, by_row);
 	r->pub.names = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->pub.names));
 	r->group_of = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->group_of));
 	r->groups = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->groups));
@@ -193,7 +258,7 @@ static int make_rows(struct study_run *r, struct sorted *list)
 		r->trials[list[i].trial].row = (uint32_t)(n - 1);
 	}
 	r->pub.n_names = n;
-	return 0;
+	return number_hosts(r);
 }
 
 int study_trials(struct study_run *r)
@@ -201,8 +266,10 @@ int study_trials(struct study_run *r)
 	r->n_trials = r->a->n_attempts;
 	r->trials = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->trials));
 	r->pairs = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->pairs));
+	r->found = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->found));
 	struct sorted *list = malloc((r->n_trials + 1) * sizeof(*list));
-	int err = r->trials == NULL || r->pairs == NULL || list == NULL ? -ENOMEM : 0;
+	int err = r->trials == NULL || r->pairs == NULL || r->found == NULL || list == NULL
+			  ? -ENOMEM : 0;
 	if (err != 0)
 		goto out;
 	for (size_t i = 0; i < r->n_trials; i++) {
@@ -210,12 +277,14 @@ int study_trials(struct study_run *r)
 			.a = &r->a->attempts[i], .row = NO_ROW, .twin_of = (uint32_t)i};
 		list[i] = (struct sorted){.a = &r->a->attempts[i], .trial = (uint32_t)i};
 		decide_trial(r, &r->trials[i]);
+		if (r->trials[i].a->finding != NULL)
+			r->found[r->n_found++] = (uint32_t)i;
 	}
 	find_twins(r, list);
 	err = make_rows(r, list);
 	if (err != 0)
 		goto out;
-	qsort(list, r->n_trials, sizeof(*list), by_pair);
+	sort_by(list, r->n_trials, pair_key, by_pair);
 	for (size_t i = 0; i < r->n_trials; i++)
 		if (!r->trials[list[i].trial].twin)
 			r->pairs[r->n_pairs++] = list[i].trial;
