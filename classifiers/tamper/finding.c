@@ -54,7 +54,8 @@ static void list_suspects(const struct view *v, const struct judged_case *c, str
 static int take_packets(struct arena *a, const struct view *v, const struct judged_case *c,
 			struct finding *f)
 {
-	struct packet_list l = {.n = 0};
+	struct packet_list l;
+	l.n = 0; /* the 24 KiB behind it are written before they are read */
 	list_suspects(v, c, &l);
 	list_suspects(v, c->other, &l);
 	qsort(l.at, l.n, sizeof(*l.at), compare_u64);

@@ -85,6 +85,8 @@ static bool heard_here(const struct view *v, const struct signature *sig)
 {
 	if (v->ex != NULL || sig->cause >= CAUSE_DNS)
 		return v->ex != NULL && sig->cause == exchange_cause[v->ex->kind];
+	if ((sig->needs & NEED_RESET) != 0 && v->n_rst == 0)
+		return false;
 	return sig->cause == CAUSE_RESET || v->dir == DIR_S2C;
 }
 

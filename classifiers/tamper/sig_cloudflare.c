@@ -150,7 +150,7 @@ static bool match_reset(const struct view *v, const struct signature *self, stru
 	{                                                                                      \
 		.id = name, .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET, .fact = fact_, \
 		.summary = text, .benign = innocent, .refs = REF ", CF-" #number,              \
-		.param = number, .match = match_reset,                                         \
+		.needs = NEED_RESET, .param = number, .match = match_reset,                    \
 	}
 
 const struct signature sig_cloudflare[] = {

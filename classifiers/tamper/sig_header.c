@@ -423,8 +423,8 @@ static bool match_stateless(const struct view *v, const struct signature *self,
 #define HEADER(index, name, fact_, text, innocent, ref)                                        \
 	{                                                                                      \
 		.id = name, .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET, .fact = fact_, \
-		.summary = text, .benign = innocent, .refs = REF ref, .param = index,          \
-		.match = match_each,                                                           \
+		.summary = text, .benign = innocent, .refs = REF ref, .needs = NEED_RESET,     \
+		.param = index, .match = match_each,                                           \
 	}
 
 const struct signature sig_header[] = {
@@ -441,7 +441,8 @@ const struct signature sig_header[] = {
 	 .fact = FACT_HEADER, .names = true,
 	 .summary = "two or more header fields of the RST contradict its sender's other packets",
 	 .benign = "a load balancer, firewall or address translator that closes for the server",
-	 .refs = REF "two contradictions are one D3", .param = 3, .match = match_each},
+	 .refs = REF "two contradictions are one D3", .needs = NEED_RESET, .param = 3,
+	 .match = match_each},
 	HEADER(4, "rst-ip-id-mirror", FACT_IPID_COPY,
 	       "the RST carries the IP-ID of the packet that drew it",
 	       "chance, 1 in 65,536", "EV-IPID-MIRROR"),
@@ -457,18 +458,18 @@ const struct signature sig_header[] = {
 	{.id = "rst-reserved-bits", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_FLAGS, .names = true, .summary = "the RST has reserved TCP flag bits set",
 	 .benign = "a damaged packet", .rules_out = "no TCP stack sets these bits on a RST",
-	 .refs = REF "EV-RSVD", .param = 7, .match = match_each},
+	 .refs = REF "EV-RSVD", .needs = NEED_RESET, .param = 7, .match = match_each},
 	{.id = "rst-payload", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_PAYLOAD, .names = true, .summary = "the RST carries payload",
 	 .benign = "Ethernet padding that a capture tool counted as payload; a balancer's reason",
-	 .refs = REF "EV-RSTPAY", .param = 8, .match = match_each},
+	 .refs = REF "EV-RSTPAY", .needs = NEED_RESET, .param = 8, .match = match_each},
 	HEADER(9, "rst-seq-off", FACT_SEQ, "the RST is in the window but not at the next number",
 	       "data of the sender that the capture does not hold", "EV-SEQOFF; RFC 5961"),
 	{.id = "rst-sub-rtt", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_TIMING, .names = true,
 	 .summary = "the RST came sooner after the packet it acknowledges than its sender could answer",
 	 .benign = "a proxy or load balancer nearer than the server; a handshake that had to wait",
-	 .refs = REF "EV-SUBRTT", .match = match_sub_rtt},
+	 .refs = REF "EV-SUBRTT", .needs = NEED_RESET, .match = match_sub_rtt},
 	HEADER(10, "rst-tsval", FACT_TSVAL, "the RST's timestamp is not of its sender's clock",
 	       "timestamps rewritten by a translator", "EV-TSVAL"),
 	HEADER(11, "rst-mac", FACT_MAC, "the RST came from another station on the link",
@@ -478,6 +479,6 @@ const struct signature sig_header[] = {
 	{.id = "rst-per-packet", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_STATELESS, .summary = "every later packet drew a RST of its own",
 	 .benign = "a socket that is gone answers each late packet", .refs = REF "EV-STATELESS",
-	 .match = match_stateless},
+	 .needs = NEED_RESET, .match = match_stateless},
 	{.id = NULL},
 };

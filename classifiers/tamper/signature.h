@@ -65,6 +65,7 @@ enum need {
 	NEED_HANDSHAKE = 1 << 2,  /* SYN and SYN+ACK were captured */
 	NEED_ENDED = 1 << 3,      /* the capture goes on long enough after the flow's last packet */
 	NEED_TIMESTAMPS = 1 << 4, /* both SYNs offered them */
+	NEED_RESET = 1 << 5,      /* of this direction: without one the signature is not asked */
 };
 
 #define TESTIMONY_SUSPECTS 32
