@@ -11,8 +11,7 @@ void exchange_init(struct exchange *x, enum exchange_kind kind, bool ipv6)
 	*x = (struct exchange){.kind = (uint8_t)kind, .ipv6 = ipv6, .name = ""};
 }
 
-int exchange_packet(struct exchange *x, enum dir dir, const struct packet *pkt,
-		    const struct headers *h)
+static bool make_room(struct exchange *x)
 {
 	if (x->n_events == x->room_events && x->room_events < EXCHANGE_EVENTS) {
 		unsigned room = x->room_events != 0 ? x->room_events * 2u : EVENTS_FIRST;
@@ -24,11 +23,24 @@ int exchange_packet(struct exchange *x, enum dir dir, const struct packet *pkt,
 			x->room_events = (uint16_t)room;
 		}
 	}
-	if (x->n_events == x->room_events) {
-		x->skipped += x->skipped != UINT16_MAX;
+	x->skipped += x->n_events == x->room_events && x->skipped != UINT16_MAX;
+	return x->n_events < x->room_events;
+}
+
+int exchange_packet(struct exchange *x, enum dir dir, const struct packet *pkt,
+		    const struct headers *h)
+{
+	if (!make_room(x))
 		return -1;
-	}
 	x->events[x->n_events] = evidence_event(0, dir, pkt, h);
+	return x->n_events++;
+}
+
+int exchange_event(struct exchange *x, const struct event *e)
+{
+	if (!make_room(x))
+		return -1;
+	x->events[x->n_events] = *e;
 	return x->n_events++;
 }
 

@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * A question and what came back to it: one DNS query (over UDP or TCP), or one attempt to open a QUIC
- * connection. Smaller than a flow, since a resolver answers many queries on one pair of ports. A
- * classifier gathers it, the signatures of its kind see it as they see a TCP connection: as events
- * with landmarks, and the kind's own facts beside them.
+ * A question and what came back to it: one DNS query (over UDP or TCP), one attempt to open a QUIC
+ * connection, or one tunnel's session over UDP. Smaller than a flow, since a resolver answers many
+ * queries on one pair of ports. A classifier gathers it, the signatures of its kind see it as they
+ * see a TCP connection: as events with landmarks, and the kind's own facts beside them.
  *
  *   classifier: exchange_init, exchange_packet…, then exchange_done hands it to the inspector
  *   inspector:  context_exchange, judge_weigh_exchange, kept until judge_exchange; exchange_free
@@ -20,9 +20,9 @@
 
 #define EXCHANGE_EVENTS 24 /* packets recorded of one exchange; the rest is counted */
 
-enum exchange_kind { EXCHANGE_DNS, EXCHANGE_QUIC };
+enum exchange_kind { EXCHANGE_DNS, EXCHANGE_QUIC, EXCHANGE_VPN };
 
-/* First member of struct dns_exchange and struct quic_exchange, which are one malloc'ed block each. */
+/* First member of struct dns_exchange, quic_exchange and vpn_exchange: one malloc'ed block each. */
 struct exchange {
 	struct exchange *next;  /* in app_facts.done */
 	uint8_t kind;           /* enum exchange_kind */
@@ -40,6 +40,8 @@ void exchange_init(struct exchange *x, enum exchange_kind kind, bool ipv6);
 /* Returns the event's index, or -1 if it was not recorded (too many, or no memory). */
 int exchange_packet(struct exchange *x, enum dir dir, const struct packet *pkt,
 		    const struct headers *h);
+/* The same of an event that was made before. */
+int exchange_event(struct exchange *x, const struct event *e);
 /* x is complete, and the inspector's from now on. */
 void exchange_done(struct exchange *x, struct app_facts *facts);
 void exchange_free(struct exchange *x); /* NULL is fine */

@@ -64,7 +64,9 @@ static void note_untestable(struct judged_case *c, const char *kind, const char 
 		c->untestable[c->n_untestable++] = (struct not_testable){.kind = kind, .why = why};
 }
 
-static const enum cause exchange_cause[] = {[EXCHANGE_DNS] = CAUSE_DNS, [EXCHANGE_QUIC] = CAUSE_QUIC};
+static const enum cause exchange_cause[] = {
+	[EXCHANGE_DNS] = CAUSE_DNS, [EXCHANGE_QUIC] = CAUSE_QUIC, [EXCHANGE_VPN] = CAUSE_VPN,
+};
 
 /* Most testify to nothing: what would be overwritten or not read is not cleared. */
 static void testimony_start(struct testimony *t, bool quiet)
@@ -245,7 +247,7 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 		return;
 	/* The endpoint-RST whitelist; a request that was answered by a reset is still mentioned. */
 	bool asked = !view_after_fin(v, i) &&
-		     ((view_stage(v, i) == STAGE_POST_PSH && v->trigger != TRIGGER_NONE) ||
+		     ((view_stage(v, i) == STAGE_POST_PSH && view_asked(v)) ||
 		      early_client_reset(v, i));
 	if (c->endpoint_like && c->best <= GRADE_D2) {
 		c->verdict = refused ? VERDICT_ANOMALY : asked ? VERDICT_INCONCLUSIVE : VERDICT_NONE;

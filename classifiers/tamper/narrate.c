@@ -2,6 +2,7 @@
 
 /* A finding in words: one sentence of observation, the ladder of packets, what else it could be. */
 
+#include "classifiers/app/vpn.h"
 #include "classifiers/lists/page.h"
 #include "classifiers/tamper/judge.h"
 #include "classifiers/tamper/narrate_dns.h"
@@ -13,6 +14,7 @@
 #define LADDER_MAX 48
 #define LADDER_BEFORE 12 /* rows kept before the first suspect once the ladder is too long */
 #define BENIGN_MAX 8
+#define PROTO_UDP 17
 
 /* Hostile bytes of a name as printable ASCII, for the sentence only. */
 static void printable(const char *in, char *out, size_t len)
@@ -28,6 +30,17 @@ static void printable(const char *in, char *out, size_t len)
 	snprintf(out + n, len - n, "%s", *in != '\0' ? "..." : "");
 }
 
+/* A tunnel's first message, or a payload that is fully encrypted. */
+static void say_after_protocol(const struct finding *f, const char *ms, char *out, size_t len)
+{
+	if (f->flow->vpn->proto == VPN_NONE)
+		snprintf(out, len, " %safter a fully encrypted first payload", ms);
+	else
+		snprintf(out, len, " %s%s %s's first message", ms,
+			 f->flow->proto == PROTO_UDP ? "to" : "after",
+			 vpn_label_name[f->flow->vpn->proto]);
+}
+
 static void say_after(const struct finding *f, char *out, size_t len)
 {
 	char name[160] = "";
@@ -41,6 +54,8 @@ static void say_after(const struct finding *f, char *out, size_t len)
 		snprintf(out, len, " %safter an HTTP request for host %s", ms, name);
 	else if (f->trigger == TRIGGER_QUIC_SNI)
 		snprintf(out, len, " %sto QUIC Initials with SNI %s", ms, name);
+	else if (f->trigger == TRIGGER_PROTOCOL && f->flow->vpn != NULL)
+		say_after_protocol(f, ms, out, len);
 	else if (f->flow->quic != NULL)
 		snprintf(out, len, " %sto QUIC Initials without a name that could be read", ms);
 	else if (f->trigger == TRIGGER_PROTOCOL)
@@ -209,6 +224,7 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 			 v->trigger == TRIGGER_SNI	? "ClientHello sni="
 			 : v->trigger == TRIGGER_HOST	? "request host="
 			 : v->trigger == TRIGGER_QUIC_SNI ? "Initial sni="
+			 : v->flow->vpn != NULL		? "first message: "
 			 : v->ex != NULL		? "Initial "
 							: "ClientHello ",
 			 v->trigger_value);

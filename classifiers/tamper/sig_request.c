@@ -13,7 +13,7 @@ static bool match_request_reset(const struct view *v, const struct signature *se
 			      struct testimony *t)
 {
 	(void)self;
-	if ((v->trigger == TRIGGER_NONE && v->flow->tls == NULL) || v->n_rst == 0 ||
+	if ((!view_asked(v) && v->flow->tls == NULL) || v->n_rst == 0 ||
 	    v->trigger_event < 0)
 		return false;
 	uint64_t rtt = view_min_rtt(v, -1, true), soon = SOON_NS;

@@ -48,15 +48,17 @@ enum fact {
 };
 
 /*
- * What a finding is about; one finding per flow and cause. The last two are of exchanges (one finding
+ * What a finding is about; one finding per flow and cause. The last three are of exchanges (one finding
  * per exchange): their signatures see no TCP connection, and the others see no exchange.
  */
-enum cause { CAUSE_RESET, CAUSE_CONTENT, CAUSE_SILENCE, CAUSE_RATE, CAUSE_DNS, CAUSE_QUIC, CAUSE_N };
+enum cause {
+	CAUSE_RESET, CAUSE_CONTENT, CAUSE_SILENCE, CAUSE_RATE, CAUSE_DNS, CAUSE_QUIC, CAUSE_VPN, CAUSE_N
+};
 
 /* It may rest on an absence alone, which only a whole capture can vouch for. */
 static inline bool cause_is_absence(enum cause c)
 {
-	return c == CAUSE_SILENCE || c == CAUSE_QUIC;
+	return c == CAUSE_SILENCE || c == CAUSE_QUIC || c == CAUSE_VPN;
 }
 
 enum need {

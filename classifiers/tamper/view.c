@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "classifiers/app/vpn.h"
 #include "dataplane/seq.h"
 
 #define DECOY_TTL 12       /* hops left: a forger's packet is made to arrive */
@@ -88,6 +89,10 @@ static void find_trigger(struct view *v)
 		v->trigger = http->has_host ? TRIGGER_HOST : TRIGGER_NONE;
 		v->trigger_value = http->has_host ? http->host : NULL;
 		name_end = http->host_end;
+	} else if (v->flow->vpn != NULL) {
+		const char *name = vpn_proto_name[v->flow->vpn->proto];
+		v->trigger = TRIGGER_PROTOCOL;
+		v->trigger_value = name != NULL ? name : "fet";
 	}
 	/* Of other protocols the first message ends with the first pushed packet. */
 	for (unsigned i = 0; tls == NULL && http == NULL && i < v->n; i++) {
@@ -228,6 +233,8 @@ void view_build_exchange(struct view *v, const struct evidence *ev, const struct
 		v->trigger = TRIGGER_PROTOCOL;
 		v->trigger_value = "quic";
 	}
+	if (ex->kind == EXCHANGE_VPN)
+		v->trigger = TRIGGER_PROTOCOL;
 	find_baseline(v, -1);
 }
 

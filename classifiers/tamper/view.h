@@ -57,6 +57,17 @@ struct view {
 	struct baseline base;      /* of the sender in direction dir */
 };
 
+/*
+ * Its first payload asks for something that a server may refuse by a reset, and is then mentioned. Of
+ * tunnels and of what is fully encrypted it is not: their servers reset whom they do not know, and
+ * only packets that are not the server's say more.
+ */
+static inline bool view_asked(const struct view *v)
+{
+	return v->trigger != TRIGGER_NONE &&
+	       !(v->trigger == TRIGGER_PROTOCOL && v->flow->tls == NULL);
+}
+
 /* ctx may be NULL. The view points into its arguments. */
 void view_build(struct view *v, const struct evidence *ev, const struct flow_record *flow,
 		const struct context *ctx, enum dir dir);

@@ -57,6 +57,11 @@ static inline void check_finding(const struct world *w, const struct finding *f)
 		for (unsigned k = 0; k < i; k++)
 			assert_string_not_equal(f->benign[i], f->benign[k]);
 	assert_true(f->trigger_packet <= w->n_frames);
+	if (f->trigger_packet != 0 && w->ev->speaks == SPEAKS_SSH) {
+		assert_int_equal(f->trigger, TRIGGER_PROTOCOL);
+		assert_string_equal(f->trigger_value, "ssh");
+		assert_non_null(strstr(f->sentence, " SSH's first message"));
+	}
 }
 
 static inline void describe_finding(const struct finding *f, char *out, size_t len)
