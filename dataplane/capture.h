@@ -3,7 +3,7 @@
 
 /*
  * Inside of the file source: bytes in windows, captures parsed from them, captures merged by time,
- * and the BPF filter. One thread; nothing here is for other modules.
+ * and the BPF filter, which live sources use too. One thread; nothing else is for other modules.
  *
  *   stream    plain, gzip, zstd or stdin -> contiguous bytes in reference-counted blocks
  *   capture   pcap or pcapng on a stream -> packets that point into the blocks
@@ -230,3 +230,11 @@ struct filter;
 int filter_new(struct filter **out, const char *expr, int64_t linktype, char *err, size_t errlen);
 enum filter_result filter_run(struct filter *f, const struct packet *pkt);
 void filter_free(struct filter *f); /* NULL is fine */
+/*
+ * The program for a socket's filter, malloc'ed: keeps snaplen bytes (0: all) of what expr (NULL: all)
+ * wants. Packets whose VLAN tag the kernel holds apart pass whatever expr says of tags: filter_run()
+ * judges them once the tag is back. 0, -EDOM (filter_new() says why), -ENOMEM.
+ */
+struct sock_filter;
+int filter_for_kernel(struct sock_filter **ops, unsigned *n, const char *expr, uint32_t linktype,
+		      uint32_t snaplen);

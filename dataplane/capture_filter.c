@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,10 +50,10 @@ static int dlt_of(uint32_t linktype)
 	}
 }
 
-static int compile(const char *expr, uint32_t linktype, struct bpf_program *code, char *why,
-		   size_t whylen)
+static int compile(const char *expr, uint32_t linktype, uint32_t snaplen, struct bpf_program *code,
+		   char *why, size_t whylen)
 {
-	pcap_t *dead = pcap_open_dead(dlt_of(linktype), CAPLEN_MAX);
+	pcap_t *dead = pcap_open_dead(dlt_of(linktype), (int)snaplen);
 	if (dead == NULL)
 		return -ENOMEM;
 	int ret = pcap_compile(dead, code, expr, 1, PCAP_NETMASK_UNKNOWN);
@@ -76,7 +77,7 @@ static struct program *program_for(struct filter *f, uint32_t linktype)
 	struct program *p = &more[f->n++];
 	*p = (struct program){.linktype = linktype};
 	char why[PCAP_ERRBUF_SIZE] = "";
-	p->usable = compile(f->expr, linktype, &p->code, why, sizeof(why)) == 0;
+	p->usable = compile(f->expr, linktype, CAPLEN_MAX, &p->code, why, sizeof(why)) == 0;
 	if (!p->usable && !f->warned) {
 		log_warn("filter", "'%s' cannot be applied to link type %u, whose packets pass: %s",
 			 f->expr, linktype, why);
@@ -102,9 +103,9 @@ int filter_new(struct filter **out, const char *expr, int64_t linktype, char *er
 	}
 	/* Is it an expression at all? Only the link type may be to blame if Ethernet takes it. */
 	uint32_t first = linktype >= 0 ? (uint32_t)linktype : LINKTYPE_ETHERNET;
-	ret = compile(expr, first, &code, why, sizeof(why));
+	ret = compile(expr, first, CAPLEN_MAX, &code, why, sizeof(why));
 	if (ret == -EDOM && first != LINKTYPE_ETHERNET)
-		ret = compile(expr, LINKTYPE_ETHERNET, &code, NULL, 0);
+		ret = compile(expr, LINKTYPE_ETHERNET, CAPLEN_MAX, &code, NULL, 0);
 	if (ret != 0)
 		goto out;
 	pcap_freecode(&code);
@@ -129,6 +130,41 @@ enum filter_result filter_run(struct filter *f, const struct packet *pkt)
 		return FILTER_UNABLE;
 	struct pcap_pkthdr hdr = {.caplen = pkt->caplen, .len = pkt->wirelen};
 	return pcap_offline_filter(&p->code, &hdr, pkt->data) != 0 ? FILTER_KEEP : FILTER_DROP;
+}
+
+int filter_for_kernel(struct sock_filter **ops, unsigned *n, const char *expr, uint32_t linktype,
+		      uint32_t snaplen)
+{
+	uint32_t keep = snaplen != 0 && snaplen < CAPLEN_MAX ? snaplen : CAPLEN_MAX;
+	/* libpcap knows nothing of tags held apart when it compiles for no interface. */
+	const struct sock_filter begin[] = {
+		{.code = BPF_LD | BPF_B | BPF_ABS,
+		 .k = (uint32_t)(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT)},
+		{.code = BPF_JMP | BPF_JEQ | BPF_K, .jt = 1, .jf = 0, .k = 0},
+		{.code = BPF_RET | BPF_K, .k = keep},
+	};
+	const struct sock_filter all = {.code = BPF_RET | BPF_K, .k = keep};
+	const unsigned n_begin = sizeof(begin) / sizeof(begin[0]);
+	struct bpf_program code = {.bf_len = 0};
+
+	*ops = NULL;
+	int err = expr != NULL ? compile(expr, linktype, keep, &code, NULL, 0) : 0;
+	if (err != 0)
+		return err;
+	*n = n_begin + (expr != NULL ? code.bf_len : 1);
+	*ops = calloc(*n, sizeof(**ops));
+	if (*ops != NULL) {
+		memcpy(*ops, begin, sizeof(begin));
+		(*ops)[n_begin] = all;
+		for (unsigned i = 0; i < code.bf_len; i++) {
+			const struct bpf_insn *op = &code.bf_insns[i];
+			(*ops)[n_begin + i] = (struct sock_filter){
+				.code = op->code, .jt = op->jt, .jf = op->jf, .k = op->k};
+		}
+	}
+	if (expr != NULL)
+		pcap_freecode(&code);
+	return *ops != NULL ? 0 : -ENOMEM;
 }
 
 void filter_free(struct filter *f)

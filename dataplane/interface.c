@@ -169,8 +169,10 @@ int interface_get(const char *name, struct interface *out)
 	}
 	if (ask(fd, name, SIOCGIFMTU, &ifr) == 0)
 		out->mtu = (unsigned)ifr.ifr_mtu;
-	if (ask(fd, name, SIOCGIFFLAGS, &ifr) == 0)
+	if (ask(fd, name, SIOCGIFFLAGS, &ifr) == 0) {
 		out->up = (ifr.ifr_flags & IFF_UP) != 0;
+		out->loopback = (ifr.ifr_flags & IFF_LOOPBACK) != 0;
+	}
 	if (ask_ethtool(fd, name, &driver) == 0)
 		memcpy(out->driver, driver.driver, sizeof(out->driver) - 1);
 	queues_of(fd, out);

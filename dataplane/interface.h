@@ -14,7 +14,7 @@ struct interface {
 	uint32_t linktype;      /* LINKTYPE_*; UINT32_MAX: none that is known */
 	uint8_t mac[6];
 	unsigned mtu;
-	bool up;
+	bool up, loopback;
 	bool default_route;     /* IPv4 or IPv6 leaves by it */
 	unsigned addresses;     /* IPv4, and IPv6 but link-local, which every interface has */
 	unsigned rx_queues, tx_queues;

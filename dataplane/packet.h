@@ -24,6 +24,9 @@ enum linktype {
 	LINKTYPE_LINUX_SLL2 = 276,
 };
 
+/* Seen by the machine that captures: what pcapng writes of a packet, never what analysis relies on. */
+enum packet_direction { PACKET_DIRECTION_UNKNOWN, PACKET_INBOUND, PACKET_OUTBOUND };
+
 struct packet {
 	const uint8_t *data;  /* caplen bytes; the source's until source_release() */
 	uint32_t caplen;      /* bytes present */
@@ -36,5 +39,6 @@ struct packet {
 	uint64_t cookie;      /* private to the source */
 	const struct packet *parent;  /* reassembled or inner: what it was made from, else NULL */
 	uint16_t n_frames;            /* reassembled: how many frames it came in, else 0 */
+	uint8_t direction;            /* enum packet_direction; of live sources */
 	const uint64_t *frames;       /* reassembled: those frames, n_frames of them */
 };

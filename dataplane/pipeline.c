@@ -2,213 +2,21 @@
 #include "dataplane/pipeline.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "dataplane/clock.h"
+#include "dataplane/pipeline_private.h"
 
-#define SECOND_NS 1000000000ULL
 #define BATCH_DEFAULT 64
 #define BATCH_MAX 1024
 #define MAX_FLOWS_DEFAULT (1U << 20)
 #define RING_PACKETS 4096 /* packets in flight at most, or thereabouts, */
 #define RING_BYTES (32U << 20) /* and their bytes: bounds what the source has to keep */
 #define WAKE_PACKETS 256  /* workers are woken for this much at a time: a wake-up costs as much */
-#define TAKE_BLOCKS 8     /* a worker says it is done after this many blocks at most */
 #define PROGRESS_BATCHES 64
-#define NO_SHARD FLOW_SHARDS /* a bit that no worker owns */
-#define SCRATCH_AHEAD 4 /* packets: what is behind a flow comes while others are worked on */
-
-/*
- * The reader fills blocks in a ring, one source_recv() each. Every worker goes through every block
- * in order and does the packets of its own shards; so each shard sees its packets, and the clock,
- * in arrival order, whatever the number of workers. A block is the reader's again, its packets to
- * be released, when the slowest worker has passed it.
- */
-struct work {
-	const struct packet *pkt; /* what to analyse; NULL: nothing but the time */
-	uint64_t now_ns;
-	uint8_t shard;            /* or NO_SHARD */
-	struct headers h;
-	struct flow_probe probe;  /* the worker's */
-};
-
-struct block {
-	unsigned queue, n;
-	uint64_t bytes; /* captured, of its packets */
-	struct packet *pkts;
-	struct work *work;
-};
-
-struct shard {
-	_Alignas(64) struct flow_table *flows;
-	void *ctx; /* the hooks' */
-	const struct pipeline_hooks *hooks;
-	uint64_t no_memory;
-};
-
-struct worker {
-	_Alignas(64) struct pipeline *p;
-	uint32_t owned; /* bit per shard */
-	pthread_t thread;
-	uint64_t next_second_ns; /* of the capture clock: when flows next expire */
-	uint64_t done;           /* blocks gone through; under the lock */
-};
-
-struct pipeline {
-	/* fixed before the workers start */
-	struct source *src;
-	const struct pipeline_hooks *hooks;
-	const struct pipeline_config *cfg;
-	unsigned n_workers, batch, n_blocks;
-	struct block *blocks;
-	struct worker *workers;
-	struct shard shards[FLOW_SHARDS];
-	/* the reader's own */
-	struct decoder *decoder;
-	struct capture_clock clock;
-	uint64_t filled, released; /* blocks */
-	uint64_t bytes_out;        /* of the blocks between the two */
-	uint64_t packets, batches;
-	bool interrupted;
-	/* shared, under the lock */
-	pthread_mutex_t lock;
-	pthread_cond_t published_cond, done_cond;
-	uint64_t published;
-	bool finish;
-};
-
-/* Workers */
-
-static void on_flow_end(void *user, struct flow *f, enum flow_end why)
-{
-	struct shard *s = user;
-	s->hooks->on_flow_end(s->ctx, f, why);
-}
-
-static void shard_packet(struct shard *s, const struct work *w)
-{
-	enum dir dir = DIR_C2S;
-	struct flow *f;
-	if (w->h.is_icmp_error) {
-		/* Before the error's own flow is made, which could push the quoted one out. */
-		f = flow_table_find_quoted(s->flows, &w->h, &dir);
-		if (f != NULL)
-			s->hooks->on_icmp(s->ctx, f, dir, w->pkt, &w->h);
-	}
-	f = flow_table_update_probed(s->flows, &w->probe, w->pkt, &w->h, w->now_ns, &dir);
-	if (f != NULL)
-		s->hooks->on_packet(s->ctx, f, dir, w->pkt, &w->h, w->now_ns);
-	else
-		s->no_memory++;
-}
-
-static bool worker_owns(const struct worker *me, unsigned shard)
-{
-	return (me->owned >> shard & 1) != 0;
-}
-
-static void worker_expire(struct worker *me, uint64_t now_ns)
-{
-	uint64_t second = now_ns / SECOND_NS;
-	for (unsigned i = 0; i < FLOW_SHARDS; i++)
-		if (worker_owns(me, i))
-			flow_table_expire(me->p->shards[i].flows, second * SECOND_NS);
-	me->next_second_ns = second < UINT64_MAX / SECOND_NS ? (second + 1) * SECOND_NS
-							     : UINT64_MAX;
-}
-
-static void worker_block(struct worker *me, struct block *b)
-{
-	struct shard *shards = me->p->shards;
-	for (unsigned i = 0; i < b->n; i++) {
-		struct work *w = &b->work[i];
-		if (worker_owns(me, w->shard))
-			flow_table_probe(shards[w->shard].flows, &w->h, &w->probe);
-	}
-	for (unsigned i = 0; i < b->n; i++) {
-		const struct work *w = &b->work[i];
-		if (worker_owns(me, w->shard))
-			flow_table_preload(shards[w->shard].flows, &w->probe);
-		__builtin_prefetch(w->h.payload);
-	}
-	for (unsigned i = 0; i < b->n; i++) {
-		const struct work *w = &b->work[i];
-		const struct work *soon = w + SCRATCH_AHEAD;
-		if (w->now_ns >= me->next_second_ns)
-			worker_expire(me, w->now_ns);
-		if (i + SCRATCH_AHEAD < b->n && worker_owns(me, soon->shard))
-			flow_table_preload_scratch(shards[soon->shard].flows, &soon->probe,
-						   me->p->hooks->scratch_near);
-		if (worker_owns(me, w->shard))
-			shard_packet(&shards[w->shard], w);
-	}
-}
-
-static void worker_end(struct worker *me)
-{
-	for (unsigned i = 0; i < FLOW_SHARDS; i++)
-		if (worker_owns(me, i))
-			flow_table_end_all(me->p->shards[i].flows);
-}
-
-static void *worker_main(void *arg)
-{
-	struct worker *me = arg;
-	struct pipeline *p = me->p;
-	uint64_t next = 0, upto;
-	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		while (next == p->published && !p->finish)
-			pthread_cond_wait(&p->published_cond, &p->lock);
-		if (next == p->published)
-			break;
-		upto = p->published - next > TAKE_BLOCKS ? next + TAKE_BLOCKS : p->published;
-		pthread_mutex_unlock(&p->lock);
-		for (; next < upto; next++)
-			worker_block(me, &p->blocks[next % p->n_blocks]);
-		pthread_mutex_lock(&p->lock);
-		me->done = next;
-		pthread_cond_signal(&p->done_cond);
-	}
-	pthread_mutex_unlock(&p->lock);
-	worker_end(me);
-	return NULL;
-}
-
-/* Signals stay with the threads that the program made itself. */
-static int workers_start(struct pipeline *p, unsigned *n_started)
-{
-	sigset_t all, old;
-	int err = 0;
-	if (p->n_workers == 1)
-		return 0;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	for (; *n_started < p->n_workers && err == 0; *n_started += err == 0)
-		err = pthread_create(&p->workers[*n_started].thread, NULL, worker_main,
-				     &p->workers[*n_started]);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -err;
-}
-
-static void workers_finish(struct pipeline *p, unsigned n_started)
-{
-	if (p->n_workers == 1) {
-		worker_end(&p->workers[0]);
-		return;
-	}
-	pthread_mutex_lock(&p->lock);
-	p->published = p->filled;
-	p->finish = true;
-	pthread_cond_broadcast(&p->published_cond);
-	pthread_mutex_unlock(&p->lock);
-	for (unsigned i = 0; i < n_started; i++)
-		pthread_join(p->workers[i].thread, NULL);
-}
+/* A packet is not handed out later than this after its time, so until then a quiet source is not past. */
+#define LATE_NS SECOND_NS
 
 /* Reader */
 
@@ -219,7 +27,8 @@ static void release_upto(struct pipeline *p, uint64_t done)
 		for (unsigned i = 0; i < b->n; i++)
 			if (b->work[i].pkt != NULL)
 				decoder_release(p->decoder, b->work[i].pkt);
-		source_release(p->src, b->queue, b->pkts, b->n);
+		if (b->n != 0)
+			source_release(p->src, b->queue, b->pkts, b->n);
 		p->bytes_out -= b->bytes;
 	}
 }
@@ -276,7 +85,7 @@ static void block_fill(struct pipeline *p, struct block *b)
 static void report_progress(struct pipeline *p)
 {
 	struct source_stats st;
-	if (++p->batches % PROGRESS_BATCHES != 0 || p->cfg->progress == NULL)
+	if (p->cfg->progress == NULL)
 		return;
 	source_stats(p->src, &st);
 	p->cfg->progress(p->cfg->progress_user, &st, p->clock.now_ns);
@@ -295,10 +104,17 @@ static int read_batch(struct pipeline *p, unsigned queue)
 		return n;
 	b->queue = queue;
 	b->n = (unsigned)n;
+	b->tick_ns = 0;
 	p->packets += b->n;
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->pkts[i].frame == 0)
+			b->pkts[i].frame = ++p->frames;
+	if (p->cfg->tap != NULL)
+		p->cfg->tap(p->cfg->tap_user, b->pkts, b->n);
 	block_fill(p, b);
 	p->filled++;
-	report_progress(p);
+	if (++p->batches % PROGRESS_BATCHES == 0)
+		report_progress(p);
 
 	if (p->n_workers == 1) {
 		worker_block(&p->workers[0], b);
@@ -313,12 +129,37 @@ static int read_batch(struct pipeline *p, unsigned queue)
 	return n;
 }
 
+/* Nothing comes, yet time passes: flows end on time, whatever the next packet will say. */
+static void tick(struct pipeline *p)
+{
+	uint64_t now_ns = source_now(p->src);
+	if (!p->clock.started || now_ns < LATE_NS)
+		return;
+	now_ns = (now_ns - LATE_NS) / SECOND_NS * SECOND_NS;
+	if (now_ns <= p->clock.now_ns || now_ns <= p->ticked_ns)
+		return;
+	p->ticked_ns = now_ns;
+	if (p->filled - p->released == p->n_blocks)
+		publish(p, p->released + 1);
+	struct block *b = &p->blocks[p->filled % p->n_blocks];
+	b->n = 0;
+	b->bytes = 0;
+	b->tick_ns = now_ns;
+	p->filled++;
+	if (p->n_workers == 1) {
+		worker_block(&p->workers[0], b);
+		release_upto(p, p->filled);
+	}
+}
+
 /* No queue had a packet: what is waiting goes to the workers, and the source gets time. */
 static void rest(struct pipeline *p)
 {
 	static const struct timespec half_ms = {.tv_nsec = 500000};
+	tick(p);
 	if (p->n_workers > 1)
 		publish(p, 0);
+	report_progress(p);
 	nanosleep(&half_ms, NULL);
 }
 
@@ -372,6 +213,12 @@ static int ring_new(struct pipeline *p)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+static void on_flow_end(void *user, struct flow *f, enum flow_end why)
+{
+	struct shard *s = user;
+	s->hooks->on_flow_end(s->ctx, f, why);
 }
 
 static int shards_new(struct pipeline *p)

@@ -39,7 +39,10 @@ struct pipeline_config {
 	uint32_t max_flows; /* over all shards; 0: 1 Mi */
 	uint64_t stop_after; /* packets; 0 no limit */
 	const atomic_bool *stop; /* becomes true: input ends, flows end, the report is written */
-	/* Now and then, on pipeline_run()'s thread; may be NULL. */
+	/* Sees every packet before it is analysed, on pipeline_run()'s thread; may be NULL. */
+	void (*tap)(void *user, const struct packet pkts[], unsigned n);
+	void *tap_user;
+	/* Now and then, also while nothing comes, on pipeline_run()'s thread; may be NULL. */
 	void (*progress)(void *user, const struct source_stats *st, uint64_t now_ns);
 	void *progress_user;
 };

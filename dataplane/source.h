@@ -25,6 +25,9 @@ struct source_config {
 	const char *iface;        /* live sources: the interface */
 	bool take_used;           /* those that take packets from the host: also an interface in use */
 	bool copy;                /* xdp: do not ask for zero copy */
+	uint32_t snaplen;         /* live: bytes kept of a packet; 0: all */
+	uint32_t ring_mib;        /* live: memory between kernel and us; 0: the source's choice */
+	bool no_promisc;          /* live: only what is meant for this machine */
 };
 
 /* A place where a capture stopped making sense: file, offset, reason. Reading stopped there. */
@@ -53,12 +56,13 @@ struct source_stats {
 	uint64_t received;   /* packets handed out */
 	uint64_t bytes;      /* their captured bytes */
 	uint64_t truncated;  /* of those, with caplen < wirelen */
-	uint64_t filtered;   /* refused by the BPF expression */
+	uint64_t filtered;   /* refused by the BPF expression; not what the kernel refused unseen */
 	uint64_t unfiltered; /* link type the expression could not be compiled for: handed out */
 	uint64_t ignored_blocks; /* pcapng blocks that carry no packet and are not understood */
 	uint64_t comments;       /* pcapng packet comments met */
 	char mode[64];           /* live: what it got ("AF_XDP, zero copy, …"), "" for files */
 	uint64_t file_bytes, read_bytes; /* for progress: size (0 unknown) and position, compressed */
+	uint64_t stalls;     /* live: how often the kernel found no room at all */
 	const struct source_damage *damage; /* n_damage of them, valid until close */
 	unsigned n_damage;
 	const struct source_iface *ifaces;  /* n_ifaces of them, valid until the next recv or close */
@@ -77,7 +81,8 @@ struct source_ops {
 	unsigned (*queues)(const void *state);
 	/*
 	 * n packets (0: none yet, for instance a signal came), SOURCE_EOF, or -errno: a file could
-	 * not be read on, met after every packet before it was handed out; SOURCE_EOF follows.
+	 * not be read on, met after every packet before it was handed out; SOURCE_EOF follows. A
+	 * live source leaves frame 0: the pipeline numbers packets, over all queues.
 	 */
 	int (*recv)(void *state, unsigned q, struct packet pkts[], unsigned max);
 	void (*release)(void *state, unsigned q, const struct packet pkts[], unsigned n);

@@ -50,7 +50,7 @@ struct xdp_source {
 	unsigned n_queues;
 	bool native;
 	uint64_t utc_offset; /* CLOCK_REALTIME minus CLOCK_MONOTONIC, fixed at open */
-	uint64_t last_ns, frames; /* frames: numbered before the filter */
+	uint64_t last_ns;
 	uint64_t received, bytes, filtered, no_room;
 	struct filter *filter;
 	struct source_iface described;
@@ -312,7 +312,6 @@ static int xdp_recv(void *state, unsigned q, struct packet pkts[], unsigned max)
 				p->cookie = x->joined[k] == j ? k + 1 : p->cookie;
 		}
 		p->wirelen = p->caplen;
-		p->frame = ++x->frames;
 		if (keep(x, p))
 			n++;
 		else

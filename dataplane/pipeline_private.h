@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* Between the reader of a pipeline and its workers; for no one else. */
+
+#include <pthread.h>
+
+#include "dataplane/clock.h"
+#include "dataplane/pipeline.h"
+
+#define SECOND_NS 1000000000ULL
+#define NO_SHARD FLOW_SHARDS /* a bit that no worker owns */
+
+/*
+ * The reader fills blocks in a ring, one source_recv() each. Every worker goes through every block
+ * in order and does the packets of its own shards; so each shard sees its packets, and the clock,
+ * in arrival order, whatever the number of workers. A block is the reader's again, its packets to
+ * be released, when the slowest worker has passed it.
+ */
+struct work {
+	const struct packet *pkt; /* what to analyse; NULL: nothing but the time */
+	uint64_t now_ns;
+	uint8_t shard;            /* or NO_SHARD */
+	struct headers h;
+	struct flow_probe probe;  /* the worker's */
+};
+
+struct block {
+	unsigned queue, n;
+	uint64_t tick_ns; /* nothing but the time, where no packet came: n is 0. Else 0 */
+	uint64_t bytes; /* captured, of its packets */
+	struct packet *pkts;
+	struct work *work;
+};
+
+struct shard {
+	_Alignas(64) struct flow_table *flows;
+	void *ctx; /* the hooks' */
+	const struct pipeline_hooks *hooks;
+	uint64_t no_memory;
+};
+
+struct worker {
+	_Alignas(64) struct pipeline *p;
+	uint32_t owned; /* bit per shard */
+	pthread_t thread;
+	uint64_t next_second_ns; /* of the capture clock: when flows next expire */
+	uint64_t done;           /* blocks gone through; under the lock */
+};
+
+struct pipeline {
+	/* fixed before the workers start */
+	struct source *src;
+	const struct pipeline_hooks *hooks;
+	const struct pipeline_config *cfg;
+	unsigned n_workers, batch, n_blocks;
+	struct block *blocks;
+	struct worker *workers;
+	struct shard shards[FLOW_SHARDS];
+	/* the reader's own */
+	struct decoder *decoder;
+	struct capture_clock clock;
+	uint64_t filled, released; /* blocks */
+	uint64_t bytes_out;        /* of the blocks between the two */
+	uint64_t packets, batches;
+	uint64_t ticked_ns; /* how far the source's own clock moved expiry while it was quiet */
+	uint64_t frames; /* numbered here: of sources that do not number theirs */
+	bool interrupted;
+	/* shared, under the lock */
+	pthread_mutex_t lock;
+	pthread_cond_t published_cond, done_cond;
+	uint64_t published;
+	bool finish;
+};
+
+/* Analyses what is the worker's of the block, on the worker's thread. */
+void worker_block(struct worker *me, struct block *b);
+/* 0 or -errno; *n_started of them run then. With one worker its work is the reader's: none is started. */
+int workers_start(struct pipeline *p, unsigned *n_started);
+/* Has them do what is left, ends every flow and returns when all is done. */
+void workers_finish(struct pipeline *p, unsigned n_started);
