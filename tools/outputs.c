@@ -2,6 +2,7 @@
 #include "tools/outputs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,7 +37,9 @@ int outputs_add_folder(struct outputs *o, const char *dir)
 		{.report = "jsonl", .name = "events.jsonl"},
 	};
 
-	if (mkdir(dir, 0777) != 0 && errno != EEXIST) {
+	if (mkdir(dir, 0777) == 0) {
+		o->made_dir = strdup(dir);
+	} else if (errno != EEXIST) {
 		int err = -errno;
 		log_error(NULL, "%s: %s", dir, strerror(-err));
 		return err;
@@ -102,6 +105,7 @@ int outputs_open(struct outputs *o)
 	for (unsigned i = 0; i < o->n; i++) {
 		struct output *out = &o->list[i];
 		/* Appending: an earlier report is not lost before there is one to replace it. */
+		out->made = !is_stdout(out) && access(out->path, F_OK) != 0;
 		out->file = is_stdout(out) ? stdout : fopen(out->path, "ae");
 		if (out->file == NULL) {
 			int err = -errno;
@@ -110,6 +114,21 @@ int outputs_open(struct outputs *o)
 		}
 	}
 	return 0;
+}
+
+void outputs_give(const struct outputs *o, uid_t uid, gid_t gid)
+{
+	int dir = o->made_dir != NULL ? open(o->made_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+				      : -1;
+
+	if (dir >= 0 && fchown(dir, uid, gid) != 0)
+		log_warn(NULL, "%s: %s", o->made_dir, strerror(errno));
+	if (dir >= 0)
+		close(dir);
+	for (unsigned i = 0; i < o->n; i++) {
+		if (o->list[i].made && fchown(fileno(o->list[i].file), uid, gid) != 0)
+			log_warn(NULL, "%s: %s", o->list[i].path, strerror(errno));
+	}
 }
 
 /* Closing is where a full disk may first be told. */
@@ -163,5 +182,7 @@ void outputs_close(struct outputs *o)
 			fclose(o->list[i].file);
 		free(o->list[i].path);
 	}
+	free(o->made_dir);
+	o->made_dir = NULL;
 	o->n = 0;
 }

@@ -4,6 +4,7 @@
 /* Where reports go: opened before the analysis, so that an hour's work is not lost to a typo. */
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "tools/report.h"
 
@@ -13,11 +14,13 @@ struct output {
 	const struct report *report;
 	char *path; /* "-" is stdout */
 	FILE *file;
+	bool made; /* by outputs_open(): it was not there */
 };
 
 struct outputs {
 	struct output list[OUTPUTS_MAX];
 	unsigned n;
+	char *made_dir; /* the folder, if outputs_add_folder() made it */
 };
 
 /* Adds; nothing is opened yet. 0 or -errno. path is copied. */
@@ -29,6 +32,8 @@ bool outputs_has(const struct outputs *o, const char *report);
 bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs);
 /* 0 or -errno, said on stderr. */
 int outputs_open(struct outputs *o);
+/* What was made for this run belongs to that user from now on. As far as it can be done. */
+void outputs_give(const struct outputs *o, uid_t uid, gid_t gid);
 /* Every one is tried; the first error is returned, all are said on stderr. */
 int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro);
 void outputs_close(struct outputs *o); /* frees; what was not written is lost */

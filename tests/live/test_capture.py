@@ -1,0 +1,445 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""`wmscope capture` on a veth pair of its own: test_capture.py WMSCOPE ROOT
+
+A capture of pcaps/ is sent into one end and captured at the other: what is found live is what analyze
+finds in the file written meanwhile, name for name and frame for frame. Then the ways to end: a count, a
+time, a signal, the link going down, a disk that is full; files that rotate; rights that are given up.
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+DONE, FINDINGS, USAGE, INPUT, IO, PARTIAL = range(6)
+ETH_P_ALL = 3
+WHERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def skip(what, why):
+    if what in os.environ.get("WMSCOPE_REQUIRE", "").replace(" ", ",").split(","):
+        sys.exit(f"FAIL: {what} is required, but {why}")
+    print(f"SKIP: {why}")
+    sys.exit(77)
+
+
+class Pair:
+    """Two namespaces, left0 in one, right0 in the other."""
+
+    def __init__(self):
+        self.names = [f"wmc{os.getpid()}{side}" for side in "lr"]
+
+    def __enter__(self):
+        if os.geteuid() != 0:
+            skip("root", "not root")
+        for tool in ("ip", "ethtool", "nsenter"):
+            if shutil.which(tool) is None:
+                skip("netns", f"{tool} is not installed")
+        for name in self.names:
+            if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode != 0:
+                skip("netns", "network namespaces cannot be made here")
+            self.run(name, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1",
+                     "net.ipv6.conf.all.disable_ipv6=1")
+        subprocess.run(["ip", "link", "add", "left0", "netns", self.names[0], "type", "veth",
+                        "peer", "name", "right0", "netns", self.names[1]], check=True)
+        for name, link in zip(self.names, ("left0", "right0")):
+            self.run(name, "ip", "link", "set", "lo", "up")
+            self.run(name, "ip", "link", "set", link, "up")
+        return self
+
+    def __exit__(self, *_):
+        for name in self.names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+    def argv(self, name, *args):
+        return ["nsenter", f"--net=/run/netns/{name}", *args]
+
+    def run(self, name, *args):
+        # Not nsenter: /proc/sys/net is the one of the namespace either way, /sys is not.
+        subprocess.run(self.argv(name, *args), check=True, stdout=subprocess.DEVNULL)
+
+    def left(self, *args):
+        self.run(self.names[0], *args)
+
+    def right(self, *args):
+        self.run(self.names[1], *args)
+
+
+def packets(path):
+    """(ns since the first, bytes) of a little-endian pcap file."""
+    with open(path, "rb") as f:
+        data = f.read()
+    ns = 1 if struct.unpack_from("<I", data)[0] == 0xa1b23c4d else 1000
+    at, out = 24, []
+    while at < len(data):
+        sec, part, caplen, _ = struct.unpack_from("<IIII", data, at)
+        out.append((sec * 10**9 + part * ns, data[at + 16:at + 16 + caplen]))
+        at += 16 + caplen
+    return [(t - out[0][0], p) for t, p in out]
+
+
+class Wire:
+    """Sends frames out of left0."""
+
+    def __init__(self, pair):
+        # The socket stays in the namespace that it was made in; this process goes back.
+        here = os.open("/proc/self/ns/net", os.O_RDONLY)
+        there = os.open(f"/run/netns/{pair.names[0]}", os.O_RDONLY)
+        setns(there)
+        try:
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            self.socket.bind(("left0", 0))
+        finally:
+            setns(here)
+            os.close(here)
+            os.close(there)
+
+    def send(self, frames, gaps=False):
+        started = time.monotonic_ns()
+        for due, frame in frames:
+            if gaps:
+                late = started + due - time.monotonic_ns()
+                if late > 0:
+                    time.sleep(late / 1e9)
+            self.socket.send(frame)
+
+
+def setns(fd):
+    import ctypes
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(fd, 0) != 0:
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+class Live:
+    """A running capture of right0."""
+
+    def __init__(self, pair, wmscope, *args, folder, env=None):
+        self.err = open(os.path.join(folder, "stderr"), "w+b")
+        self.out = open(os.path.join(folder, "stdout"), "w+b")
+        self.process = subprocess.Popen(
+            pair.argv(pair.names[1], wmscope, "capture", "-v", "-i", "right0", "--no-lists", *args),
+            stdout=self.out, stderr=self.err, stdin=subprocess.DEVNULL, cwd=folder, env=env)
+
+    def said(self):
+        self.err.seek(0)
+        return self.err.read().decode()
+
+    def ready(self):
+        self.wait_for(lambda: "right0: capturing" in self.said(), "start")
+        return self
+
+    def wait_for(self, what, name, seconds=15):
+        end = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < end, f"{name}: {self.said()}"
+            assert self.process.poll() is None, f"{name}: it ended: {self.said()}"
+            time.sleep(0.02)
+
+    def status(self, key):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+            return next(line.split()[1:] for line in f if line.startswith(key + ":"))
+
+    def end(self, sig=None, seconds=20):
+        if sig is not None:
+            self.process.send_signal(sig)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"it does not end: {self.said()}") from None
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def events(path, but=()):
+    with open(path, encoding="utf-8") as f:
+        lines = [json.loads(line) for line in f]
+    return [e for e in lines if e["event_type"] not in but]
+
+
+def analyze(wmscope, files, *args):
+    out = subprocess.run([wmscope, "analyze", "-q", "--no-lists", "--jsonl", "-", *args, *files],
+                         stdout=subprocess.PIPE, check=False)
+    return out.returncode, [json.loads(line) for line in out.stdout.splitlines()]
+
+
+def counted(path):
+    """Packets, comments of the section, and what the statistics say, of a pcapng file that is whole."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at, n, stats, comment = 0, 0, None, ""
+    while at < len(data):
+        kind, length = struct.unpack_from("=II", data, at)
+        assert length >= 12 and at + length <= len(data), f"{path}: cut in a block"
+        assert struct.unpack_from("=I", data, at + length - 4)[0] == length, path
+        n += kind == 6
+        if kind in (5, 0x0A0D0D0A):
+            options, o = {}, at + (20 if kind == 5 else 24)
+            while o < at + length - 4:
+                code, size = struct.unpack_from("=HH", data, o)
+                options[code] = data[o + 4:o + 4 + size]
+                o += 4 + (size + 3) // 4 * 4
+            if kind == 5:
+                stats = {k: struct.unpack("=Q", options[c])[0]
+                         for k, c in (("received", 4), ("dropped", 5))}
+            comment = options.get(1, b"").decode() if kind != 5 else comment
+        at += length
+    return n, stats, comment
+
+
+def same(wmscope, live, path):
+    """What was found live is what is found in the file."""
+    status, offline = analyze(wmscope, [path])
+    mine = events(live)
+    names = ("dropped", "packets", "bytes", "first", "last", "vantage", "counters", "interfaces")
+    one, two = mine[0]["run"], offline[0]["run"]
+    for key in names:
+        a, b = one["captures"][0][key], two["captures"][0][key]
+        assert a == b, f"{key}: live {a}, offline {b}"
+    assert mine[1:] == offline[1:], "live and offline differ"
+    assert one["findings"] == two["findings"]
+    return status, mine
+
+
+def test_findings(pair, wmscope, root, folder, wire):
+    frames = packets(root + "/pcaps/sni-rst-onpath/client.pcap")
+    for workers in "1", "3":
+        path, live = folder + "/one.pcapng", folder + "/live.jsonl"
+        run = Live(pair, wmscope, "-w", path, "--jsonl", live, "--workers", workers, "--stats",
+                   folder + "/stats", "-c", str(len(frames)), folder=folder).ready()
+        wire.send(frames, gaps=True)
+        code = run.end()
+        status, found = same(wmscope, live, path)
+        assert code == status, f"exit {code} live, {status} offline"
+        assert counted(path)[:2] == (len(frames), {"received": len(frames), "dropped": 0})
+        # The same as in the capture that was sent, frame for frame: their gaps were kept.
+        _, original = analyze(wmscope, [root + "/pcaps/sni-rst-onpath/client.pcap"])
+        key = lambda e: (e["finding"]["id"], e["finding"]["verdict"], e["finding"].get("packets"))
+        want = sorted(key(e) for e in original if e["event_type"] == "finding")
+        got = sorted(key(e) for e in found if e["event_type"] == "finding")
+        assert want == got and want, f"sent {want}, found {got}"
+    print(f"{len(want)} findings live, in the file, and in what was sent")
+    check_stats(root, folder + "/stats")
+
+
+def check_stats(root, path):
+    lines = events(path)
+    assert lines and all(e["event_type"] == "stats" for e in lines), lines
+    assert lines[-1]["stats"]["packets"] > 0 and lines[-1]["stats"]["interface"] == "right0"
+    try:
+        import jsonschema
+    except ImportError:
+        return
+    with open(root + "/tools/schema.json", encoding="utf-8") as f:
+        validator = jsonschema.Draft202012Validator(json.load(f))
+    for event in lines:
+        validator.validate(event)
+
+
+def test_tags(pair, wmscope, folder, wire):
+    """A VLAN tag is in the file, whatever the kernel did with it; the filter sees it; -s cuts."""
+    plain = packet(443)
+    tagged = plain[:12] + b"\x81\x00\x00\x2a" + plain[12:]
+    for expr, want in ((None, [plain, tagged]), ("vlan 42", [tagged]), ("tcp", [plain]),
+                       ("not vlan", [plain])):
+        path = folder + "/tags.pcapng"
+        args = ["-f", expr] if expr else []
+        run = Live(pair, wmscope, "-w", path, "-c", str(len(want)), *args, folder=folder).ready()
+        wire.send([(0, plain), (0, tagged)])
+        assert run.end() == DONE, run.said()
+        assert [p for p, _ in blocks(path)] == want, f"{expr}: {blocks(path)}"
+    run = Live(pair, wmscope, "-w", path, "-c", "1", "-s", "64", folder=folder).ready()
+    wire.send([(0, packet(443, 1000))])
+    assert run.end() == DONE, run.said()
+    assert [(len(p), n) for p, n in blocks(path)] == [(64, 1054)], blocks(path)
+    print("tags are where they were, and the filter sees them")
+
+
+def packet(port, payload=0, number=0):
+    """An Ethernet frame of TCP; number makes it a flow of its own."""
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + payload, number & 0xffff, 0, 64, 6, 0,
+                     b"\x0a\x00\x00\x01", b"\x0a\x00\x00\x02")
+    tcp = struct.pack("!HHIIBBHHH", 1024 + number % 60000, port, number, 0, 0x50, 2, 1000, 0, 0)
+    return b"\x02\0\0\0\0\2\x02\0\0\0\0\1\x08\x00" + ip + tcp + bytes(payload)
+
+
+def blocks(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    at, out = 0, []
+    while at < len(data):
+        kind, length = struct.unpack_from("=II", data, at)
+        if kind == 6:
+            caplen, wire = struct.unpack_from("=II", data, at + 20)
+            out.append((data[at + 28:at + 28 + caplen], wire))
+        at += length
+    return out
+
+
+def test_rotation(pair, wmscope, root, folder, wire):
+    place = folder + "/rotated"
+    os.mkdir(place)
+    base = ["-w", place + "/x.pcapng", "-C", "1"]
+    refused = Live(pair, wmscope, *base, folder=folder)
+    assert refused.end() == IO and "new files" in refused.said(), refused.said()
+    os.chown(place, *nobody())
+    frames = [(0, packet(80, 1400, n)) for n in range(3000)]
+    run = Live(pair, wmscope, *base, "-c", "3000", folder=folder).ready()
+    wire.send(frames)
+    assert run.end() == DONE, run.said()
+    names = sorted(os.listdir(place))
+    paths = [os.path.join(place, name) for name in names]
+    assert len(paths) == 5 and names[0].startswith("x_00001_20") and names[4].endswith("Z.pcapng")
+    at = 1
+    for path in paths:
+        n, stats, comment = counted(path)
+        assert f"frame {at} of" in comment and os.path.getsize(path) <= 1_000_100, comment
+        at += n
+    assert at == 3001
+    _, together = analyze(wmscope, paths, "--rotated")
+    assert together[0]["run"]["captures"][0]["packets"] == 3000
+    for path in paths:
+        os.unlink(path)
+    run = Live(pair, wmscope, *base, "-W", "2", "-c", "3000", folder=folder).ready()
+    wire.send(frames)
+    assert run.end() == DONE, run.said()
+    assert [n[:8] for n in sorted(os.listdir(place))] == ["x_00004_", "x_00005_"], os.listdir(place)
+    run = Live(pair, wmscope, "-w", place + "/t", "-G", "1", "-c", "4", folder=folder).ready()
+    wire.send([(n * 600_000_000, packet(80, 0, n)) for n in range(4)], gaps=True)
+    assert run.end() == DONE, run.said()
+    new = sorted(n for n in os.listdir(place) if n.startswith("t_"))
+    assert [counted(os.path.join(place, n))[0] for n in new] == [2, 2], new
+    print("files rotate by size and time, and the oldest go")
+
+
+def nobody():
+    import pwd
+    who = pwd.getpwnam("nobody")
+    return who.pw_uid, who.pw_gid
+
+
+def test_privileges(pair, wmscope, folder, wire):
+    """Whom it becomes, whose the files are."""
+    uid, gid = nobody()
+    cases = ((["-Z", "root"], {}, 0, 0), ([], {}, uid, gid),
+             ([], {"SUDO_UID": "12345", "SUDO_GID": "12346"}, 12345, 12346),
+             (["-Z", "root"], {"SUDO_UID": "12345", "SUDO_GID": "12346"}, 0, 0))
+    for args, env, want_uid, want_gid in cases:
+        out = f"{folder}/as{want_uid}{len(args)}{len(env)}"
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("SUDO_")}
+        run = Live(pair, wmscope, "-o", out, "-w", out + ".pcapng", "--stats",
+                   out + ".stats", *args, folder=folder,
+                   env={**clean, **env}).ready()
+        assert run.status("Uid") == [str(want_uid)] * 4, run.status("Uid")
+        assert run.status("Gid") == [str(want_gid)] * 4 and run.status("Groups") == []
+        for key in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert run.status(key) == ["0" * 16], f"{key} {run.status(key)}"
+        assert run.status("NoNewPrivs") == ["1"]
+        wire.send([(0, packet(80))])
+        time.sleep(0.2)
+        assert run.end(signal.SIGTERM) == DONE, run.said()
+        for path in (out, out + "/report.txt", out + "/events.jsonl", out + ".pcapng",
+                     out + ".stats"):
+            st = os.stat(path)
+            assert (st.st_uid, st.st_gid) == (want_uid, want_gid), f"{path}: {st}"
+        assert counted(out + ".pcapng")[0] == 1
+    wrong = Live(pair, wmscope, "-Z", "no such user", folder=folder)
+    assert wrong.end() == USAGE and "no user" in wrong.said(), wrong.said()
+    print("no capability is left, and the files are the user's")
+
+
+def test_ends(pair, wmscope, folder, wire):
+    path = folder + "/ends.pcapng"
+    run = Live(pair, wmscope, "-w", path, "--duration", "1", folder=folder).ready()
+    assert run.end(seconds=4) == DONE and counted(path)[0] == 0, run.said()
+    run = Live(pair, wmscope, "-w", path, "--duration", "60", folder=folder).ready()
+    wire.send([(0, packet(80))] * 3)
+    time.sleep(0.2)
+    run.process.send_signal(signal.SIGUSR1)
+    run.wait_for(lambda: "3 packets" in run.said(), "SIGUSR1")
+    assert run.end(signal.SIGINT) == PARTIAL, "a signal before the time is over"
+    assert counted(path)[0] == 3, run.said()
+    # What came is in the file soon, and stays there however the process ends.
+    run = Live(pair, wmscope, "-w", path, folder=folder).ready()
+    wire.send([(0, packet(80))] * 5)
+    run.wait_for(lambda: counted(path)[0] == 5, "the file grows")
+    assert run.end(signal.SIGKILL) == -signal.SIGKILL and counted(path)[0] == 5
+    run = Live(pair, wmscope, "-w", path, "--text", folder + "/text", folder=folder).ready()
+    wire.send([(0, packet(80))] * 7)
+    pair.right("ip", "link", "set", "right0", "down")
+    assert run.end() == IO and "went down" in run.said(), run.said()
+    assert counted(path)[0] == 7, counted(path)
+    with open(folder + "/text", encoding="utf-8") as f:
+        assert "7 packets" in f.read()
+    down = Live(pair, wmscope, folder=folder)
+    assert down.end() == IO and "is down" in down.said(), down.said()
+    pair.right("ip", "link", "set", "right0", "up")
+    print("it ends by count, time and signal, and when the link goes down")
+
+
+def test_disk_full(pair, wmscope, folder, wire):
+    place = folder + "/small"
+    os.mkdir(place)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", place],
+                      capture_output=True, check=False).returncode != 0:
+        print("no tmpfs can be mounted here: a full disk is not tested")
+        return
+    try:
+        path = place + "/full.pcapng"
+        run = Live(pair, wmscope, "-w", path, "--text", folder + "/text", folder=folder).ready()
+        wire.send([(0, packet(80, 1400, n)) for n in range(3000)])
+        assert run.end() == IO and "No space left" in run.said(), run.said()
+        n = counted(path)[0]
+        assert 500 < n < 1000, f"{n} packets fit"
+        with open(folder + "/text", encoding="utf-8") as f:
+            assert "Capture" in f.read()
+    finally:
+        subprocess.run(["umount", place], check=True)
+    print(f"a full disk: {n} whole packets and a report")
+
+
+def test_overload(pair, wmscope, folder, wire):
+    """A process that does not come to read loses packets, and says how many."""
+    path, live = folder + "/over.pcapng", folder + "/over.jsonl"
+    n = 6000
+    run = Live(pair, wmscope, "-B", "2", "-w", path, "--jsonl", live, folder=folder).ready()
+    run.process.send_signal(signal.SIGSTOP)
+    wire.send([(0, packet(80, 1400, i)) for i in range(n)])
+    run.process.send_signal(signal.SIGCONT)
+    time.sleep(0.5)
+    assert run.end(signal.SIGINT) == DONE, run.said()
+    _, found = same(wmscope, live, path)
+    capture = found[0]["run"]["captures"][0]
+    kept, stats, _ = counted(path)
+    assert kept == capture["packets"] < n and kept + capture["dropped"] == n, capture
+    assert stats == {"received": n, "dropped": n - kept}, stats
+    print(f"of {n} packets {n - kept} were lost, and counted")
+
+
+def main():
+    wmscope, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
+    with Pair() as pair, tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        wire = Wire(pair)
+        test_findings(pair, wmscope, root, folder, wire)
+        test_tags(pair, wmscope, folder, wire)
+        test_privileges(pair, wmscope, folder, wire)
+        test_ends(pair, wmscope, folder, wire)
+        test_rotation(pair, wmscope, root, folder, wire)
+        test_disk_full(pair, wmscope, folder, wire)
+        test_overload(pair, wmscope, folder, wire)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
