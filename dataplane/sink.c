@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/plugin.h"
+
 struct sink {
 	const struct sink_ops *ops;
 	_Alignas(max_align_t) unsigned char state[];
@@ -21,10 +23,10 @@ int sink_open(struct sink **out, const char *name, const struct sink_config *cfg
 		err[0] = 0;
 	for (unsigned i = 0; sink_table[i] != NULL && ops == NULL; i++)
 		ops = strcmp(sink_table[i]->name, name) == 0 ? sink_table[i] : NULL;
-	if (ops == NULL) {
-		snprintf(err, errlen, "no packet sink is called '%s'", name);
+	if (ops == NULL)
+		ops = plugin_sink(name, err, errlen);
+	if (ops == NULL)
 		return -ENOENT;
-	}
 	struct sink *s = calloc(1, sizeof(*s) + ops->state_size);
 	if (s == NULL) {
 		snprintf(err, errlen, "%s", strerror(ENOMEM));

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/plugin.h"
+
 struct source {
 	const struct source_ops *ops;
 	_Alignas(max_align_t) unsigned char state[];
@@ -27,11 +29,10 @@ int source_open(struct source **out, const char *name, const struct source_confi
 	if (errlen != 0)
 		err[0] = 0;
 	const struct source_ops *ops = source_find(name != NULL ? name : "file");
-	if (ops == NULL) {
-		snprintf(err, errlen, "no packet source is called '%s'",
-			 name != NULL ? name : "file");
+	if (ops == NULL)
+		ops = plugin_source(name, err, errlen);
+	if (ops == NULL)
 		return -ENOENT;
-	}
 	struct source *s = calloc(1, sizeof(*s) + ops->state_size);
 	if (s == NULL) {
 		snprintf(err, errlen, "%s", strerror(ENOMEM));

@@ -23,6 +23,7 @@ struct source_config {
 	bool rotated;             /* file: the files are one timeline, merged by time then file index */
 	const char *bpf;          /* a pcap-filter expression, NULL for none */
 	const char *iface;        /* live sources: the interface */
+	const char *eal;          /* dpdk: arguments of the EAL, blank-separated; NULL for none */
 	bool take_used;           /* those that take packets from the host: also an interface in use */
 	bool copy;                /* xdp: do not ask for zero copy */
 	uint32_t snaplen;         /* live: bytes kept of a packet; 0: all */

@@ -14,7 +14,7 @@ netns_need
 # cross FRAMES LENGTH QUEUES: paced by the receiver's ring, which holds 4,096 frames
 cross() {
 	start_right "$scratch/recv" "$wire" recv xdp right0 "$1" 3
-	wait_for 5 grep -q . "$scratch/recv" || fail "the receiver says nothing"
+	wait_for 20 grep -q . "$scratch/recv" || fail "the receiver says nothing"
 	grep -q ready "$scratch/recv" || {
 		grep -Eq 'has no AF_XDP|needs root' "$scratch/recv" && skip xdp "$(cat "$scratch/recv")"
 		fail "the receiver: $(cat "$scratch/recv")"
@@ -40,14 +40,14 @@ cross 500 3800 1
 # One that holds the queues is not pushed aside, and when it is killed the kernel cleans up.
 start_right "$scratch/holder" "$wire" recv xdp right0 1 60
 holder=$id
-wait_for 5 grep -q ready "$scratch/holder" || fail "the holder does not start"
+wait_for 20 grep -q ready "$scratch/holder" || fail "the holder does not start"
 ip -n "$right" link show right0 | grep -q xdp || fail "no program is attached"
 if on_right "$wire" recv xdp right0 1 1 >"$scratch/second" 2>&1; then fail "a queue was taken twice"; fi
 grep -q "another program" "$scratch/second" || fail "not said: $(cat "$scratch/second")"
 kill -KILL "$holder"
 wait "$holder" 2>/dev/null || true
 gone() { ! ip -n "$right" link show right0 | grep -q xdp; }
-wait_for 3 gone || fail "a killed process left its program"
+wait_for 10 gone || fail "a killed process left its program"
 cross 100 60 1
 
 ip -n "$right" addr add 10.0.0.1/24 dev right0

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A DPDK port as a packet source. All queues are read on one thread. DPDK gives times only with some
+ * cards: one reading of the clock serves a burst.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_mbuf.h>
+
+#include "dataplane/abi.h"
+#include "dataplane/dpdk_env.h"
+#include "dataplane/plugin.h"
+
+extern const struct source_ops source_dpdk;
+
+struct dpdk_source {
+	struct dpdk_port port;
+	uint64_t utc_offset; /* CLOCK_REALTIME minus CLOCK_MONOTONIC, fixed at open */
+	uint64_t last_ns, frames, bytes, cut;
+	struct source_iface described;
+};
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int dpdk_open(void *state, const struct source_config *cfg, char *err, size_t errlen)
+{
+	struct dpdk_source *d = state;
+	const struct dpdk_wish wish = {.device = cfg->iface, .eal = cfg->eal, .rx_queues = 1,
+				       .tx_queues = 1, .frame_max = 9018};
+
+	if (cfg->bpf != NULL) {
+		snprintf(err, errlen, "a capture filter does not work with DPDK yet");
+		return -ENOTSUP;
+	}
+	int ret = dpdk_port_open(&d->port, &wish, err, errlen);
+	if (ret != 0)
+		return ret;
+	uint64_t mono = clock_ns(CLOCK_MONOTONIC);
+	d->utc_offset = clock_ns(CLOCK_REALTIME) - mono;
+	d->described = (struct source_iface){.linktype = LINKTYPE_ETHERNET};
+	snprintf(d->described.name, sizeof(d->described.name), "%.31s", d->port.name);
+	return 0;
+}
+
+static unsigned dpdk_queues(const void *state)
+{
+	const struct dpdk_source *d = state;
+
+	return d->port.rx_queues;
+}
+
+static uint64_t dpdk_now(void *state)
+{
+	struct dpdk_source *d = state;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC) + d->utc_offset;
+
+	if (now > d->last_ns)
+		d->last_ns = now;
+	return d->last_ns;
+}
+
+static int dpdk_recv(void *state, unsigned q, struct packet pkts[], unsigned max)
+{
+	struct dpdk_source *d = state;
+	struct rte_mbuf *bufs[DPDK_BURST];
+
+	dpdk_thread();
+	unsigned n = rte_eth_rx_burst(d->port.id, (uint16_t)q, bufs,
+				      (uint16_t)RTE_MIN(max, DPDK_BURST));
+	if (n == 0)
+		return 0;
+	uint64_t now = dpdk_now(d);
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = bufs[i];
+		/* Where the pieces do not fit into the first, the first is what there is. */
+		if (m->nb_segs > 1 && rte_pktmbuf_linearize(m) != 0)
+			d->cut++;
+		pkts[i] = (struct packet){.data = rte_pktmbuf_mtod(m, const uint8_t *),
+					  .caplen = m->data_len, .wirelen = m->pkt_len,
+					  .ts_ns = now, .frame = ++d->frames,
+					  .linktype = LINKTYPE_ETHERNET,
+					  .cookie = (uint64_t)(uintptr_t)m};
+		d->bytes += m->data_len;
+	}
+	return (int)n;
+}
+
+static void dpdk_release(void *state, unsigned q, const struct packet pkts[], unsigned n)
+{
+	(void)state;
+	(void)q;
+	for (unsigned i = 0; i < n; i++)
+		rte_pktmbuf_free((struct rte_mbuf *)(uintptr_t)pkts[i].cookie);
+}
+
+static void dpdk_stats(void *state, struct source_stats *out)
+{
+	struct dpdk_source *d = state;
+	struct rte_eth_stats st = {0};
+
+	(void)rte_eth_stats_get(d->port.id, &st);
+	d->described.packets = d->frames;
+	d->described.dropped = st.imissed + st.rx_nombuf;
+	*out = (struct source_stats){.received = d->frames, .bytes = d->bytes, .truncated = d->cut,
+				     .ifaces = &d->described, .n_ifaces = 1};
+	snprintf(out->mode, sizeof(out->mode), "DPDK %s, %u queue%s", d->port.driver,
+		 d->port.rx_queues, d->port.rx_queues == 1 ? "" : "s");
+}
+
+static void dpdk_close(void *state)
+{
+	struct dpdk_source *d = state;
+
+	dpdk_port_close(&d->port);
+}
+
+const struct source_ops source_dpdk = {
+	.name = "dpdk",
+	.doc = "a DPDK port: a card bound to it, or a virtual device",
+	.state_size = sizeof(struct dpdk_source),
+	.open = dpdk_open,
+	.queues = dpdk_queues,
+	.recv = dpdk_recv,
+	.release = dpdk_release,
+	.now = dpdk_now,
+	.stats = dpdk_stats,
+	.close = dpdk_close,
+};
+
+extern const struct sink_ops sink_dpdk;
+
+const struct plugin wmscope_plugin[] = {
+	{.abi = WMSCOPE_ABI, .kind = PLUGIN_SOURCE, .source = &source_dpdk},
+	{.abi = WMSCOPE_ABI, .kind = PLUGIN_SINK, .sink = &sink_dpdk},
+	{.kind = PLUGIN_END},
+};
