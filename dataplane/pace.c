@@ -123,6 +123,8 @@ uint64_t pace_due(struct pace *p, uint64_t ts_ns, uint32_t len)
 
 void pace_seam(struct pace *p)
 {
+	if (p->in_timeline == 0)
+		return;
 	uint64_t offset = p->last_ns - p->start_ns;
 	uint64_t gap = p->in_timeline > 1 ? (offset - p->base_ns) / (p->in_timeline - 1) : 0;
 
@@ -182,8 +184,10 @@ uint64_t pace_errors_quantile(const struct pace_errors *e, double q)
 		want = e->n - 1;
 	for (unsigned i = 0; i < PACE_BUCKETS; i++) {
 		seen += e->bucket[i];
+		if (seen > want && i + 1 < PACE_BUCKETS && bucket_top(i) < e->max_ns)
+			return bucket_top(i);
 		if (seen > want)
-			return bucket_top(i) < e->max_ns ? bucket_top(i) : e->max_ns;
+			break;
 	}
 	return e->max_ns;
 }
