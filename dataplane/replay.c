@@ -10,7 +10,6 @@
 
 #include "dataplane/replay_lane.h"
 
-#define NS_PER_S 1e9
 #define LEAD_NS  20000000u /* for every thread to have its first packet ready */
 
 const char *const replay_end_name[REPLAY_N] = {
@@ -36,7 +35,7 @@ struct replay {
 static struct replay_rate rate_of(uint64_t n, uint64_t wire_bytes, const uint64_t range[2])
 {
 	double gaps = n > 1 ? (double)(n - 1) : 0;
-	double seconds = (double)(range[1] - range[0]) / NS_PER_S;
+	double seconds = (double)(range[1] - range[0]) / 1e9;
 
 	if (gaps == 0 || seconds <= 0)
 		return (struct replay_rate){.packets = 0};

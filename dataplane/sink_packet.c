@@ -290,7 +290,7 @@ static int packet_send(void *state, unsigned q, struct frame frames[], unsigned 
 			for (unsigned i = p.at; i != p.end; i++)
 				atomic_store(status_of(s, r, i % r->slots), TP_STATUS_AVAILABLE);
 			r->head = p.at % r->slots;
-			return err;
+			return r->frames != before ? (int)(r->frames - before) : err;
 		}
 		note_progress(s, r, &p, frames);
 		if (p.at != p.end && p.at == was) {
