@@ -24,10 +24,10 @@
 #define REPLAY_FOREVER UINT64_MAX
 
 struct replay_config {
-	struct source_config source; /* must outlive the replay; not rotated: one file after the other */
+	struct source_config source; /* outlives the replay; not rotated: one file after another */
 	const char *engine;          /* a sink's name */
-	struct sink_config port[REPLAY_PORTS]; /* all frames leave by the first of n_ports */
-	unsigned n_ports;                      /* 2: the clients' by the first, the servers' by the second */
+	struct sink_config port[REPLAY_PORTS];
+	unsigned n_ports;            /* 2: clients' by the first, servers' by the second */
 	struct rewrite_macs macs[REPLAY_PORTS];
 	const struct prefix *clients;          /* n_clients: whose packets are the clients'; */
 	unsigned n_clients;                    /* 0: as the flow table says */
@@ -57,7 +57,7 @@ struct replay_stats {
 	uint64_t bytes, wire_bytes; /* of what was sent: frames without FCS; pace_wire_bytes() */
 	uint64_t loops;           /* that were begun */
 	uint64_t planned, planned_wire_bytes; /* packets that got a due time */
-	uint64_t due_ns[2], sent_ns[2]; /* first and last; sent of what is known, else start and end */
+	uint64_t due_ns[2], sent_ns[2]; /* first and last; not known when sent: start, end */
 	struct pace_errors errors; /* of a sink that paces: late_* in sink[] */
 	uint64_t undecided;       /* two ports: packets of which nobody knows whose they are */
 	uint64_t damaged;         /* places where a capture stopped making sense, in one loop */

@@ -125,7 +125,7 @@ static void lane_put(struct lane *l, unsigned port, const struct packet *pkt,
 	struct outbox *o = &l->out[port];
 	bool waits = !o->ops->paces && !o->ops->offline && due_ns != 0;
 
-	/* Between two ports the capture's order holds, unless they keep to due times by themselves. */
+	/* Over two ports the capture's order holds, unless they keep to due times themselves. */
 	if (!o->ops->paces && l->out[1 - port].filled > 0)
 		outbox_flush(l, &l->out[1 - port]);
 	bool early = waits && due_ns > pace_now();

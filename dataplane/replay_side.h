@@ -22,4 +22,5 @@ void sides_free(struct sides *s); /* NULL is fine */
 unsigned sides_port(struct sides *s, const struct packet *pkt, const struct headers *h);
 /* Flows of a new timeline are new. */
 void sides_seam(struct sides *s);
-uint64_t sides_undecided(const struct sides *s); /* packets that went by the first for want of a reason */
+/* Packets that went by the first port for want of a reason. */
+uint64_t sides_undecided(const struct sides *s);

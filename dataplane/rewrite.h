@@ -56,7 +56,7 @@ struct rewrite_config {
 	struct rewrite_map maps[REWRITE_MAPS_MAX]; /* the first that fits */
 	unsigned n_maps;
 	uint16_t vlan; /* 1..4094: an 802.1Q tag outside of all others; 0: none */
-	uint32_t mtu;  /* longest packet above the Ethernet header; a first tag is free. 0: no limit */
+	uint32_t mtu;  /* longest packet above Ethernet header and one tag; 0: no limit */
 };
 
 /* By the port that it leaves by. */

@@ -164,7 +164,7 @@ static uint8_t *at(const struct walk *w)
 	return w->base + w->c.pos;
 }
 
-/* A packet ends where its length says, before a frame's padding; 0 is an offload's, or a jumbogram. */
+/* A packet ends where its length says, before any padding; 0 is offload's, or a jumbogram's. */
 static void trim(struct walk *w, size_t done, size_t length)
 {
 	if (length > done && length - done < cursor_left(&w->c))
@@ -227,8 +227,8 @@ static void rewrite_icmp(struct walk *w, const struct ip *ip, struct sum *outer)
 
 	if (b == NULL)
 		return;
-	bool error = ip->version == 4 ? b[0] == 3 || b[0] == 4 || b[0] == 5 || b[0] == 11 || b[0] == 12
-				      : b[0] >= 1 && b[0] <= 4;
+	bool error4 = (b[0] >= 3 && b[0] <= 5) || b[0] == 11 || b[0] == 12;
+	bool error = ip->version == 4 ? error4 : b[0] >= 1 && b[0] <= 4;
 	if (!error)
 		return;
 	struct sum sum = {.at = p + 2, .outer = outer};

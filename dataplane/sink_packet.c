@@ -60,7 +60,8 @@ static uint64_t now_ns(void)
 }
 
 /* The kernel's side writes it too. */
-static _Atomic uint32_t *status_of(const struct packet_sink *s, const struct ring *r, unsigned slot)
+static _Atomic uint32_t *status_of(const struct packet_sink *s, const struct ring *r,
+				   unsigned slot)
 {
 	void *p = r->map + (size_t)slot * s->slot_size;
 
@@ -72,7 +73,8 @@ static uint32_t status(const struct packet_sink *s, const struct ring *r, unsign
 	return atomic_load_explicit(status_of(s, r, slot), memory_order_acquire);
 }
 
-static struct tpacket2_hdr *slot_of(const struct packet_sink *s, const struct ring *r, unsigned slot)
+static struct tpacket2_hdr *slot_of(const struct packet_sink *s, const struct ring *r,
+				    unsigned slot)
 {
 	void *p = r->map + (size_t)(slot % r->slots) * s->slot_size;
 
@@ -82,7 +84,8 @@ static struct tpacket2_hdr *slot_of(const struct packet_sink *s, const struct ri
 static int ring_open(const struct packet_sink *s, struct ring *r, int index)
 {
 	int version = TPACKET_V2, on = 1, size = SEND_BUFFER;
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = index}; /* receives nothing */
+	/* Without a protocol it receives nothing. */
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = index};
 	struct tpacket_req req = {.tp_frame_size = s->slot_size};
 
 	r->fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -150,7 +153,8 @@ static int packet_open(void *state, const struct sink_config *cfg, char *err, si
 	s->before = interface_traffic(s->iface);
 out:
 	if (ret == -EPERM)
-		snprintf(err, errlen, "%s: sending raw frames takes root or CAP_NET_RAW", cfg->iface);
+		snprintf(err, errlen, "%s: sending raw frames takes root or CAP_NET_RAW",
+			 cfg->iface);
 	else if (ret == -EPFNOSUPPORT)
 		snprintf(err, errlen, "%s is no Ethernet device", cfg->iface);
 	else if (ret != 0)
@@ -168,7 +172,7 @@ static unsigned packet_queues(const void *state)
 	return s->queues;
 }
 
-/* Lets the kernel walk the ring. 0, -EAGAIN when it got stuck on something that passes, or -errno. */
+/* Lets the kernel walk the ring. 0, -EAGAIN if it got stuck on something that passes, or -errno. */
 static int kick(struct ring *r)
 {
 	if (send(r->fd, NULL, 0, MSG_DONTWAIT) >= 0)
@@ -213,8 +217,8 @@ static int packet_alloc(void *state, unsigned q, struct frame frames[], unsigned
 }
 
 /*
- * The kernel stays at a frame that it will not send until its slot holds something better: the later
- * ones move up, and the last slot is free again.
+ * The kernel stays at a frame that it will not send until its slot holds something better: the
+ * later ones move up, and the last slot is free again.
  */
 static void drop_slot(struct packet_sink *s, struct ring *r, unsigned slot, unsigned end)
 {
@@ -230,8 +234,8 @@ static void drop_slot(struct packet_sink *s, struct ring *r, unsigned slot, unsi
 }
 
 struct pending {
-	unsigned at, end; /* slots that the kernel has not taken yet, counted on past the ring's end */
-	unsigned frame;   /* of the caller's list: what slot `at` holds, or one of length 0 before it */
+	unsigned at, end; /* slots that the kernel has not taken, counted on past the ring's end */
+	unsigned frame;   /* of the caller's: what slot `at` holds, or one of length 0 before */
 };
 
 /* Frames that are on their way, in order; then the one that the kernel refuses, if it does. */

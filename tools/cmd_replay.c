@@ -121,7 +121,8 @@ static const struct option_row replay_rows[] = {
 	 .kind = OPTION_UINT,
 	 AT(queues),
 	 .argument = "N",
-	 .help = "threads and queues of the port, flows shared out among them; each reads the files"},
+	 .help = "threads and queues of the port, flows shared out among them; each reads the "
+		 "files"},
 	{.name = "qdisc",
 	 .kind = OPTION_FLAG,
 	 AT(qdisc),
@@ -279,7 +280,8 @@ static bool parse(struct run *r, int argc, char **argv)
 
 	for (int i = 0; i < argc; i++) {
 		stdins += strcmp(argv[i], "-") == 0;
-		if (o->write != NULL && strcmp(argv[i], o->write) == 0 && strcmp(o->write, "-") != 0)
+		bool same = o->write != NULL && strcmp(argv[i], o->write) == 0;
+		if (same && strcmp(o->write, "-") != 0)
 			return usage("-w would overwrite what is to be read", o->write);
 	}
 	if (argc == 0)
@@ -316,8 +318,9 @@ static bool ports_are_free(struct run *r)
 		if (err != 0) {
 			log_error(NULL, "%s: %s", name, strerror(-err));
 		} else if (used != NULL && !r->opt->yes) {
-			log_error(NULL, "%s: what is replayed there may reach real hosts or cut this "
-					"machine off; --yes-this-interface if you mean it", used);
+			log_error(NULL, "%s: a replay may reach real hosts or cut this machine off; "
+					"--yes-this-interface if you mean it",
+				  used);
 		} else {
 			mtu = i.mtu < mtu ? i.mtu : mtu;
 			continue;
@@ -326,7 +329,7 @@ static bool ports_are_free(struct run *r)
 		return false;
 	}
 	r->cfg.rewrite.mtu = mtu;
-	/* An Ethernet header and a tag, that may be longer than what the interface calls its MTU. */
+	/* An Ethernet header and a tag, which an interface's MTU does not count. */
 	for (unsigned p = 0; p < r->cfg.n_ports; p++)
 		r->cfg.port[p].frame_max = mtu + 18;
 	return true;
@@ -436,13 +439,13 @@ const struct command command_replay = {
 	.usage = "FILE...",
 	.summary = "send captures out of a port, paced",
 	.details =
-		"FILE is a pcap or pcapng capture, also compressed, or - for standard input. Frames "
-		"are sent as captured but for what options change; checksums follow those changes, "
-		"and wrong ones stay wrong. Captures without Ethernet headers (raw IP, Linux "
-		"cooked, loopback, PPP, HDLC) get some. Every packet that is not sent is counted by "
-		"why. An interface that carries the default route, or has an address, is refused "
-		"unless --yes-this-interface. The report says what rate was asked for and "
-		"achieved, and how far frames were off their time. SIGINT or SIGTERM ends the "
+		"FILE is a pcap or pcapng capture, also compressed, or - for standard input. "
+		"Frames are sent as captured but for what options change; checksums follow those "
+		"changes, and wrong ones stay wrong. Captures without Ethernet headers (raw IP, "
+		"Linux cooked, loopback, PPP, HDLC) get some. Every packet that is not sent is "
+		"counted by why. An interface that carries the default route, or has an address, "
+		"is refused unless --yes-this-interface. The report says what rate was asked for "
+		"and achieved, and how far frames were off their time. SIGINT or SIGTERM ends the "
 		"replay, and the report is still written.",
 	.options = replay_rows,
 	.config_size = sizeof(struct replay_options),

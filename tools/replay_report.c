@@ -76,7 +76,8 @@ static void print_rates(FILE *out, const struct replay_report *r)
 		return;
 	fprintf(out, "  off by    %.1f us median, %.1f us p99, %.1f us at most, of %" PRIu64
 		     " frames",
-		(double)off.p50_ns / 1e3, (double)off.p99_ns / 1e3, (double)off.max_ns / 1e3, off.n);
+		(double)off.p50_ns / 1e3, (double)off.p99_ns / 1e3, (double)off.max_ns / 1e3,
+		off.n);
 	if (off.early > 0)
 		fprintf(out, " (%" PRIu64 " early)", off.early);
 	fputc('\n', out);
@@ -86,7 +87,7 @@ static void print_ends(FILE *out, const struct replay_stats *s)
 {
 	static const char *const words[REPLAY_N] = {
 		[REPLAY_REFUSED] = "refused by the device or kernel",
-		[REPLAY_TRUNCATED] = "not all of it is in the capture (--truncated pad sends zeros)",
+		[REPLAY_TRUNCATED] = "not wholly in the capture (--truncated pad sends zeros)",
 		[REPLAY_TOO_LONG] = "longer than the interface takes (see its MTU)",
 		[REPLAY_NOT_ETHERNET] = "no Ethernet header can be made for it",
 		[REPLAY_RUNT] = "shorter than its link header",
@@ -100,7 +101,8 @@ static void print_ends(FILE *out, const struct replay_stats *s)
 	if (s->filtered > 0)
 		fprintf(out, "  filtered  %" PRIu64 "\n", s->filtered);
 	if (s->undecided > 0)
-		fprintf(out, "  undecided %" PRIu64 ": sent with the clients' packets\n", s->undecided);
+		fprintf(out, "  undecided %" PRIu64 ": sent with the clients' packets\n",
+			s->undecided);
 }
 
 void replay_report_text(FILE *out, const struct replay_report *r)
@@ -116,8 +118,8 @@ void replay_report_text(FILE *out, const struct replay_report *r)
 		const struct sink_stats *k = &s->sink[p];
 		fputs("  ", out);
 		print_name(out, port_name(&r->cfg->port[p]));
-		fprintf(out, ": %s (%s), %" PRIu64 " frames, %" PRIu64 " lost on the way out, %" PRIu64
-			     " waits\n",
+		fprintf(out, ": %s (%s), %" PRIu64 " frames, %" PRIu64 " lost on the way out, "
+			     "%" PRIu64 " waits\n",
 			r->cfg->engine, k->mode, k->frames, k->lost, k->waits);
 	}
 	if (s->interrupted)
