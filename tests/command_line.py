@@ -25,7 +25,7 @@ def cases(good, bad, cut, folder):
         (DONE, ("list", "classifiers")), (DONE, ("list", "devices")), (DONE, ("list", "reports")),
         (USAGE, ("list",)), (USAGE, ("list", "nosuch")), (USAGE, ("list", "sinks", "sources")),
         (USAGE, analyze()), (USAGE, analyze("--nosuch", good)), (USAGE, analyze("--v", good)),
-        (USAGE, analyze("--vantage", "x", good)), (USAGE, analyze("--html", "x", good)),
+        (USAGE, analyze("--vantage", "x", good)), (USAGE, analyze("--no-such", "x", good)),
         (USAGE, analyze("--workers", "-1", good)), (USAGE, analyze("--workers", "1000", good)),
         (USAGE, analyze("-", "-")), (USAGE, analyze("-f", "tcp and (", good)),
         (USAGE, analyze("--jsonl", "-", "--text", "-", good)),

@@ -76,6 +76,8 @@ static int name_outputs(struct outputs *o, const struct session_config *cfg)
 		err = outputs_add(o, "text", cfg->text);
 	if (err == 0 && cfg->jsonl != NULL)
 		err = outputs_add(o, "jsonl", cfg->jsonl);
+	if (err == 0 && cfg->html != NULL)
+		err = outputs_add(o, "html", cfg->html);
 	if (err == 0 && cfg->dir != NULL)
 		err = outputs_add_folder(o, cfg->dir);
 	if (err == 0 && o->n == 0)

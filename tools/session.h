@@ -15,7 +15,7 @@
 #include "tools/outputs.h"
 
 struct session_config {
-	const char *dir, *jsonl, *text;
+	const char *dir, *jsonl, *text, *html;
 	int min_verdict, fail_on, color;
 	bool quiet, verbose;
 };
@@ -40,6 +40,11 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .offset = offsetof(type, field.jsonl),                                                    \
 	 .argument = "FILE",                                                                       \
 	 .help = "write JSON Lines here: the run, the flows, every finding"},                      \
+	{.name = "html",                                                                           \
+	 .kind = OPTION_STRING,                                                                    \
+	 .offset = offsetof(type, field.html),                                                     \
+	 .argument = "FILE",                                                                       \
+	 .help = "write the report here as one page for a browser, with ladders and plots"},       \
 	{.name = "min-verdict",                                                                    \
 	 .kind = OPTION_ENUM,                                                                      \
 	 .offset = offsetof(type, field.min_verdict),                                              \

@@ -7,6 +7,7 @@
 
 #include "tools/escape.h"
 #include "tools/report_text.h"
+#include "tools/words.h"
 
 enum column { COL_FRAME, COL_MS, COL_FLAGS, COL_SEQ, COL_ACK, COL_LEN, COL_TTL, COL_ID, COL_WIN,
 	      COL_OPT, COL_N };
@@ -22,33 +23,6 @@ static const char *const titles[COL_N] = {
 struct cells {
 	char text[COL_N][CELL];
 };
-
-static void flag_letters(uint16_t flags, char *out)
-{
-	/* In the order of tcpdump's letters; AE is RFC 9768, r a reserved bit. */
-	static const struct {
-		uint16_t bit;
-		char letter;
-	} letters[] = {
-		{.bit = TCP_FIN, .letter = 'F'}, {.bit = TCP_SYN, .letter = 'S'},
-		{.bit = TCP_RST, .letter = 'R'}, {.bit = TCP_PSH, .letter = 'P'},
-		{.bit = TCP_ACK, .letter = 'A'}, {.bit = TCP_URG, .letter = 'U'},
-		{.bit = TCP_ECE, .letter = 'E'}, {.bit = TCP_CWR, .letter = 'W'},
-		{.bit = TCP_AE, .letter = 'N'},  {.bit = TCP_RESERVED, .letter = 'r'},
-	};
-	char *at = out;
-
-	*at++ = '[';
-	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
-		if ((flags & letters[i].bit) != 0)
-			*at++ = letters[i].letter;
-	}
-	if (at == out + 1) {
-		memcpy(at, "none", 4);
-		at += 4;
-	}
-	memcpy(at, "]", 2);
-}
 
 /* Of a report most is such numbers: printf() would take half of its time for them. */
 static char *put_decimal(char *out, uint64_t v)
@@ -91,7 +65,7 @@ static void fill(const struct finding *f, const struct ladder_packet *p, struct 
 	if (p->icmp)
 		strcpy(c->text[COL_FLAGS], "ICMP");
 	else if (tcp)
-		flag_letters(p->flags, c->text[COL_FLAGS]);
+		words_flags(p->flags, c->text[COL_FLAGS]);
 	if (tcp) {
 		put_decimal(c->text[COL_SEQ], p->seq);
 		put_decimal(c->text[COL_ACK], p->ack);

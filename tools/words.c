@@ -98,9 +98,12 @@ const char *words_direction(const struct finding *f)
 const char *words_trigger(enum trigger_kind kind)
 {
 	static const char *const words[TRIGGER_N] = {
-		[TRIGGER_NONE] = "-",          [TRIGGER_SNI] = "SNI",
-		[TRIGGER_HOST] = "Host",       [TRIGGER_KEYWORD] = "keyword",
-		[TRIGGER_QNAME] = "DNS name",  [TRIGGER_QUIC_SNI] = "QUIC SNI",
+		[TRIGGER_NONE] = "-",
+		[TRIGGER_SNI] = "SNI",
+		[TRIGGER_HOST] = "Host",
+		[TRIGGER_KEYWORD] = "keyword",
+		[TRIGGER_QNAME] = "DNS name",
+		[TRIGGER_QUIC_SNI] = "QUIC SNI",
 		[TRIGGER_PROTOCOL] = "protocol",
 	};
 
@@ -122,8 +125,10 @@ const char *words_attribution(enum attribution_grade grade)
 const char *words_vantage(enum vantage vantage)
 {
 	static const char *const words[VANTAGE_N] = {
-		[VANTAGE_UNKNOWN] = "not known", [VANTAGE_CLIENT] = "at the client",
-		[VANTAGE_SERVER] = "at the server", [VANTAGE_MIDDLE] = "in the middle of the path",
+		[VANTAGE_UNKNOWN] = "not known",
+		[VANTAGE_CLIENT] = "at the client",
+		[VANTAGE_SERVER] = "at the server",
+		[VANTAGE_MIDDLE] = "in the middle of the path",
 		[VANTAGE_ONE_SIDED] = "where only one direction passes",
 	};
 
@@ -197,6 +202,34 @@ const char *words_end(const struct flow_record *f, bool client, char out[WORDS_E
 		snprintf(out, WORDS_END_SIZE, "%s", addr);
 	else
 		snprintf(out, WORDS_END_SIZE, f->ip_version == 6 ? "[%s]:%u" : "%s:%u", addr, port);
+	return out;
+}
+
+const char *words_flags(uint16_t flags, char out[WORDS_FLAGS_SIZE])
+{
+	/* In the order of tcpdump's letters; AE is RFC 9768, r a reserved bit. */
+	static const struct {
+		uint16_t bit;
+		char letter;
+	} letters[] = {
+		{.bit = TCP_FIN, .letter = 'F'}, {.bit = TCP_SYN, .letter = 'S'},
+		{.bit = TCP_RST, .letter = 'R'}, {.bit = TCP_PSH, .letter = 'P'},
+		{.bit = TCP_ACK, .letter = 'A'}, {.bit = TCP_URG, .letter = 'U'},
+		{.bit = TCP_ECE, .letter = 'E'}, {.bit = TCP_CWR, .letter = 'W'},
+		{.bit = TCP_AE, .letter = 'N'},	 {.bit = TCP_RESERVED, .letter = 'r'},
+	};
+	char *at = out;
+
+	*at++ = '[';
+	for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+		if ((flags & letters[i].bit) != 0)
+			*at++ = letters[i].letter;
+	}
+	if (at == out + 1) {
+		memcpy(at, "none", 4);
+		at += 4;
+	}
+	memcpy(at, "]", 2);
 	return out;
 }
 

@@ -26,6 +26,10 @@ const char *words_profile(const char *what);
 #define WORDS_END_SIZE 80
 const char *words_end(const struct flow_record *f, bool client, char out[WORDS_END_SIZE]);
 
+/* "[PA]", "[none]", in the order of tcpdump's letters. */
+#define WORDS_FLAGS_SIZE 16
+const char *words_flags(uint16_t flags, char out[WORDS_FLAGS_SIZE]);
+
 /* Families that something was there to find. */
 void words_covered(bool out[FAMILY_N]);
 

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What was read, how well, and how: captures, a comparison of two, the words used, the run. */
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "config.h"
+#include "tools/compare/compare.h"
+#include "tools/html.h"
+#include "tools/words.h"
+
+static void files(const struct html *h, const struct capture_result *c)
+{
+	enum { MOST = 20 };
+
+	html_term(h, c->n_files == 1 ? "File" : "Files");
+	for (unsigned i = 0; i < c->n_files && i < MOST; i++) {
+		fputs(i != 0 ? ", " : "", h->out);
+		html_name(h, c->files[i], strlen(c->files[i]));
+	}
+	if (c->n_files > MOST)
+		fprintf(h->out, " and %u more", c->n_files - MOST);
+	html_term_end(h);
+}
+
+static void extent(const struct html *h, const struct capture_result *c)
+{
+	html_term(h, "Holds");
+	html_count(h, c->stats.source.received);
+	fprintf(h->out, " packet%s, ", html_plural(c->stats.source.received));
+	html_count(h, c->stats.source.bytes);
+	fputs(" bytes", h->out);
+	if (c->stats.source.received > 0) {
+		fputs(", from ", h->out);
+		html_time(h, c->stats.first_ns);
+		fprintf(h->out, ", %.3f s long",
+			(double)(c->stats.last_ns - c->stats.first_ns) / 1e9);
+	}
+	html_term_end(h);
+}
+
+static void vantage(const struct html *h, const struct capture_result *c)
+{
+	if (c->stats.source.received == 0)
+		return;
+	html_term(h, "Taken");
+	fprintf(h->out, "<b>%s</b> (%s)", words_vantage(c->vantage),
+		c->vantage_given ? "as --vantage says" : "worked out from the packets");
+	if (c->vantage_why[0] != '\0') {
+		fputs(": ", h->out);
+		html_text(h, c->vantage_why);
+	}
+	html_term_end(h);
+}
+
+static void lost(const struct html *h, const struct capture_result *c)
+{
+	bool known;
+	uint64_t n = facts_dropped(c, &known);
+
+	html_term(h, "Lost by the capturing system");
+	if (known) {
+		html_count(h, n);
+		fprintf(h->out, " packet%s", html_plural(n));
+	} else {
+		fputs("the capture does not say", h->out);
+	}
+	html_term_end(h);
+}
+
+static void capture(const struct html *h, const struct capture_result *c)
+{
+	struct facts_notes notes;
+
+	fputs("<dl class=\"facts\">\n", h->out);
+	files(h, c);
+	extent(h, c);
+	vantage(h, c);
+	lost(h, c);
+	if (c->partial)
+		html_said(h, "Damaged",
+			  c->partial_why[0] != '\0' ? c->partial_why : "not read to its end");
+	fputs("</dl>\n", h->out);
+	facts_notes(c, &notes);
+	if (notes.n == 0)
+		return;
+	fputs("<h3>What this capture rules out or makes less sure</h3>\n<ul class=\"limits\">\n",
+	      h->out);
+	for (unsigned i = 0; i < notes.n; i++) {
+		fputs("<li>", h->out);
+		html_text(h, notes.text[i]);
+		fputs("</li>\n", h->out);
+	}
+	fputs("</ul>\n", h->out);
+}
+
+/* Nothing found means little for what was not looked for. */
+static void scope(const struct html *h)
+{
+	bool covered[FAMILY_N];
+
+	words_covered(covered);
+	for (unsigned want = 0; want < 2; want++) {
+		bool any = false;
+		for (unsigned f = 0; f < FAMILY_N; f++) {
+			if (covered[f] != (want == 0))
+				continue;
+			fprintf(h->out, "%s%s",
+				any	    ? ", "
+				: want == 0 ? "<p>Looked for: "
+					    : "<p><b>Not</b> looked for: ",
+				family_name[f]);
+			any = true;
+		}
+		fputs(any ? ".</p>\n" : "", h->out);
+	}
+}
+
+void html_captures(const struct html *h)
+{
+	enum { MOST = 50 };
+	const struct report_options *o = h->options;
+	const struct analysis *a = h->analysis;
+
+	for (unsigned i = 0; i < a->n_captures && i < MOST; i++) {
+		if (a->n_captures > 1)
+			fprintf(h->out, "<details%s><summary>Capture %u</summary>\n",
+				a->n_captures < 4 ? " open" : "", i + 1);
+		capture(h, &a->captures[i]);
+		if (a->n_captures > 1)
+			fputs("</details>\n", h->out);
+	}
+	html_left_out(h, a->n_captures > MOST ? a->n_captures - MOST : 0, "captures");
+	for (unsigned i = 0; i < o->n_errors; i++) {
+		fputs("<p class=\"warning\">Not read: ", h->out);
+		html_text(h, o->errors[i].reason);
+		fputs("</p>\n", h->out);
+	}
+	if (o->comparison == NULL)
+		scope(h);
+}
+
+static void way(const struct html *h, const char *name, const struct compare_totals *k)
+{
+	fprintf(h->out, "<tr><td>from the %s</td>", name);
+	html_cell_count(h, k->sent);
+	for (unsigned i = FATE_SAME; i < FATE_N; i++)
+		html_cell_count(h, k->fates[i]);
+	html_cell_count(h, k->reordered);
+	html_cell_count(h, k->delayed);
+	fputs("</tr>\n", h->out);
+}
+
+static void changes(const struct html *h, const char *name, const struct compare_totals *k)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < CHANGES; i++) {
+		if (k->changed[i] == 0)
+			continue;
+		if (!any)
+			fprintf(h->out, "<p>Changed on the way from the %s: ", name);
+		fprintf(h->out, "%s%s in %" PRIu64, any ? ", " : "", compare_change_name[i],
+			k->changed[i]);
+		any = true;
+	}
+	fputs(any ? ".</p>\n" : "", h->out);
+}
+
+static void clocks(const struct html *h, const struct compare_clock *k)
+{
+	if (!k->aligned)
+		fputs("<p>No packet is in both captures, so nothing could be compared.</p>\n",
+		      h->out);
+	else if (!k->both_ways)
+		fputs("<p>Packets of one direction only are in both captures: the other is not "
+		      "compared.</p>\n",
+		      h->out);
+	else
+		fprintf(h->out,
+			"<p>The server\xe2\x80\x99s clock is %.3f ms ahead (within %.3f ms); the "
+			"quickest round trip between the captures took %.3f ms; drift %.1f ppm, %u "
+			"jumps.</p>\n",
+			(double)k->offset_ns / 1e6, (double)k->offset_error_ns / 1e6,
+			(double)k->rtt_ns / 1e6, k->drift_ppm, k->steps);
+}
+
+void html_comparison(const struct html *h)
+{
+	const struct comparison *c = h->options->comparison;
+	uint64_t both, lone, elsewhere;
+
+	if (c == NULL)
+		return;
+	html_section(h, "comparison", "The two captures held against each other");
+	comparison_links(c, &both, &lone, &elsewhere);
+	fprintf(h->out,
+		"<p>%" PRIu64 " conversations are in both captures, %" PRIu64
+		" in one only, %" PRIu64 " are not of this path.</p>\n",
+		both, lone, elsewhere);
+	clocks(h, comparison_clock(c));
+	html_table(
+		h, "What became of the packets",
+		"Packets|#Sent|#The same|#In other segments|#Sent again|#Modified|#Injected|"
+		"#Dropped|#Missed by a capture|#Outside its time|#Ambiguous|#Reordered|#Delayed");
+	way(h, "client", comparison_totals(c, WAY_UP));
+	way(h, "server", comparison_totals(c, WAY_DOWN));
+	html_table_end(h);
+	changes(h, "client", comparison_totals(c, WAY_UP));
+	changes(h, "server", comparison_totals(c, WAY_DOWN));
+	for (unsigned side = 0; side < SIDES; side++) {
+		if (comparison_lossy(c, side))
+			fprintf(h->out,
+				"<p class=\"warning\">The capture of the %s has gaps: what "
+				"it lacks may have been there.</p>\n",
+				side == SIDE_CLIENT ? "client" : "server");
+	}
+	html_section_end(h);
+}
+
+void html_legend(const struct html *h)
+{
+	html_section(h, "words", "Words used");
+	fputs("<dl class=\"facts\">\n", h->out);
+	for (const struct words_meaning *m = words_legend; m->word != NULL; m++)
+		html_said(h, m->word, m->meaning);
+	fputs("</dl>\n", h->out);
+	html_section_end(h);
+}
+
+void html_run(const struct html *h)
+{
+	const struct report_options *o = h->options;
+
+	html_section(h, "run", "This report");
+	fputs("<dl class=\"facts\">\n", h->out);
+	html_said(h, "Made by", "wmscope " WMSCOPE_VERSION);
+	if (o->argc > 0) {
+		html_term(h, "Called as");
+		fputs("<code>", h->out);
+		for (int i = 0; i < o->argc; i++) {
+			fputs(i != 0 ? " " : "", h->out);
+			html_name(h, o->argv[i], strlen(o->argv[i]));
+		}
+		fputs("</code>", h->out);
+		html_term_end(h);
+	}
+	html_said(h, "Addresses of clients",
+		  o->real_clients ? "as captured: do not share this report unless that is meant"
+				  : "pseudonyms, which keep the prefixes that addresses share");
+	for (size_t i = 0; o->rules != NULL && i < ruleset_lists(o->rules); i++) {
+		const struct list_info *l = ruleset_list(o->rules, i);
+		html_term(h, i == 0 ? "Lists" : "");
+		html_name(h, l->name, strlen(l->name));
+		fprintf(h->out, " (%s, %u rows)", list_format_name[l->format], (unsigned)l->rows);
+		html_term_end(h);
+	}
+	fputs("</dl>\n", h->out);
+	html_section_end(h);
+}

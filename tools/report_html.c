@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The report as one page for people: opened from disk, with nothing fetched, whole without its
+ * script, which only sorts, filters and enlarges. What came from packets is text and nothing else;
+ * the policy in its head would not run it if it were more.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "config.h"
+#include "tools/html_assets.h"
+#include "tools/html.h"
+#include "tools/words.h"
+
+#define HASH_SIZE 72
+
+/* A source of Content-Security-Policy (CSP Level 3, 2.3.1). 0 or -errno. */
+static int hash_of(const char *const *pieces[], unsigned n_pieces, char out[HASH_SIZE])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE], base64[64];
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	unsigned len = 0;
+	int ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+
+	for (unsigned k = 0; k < n_pieces && ok; k++) {
+		for (unsigned i = 0; pieces[k][i] != NULL && ok; i++)
+			ok = EVP_DigestUpdate(md, pieces[k][i], strlen(pieces[k][i]));
+	}
+	ok = ok && EVP_DigestFinal_ex(md, digest, &len);
+	EVP_MD_CTX_free(md);
+	if (!ok)
+		return -ENOMEM;
+	EVP_EncodeBlock(base64, digest, (int)len);
+	snprintf(out, HASH_SIZE, "sha256-%s", (const char *)base64);
+	return 0;
+}
+
+static void put(const struct html *h, const char *const *pieces)
+{
+	for (unsigned i = 0; pieces[i] != NULL; i++)
+		fputs(pieces[i], h->out);
+}
+
+static int head(const struct html *h, const char *headline)
+{
+	char script[HASH_SIZE], style[HASH_SIZE];
+	int err = hash_of((const char *const *[]){html_script_js}, 1, script);
+
+	if (err == 0)
+		err = hash_of((const char *const *[]){html_figure_css, html_page_css}, 2, style);
+	if (err != 0)
+		return err;
+	fprintf(h->out,
+		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+		"style-src "
+		"'%s'; script-src '%s'; base-uri 'none'; form-action 'none'\">\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+		"<meta name=\"color-scheme\" content=\"light dark\">\n"
+		"<meta name=\"referrer\" content=\"no-referrer\">\n<title>",
+		style, script);
+	html_text(h, headline);
+	fputs(" wmscope</title>\n<style>", h->out);
+	put(h, html_figure_css);
+	put(h, html_page_css);
+	fputs("</style>\n</head>\n<body>\n", h->out);
+	return 0;
+}
+
+static void counts(const struct html *h)
+{
+	const struct facts_tally *t = &h->tally;
+
+	fputs("<ul class=\"counts\" aria-label=\"Counts\">\n<li><b>", h->out);
+	html_count(h, t->flows);
+	fprintf(h->out, "</b> connection%s</li>\n", html_plural(t->flows));
+	for (int v = VERDICT_CONFIRMED; v >= VERDICT_INCONCLUSIVE; v--) {
+		fprintf(h->out, "<li data-count=\"%s\"><b>", verdict_name[v]);
+		html_count(h, t->flows_by[v]);
+		fputs("</b> ", h->out);
+		html_verdict(h, (enum verdict)v);
+		fputs("</li>\n", h->out);
+	}
+	fputs("<li><b>", h->out);
+	html_count(h, t->names);
+	fprintf(h->out, "</b> name%s filtered</li>\n<li><b>", html_plural(t->names));
+	html_count(h, h->options->study != NULL ? h->options->study->n_profiles : 0);
+	fputs("</b> boxes</li>\n<li><b>", h->out);
+	html_count(h, t->packets);
+	fputs("</b> packets</li>\n</ul>\n", h->out);
+}
+
+/* The strongest groups, a sentence each: for who reads no further. */
+static void in_short(const struct html *h, const struct html_groups *g)
+{
+	enum { LINES = 6 };
+	enum verdict least = g->n > 0 && g->list[0].list[0]->verdict >= VERDICT_LIKELY
+				     ? VERDICT_LIKELY
+				     : VERDICT_INCONCLUSIVE;
+	char sentence[WORDS_SENTENCE_SIZE];
+
+	if (g->n == 0)
+		return;
+	fputs("<h2 class=\"quiet-title\">In short</h2>\n<ul class=\"in-short\">\n", h->out);
+	for (size_t i = 0; i < g->n && i < LINES && g->list[i].list[0]->verdict >= least; i++) {
+		const struct finding *f = g->list[i].list[0];
+		fputs("<li>", h->out);
+		html_verdict(h, f->verdict);
+		fputs(" ", h->out);
+		words_sentence(f, sentence);
+		html_text(h, sentence[0] != '\0'  ? sentence
+			     : f->summary != NULL ? f->summary
+						  : f->id);
+		if (g->list[i].n > 1)
+			fprintf(h->out, " <span class=\"quiet\">And %zu more like it.</span>",
+				g->list[i].n - 1);
+		fputs("</li>\n", h->out);
+	}
+	fputs("</ul>\n", h->out);
+}
+
+static void opening(const struct html *h, const struct html_groups *g, const char *headline)
+{
+	uint64_t touched = h->tally.flows_by[VERDICT_CONFIRMED] + h->tally.flows_by[VERDICT_LIKELY];
+
+	fprintf(h->out,
+		"<header>\n<p class=\"brand\">wmscope %s <span class=\"quiet\">what a network "
+		"did to the connections in a capture</span></p>\n<h1 class=\"%s\">",
+		WMSCOPE_VERSION, touched > 0 ? "touched" : "untouched");
+	html_text(h, headline);
+	fputs("</h1>\n", h->out);
+	counts(h);
+	in_short(h, g);
+	if (h->tally.hidden > 0) {
+		fputs("<p class=\"quiet\">", h->out);
+		html_count(h, h->tally.hidden);
+		fprintf(h->out,
+			" finding%s below \xe2\x80\x9c%s\xe2\x80\x9d are counted but not "
+			"shown.</p>\n",
+			html_plural(h->tally.hidden), verdict_name[h->options->min_verdict]);
+	}
+	fprintf(h->out, "<p class=\"privacy%s\">%s</p>\n",
+		h->options->real_clients ? " warning" : "",
+		h->options->real_clients ? "Addresses of clients are shown as captured. Do not "
+					   "share this page unless "
+					   "that is meant."
+					 : "Addresses of clients are pseudonyms that keep their "
+					   "prefixes; servers are "
+					   "shown as captured.");
+	fputs("<nav aria-label=\"Contents\"><ul>\n", h->out);
+	static const char *const links[][2] = {
+		{"quality", "Capture"},	  {"boxes", "Boxes"},	  {"timeline", "Timeline"},
+		{"findings", "Findings"}, {"tables", "Tables"},	  {"plots", "Plots"},
+		{"words", "Words"},	  {"run", "This report"},
+	};
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		fprintf(h->out, "<li><a href=\"#%s\">%s</a></li>\n", links[i][0], links[i][1]);
+	fputs("</ul></nav>\n</header>\n<main>\n", h->out);
+}
+
+static int body(const struct html *h, const struct html_groups *g)
+{
+	html_section(h, "quality", "How good the capture is");
+	html_captures(h);
+	html_section_end(h);
+	html_comparison(h);
+	html_section(h, "boxes", "Middleboxes, by what they did");
+	html_profiles(h);
+	html_section_end(h);
+	html_section(h, "timeline", "Timeline");
+	int err = html_figures(h, true);
+	html_section_end(h);
+	html_section(h, "findings", "Findings");
+	html_findings(h, g);
+	html_section_end(h);
+	html_section(h, "tables", "Tables");
+	if (err == 0)
+		err = html_tables(h);
+	html_section_end(h);
+	html_section(h, "plots", "Plots");
+	if (err == 0)
+		err = html_figures(h, false);
+	html_section_end(h);
+	html_legend(h);
+	html_run(h);
+	return err;
+}
+
+static int html_write(const struct analysis *a, const struct report_options *o, FILE *out)
+{
+	struct html h = {.out = out, .analysis = a, .options = o};
+	struct html_groups groups;
+	char headline[320];
+
+	facts_tally(a, o->min_verdict, &h.tally);
+	words_headline(a, &h.tally, headline, sizeof(headline));
+	int err = html_groups_make(&groups, &h);
+	if (err == 0)
+		err = head(&h, headline);
+	if (err != 0)
+		goto out;
+	opening(&h, &groups, headline);
+	err = body(&h, &groups);
+	fputs("</main>\n<script>", out);
+	put(&h, html_script_js);
+	fputs("</script>\n</body>\n</html>\n", out);
+	errno = 0;
+	if (err == 0 && (fflush(out) != 0 || ferror(out)))
+		err = errno != 0 ? -errno : -EIO;
+out:
+	html_groups_free(&groups);
+	return err;
+}
+
+const struct report report_html = {
+	.name = "html",
+	.doc = "one page for people: what happened, with ladder diagrams, evidence and plots",
+	.write = html_write,
+};
