@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "classifiers/app/tls.h"
 #include "dataplane/cursor.h"
 #include "dataplane/reassembly.h"
@@ -45,30 +48,52 @@ static void fetch_algorithms(void)
 	sha256 = fetched("SHA256", EVP_sha256());
 }
 
-/* Text on its way into a digest, passed on in pieces: the text of most hellos is one. */
+/* Text on its way into a digest. Of most hellos it is one piece; longer ones are passed on. */
 struct digest {
-	EVP_MD_CTX *ctx;
+	const EVP_MD *md;
+	EVP_MD_CTX *ctx; /* NULL until the first piece is full */
 	bool failed;
 	size_t n;
 	char text[512];
 };
 
+/*
+ * Clients are few and their hellos many: digests of the last texts, so that most cost a comparison.
+ * A thread has its own; what they answer does not depend on what is in them.
+ */
+#define KNOWN 64
+
+struct known_digest {
+	const EVP_MD *md; /* NULL: none yet */
+	size_t n;
+	char text[sizeof(((struct digest *)NULL)->text)];
+	uint8_t sum[EVP_MAX_MD_SIZE];
+	unsigned len;
+};
+
+static _Thread_local struct known_digest known_digests[KNOWN];
+
 static void digest_open(struct digest *d)
 {
 	pthread_once(&algorithms_once, fetch_algorithms);
-	d->ctx = EVP_MD_CTX_new();
-	d->failed = d->ctx == NULL;
+	d->ctx = NULL;
+	d->failed = false;
 }
 
 static void digest_start(struct digest *d, const EVP_MD *md)
 {
+	EVP_MD_CTX_free(d->ctx);
+	d->ctx = NULL;
+	d->md = md;
 	d->n = 0;
-	if (!d->failed)
-		d->failed = EVP_DigestInit_ex(d->ctx, md, NULL) != 1;
 }
 
 static void digest_pass_on(struct digest *d)
 {
+	if (d->ctx == NULL && !d->failed) {
+		d->ctx = EVP_MD_CTX_new();
+		d->failed = d->ctx == NULL || EVP_DigestInit_ex(d->ctx, d->md, NULL) != 1;
+	}
 	if (!d->failed)
 		d->failed = EVP_DigestUpdate(d->ctx, d->text, d->n) != 1;
 	d->n = 0;
@@ -106,15 +131,38 @@ static void digest_hex(struct digest *d, uint16_t v)
 	text[3] = hex_digits[v & 15];
 }
 
+/* Of a text that was never passed on; NULL: libcrypto refuses. */
+static const struct known_digest *digest_known(const struct digest *d)
+{
+	struct known_digest *k = &known_digests[XXH3_64bits(d->text, d->n) % KNOWN];
+	if (k->md == d->md && k->n == d->n && memcmp(k->text, d->text, d->n) == 0)
+		return k;
+	k->md = NULL;
+	if (EVP_Digest(d->text, d->n, k->sum, &k->len, d->md, NULL) != 1)
+		return NULL;
+	k->md = d->md;
+	k->n = d->n;
+	memcpy(k->text, d->text, d->n);
+	return k;
+}
+
 /* The first chars hex digits of the digest, or the empty string. */
 static void digest_finish(struct digest *d, char *out, size_t chars)
 {
-	uint8_t sum[EVP_MAX_MD_SIZE];
+	uint8_t own[EVP_MAX_MD_SIZE];
+	const uint8_t *sum = own;
 	unsigned len = 0;
 	size_t n = 0;
-	digest_pass_on(d);
-	if (!d->failed)
-		d->failed = EVP_DigestFinal_ex(d->ctx, sum, &len) != 1;
+	if (d->ctx == NULL && !d->failed) {
+		const struct known_digest *k = digest_known(d);
+		d->failed = k == NULL;
+		sum = k != NULL ? k->sum : own;
+		len = k != NULL ? k->len : 0;
+	} else {
+		digest_pass_on(d);
+		if (!d->failed)
+			d->failed = EVP_DigestFinal_ex(d->ctx, own, &len) != 1;
+	}
 	for (size_t i = 0; !d->failed && i < chars / 2 && i < len; i++) {
 		out[n++] = hex_digits[sum[i] >> 4];
 		out[n++] = hex_digits[sum[i] & 15];

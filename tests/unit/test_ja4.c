@@ -187,6 +187,28 @@ static void lists_of_any_length(void **state)
 	}
 }
 
+/* More texts than a thread remembers, each by both algorithms, again and again. */
+static void remembered_or_not(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6 * KNOWN; i++) {
+		char text[16], expected[33], out[33];
+		unsigned n = i % (2 * KNOWN);
+		struct digest d;
+		digest_open(&d);
+		for (unsigned k = 0; k < 3; k++) {
+			const EVP_MD *md = k == 1 ? sha256 : md5;
+			snprintf(text, sizeof(text), "%u", n);
+			digest_start(&d, md);
+			digest_decimal(&d, (uint16_t)n);
+			digest_finish(&d, out, 32);
+			hash_of(text, md, expected, 32);
+			assert_string_equal(out, expected);
+		}
+		digest_close(&d);
+	}
+}
+
 static void decimal_lengths(void **state)
 {
 	(void)state;
@@ -257,6 +279,7 @@ int main(void)
 		cmocka_unit_test(ja3_without_extensions),
 		cmocka_unit_test(counts_end_at_99),
 		cmocka_unit_test(lists_of_any_length),
+		cmocka_unit_test(remembered_or_not),
 		cmocka_unit_test(decimal_lengths),
 		cmocka_unit_test(alpn_forms),
 		cmocka_unit_test(version_names),
