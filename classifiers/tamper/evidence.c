@@ -400,15 +400,18 @@ static void compare_answers(struct evidence *ev, struct recent_frames *recent, c
 			    const struct event *e, const struct headers *h)
 {
 	const struct half *s = &ev->half[DIR_S2C];
-	if (e->len == 0 || (e->flags & (TCP_RST | TCP_SYN)) != 0 || is_keepalive(s, e) ||
-	    is_damaged(s, h))
+	bool compare = s->n_data != 0 && seq_lt(e->seq, s->next) &&
+		       (ev->found & EVIDENCE_BYTES) == 0;
+	bool keep = s->n_data < ANSWERS_FLOW;
+	/* The checksum last: it goes through all of the payload. */
+	if (!(compare || keep) || e->len == 0 || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
+	    is_keepalive(s, e) || is_damaged(s, h))
 		return;
-	if (s->n_data != 0 && seq_lt(e->seq, s->next) && (ev->found & EVIDENCE_BYTES) == 0 &&
-	    evidence_contradicts(ev, recent, f, e, h)) {
+	if (compare && evidence_contradicts(ev, recent, f, e, h)) {
 		ev->found |= EVIDENCE_BYTES;
 		ev->bytes_frame = e->frame;
 	}
-	if (s->n_data < ANSWERS_FLOW)
+	if (keep)
 		evidence_keep_answer(recent, f, e, h);
 }
 
