@@ -40,7 +40,7 @@ struct capture_config {
 
 /* Names of sources; the first is the default. */
 static const char *const engines[] = {"packet", "xdp", "dpdk", NULL};
-#define ENGINE_PACKET 0
+static const char *const built_with[] = {"AF_PACKET", "XDP", "DPDK"};
 
 #define AT(field) .offset = offsetof(struct capture_config, field)
 static const struct option_row capture_options[] = {
@@ -167,11 +167,11 @@ static bool source_start(struct run *r)
 	char why[320];
 
 	int err = source_open(&r->source, engines[cfg->engine], &from, why, sizeof(why));
-	if (err == -ENOENT && cfg->engine != ENGINE_PACKET)
+	if (err == -ENOENT)
 		snprintf(why, sizeof(why), "this wmscope was built without %s",
-			 engines[cfg->engine]);
+			 built_with[cfg->engine]);
 	if (err != 0)
-		said(r, err == -EDOM ? EXIT_USAGE : EXIT_IO, why);
+		said(r, err == -EDOM || err == -ENOENT ? EXIT_USAGE : EXIT_IO, why);
 	return err == 0;
 }
 

@@ -28,6 +28,7 @@ struct record {
 
 struct chunk {
 	size_t len;
+	uint64_t received, dropped; /* by the interface, when the chunk was handed over */
 	uint8_t *bytes;
 };
 
@@ -43,6 +44,7 @@ struct recorder {
 	bool made;                /* fd's file was not there before */
 	struct pcapng_writer *file;
 	uint64_t number, first_ns, last_ns, file_packets;
+	uint64_t seen_received, seen_dropped;       /* up to the packets written last */
 	uint64_t written_received, written_dropped; /* as told by the statistics of files before */
 	char (*kept)[NAME_SIZE];  /* the newest cfg.keep names, a ring by number */
 	/* shared, under the lock; chunks from taken up to filled are the writer's */
@@ -93,14 +95,11 @@ static int file_end(struct recorder *r)
 {
 	if (r->file == NULL)
 		return 0;
-	pthread_mutex_lock(&r->lock);
-	uint64_t received = r->received, dropped = r->dropped;
-	pthread_mutex_unlock(&r->lock);
 	struct pcapng_statistics st = {.start_ns = r->first_ns, .end_ns = r->last_ns,
-				       .received = received - r->written_received,
-				       .dropped = dropped - r->written_dropped};
-	r->written_received = received;
-	r->written_dropped = dropped;
+				       .received = r->seen_received - r->written_received,
+				       .dropped = r->seen_dropped - r->written_dropped};
+	r->written_received = r->seen_received;
+	r->written_dropped = r->seen_dropped;
 	/* An error sticks to the writer: freeing tells the first. */
 	(void)pcapng_write_statistics(r->file, 0, &st);
 	int err = pcapng_writer_free(r->file);
@@ -206,6 +205,8 @@ static void *writer_main(void *arg)
 			err = write_chunk(r, c);
 		if (err == 0 && last && r->file != NULL)
 			err = pcapng_writer_flush(r->file);
+		r->seen_received = c->received;
+		r->seen_dropped = c->dropped;
 		pthread_mutex_lock(&r->lock);
 		r->taken++;
 		r->error = err;
@@ -251,7 +252,10 @@ static struct chunk *chunk_wait(struct recorder *r)
 static void chunk_publish(struct recorder *r)
 {
 	pthread_mutex_lock(&r->lock);
-	if (r->filled - r->taken < CHUNKS && r->chunks[r->filled % CHUNKS].len > 0) {
+	struct chunk *c = &r->chunks[r->filled % CHUNKS];
+	if (r->filled - r->taken < CHUNKS && c->len > 0) {
+		c->received = r->received;
+		c->dropped = r->dropped;
 		r->filled++;
 		pthread_cond_signal(&r->filled_cond);
 	}
@@ -393,6 +397,8 @@ int recorder_close(struct recorder *r)
 		pthread_cond_signal(&r->filled_cond);
 		pthread_mutex_unlock(&r->lock);
 		pthread_join(r->thread, NULL);
+		r->seen_received = r->received;
+		r->seen_dropped = r->dropped;
 	}
 	int end = file_end(r);
 	int err = r->error != 0 ? r->error : end;
