@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "config.h"
 #include "tools/escape.h"
+#include "tools/facts.h"
 #include "tools/json.h"
 
 /* How far frames were off their time: measured here, or by the sink. */
@@ -134,8 +136,8 @@ void replay_report_text(FILE *out, const struct replay_report *r)
 static void json_rate(struct json *j, const char *key, struct replay_rate rate)
 {
 	json_object(j, key);
-	json_number(j, "packets_per_second", rate.packets);
-	json_number(j, "bits_per_second", rate.bits);
+	json_number(j, "packets_per_s", rate.packets);
+	json_number(j, "bits_per_s", rate.bits);
 	json_end(j);
 }
 
@@ -158,12 +160,17 @@ void replay_report_json(FILE *out, const struct replay_report *r)
 {
 	const struct replay_stats *s = r->stats;
 	struct off off = off_of(r);
+	struct timespec now;
+	char when[FACTS_TIME_SIZE];
 	struct json j;
 
 	json_start(&j, out);
 	json_object(&j, NULL);
 	json_uint(&j, "schema", 1);
 	json_string(&j, "event_type", "stats");
+	clock_gettime(CLOCK_REALTIME, &now);
+	json_string(&j, "timestamp",
+		    facts_time((uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec, when));
 	json_object(&j, "replay");
 	json_string(&j, "version", WMSCOPE_VERSION);
 	json_string(&j, "engine", r->cfg->engine);
