@@ -26,8 +26,12 @@ static struct ip_addr address(const char *text)
 
 static struct ip_addr ip4(uint32_t v)
 {
-	return (struct ip_addr){.b = {[10] = 0xff, 0xff, (uint8_t)(v >> 24), (uint8_t)(v >> 16),
-				      (uint8_t)(v >> 8), (uint8_t)v}};
+	return (struct ip_addr){.b = {[10] = 0xff,
+				      0xff,
+				      (uint8_t)(v >> 24),
+				      (uint8_t)(v >> 16),
+				      (uint8_t)(v >> 8),
+				      (uint8_t)v}};
 }
 
 static struct pseudonyms *fresh(void)
@@ -94,10 +98,10 @@ static void test_kinds(void **state)
 {
 	(void)state;
 	static const char *const hosts[] = {
-		"1.2.3.4",     "1.2.3.5",	"10.0.0.1",  "100.64.0.9",  "172.16.9.9",
-		"192.168.1.1", "223.255.255.1", "224.1.2.3", "239.1.1.1",   "241.0.0.1",
-		"2001:db8::1", "2001:db8::2",	"2a00::1",   "fe80::1",	    "fe80::2",
-		"fd00:1::1",   "fc00::1",	"fec0::1",   "64:ff9b::1",  "5f00::1",
+		"1.2.3.4",     "1.2.3.5",	"10.0.0.1",  "100.64.0.9", "172.16.9.9",
+		"192.168.1.1", "223.255.255.1", "224.1.2.3", "239.1.1.1",  "241.0.0.1",
+		"2001:db8::1", "2001:db8::2",	"2a00::1",   "fe80::1",	   "fe80::2",
+		"fd00:1::1",   "fc00::1",	"fec0::1",   "64:ff9b::1", "5f00::1",
 		"ff02::1"};
 	enum { N = sizeof(hosts) / sizeof(hosts[0]) };
 	for (unsigned round = 0; round < 50; round++) {
@@ -180,12 +184,36 @@ static void test_stable(void **state)
 		pseudonyms_free(p[i]);
 }
 
+/* Whatever the key, a host becomes one: some networks would be loopback. */
+static void test_hosts(void **state)
+{
+	(void)state;
+	unsigned moved = 0;
+	for (unsigned round = 0; round < 1000; round++) {
+		struct ip_addr a = ip4(0x3f010203), b = ip4(0x3f010204), as[2], own;
+		key[3] = (uint8_t)round;
+		key[4] = (uint8_t)(round >> 8);
+		struct pseudonyms *p = fresh();
+		assert_int_equal(pseudonyms_note(p, &a, ROLE_CLIENT), 0);
+		assert_int_equal(pseudonyms_note(p, &b, ROLE_CLIENT), 0);
+		assert_int_equal(pseudonyms_settle(p), 0);
+		assert_true(pseudonyms_of(p, &a, &as[0]) && pseudonyms_of(p, &b, &as[1]));
+		assert_false(pseudonyms_is_special(&as[0]) || pseudonyms_is_special(&as[1]));
+		assert_int_equal(common(&a, &b), common(&as[0], &as[1]));
+		assert_int_equal(encrypt(p, &a, &own), 0);
+		moved += pseudonyms_is_special(&own);
+		pseudonyms_free(p);
+	}
+	assert_true(moved != 0);
+}
+
 static void test_mac(void **state)
 {
 	(void)state;
 	static const uint8_t host[6] = {0x00, 0x1b, 0x21, 1, 2, 3},
 			     all[6] = {255, 255, 255, 255, 255, 255}, none[6] = {0},
-			     group[6] = {0x01, 0, 0x5e, 0, 0, 0xfb}, node[6] = {0x33, 0x33, 0xff, 1, 2, 3};
+			     group[6] = {0x01, 0, 0x5e, 0, 0, 0xfb},
+			     node[6] = {0x33, 0x33, 0xff, 1, 2, 3};
 	uint8_t out[6], again[6], bits[3];
 	struct pseudonyms *p = fresh();
 	pseudonyms_mac(p, host, out);
@@ -230,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_roles),	   cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_collisions), cmocka_unit_test(test_stable),
 		cmocka_unit_test(test_mac),	   cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_hosts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

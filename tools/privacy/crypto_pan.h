@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#define CRYPTO_PAN_KEY 32   /* bytes: AES-128's key, then what the padding is made from */
+#define CRYPTO_PAN_KEY	32  /* bytes: AES-128's key, then what the padding is made from */
 #define CRYPTO_PAN_BITS 128 /* of the longest address */
 
 struct crypto_pan;

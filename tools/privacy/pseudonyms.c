@@ -13,14 +13,22 @@
 struct host {
 	struct ip_addr addr;
 	struct ip_addr as; /* valid with given */
-	uint8_t role;      /* enum pseudonym_role, or'ed */
+	uint8_t role;	   /* enum pseudonym_role, or'ed */
 	bool given;
+};
+
+struct seed {
+	struct ip_addr pair; /* the 4 bytes of each, zeros behind them */
+	uint32_t seed;
 };
 
 struct pseudonyms {
 	struct crypto_pan *cipher;
 	struct host_table hosts;
+	struct host_table used;	 /* pseudonyms that were given */
+	struct host_table seeds; /* struct seed, by both addresses */
 	size_t n_given;
+	bool all; /* nobody is shown */
 };
 
 int pseudonyms_new(struct pseudonyms **out, const uint8_t key[CRYPTO_PAN_KEY])
@@ -30,6 +38,8 @@ int pseudonyms_new(struct pseudonyms **out, const uint8_t key[CRYPTO_PAN_KEY])
 	if (p == NULL)
 		return -ENOMEM;
 	p->hosts.size = sizeof(struct host);
+	p->used.size = sizeof(struct ip_addr);
+	p->seeds.size = sizeof(struct seed);
 	int err = crypto_pan_new(&p->cipher, key);
 	if (err != 0) {
 		pseudonyms_free(p);
@@ -45,6 +55,8 @@ void pseudonyms_free(struct pseudonyms *p)
 		return;
 	crypto_pan_free(p->cipher);
 	host_table_free(&p->hosts);
+	host_table_free(&p->used);
+	host_table_free(&p->seeds);
 	free(p);
 }
 
@@ -61,7 +73,7 @@ bool pseudonyms_is_special(const struct ip_addr *a)
 
 	if (pseudonyms_is_ip4(a)) {
 		const uint8_t *b = a->b + 12;
-		return memcmp(b, zero, 4) == 0 || b[0] == 127 || b[0] >> 4 == 14 ||
+		return b[0] == 0 || b[0] == 127 || b[0] >> 4 == 14 ||
 		       (b[0] & b[1] & b[2] & b[3]) == 0xff;
 	}
 	return a->b[0] == 0xff || (memcmp(a->b, zero, 15) == 0 && a->b[15] <= 1);
@@ -78,8 +90,8 @@ static unsigned leading_ones(uint8_t b)
 
 /*
  * How many leading bits are never flipped: those of every prefix that leads to 224.0.0.0/3, or to
- * 2000::/3, fc00::/7, fe80::/10 and ff00::/8. That is a choice of Crypto-PAn's function, so prefixes
- * are preserved as before.
+ * 2000::/3, fc00::/7, fe80::/10 and ff00::/8. That is a choice of Crypto-PAn's function, so
+ * prefixes are preserved as before.
  */
 static unsigned kept_bits(const struct ip_addr *a, bool ip4)
 {
@@ -114,15 +126,15 @@ static int encrypt(const struct pseudonyms *p, const struct ip_addr *a, struct i
 	return 0;
 }
 
-static struct host *find(const struct host_table *t, const struct ip_addr *a)
+static void *find(const struct host_table *t, const struct ip_addr *a)
 {
 	if (t->room == 0)
 		return NULL;
 	uint32_t i = host_table_find(t, a, 0, host_hash(a, 0));
-	return t->hashes[i] != 0 ? (struct host *)(void *)host_table_slot(t, i) : NULL;
+	return t->hashes[i] != 0 ? host_table_slot(t, i) : NULL;
 }
 
-int pseudonyms_note(struct pseudonyms *p, const struct ip_addr *a, enum pseudonym_role role)
+int pseudonyms_note(struct pseudonyms *p, const struct ip_addr *a, unsigned role)
 {
 	bool fresh;
 
@@ -135,10 +147,15 @@ int pseudonyms_note(struct pseudonyms *p, const struct ip_addr *a, enum pseudony
 	return 0;
 }
 
-static bool is_private(const struct host *h)
+static bool is_private(const struct pseudonyms *p, const struct host *h)
 {
-	return (h->role & ROLE_CLIENT) != 0 ||
+	return p->all || (h->role & ROLE_CLIENT) != 0 ||
 	       ((h->role & ROLE_NEIGHBOUR) != 0 && (h->role & ROLE_SHOWN) == 0);
+}
+
+void pseudonyms_hide_all(struct pseudonyms *p)
+{
+	p->all = true;
 }
 
 static int by_address(const void *x, const void *y)
@@ -149,13 +166,22 @@ static int by_address(const void *x, const void *y)
 }
 
 /* Someone is known under this address, real or not, or no host can be. */
-static bool is_taken(const struct pseudonyms *p, const struct host_table *used,
-		     const struct ip_addr *a)
+static bool is_taken(const struct pseudonyms *p, const struct ip_addr *a)
 {
-	return pseudonyms_is_special(a) || find(&p->hosts, a) != NULL || find(used, a) != NULL;
+	return pseudonyms_is_special(a) || find(&p->hosts, a) != NULL || find(&p->used, a) != NULL;
 }
 
-/* The address i steps away, within 2^16 of it. */
+/*
+ * Some network of clients becomes 0.0.0.0/8 or 127.0.0.0/8, which are no host's: it moves as one,
+ * to 64.0.0.0/8 or 63.0.0.0/8.
+ */
+static void avoid_special(struct ip_addr *a)
+{
+	if (pseudonyms_is_ip4(a) && (a->b[12] == 0 || a->b[12] == 127))
+		a->b[12] ^= 0x40;
+}
+
+/* The address i steps away, in the same 2^24. */
 static struct ip_addr step(const struct ip_addr *a, uint32_t i)
 {
 	struct ip_addr out = *a;
@@ -166,12 +192,11 @@ static struct ip_addr step(const struct ip_addr *a, uint32_t i)
 	return out;
 }
 
-static int give(struct pseudonyms *p, struct host_table *used, struct host *h,
-		const struct ip_addr *as)
+static int give(struct pseudonyms *p, struct host *h, const struct ip_addr *as)
 {
 	bool fresh;
 
-	if (host_table_get(used, as, 0, &fresh, HOSTS_MAX) == NULL)
+	if (host_table_get(&p->used, as, 0, &fresh, HOSTS_MAX) == NULL)
 		return -ENOMEM;
 	h->as = *as;
 	h->given = true;
@@ -180,30 +205,30 @@ static int give(struct pseudonyms *p, struct host_table *used, struct host *h,
 }
 
 /* First all that can have Crypto-PAn's own, so that who is moved depends on as little as can be. */
-static int give_all(struct pseudonyms *p, struct host_table *used, struct host **list, size_t n)
+static int give_all(struct pseudonyms *p, struct host **list, size_t n)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < n && err == 0; i++) {
 		err = encrypt(p, &list[i]->addr, &list[i]->as);
-		if (err == 0 && !is_taken(p, used, &list[i]->as))
-			err = give(p, used, list[i], &list[i]->as);
+		avoid_special(&list[i]->as);
+		if (err == 0 && !is_taken(p, &list[i]->as))
+			err = give(p, list[i], &list[i]->as);
 	}
 	for (size_t i = 0; i < n && err == 0; i++) {
 		if (list[i]->given)
 			continue;
 		struct ip_addr as = list[i]->as;
 		uint32_t away = 0;
-		while (away < 1u << 24 && is_taken(p, used, &as))
+		while (away < 1u << 24 && is_taken(p, &as))
 			as = step(&list[i]->as, ++away);
-		err = is_taken(p, used, &as) ? -ENOSPC : give(p, used, list[i], &as);
+		err = is_taken(p, &as) ? -ENOSPC : give(p, list[i], &as);
 	}
 	return err;
 }
 
 int pseudonyms_settle(struct pseudonyms *p)
 {
-	struct host_table used = {.size = sizeof(struct ip_addr)};
 	struct host **list = calloc((size_t)p->hosts.n + 1, sizeof(struct host *));
 	size_t n = 0;
 
@@ -211,13 +236,12 @@ int pseudonyms_settle(struct pseudonyms *p)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->hosts.room; i++) {
 		struct host *h = (struct host *)(void *)host_table_slot(&p->hosts, i);
-		if (p->hosts.hashes[i] != 0 && is_private(h))
+		if (p->hosts.hashes[i] != 0 && is_private(p, h))
 			list[n++] = h;
 	}
 	if (n != 0)
 		qsort(list, n, sizeof(struct host *), by_address);
-	int err = give_all(p, &used, list, n);
-	host_table_free(&used);
+	int err = give_all(p, list, n);
 	free(list);
 	return err;
 }
@@ -226,6 +250,8 @@ bool pseudonyms_of(const struct pseudonyms *p, const struct ip_addr *a, struct i
 {
 	const struct host *h = find(&p->hosts, a);
 
+	if (h == NULL && p->all && !pseudonyms_is_special(a) && find(&p->used, a) == NULL)
+		return pseudonyms_of_neighbour(p, a, out);
 	*out = h != NULL && h->given ? h->as : *a;
 	return h != NULL && h->given;
 }
@@ -235,11 +261,14 @@ bool pseudonyms_of_neighbour(const struct pseudonyms *p, const struct ip_addr *a
 {
 	const struct host *h = find(&p->hosts, a);
 
-	if (h != NULL || pseudonyms_is_special(a))
-		return pseudonyms_of(p, a, out);
+	if (h != NULL || pseudonyms_is_special(a)) {
+		*out = h != NULL && h->given ? h->as : *a;
+		return h != NULL && h->given;
+	}
 	if (encrypt(p, a, out) != 0)
 		*out = (struct ip_addr){.b = {0}};
-	for (uint32_t i = 1; pseudonyms_is_special(out) || find(&p->hosts, out) != NULL; i++)
+	avoid_special(out);
+	for (uint32_t i = 1; is_taken(p, out); i++)
 		*out = step(out, i);
 	return true;
 }
@@ -278,6 +307,38 @@ void pseudonyms_mac(const struct pseudonyms *p, const uint8_t mac[6], uint8_t ou
 	keyed(p, 'm', mac, 6, block);
 	memcpy(out, block, 6);
 	out[0] = (uint8_t)((out[0] & 0xfc) | 2);
+}
+
+/* IPv4's: the relation knows no other. */
+static struct ip_addr pair_of(const struct ip_addr *sip, const struct ip_addr *dip)
+{
+	struct ip_addr pair = {.b = {0}};
+
+	memcpy(pair.b, sip->b + 12, 4);
+	memcpy(pair.b + 4, dip->b + 12, 4);
+	return pair;
+}
+
+int pseudonyms_note_seed(struct pseudonyms *p, const struct ip_addr *sip, const struct ip_addr *dip,
+			 uint32_t seed)
+{
+	struct ip_addr pair = pair_of(sip, dip);
+	bool fresh;
+	struct seed *s = host_table_get(&p->seeds, &pair, 0, &fresh, HOSTS_MAX);
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->seed = seed;
+	return 0;
+}
+
+uint32_t pseudonyms_seed(const struct pseudonyms *p, const struct ip_addr *sip,
+			 const struct ip_addr *dip)
+{
+	struct ip_addr pair = pair_of(sip, dip);
+	const struct seed *s = find(&p->seeds, &pair);
+
+	return s != NULL ? s->seed : 0;
 }
 
 size_t pseudonyms_count(const struct pseudonyms *p)
