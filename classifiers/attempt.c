@@ -253,6 +253,7 @@ void attempt_exchange(struct attempts *t, const struct flow *f, const struct exc
 	if (a == NULL)
 		return;
 	a->trigger = x->kind == EXCHANGE_DNS	? TRIGGER_QNAME
+		     : x->kind == EXCHANGE_VPN	? TRIGGER_PROTOCOL
 		     : x->name[0] != '\0'	? TRIGGER_QUIC_SNI
 						: TRIGGER_PROTOCOL;
 	a->name = intern_name(t, x->name);

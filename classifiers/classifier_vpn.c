@@ -14,6 +14,7 @@
 #include "classifiers/app/fet.h"
 #include "classifiers/app/vpn.h"
 #include "classifiers/classifier.h"
+#include "classifiers/tamper/vpn_exchange.h"
 #include "dataplane/cursor.h"
 
 #define NATT_PORT 4500
@@ -26,6 +27,7 @@ struct vpn_track {
 	struct vpn_first first[2]; /* the last initiation of either side; VPN_NONE: none */
 	struct vpn_midway midway;  /* while nothing else is known */
 	struct vpn_facts facts;
+	struct vpn_exchange *ex;   /* over UDP; NULL: no memory, or not yet known */
 };
 
 struct vpn_flow {
@@ -144,11 +146,18 @@ static enum classify packet(void *shard, void *state, const struct flow *f, enum
 		return begin_midway(x, f, dir, h) ? CLASSIFY_MORE : CLASSIFY_NEVER;
 	const struct vpn_first *theirs = &x->t->first[dir_other(dir)];
 	struct vpn_facts *v = &x->t->facts;
-	if (!v->midway && vpn_answer_datagram(h->payload, h->payload_caplen, h->payload_len, theirs))
-		v->both = true;
+	bool answers = !v->midway && vpn_answer_datagram(h->payload, h->payload_caplen,
+							  h->payload_len, theirs);
+	v->both |= answers;
+	enum vpn_kind kind;
 	const struct vpn_first *any = theirs->proto != VPN_NONE ? theirs : &x->t->first[dir];
-	count(v, dir, vpn_datagram_kind(h->payload, h->payload_caplen, h->payload_len, any),
-	      pkt->ts_ns);
+	kind = vpn_datagram_kind(h->payload, h->payload_caplen, h->payload_len, any);
+	count(v, dir, kind, pkt->ts_ns);
+	if (x->t->ex == NULL)
+		x->t->ex = vpn_exchange_new(f->key.ip_version == 6);
+	if (x->t->ex != NULL)
+		vpn_exchange_packet(x->t->ex, dir, pkt, h,
+				    (struct vpn_said){begins, answers, kind});
 	return CLASSIFY_MORE;
 }
 
@@ -216,6 +225,15 @@ static void stream_end(void *shard, void *state, const struct flow *f, enum dir 
 		x->t->facts.both = true;
 }
 
+static void icmp(void *shard, void *state, const struct flow *f, enum dir dir,
+		 const struct packet *pkt, const struct headers *h, struct app_facts *facts)
+{
+	(void)shard, (void)f, (void)pkt, (void)h, (void)facts;
+	const struct vpn_flow *x = state;
+	if (dir == DIR_C2S && x->t != NULL && x->t->ex != NULL && x->t->ex->x.n_icmp != UINT16_MAX)
+		x->t->ex->x.n_icmp++;
+}
+
 /* What only looks like one is left to others to name: see record_labels(). */
 static void flow_end(void *shard, void *state, const struct flow *f, struct app_facts *facts,
 		     struct label *out)
@@ -226,6 +244,7 @@ static void flow_end(void *shard, void *state, const struct flow *f, struct app_
 	x->t = NULL;
 	if (t == NULL)
 		return;
+	vpn_exchange_finish(t->ex, &t->facts, facts);
 	if (t->facts.proto != VPN_NONE || t->facts.fet)
 		facts->vpn = malloc(sizeof(*facts->vpn));
 	if (facts->vpn != NULL) {
@@ -243,6 +262,7 @@ const struct classifier classifier_vpn = {
 	.flow_size = sizeof(struct vpn_flow),
 	.packet_proto = IPPROTO_UDP,
 	.packet = packet,
+	.icmp = icmp,
 	.stream = stream,
 	.stream_end = stream_end,
 	.flow_end = flow_end,

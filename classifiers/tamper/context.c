@@ -9,6 +9,7 @@
 
 #include "classifiers/tamper/context_dns.h"
 #include "classifiers/tamper/context_quic.h"
+#include "classifiers/tamper/context_vpn.h"
 #include "classifiers/tamper/freezes.h"
 #include "classifiers/tamper/host_table.h"
 #include "classifiers/tamper/nets.h"
@@ -34,6 +35,7 @@ struct context_shard {
 	struct vantage_votes votes;
 	struct dns_pool *dns;
 	struct quic_notes quic;
+	struct vpn_notes vpn;
 };
 
 struct context {
@@ -42,6 +44,7 @@ struct context {
 	struct dns_pool *dns;
 	struct vantage_votes votes;
 	struct quic_context *quic;
+	struct vpn_context *vpn;
 	enum vantage vantage;
 	bool given;
 	uint64_t end_ns;
@@ -66,6 +69,7 @@ int context_shard_new(struct context_shard **out)
 	s->clients = client_table;
 	s->pairs = pairs_table;
 	s->nets = nets_table;
+	s->vpn.alive = vpn_alive_table;
 	*out = s;
 	return 0;
 }
@@ -81,6 +85,7 @@ void context_shard_free(struct context_shard *s)
 	freezes_free(&s->freezes);
 	dns_pool_free(s->dns);
 	quic_notes_free(&s->quic);
+	vpn_notes_free(&s->vpn);
 	free(s);
 }
 
@@ -203,6 +208,8 @@ void context_flow(struct context_shard *s, const struct flow *f, const struct ev
 	note_client(s, f, ev);
 	pairs_note(&s->pairs, f, ev);
 	freezes_note(&s->freezes, f, ev);
+	if (ev->half[DIR_S2C].n_data != 0)
+		vpn_notes_alive(&s->vpn, f, ev->half[DIR_S2C].last_ns);
 	if (ev->half[DIR_S2C].syn)
 		nets_note(&s->nets, flow_addr(f, DIR_S2C), f->key.ip_version, f->first_ns);
 }
@@ -214,6 +221,10 @@ void context_exchange(struct context_shard *s, const struct flow *f, const struc
 		dns_pool_add(s->dns, f, dns);
 	if (x->kind == EXCHANGE_QUIC)
 		quic_notes_add(&s->quic, f, quic_exchange_of(x));
+	if (x->kind == EXCHANGE_VPN)
+		vpn_notes_add(&s->vpn, f, vpn_exchange_of(x));
+	else if (x->end == ATTEMPT_OK)
+		vpn_notes_alive(&s->vpn, f, x->end_ns);
 }
 
 static void merge_server(struct server_habits *to, const struct server_habits *from, bool fresh)
@@ -272,6 +283,7 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 		enum vantage vantage, uint64_t end_ns)
 {
 	const struct quic_notes *quic[FLOW_SHARDS] = {NULL};
+	const struct vpn_notes *vpn[FLOW_SHARDS] = {NULL};
 	struct context *c = calloc(1, sizeof(*c));
 	int err = c == NULL ? -ENOMEM : 0;
 	if (err != 0)
@@ -304,10 +316,13 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 		if (err == 0)
 			err = dns_pool_merge(c->dns, shards[i]->dns);
 		quic[i % FLOW_SHARDS] = &shards[i]->quic;
+		vpn[i % FLOW_SHARDS] = &shards[i]->vpn;
 	}
 	freezes_sort(&c->freezes);
 	if (err == 0)
 		err = quic_context_new(&c->quic, quic, FLOW_SHARDS, end_ns);
+	if (err == 0)
+		err = vpn_context_new(&c->vpn, vpn, FLOW_SHARDS);
 	c->given = vantage != VANTAGE_UNKNOWN;
 	c->vantage = c->given ? vantage : infer(&c->votes);
 	if (err != 0) {
@@ -329,12 +344,18 @@ void context_free(struct context *c)
 	freezes_free(&c->freezes);
 	dns_pool_free(c->dns);
 	quic_context_free(c->quic);
+	vpn_context_free(c->vpn);
 	free(c);
 }
 
 const struct quic_context *context_quic(const struct context *c)
 {
 	return c->quic;
+}
+
+const struct vpn_context *context_vpn(const struct context *c)
+{
+	return c->vpn;
 }
 
 enum vantage context_vantage(const struct context *c, char *why, size_t len)

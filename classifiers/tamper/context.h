@@ -82,3 +82,5 @@ uint64_t context_scanners(const struct context *c);
 const char *context_country(const struct flow_record *flow);
 struct quic_context; /* classifiers/tamper/context_quic.h */
 const struct quic_context *context_quic(const struct context *c);
+struct vpn_context; /* classifiers/tamper/context_vpn.h */
+const struct vpn_context *context_vpn(const struct context *c);

@@ -35,6 +35,9 @@ static void say_after_protocol(const struct finding *f, const char *ms, char *ou
 {
 	if (f->flow->vpn->proto == VPN_NONE)
 		snprintf(out, len, " %safter a fully encrypted first payload", ms);
+	else if (f->flow->proto == PROTO_UDP && (f->flow->vpn->both || f->flow->vpn->midway))
+		snprintf(out, len, " %swithin a tunnel of %s", ms,
+			 vpn_label_name[f->flow->vpn->proto]);
 	else
 		snprintf(out, len, " %s%s %s's first message", ms,
 			 f->flow->proto == PROTO_UDP ? "to" : "after",

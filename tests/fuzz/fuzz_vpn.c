@@ -27,6 +27,16 @@ static void check(const struct vpn_facts *v)
 	require((v->first_data_ns == 0) == (v->data[0] + v->data[1] == 0));
 }
 
+static void check_exchange(const struct vpn_exchange *q, const struct vpn_facts *v)
+{
+	require(q->x.next == NULL && q->x.kind == EXCHANGE_VPN && q->proto == v->proto);
+	require(q->n_flights <= q->n_initiations && q->kept_after <= VPN_AFTER);
+	require(q->heard || q->data_heard == 0);
+	require(!q->answered || q->heard);
+	for (unsigned i = 1; i < q->x.n_events; i++)
+		require(q->x.events[i - 1].frame < q->x.events[i].frame);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vpn_flow x = {.t = NULL};
@@ -51,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		enum dir dir = (op & 1) != 0 ? DIR_S2C : DIR_C2S;
 		struct headers h = {.payload = exact, .payload_caplen = (uint32_t)len,
 				    .payload_len = (uint32_t)len + ((op & 2) != 0 ? 40 : 0)};
-		pkt.ts_ns++;
+		pkt.ts_ns += 1000000000;
+		pkt.frame++;
 		packets = packets &&
 			  packet(NULL, &x, &f, dir, &pkt, &h, &facts, &said) == CLASSIFY_MORE;
 		if (streams[dir] && len != 0)
@@ -66,6 +77,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	flow_end(NULL, &x, &f, &facts, &said);
 	if (facts.vpn != NULL)
 		check(facts.vpn);
+	if (facts.done != NULL) {
+		require(facts.vpn != NULL);
+		check_exchange(vpn_exchange_of(facts.done), facts.vpn);
+		exchange_free(facts.done);
+	}
 	free(facts.vpn);
 	free(facts.tls);
 	return 0;

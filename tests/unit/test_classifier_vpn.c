@@ -58,6 +58,7 @@ static const struct vpn_facts *end(struct talk *t)
 
 static void done(struct talk *t)
 {
+	exchange_free(t->facts.done);
 	free(t->facts.vpn);
 	free(t->facts.tls);
 }

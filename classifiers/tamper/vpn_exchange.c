@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/tamper/vpn_exchange.h"
+
+#include <stdlib.h>
+
+#define RECORDED 12 /* a session's first packets; the last come from after[] */
+#define CUT_ASKED 3 /* three losses in a row at 1 % are one in a million */
+
+struct vpn_exchange *vpn_exchange_new(bool ipv6)
+{
+	struct vpn_exchange *q = calloc(1, sizeof(*q));
+	if (q != NULL)
+		exchange_init(&q->x, EXCHANGE_VPN, ipv6);
+	return q;
+}
+
+static uint16_t more(uint16_t n)
+{
+	return n != UINT16_MAX ? n + 1 : n;
+}
+
+static void count_initiation(struct vpn_exchange *q, uint64_t now)
+{
+	if (q->n_initiations == 0)
+		q->first_ns = now;
+	if (q->n_initiations == 0 || now >= q->last_ns + VPN_FLIGHT_NS)
+		q->n_flights = more(q->n_flights);
+	q->n_initiations = more(q->n_initiations);
+	q->last_ns = now > q->last_ns ? now : q->last_ns;
+	q->initiated = true;
+	if (q->x.request_ns == 0)
+		q->x.request_ns = now;
+}
+
+static void hear(struct vpn_exchange *q, const struct event *e, bool answers)
+{
+	q->heard = true;
+	if (answers && !q->answered)
+		q->x.end_ns = e->ts_ns;
+	q->answered |= answers;
+	q->heard_ns = e->ts_ns;
+	q->last_heard = *e;
+	q->data_heard = q->data;
+	q->n_initiations = q->n_flights = q->n_after = 0;
+	q->kept_after = 0;
+}
+
+void vpn_exchange_packet(struct vpn_exchange *q, enum dir dir, const struct packet *pkt,
+			 const struct headers *h, struct vpn_said said)
+{
+	struct event e = evidence_event(0, dir, pkt, h);
+	q->n_datagrams = more(q->n_datagrams);
+	if (q->n_datagrams <= RECORDED)
+		exchange_event(&q->x, &e);
+	q->data += said.kind == VPN_DATA && q->data != UINT32_MAX;
+	if (dir == DIR_S2C) {
+		hear(q, &e, said.answers);
+		return;
+	}
+	if (said.begins)
+		count_initiation(q, pkt->ts_ns);
+	if (!said.begins && (said.kind != VPN_DATA || h->payload_len < VPN_ASKS_MIN))
+		return;
+	q->n_after = more(q->n_after);
+	q->after_ns = pkt->ts_ns;
+	/* The first of them, and the last. */
+	unsigned at = q->kept_after < VPN_AFTER ? q->kept_after++ : VPN_AFTER - 1u;
+	q->after[at] = e;
+}
+
+/* An event that is not there yet, in order. */
+static void append(struct exchange *x, const struct event *e)
+{
+	const struct event *last = x->n_events != 0 ? &x->events[x->n_events - 1] : NULL;
+	if (last == NULL || last->file != e->file || last->frame < e->frame)
+		exchange_event(x, e);
+}
+
+void vpn_exchange_finish(struct vpn_exchange *q, const struct vpn_facts *v,
+			 struct app_facts *facts)
+{
+	if (q == NULL)
+		return;
+	/* Of a session from before the capture only its end can be judged. */
+	if (v->proto == VPN_NONE || (!q->initiated && !(v->midway && q->heard))) {
+		exchange_free(&q->x);
+		return;
+	}
+	q->proto = v->proto;
+	q->x.name = vpn_proto_name[v->proto];
+	if (q->heard)
+		append(&q->x, &q->last_heard);
+	for (unsigned i = 0; i < q->kept_after; i++)
+		append(&q->x, &q->after[i]);
+	q->x.end = q->answered	    ? ATTEMPT_OK
+		   : q->heard	    ? ATTEMPT_UNKNOWN
+		   : q->x.n_icmp != 0 ? ATTEMPT_REFUSED
+				    : ATTEMPT_SILENT;
+	if (!q->answered)
+		q->x.end_ns = q->last_ns;
+	exchange_done(&q->x, facts);
+}
+
+bool vpn_exchange_is_cut(const struct vpn_exchange *q)
+{
+	/* Of the others nothing says that data has an answer, or even an echo of the tunnel's own. */
+	if (q->proto != VPN_OPENVPN && q->proto != VPN_WIREGUARD)
+		return false;
+	return q->heard && (q->answered || !q->initiated || q->data_heard != 0) &&
+	       q->n_after >= CUT_ASKED && q->after_ns >= q->heard_ns + VPN_SILENCE_NS;
+}
