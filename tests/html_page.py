@@ -135,7 +135,7 @@ def check_counts(page, events):
             same(attrs["data-count"], seen, run["flows"][attrs["data-count"]])
     groups = [a for t, a, _ in page.tags if t == "details" and a.get("class") == "group"]
     same("findings in groups", sum(int(a["data-n"]) for a in groups), len(findings))
-    same("boxes", sum(t == "article" and a.get("class") == "box" for t, a, _ in page.tags), boxes)
+    same("boxes", sum(t == "details" and a.get("class") == "box" for t, a, _ in page.tags), boxes)
     same("filtered names", sum(t.strip() == "\u25cf filtered" for t in page.texts),
          sum(t["filtered"] for t in triggers))
     shown = sum(t == "article" and a.get("id", "").startswith("finding-") for t, a, _ in page.tags)

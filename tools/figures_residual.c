@@ -147,7 +147,7 @@ static void lane(struct svg_plot *p, const struct residual *r, unsigned k, doubl
 	ip_addr_format(&f->flow->client, f->flow->ip_version, client, sizeof(client));
 	ip_addr_format(&f->flow->server, f->flow->ip_version, server, sizeof(server));
 	svg_line(&p->svg, "grid", p->left, y, p->right, y);
-	svg_text(&p->svg, "fact", SVG_START, p->left + 4, y - 14,
+	svg_text(&p->svg, "fact", SVG_START, p->left + 4, y - 18,
 		 "%s to %s, %s: upper row with the trigger, lower row without", client, server,
 		 f->id);
 }

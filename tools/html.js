@@ -23,6 +23,8 @@
 	}
 
 	function sortable(table) {
+		if (table.tBodies[0].rows.length < 2)
+			return;
 		var heads = table.tHead.rows[0].cells;
 		Array.prototype.forEach.call(heads, function (head, column) {
 			var button = make("button", head.textContent);
@@ -61,6 +63,8 @@
 
 	function findings(box) {
 		var groups = Array.prototype.slice.call(box.children);
+		if (groups.length < 2)
+			return;
 		var tools = make("div"), said = make("span");
 		var words = make("label", "Filter "), input = make("input");
 		var least = select("Verdict", [["1", "all"], ["2", "anomaly and above"],

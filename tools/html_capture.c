@@ -117,21 +117,55 @@ static void scope(const struct html *h)
 	}
 }
 
+static void capture_row(const struct html *h, const struct capture_result *c)
+{
+	struct facts_notes notes;
+
+	fputs("<tr><td>", h->out);
+	for (unsigned i = 0; i < c->n_files && i < 3; i++) {
+		fputs(i != 0 ? ", " : "", h->out);
+		html_name(h, c->files[i], strlen(c->files[i]));
+	}
+	if (c->n_files > 3)
+		fprintf(h->out, " and %u more", c->n_files - 3);
+	fputs("</td>", h->out);
+	html_cell_count(h, c->stats.source.received);
+	fprintf(h->out, "<td class=\"number\">%.3f</td><td>%s</td><td>",
+		(double)(c->stats.last_ns - c->stats.first_ns) / 1e9, words_vantage(c->vantage));
+	facts_notes(c, &notes);
+	if (notes.n > 0)
+		fputs("<ul>", h->out);
+	for (unsigned i = 0; i < notes.n; i++) {
+		fputs("<li>", h->out);
+		html_text(h, notes.text[i]);
+		fputs("</li>", h->out);
+	}
+	fputs(notes.n > 0 ? "</ul></td></tr>\n" : "</td></tr>\n", h->out);
+}
+
+static void many_captures(const struct html *h)
+{
+	const struct analysis *a = h->analysis;
+
+	html_table(h, "Captures, and what they rule out or make less sure",
+		   "File|#Packets|#Seconds|Taken|Limits");
+	for (unsigned i = 0; i < a->n_captures && i < HTML_ROWS_MAX; i++)
+		capture_row(h, &a->captures[i]);
+	html_table_end(h);
+	html_left_out(h, a->n_captures > HTML_ROWS_MAX ? a->n_captures - HTML_ROWS_MAX : 0,
+		      "captures");
+}
+
 void html_captures(const struct html *h)
 {
-	enum { MOST = 50 };
+	enum { IN_FULL = 3 };
 	const struct report_options *o = h->options;
 	const struct analysis *a = h->analysis;
 
-	for (unsigned i = 0; i < a->n_captures && i < MOST; i++) {
-		if (a->n_captures > 1)
-			fprintf(h->out, "<details%s><summary>Capture %u</summary>\n",
-				a->n_captures < 4 ? " open" : "", i + 1);
+	for (unsigned i = 0; i < a->n_captures && a->n_captures <= IN_FULL; i++)
 		capture(h, &a->captures[i]);
-		if (a->n_captures > 1)
-			fputs("</details>\n", h->out);
-	}
-	html_left_out(h, a->n_captures > MOST ? a->n_captures - MOST : 0, "captures");
+	if (a->n_captures > IN_FULL)
+		many_captures(h);
 	for (unsigned i = 0; i < o->n_errors; i++) {
 		fputs("<p class=\"warning\">Not read: ", h->out);
 		html_text(h, o->errors[i].reason);

@@ -39,9 +39,9 @@ static void kinds(const struct html *h, const struct html_groups *g)
 	html_table(h, "Findings by kind",
 		   "Finding|Family|#Confirmed|#Likely|#Anomaly|#Inconclusive|What it is");
 	for (unsigned k = 0; k < n; k++) {
-		fputs("<tr><td>", h->out);
+		fputs("<tr><td class=\"id\">", h->out);
 		html_text(h, list[k].f->id);
-		fprintf(h->out, "</td><td>%s</td>", family_name[list[k].f->family]);
+		fprintf(h->out, "</td><td class=\"id\">%s</td>", family_name[list[k].f->family]);
 		for (int v = VERDICT_CONFIRMED; v >= VERDICT_INCONCLUSIVE; v--)
 			html_cell_count(h, list[k].by[v]);
 		html_cell(h, list[k].f->summary != NULL ? list[k].f->summary : "");
@@ -168,18 +168,22 @@ void html_findings(const struct html *h, const struct html_groups *g)
 	}
 	if (g->n > 1)
 		kinds(h, g);
-	fputs("<p id=\"findings-said\">", h->out);
+	uint64_t shown = in_full(g);
+	fputs("<p>", h->out);
 	html_count(h, g->n_findings);
 	fprintf(h->out, " finding%s, told together where kind, trigger and server are the same: ",
 		html_plural(g->n_findings));
 	html_count(h, g->n);
 	fprintf(h->out, " group%s. ", html_plural(g->n));
-	html_count(h, in_full(g));
-	fputs(in_full(g) < g->n_findings
-		      ? " are given in full, the strongest and at most 5 of a group; "
-			"events.jsonl (--jsonl) has all of them.</p>\n"
-		      : " are given in full.</p>\n",
-	      h->out);
+	if (shown == g->n_findings) {
+		fputs("All are given in full.</p>\n", h->out);
+	} else {
+		html_count(h, shown);
+		fprintf(h->out,
+			" are given in full, the strongest and at most %d of a group; events.jsonl "
+			"(--jsonl) has all of them.</p>\n",
+			HTML_FULL_IN_GROUP);
+	}
 	fputs("<div id=\"groups\">\n", h->out);
 	for (size_t i = 0; i < g->n && i < HTML_GROUPS_MAX; i++) {
 		size_t full = full_of(&g->list[i], extra);

@@ -16,21 +16,36 @@ static void trigger_name_cell(const struct html *h, const char *name)
 		fputs("<span class=\"quiet\">(no name)</span>", h->out);
 }
 
-static void triggers(const struct html *h, const struct study_profile *p)
+static void trigger_lines(const struct html *h, const struct study_profile *p, unsigned from,
+			  unsigned to)
 {
-	if (p->n_triggers == 0)
-		return;
-	html_term(h, "Triggers");
 	fputs("<ul class=\"plain\">", h->out);
-	for (unsigned i = 0; i < p->n_triggers; i++) {
+	for (unsigned i = from; i < to; i++) {
 		const struct study_trigger *t = &p->triggers[i];
 		fprintf(h->out, "<li>%s ", words_trigger(t->kind));
 		trigger_name_cell(h, t->name);
 		fprintf(h->out, ": acted on %u, passed %u</li>", t->acted, t->passed);
 	}
-	if (p->more_triggers != 0)
+	if (to == p->n_triggers && p->more_triggers != 0)
 		fprintf(h->out, "<li>and %u more</li>", p->more_triggers);
 	fputs("</ul>", h->out);
+}
+
+static void triggers(const struct html *h, const struct study_profile *p)
+{
+	enum { LINES = 6 };
+	unsigned n = p->n_triggers < LINES ? p->n_triggers : LINES;
+
+	if (p->n_triggers == 0)
+		return;
+	html_term(h, "Triggers");
+	trigger_lines(h, p, 0, n);
+	if (n < p->n_triggers) {
+		fprintf(h->out, "<details><summary>%u more</summary>",
+			p->n_triggers - n + p->more_triggers);
+		trigger_lines(h, p, n, p->n_triggers);
+		fputs("</details>", h->out);
+	}
 	html_term_end(h);
 }
 
@@ -76,11 +91,13 @@ static void rest(const struct html *h, const struct study_profile *p, enum study
 		html_term_end(h);
 }
 
-static void profile(const struct html *h, const struct study_profile *p)
+static void profile(const struct html *h, const struct study_profile *p, bool open)
 {
-	fprintf(h->out, "<article class=\"box\" id=\"box-%u\">\n<h3>Box %u ", p->number, p->number);
+	fprintf(h->out, "<details class=\"box\" id=\"box-%u\"%s><summary><b>Box %u</b> ", p->number,
+		open ? " open" : "", p->number);
 	html_verdict(h, p->verdict);
-	fprintf(h->out, " <span class=\"quiet\">%u finding%s</span></h3>\n<dl class=\"facts\">\n",
+	fprintf(h->out,
+		" <span class=\"quiet\">%u finding%s</span></summary>\n<dl class=\"facts\">\n",
 		p->n_findings, html_plural(p->n_findings));
 	html_term(h, "Place");
 	fprintf(h->out, "<b>%s</b>", words_mode(p->mode));
@@ -119,7 +136,7 @@ static void profile(const struct html *h, const struct study_profile *p)
 	}
 	rest(h, p, STUDY_NOT_OBSERVED, "Not observed");
 	rest(h, p, STUDY_NOT_TESTABLE, "Not testable here");
-	fputs("</dl>\n</article>\n", h->out);
+	fputs("</dl>\n</details>\n", h->out);
 }
 
 void html_profiles(const struct html *h)
@@ -134,7 +151,7 @@ void html_profiles(const struct html *h)
 	      "what it was seen to do; who runs it is not known from packets.</p>\n",
 	      h->out);
 	for (unsigned i = 0; i < s->n_profiles && i < HTML_ROWS_MAX; i++)
-		profile(h, &s->profiles[i]);
+		profile(h, &s->profiles[i], i < 3);
 	html_left_out(h, s->n_profiles > HTML_ROWS_MAX ? s->n_profiles - HTML_ROWS_MAX : 0,
 		      "boxes");
 }

@@ -74,6 +74,7 @@ static int head(const struct html *h, const char *headline)
 static void counts(const struct html *h)
 {
 	const struct facts_tally *t = &h->tally;
+	unsigned boxes = h->options->study != NULL ? h->options->study->n_profiles : 0;
 
 	fputs("<ul class=\"counts\" aria-label=\"Counts\">\n<li><b>", h->out);
 	html_count(h, t->flows);
@@ -88,8 +89,8 @@ static void counts(const struct html *h)
 	fputs("<li><b>", h->out);
 	html_count(h, t->names);
 	fprintf(h->out, "</b> name%s filtered</li>\n<li><b>", html_plural(t->names));
-	html_count(h, h->options->study != NULL ? h->options->study->n_profiles : 0);
-	fputs("</b> boxes</li>\n<li><b>", h->out);
+	html_count(h, boxes);
+	fprintf(h->out, "</b> %s</li>\n<li><b>", boxes == 1 ? "box" : "boxes");
 	html_count(h, t->packets);
 	fputs("</b> packets</li>\n</ul>\n", h->out);
 }
@@ -130,7 +131,7 @@ static void opening(const struct html *h, const struct html_groups *g, const cha
 	fprintf(h->out,
 		"<header>\n<p class=\"brand\">wmscope %s <span class=\"quiet\">what a network "
 		"did to the connections in a capture</span></p>\n<h1 class=\"%s\">",
-		WMSCOPE_VERSION, touched > 0 ? "touched" : "untouched");
+		WMSCOPE_VERSION, touched > 0 ? "touched" : g->n > 0 ? "unsure" : "untouched");
 	html_text(h, headline);
 	fputs("</h1>\n", h->out);
 	counts(h);

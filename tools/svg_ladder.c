@@ -6,14 +6,15 @@
 
 #include "tools/words.h"
 
-#define WIDTH  860
-#define CLIENT 150
-#define BOX    480
-#define SERVER 810
-#define HEAD   44 /* names above the first packet */
-#define ROW    42
-#define SKIP   22 /* "packets left out" */
-#define NOTE   64 /* bytes of a note that fit above an arrow */
+#define WIDTH	 860
+#define CLIENT	 150
+#define BOX	 480
+#define SERVER	 810
+#define HEAD	 44 /* names above the first packet */
+#define ROW	 42
+#define SKIP	 22 /* "packets left out" */
+#define ROWS_MAX 28 /* drawn of a longer one */
+#define NOTE	 64 /* bytes of a note that fit above an arrow */
 
 bool svg_ladder_trigger(const struct finding *f, const struct ladder_packet *p)
 {
@@ -44,12 +45,46 @@ static bool was_taken_out(const struct finding *f, const struct ladder_packet *p
 	return absence && p->dir == f->direction && !p->forged && svg_ladder_decisive(f, p);
 }
 
-static double height_of(const struct finding *f)
+/* Rows that are drawn, as a bit each: what the finding is about, and as much around it as fits. */
+static uint64_t choose(const struct finding *f)
+{
+	unsigned n = f->n_ladder < 64 ? f->n_ladder : 64;
+	uint64_t all = n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX, rows = 0xf & all;
+
+	if (n <= ROWS_MAX)
+		return all;
+	for (unsigned i = 0; i < n && __builtin_popcountll(rows) < ROWS_MAX; i++) {
+		const struct ladder_packet *p = &f->ladder[i];
+		if (p->forged || svg_ladder_trigger(f, p) || svg_ladder_decisive(f, p))
+			rows |= UINT64_C(1) << i;
+	}
+	for (;;) {
+		uint64_t wider = (rows | rows << 1 | rows >> 1) & all;
+		if (wider == rows || __builtin_popcountll(wider) > ROWS_MAX)
+			return rows;
+		rows = wider;
+	}
+}
+
+static bool is_drawn(uint64_t rows, unsigned i)
+{
+	return i < 64 && (rows >> i & 1) != 0;
+}
+
+/* Something is left out between the row and the one that is drawn above it. */
+static bool gap_above(const struct finding *f, uint64_t rows, unsigned i)
+{
+	return f->ladder[i].skipped_before || (i > 0 && !is_drawn(rows, i - 1));
+}
+
+static double height_of(const struct finding *f, uint64_t rows)
 {
 	double h = HEAD + 24;
 
-	for (unsigned i = 0; i < f->n_ladder; i++)
-		h += ROW + (f->ladder[i].skipped_before ? SKIP : 0);
+	for (unsigned i = 0; i < f->n_ladder; i++) {
+		if (is_drawn(rows, i))
+			h += ROW + (gap_above(f, rows, i) ? SKIP : 0);
+	}
 	return h;
 }
 
@@ -169,19 +204,21 @@ void svg_ladder(FILE *out, bool alone, const struct finding *f)
 {
 	struct svg s;
 	char label[160];
+	uint64_t rows = choose(f);
 	double y = HEAD + 16;
 
 	if (f->n_ladder == 0)
 		return;
 	describe(f, label, sizeof(label));
-	svg_begin(&s, out, alone, WIDTH, height_of(f), label);
+	svg_begin(&s, out, alone, WIDTH, height_of(f, rows), label);
 	lifelines(&s, f);
 	for (unsigned i = 0; i < f->n_ladder; i++) {
 		const struct ladder_packet *p = &f->ladder[i];
-		if (p->skipped_before) {
+		if (!is_drawn(rows, i))
+			continue;
+		if (gap_above(f, rows, i)) {
 			svg_text(&s, "fact", SVG_MIDDLE, BOX, y,
-				 "\xe2\x8b\xae packets of this "
-				 "connection left out \xe2\x8b\xae");
+				 "\xe2\x8b\xae packets of this connection left out \xe2\x8b\xae");
 			y += SKIP;
 		}
 		times(&s, f, p, y);
