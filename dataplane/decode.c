@@ -285,11 +285,30 @@ void scan_ip_packet(const struct packet *pkt, struct headers *h)
 	scan_all(&s, NEXT_IP);
 }
 
+/* As inet_ntop() writes it, which goes through printf(): reports hold many addresses. */
+static void format4(const uint8_t b[4], char out[INET_ADDRSTRLEN])
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (b[i] >= 100)
+			*out++ = (char)('0' + b[i] / 100);
+		if (b[i] >= 10)
+			*out++ = (char)('0' + b[i] / 10 % 10);
+		*out++ = (char)('0' + b[i] % 10);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 const char *ip_addr_format(const struct ip_addr *a, unsigned ip_version, char *buf, size_t len)
 {
-	const char *text = ip_version == 4 ? inet_ntop(AF_INET, a->b + 12, buf, (socklen_t)len)
-					   : inet_ntop(AF_INET6, a->b, buf, (socklen_t)len);
-	if (text == NULL && len != 0)
+	char text[INET6_ADDRSTRLEN] = "";
+	if (ip_version == 4)
+		format4(a->b + 12, text);
+	else
+		inet_ntop(AF_INET6, a->b, text, sizeof(text));
+	size_t n = strlen(text) + 1;
+	if (n <= len)
+		memcpy(buf, text, n);
+	else if (len != 0)
 		buf[0] = '\0';
 	return buf;
 }

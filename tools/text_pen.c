@@ -56,23 +56,32 @@ static size_t word_prefix(const char *s, unsigned *columns)
 void text_wrap(const struct text *t, unsigned indent, const char *text)
 {
 	unsigned column = indent, room = TEXT_WIDTH - indent;
+	const char *run = text; /* words of this line that are not written yet, as they stand */
+	size_t len = 0;
 
 	while (*text != '\0') {
 		/* A word longer than a line is broken where the line ends. */
 		unsigned columns = room;
 		size_t n = word_prefix(text, &columns);
-		if (column > indent && column + 1 + columns > TEXT_WIDTH) {
-			fprintf(t->out, "\n%*s", (int)indent, "");
-			column = indent;
-		} else if (column > indent) {
-			putc(' ', t->out);
-			column++;
+		bool breaks = column > indent && column + 1 + columns > TEXT_WIDTH;
+		bool blank = column > indent && !breaks;
+		if (blank && text == run + len + 1) {
+			len++; /* the one blank between them */
+		} else {
+			fwrite(run, 1, len, t->out);
+			run = text;
+			len = 0;
+			if (breaks)
+				fprintf(t->out, "\n%*s", (int)indent, "");
+			else if (blank)
+				putc(' ', t->out);
 		}
-		fwrite(text, 1, n, t->out);
-		column += columns;
+		column = (breaks ? indent : column + blank) + columns;
+		len += n;
 		text += n;
 		text += strspn(text, " ");
 	}
+	fwrite(run, 1, len, t->out);
 	putc('\n', t->out);
 }
 

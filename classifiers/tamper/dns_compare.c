@@ -135,11 +135,10 @@ static bool is_portal(const struct view *v, const struct dns_reply *r)
 	return s != NULL && resolver_is_portal(s, &r->addr);
 }
 
-bool dns_is_bogus(const struct view *v, const struct dns_reply *r)
+/* An address that no public name has, by its kind. */
+static bool leads_nowhere(const struct view *v, const struct dns_reply *r)
 {
 	const struct dns_exchange *x = dns_exchange_of(v->ex);
-	if (!dns_name_is_public(x->qname) || name_holds_address(x->qname, r))
-		return false;
 	switch ((enum dns_address)r->address) {
 	case ADDRESS_TEREDO:
 		return true;
@@ -159,6 +158,14 @@ bool dns_is_bogus(const struct view *v, const struct dns_reply *r)
 		break;
 	}
 	return false;
+}
+
+bool dns_is_bogus(const struct view *v, const struct dns_reply *r)
+{
+	/* The address first: most are public, and names take long to compare. */
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	return leads_nowhere(v, r) && dns_name_is_public(x->qname) &&
+	       !name_holds_address(x->qname, r);
 }
 
 bool dns_is_iran(const struct dns_reply *r)
