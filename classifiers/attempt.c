@@ -16,6 +16,7 @@
 #include "classifiers/app/tls.h"
 #include "classifiers/app/tls_server.h"
 #include "classifiers/classifier.h"
+#include "classifiers/tamper/dns_exchange.h"
 #include "classifiers/tamper/exchange.h"
 
 /* A reset or close this late after the request says nothing of the request; catalogue TLS-RST-CH. */
@@ -262,6 +263,13 @@ void attempt_exchange(struct attempts *t, const struct flow *f, const struct exc
 	a->start_ns = x->n_events != 0 ? x->events[0].ts_ns : f->first_ns;
 	a->request_ns = x->request_ns;
 	a->end_ns = x->end_ns;
+	const struct dns_exchange *d = dns_exchange_of(x);
+	if (d == NULL)
+		return;
+	a->txid = d->txid;
+	a->qtype = d->qtype;
+	a->n_answers = d->n_answers;
+	a->rcode = d->n_replies != 0 ? d->reply[0].rcode : 0;
 }
 
 void attempts_free(struct attempts *t)

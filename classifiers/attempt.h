@@ -57,6 +57,9 @@ struct attempt {
 	uint32_t bytes_s2c;   /* TCP payload, saturating */
 	uint32_t rtt_us;      /* SYN to SYN+ACK; 0 unknown */
 	uint8_t ttl;          /* of the SYN+ACK; 0 none */
+	uint16_t txid, qtype; /* DNS */
+	uint16_t rcode;       /* DNS: of the first answer, with n_answers */
+	uint16_t n_answers;   /* DNS: that came, without copies of one frame; 0 else */
 	const char *name;     /* lower case; NULL none */
 	const struct goodput *goodput; /* NULL: too little data, or no room to log it */
 	struct rate_facts rate; /* RATE_NONE: nothing held it to a rate, or nobody knows */

@@ -54,7 +54,9 @@ def check_outputs(wmscope, good, folder):
     out = os.path.join(folder, "out")
     result = run(wmscope, ("analyze", "-q", "-o", out, good))
     assert result.returncode == FINDINGS and result.stdout == b"", "-o leaves stdout alone"
-    assert sorted(os.listdir(out)) == ["events.jsonl", "report.txt"]
+    there = set(os.listdir(out))
+    assert {"events.jsonl", "report.txt", "flows.csv", "findings.csv", "dns.csv", "tls.csv"} <= there, there
+    assert not [name for name in there if name.endswith(".part")], there
     text = run(wmscope, ("analyze", "-q", good)).stdout
     with open(out + "/report.txt", "rb") as f:
         assert f.read() == text, "the same report on stdout and in a folder"

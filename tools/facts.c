@@ -140,6 +140,44 @@ uint64_t facts_decisive_frame(const struct finding *f)
 	return f->flow != NULL ? f->flow->first_frame : 0;
 }
 
+const char *const facts_role_name[ROLE_N] = {
+	[ROLE_INJECTED] = "injected",	  [ROLE_SUSPECT] = "suspect",
+	[ROLE_UNANSWERED] = "unanswered", [ROLE_PAGE] = "page",
+	[ROLE_DECISIVE] = "decisive",
+};
+
+enum facts_role facts_role(const struct finding *f)
+{
+	bool strong = f->verdict >= VERDICT_LIKELY;
+
+	switch (f->family) {
+	case FAMILY_SILENT_DROP:
+		return ROLE_UNANSWERED;
+	case FAMILY_QUIC_FILTERING:
+		/* Towards the client there is an answer, which somebody gave. */
+		if (f->direction == DIR_C2S)
+			return ROLE_UNANSWERED;
+		return strong ? ROLE_INJECTED : ROLE_SUSPECT;
+	case FAMILY_HTTP_INJECTION:
+		if (!f->injected)
+			return ROLE_PAGE;
+		return strong ? ROLE_INJECTED : ROLE_SUSPECT;
+	case FAMILY_DNS_INJECTION:
+		/* Of answers that are not told apart one is genuine. */
+		strong = strong && (f->dns == NULL || f->dns->told_apart);
+		return strong ? ROLE_INJECTED : ROLE_SUSPECT;
+	case FAMILY_VPN_INTERFERENCE:
+		if (f->n_injectors == 0)
+			return ROLE_UNANSWERED;
+		return strong ? ROLE_INJECTED : ROLE_SUSPECT;
+	case FAMILY_TCP_INJECTION:
+	case FAMILY_TLS_FILTERING:
+		return strong ? ROLE_INJECTED : ROLE_SUSPECT;
+	default:
+		return ROLE_DECISIVE;
+	}
+}
+
 void facts_tally(const struct analysis *a, enum verdict min_verdict, struct facts_tally *out)
 {
 	memset(out, 0, sizeof(*out));

@@ -32,6 +32,21 @@ const char *facts_community_id(const struct flow_record *f, char out[32]);
 /* The frame that the finding points at, 0 if none. */
 uint64_t facts_decisive_frame(const struct finding *f);
 
+/*
+ * What a finding's packets are to it. Only what is at least likely is called injected: a weaker verdict
+ * says that the packets may be the ends' own.
+ */
+enum facts_role {
+	ROLE_INJECTED,   /* put into the connection by somebody else */
+	ROLE_SUSPECT,    /* look like it */
+	ROLE_UNANSWERED, /* sent, and nothing came of them */
+	ROLE_PAGE,       /* a page that blocks, whoever sent it */
+	ROLE_DECISIVE,   /* show it in another way */
+	ROLE_N
+};
+extern const char *const facts_role_name[ROLE_N]; /* "injected", … */
+enum facts_role facts_role(const struct finding *f);
+
 struct facts_tally {
 	uint64_t flows;                  /* of all captures */
 	uint64_t flows_by[VERDICT_N];    /* flows with a finding, by their worst verdict */

@@ -10,6 +10,9 @@
 
 #include "classifiers/lists/matcher.h"
 #include "config.h"
+#if HAVE_SQLITE
+#include <sqlite3.h>
+#endif
 #if HAVE_ZSTD
 #include <zstd.h>
 #endif
@@ -52,4 +55,8 @@ void libraries(struct library out[LIBRARIES_N])
 	snprintf(out[5].version, sizeof(out[5].version), "%s", NDPI_FOUND);
 	out[6].name = "hyperscan";
 	first_number(out[6].version, sizeof(out[6].version), matcher_library());
+	out[7].name = "sqlite";
+#if HAVE_SQLITE
+	snprintf(out[7].version, sizeof(out[7].version), "%s", sqlite3_libversion());
+#endif
 }

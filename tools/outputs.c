@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/log.h"
+#include "tools/folder.h"
 
 static bool is_stdout(const struct output *o)
 {
@@ -30,30 +31,33 @@ int outputs_add(struct outputs *o, const char *report, const char *path)
 
 int outputs_add_folder(struct outputs *o, const char *dir)
 {
+	/* A report that the build lacks is left out. Without a name the report makes its own. */
 	static const struct {
 		const char *report, *name;
 	} files[] = {
 		{.report = "text", .name = "report.txt"},
+		{.report = "html", .name = "report.html"},
 		{.report = "jsonl", .name = "events.jsonl"},
+		{.report = "csv", .name = NULL},
+		{.report = "sqlite", .name = "wmscope.sqlite"},
 	};
 
-	if (mkdir(dir, 0777) == 0) {
+	bool there = access(dir, F_OK) == 0;
+	int err = folder_make(dir);
+	if (err == 0 && !there)
 		o->made_dir = strdup(dir);
-	} else if (errno != EEXIST) {
-		int err = -errno;
+	if (err != 0)
 		log_error(NULL, "%s: %s", dir, strerror(-err));
-		return err;
-	}
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		char *path;
-		if (asprintf(&path, "%s/%s", dir, files[i].name) < 0)
+	for (size_t i = 0; err == 0 && i < sizeof(files) / sizeof(files[0]); i++) {
+		char *path = NULL;
+		if (report_find(files[i].report) == NULL)
+			continue;
+		if (files[i].name != NULL && asprintf(&path, "%s/%s", dir, files[i].name) < 0)
 			return -ENOMEM;
-		int err = outputs_add(o, files[i].report, path);
+		err = outputs_add(o, files[i].report, path != NULL ? path : dir);
 		free(path);
-		if (err != 0)
-			return err;
 	}
-	return 0;
+	return err;
 }
 
 bool outputs_has(const struct outputs *o, const char *report)
@@ -69,13 +73,15 @@ static bool same_file(const char *a, const char *b)
 {
 	struct stat x, y;
 
-	/* A terminal or pipe may be both. */
+	/* A terminal, a pipe or a folder may be both. */
 	return stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
 	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 static bool clash(const struct output *a, const struct output *b)
 {
+	if (a->report->write_folder != NULL || b->report->write_folder != NULL)
+		return a->report == b->report && strcmp(a->path, b->path) == 0;
 	return strcmp(a->path, b->path) == 0 || same_file(a->path, b->path);
 }
 
@@ -100,16 +106,37 @@ bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs)
 	return false;
 }
 
+/* What cannot be written there is told before the analysis. */
+static int open_one(struct output *out)
+{
+	if (out->report->write_folder != NULL)
+		return access(out->path, W_OK | X_OK) != 0 ? -errno : 0;
+	if (out->report->write_path == NULL) {
+		out->made = !is_stdout(out) && access(out->path, F_OK) != 0;
+		/* Appending: an earlier report is not lost before there is one to replace it. */
+		out->file = is_stdout(out) ? stdout : fopen(out->path, "ae");
+		return out->file != NULL ? 0 : -errno;
+	}
+	if (is_stdout(out))
+		return 0;
+	if (asprintf(&out->part, "%s.part", out->path) < 0) {
+		out->part = NULL;
+		return -ENOMEM;
+	}
+	FILE *probe = fopen(out->part, "we");
+	if (probe == NULL)
+		return -errno;
+	fclose(probe);
+	out->made = true;
+	return 0;
+}
+
 int outputs_open(struct outputs *o)
 {
 	for (unsigned i = 0; i < o->n; i++) {
-		struct output *out = &o->list[i];
-		/* Appending: an earlier report is not lost before there is one to replace it. */
-		out->made = !is_stdout(out) && access(out->path, F_OK) != 0;
-		out->file = is_stdout(out) ? stdout : fopen(out->path, "ae");
-		if (out->file == NULL) {
-			int err = -errno;
-			log_error(NULL, "%s: %s", out->path, strerror(-err));
+		int err = open_one(&o->list[i]);
+		if (err != 0) {
+			log_error(NULL, "%s: %s", o->list[i].path, strerror(-err));
 			return err;
 		}
 	}
@@ -126,8 +153,12 @@ void outputs_give(const struct outputs *o, uid_t uid, gid_t gid)
 	if (dir >= 0)
 		close(dir);
 	for (unsigned i = 0; i < o->n; i++) {
-		if (o->list[i].made && fchown(fileno(o->list[i].file), uid, gid) != 0)
-			log_warn(NULL, "%s: %s", o->list[i].path, strerror(errno));
+		const struct output *out = &o->list[i];
+		if (!out->made)
+			continue;
+		if ((out->part != NULL ? lchown(out->part, uid, gid)
+				       : fchown(fileno(out->file), uid, gid)) != 0)
+			log_warn(NULL, "%s: %s", out->path, strerror(errno));
 	}
 }
 
@@ -142,7 +173,8 @@ static int finish(struct output *out)
 	return fclose(file) != 0 ? -errno : 0;
 }
 
-static int write_one(struct output *out, const struct analysis *a, const struct report_options *ro)
+static int write_stream(struct output *out, const struct analysis *a,
+			const struct report_options *ro)
 {
 	struct report_options mine = *ro;
 	struct stat st;
@@ -158,6 +190,28 @@ static int write_one(struct output *out, const struct analysis *a, const struct 
 		err = out->report->write(a, &mine, out->file);
 	int end = finish(out);
 	return err != 0 ? err : end;
+}
+
+static int write_named(struct output *out, const struct analysis *a,
+		       const struct report_options *ro)
+{
+	if (is_stdout(out))
+		return out->report->write_path(a, ro, "/dev/stdout");
+	int err = out->report->write_path(a, ro, out->part);
+	if (err == 0 && rename(out->part, out->path) != 0)
+		err = -errno;
+	if (err != 0)
+		unlink(out->part);
+	free(out->part);
+	out->part = NULL;
+	return err;
+}
+
+static int write_one(struct output *out, const struct analysis *a, const struct report_options *ro)
+{
+	if (out->report->write_folder != NULL)
+		return out->report->write_folder(a, ro, out->path);
+	return out->report->write_path != NULL ? write_named(out, a, ro) : write_stream(out, a, ro);
 }
 
 int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro)
@@ -180,6 +234,9 @@ void outputs_close(struct outputs *o)
 	for (unsigned i = 0; i < o->n; i++) {
 		if (o->list[i].file != NULL && o->list[i].file != stdout)
 			fclose(o->list[i].file);
+		if (o->list[i].part != NULL)
+			unlink(o->list[i].part);
+		free(o->list[i].part);
 		free(o->list[i].path);
 	}
 	free(o->made_dir);

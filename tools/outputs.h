@@ -8,13 +8,14 @@
 
 #include "tools/report.h"
 
-#define OUTPUTS_MAX 8
+#define OUTPUTS_MAX 24
 
 struct output {
 	const struct report *report;
-	char *path; /* "-" is stdout */
-	FILE *file;
-	bool made; /* by outputs_open(): it was not there */
+	char *path; /* "-" is stdout; of a report of several files their folder */
+	FILE *file; /* of a report that is one stream */
+	char *part; /* of a report that wants a name: what it is called until it is whole */
+	bool made;  /* by outputs_open(): it, or its part, was not there */
 };
 
 struct outputs {
@@ -25,7 +26,7 @@ struct outputs {
 
 /* Adds; nothing is opened yet. 0 or -errno. path is copied. */
 int outputs_add(struct outputs *o, const char *report, const char *path);
-/* report.txt and events.jsonl in a folder, which is made if it is not there. 0 or -errno. */
+/* All that a folder holds, which is made if it is not there. 0 or -errno. */
 int outputs_add_folder(struct outputs *o, const char *dir);
 bool outputs_has(const struct outputs *o, const char *report);
 /* More than one report on stdout, or a report that would overwrite an input: says so on stderr. */

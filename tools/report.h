@@ -38,10 +38,17 @@ struct report_options {
 	struct matcher *matcher;     /* NULL: patterns were not searched */
 };
 
+/* One of the three writes; 0 or -errno, also when what it writes to has an error. */
 struct report {
 	const char *name, *doc;
-	/* 0 or -errno (also when out has an error). Does not close out. */
+	/* Does not close out. */
 	int (*write)(const struct analysis *a, const struct report_options *o, FILE *out);
+	/* A library wants a name: path is there and empty, and is put in its place afterwards. */
+	int (*write_path)(const struct analysis *a, const struct report_options *o,
+			  const char *path);
+	/* Several files in a folder that is there, each through tools/folder.h. */
+	int (*write_folder)(const struct analysis *a, const struct report_options *o,
+			    const char *dir);
 };
 
 extern const struct report *const report_table[]; /* NULL-terminated, generated */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/tables.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classifiers/app/dns.h"
+#include "tools/escape.h"
+#include "tools/facts.h"
+
+static int compare_attempts(const void *x, const void *y)
+{
+	const struct attempt *a = *(const struct attempt *const *)x;
+	const struct attempt *b = *(const struct attempt *const *)y;
+
+	if (a->flow != b->flow)
+		return (uintptr_t)a->flow < (uintptr_t)b->flow ? -1 : 1;
+	return a < b ? -1 : a > b;
+}
+
+int tables_open(struct tables *t, const struct analysis *a, const struct report_options *o)
+{
+	*t = (struct tables){.a = a, .o = o};
+	t->by_flow = malloc((a->n_attempts != 0 ? a->n_attempts : 1) * sizeof(struct attempt *));
+	if (t->by_flow == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->n_attempts; i++) {
+		if (a->attempts[i].flow != NULL)
+			t->by_flow[t->n_by_flow++] = &a->attempts[i];
+	}
+	qsort(t->by_flow, t->n_by_flow, sizeof(struct attempt *), compare_attempts);
+	return 0;
+}
+
+void tables_close(struct tables *t)
+{
+	free(t->by_flow);
+	t->by_flow = NULL;
+}
+
+const struct attempt *const *tables_attempts(const struct tables *t, const struct flow_record *f,
+					     size_t *n)
+{
+	size_t low = 0, high = t->n_by_flow;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if ((uintptr_t)t->by_flow[middle]->flow < (uintptr_t)f)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (*n = 0; low + *n < t->n_by_flow && t->by_flow[low + *n]->flow == f; (*n)++)
+		;
+	return *n != 0 ? &t->by_flow[low] : NULL;
+}
+
+bool tables_shown(const struct report_options *o, const struct finding *f)
+{
+	return f->verdict >= o->min_verdict;
+}
+
+/* Cells */
+
+static bool next(struct rows *r, const char *column)
+{
+	if (r->error != 0)
+		return false;
+	if (r->at >= r->table->n_columns || strcmp(r->table->columns[r->at].name, column) != 0) {
+		r->error = -EPROTO;
+		return false;
+	}
+	return true;
+}
+
+void row_null(struct rows *r, const char *column)
+{
+	if (!next(r, column))
+		return;
+	r->ops->null(r);
+	r->at++;
+}
+
+void row_text(struct rows *r, const char *column, const char *s)
+{
+	if (s == NULL) {
+		row_null(r, column);
+		return;
+	}
+	if (!next(r, column))
+		return;
+	r->ops->text(r, s, strlen(s));
+	r->at++;
+}
+
+static bool room(struct rows *r, size_t more)
+{
+	if (r->error == 0 && more > r->room - r->len) {
+		size_t want = (r->len + more) * 2;
+		char *text = realloc(r->text, want);
+		if (text == NULL) {
+			r->error = -ENOMEM;
+		} else {
+			r->text = text;
+			r->room = want;
+		}
+	}
+	return r->error == 0;
+}
+
+static void add_escaped(struct rows *r, const void *data, size_t len)
+{
+	if (room(r, 4 * len + 1))
+		r->len += escape_bytes(r->text + r->len, r->room - r->len, data, len, 0);
+}
+
+static void say(struct rows *r, const char *column)
+{
+	if (!next(r, column))
+		return;
+	r->ops->text(r, r->text, r->len);
+	r->at++;
+}
+
+void row_bytes(struct rows *r, const char *column, const void *data, size_t len)
+{
+	r->len = 0;
+	add_escaped(r, data, len);
+	say(r, column);
+}
+
+void row_uint(struct rows *r, const char *column, uint64_t v)
+{
+	if (!next(r, column))
+		return;
+	/* SQL's integers have a sign. */
+	r->ops->integer(r, v <= INT64_MAX ? v : INT64_MAX);
+	r->at++;
+}
+
+void row_uint_if(struct rows *r, const char *column, bool known, uint64_t v)
+{
+	if (known)
+		row_uint(r, column, v);
+	else
+		row_null(r, column);
+}
+
+void row_real_if(struct rows *r, const char *column, bool known, double v)
+{
+	if (!known || !isfinite(v)) {
+		row_null(r, column);
+		return;
+	}
+	if (!next(r, column))
+		return;
+	r->ops->real(r, v);
+	r->at++;
+}
+
+void row_time_if(struct rows *r, const char *column, bool known, uint64_t ts_ns)
+{
+	char text[FACTS_TIME_SIZE];
+
+	row_text(r, column, known ? facts_time(ts_ns, text) : NULL);
+}
+
+void row_list_begin(struct rows *r)
+{
+	r->len = 0;
+}
+
+void row_list_add(struct rows *r, const char *separator, const void *data, size_t len)
+{
+	size_t n = strlen(separator);
+
+	if (r->len != 0 && room(r, n)) {
+		memcpy(r->text + r->len, separator, n);
+		r->len += n;
+	}
+	add_escaped(r, data, len);
+}
+
+void row_list_uint(struct rows *r, uint64_t v)
+{
+	char digits[24];
+	int n = snprintf(digits, sizeof(digits), "%" PRIu64, v);
+
+	row_list_add(r, " ", digits, (size_t)n);
+}
+
+void row_list_end(struct rows *r, const char *column)
+{
+	if (r->len == 0)
+		row_null(r, column);
+	else
+		say(r, column);
+}
+
+bool row_end(struct rows *r)
+{
+	if (r->error == 0 && r->at != r->table->n_columns)
+		r->error = -EPROTO;
+	if (r->error == 0)
+		r->error = r->ops->end(r);
+	r->at = 0;
+	r->n++;
+	return r->error == 0;
+}
+
+int rows_write(struct rows *r, const struct tables *t, const struct table *table)
+{
+	r->table = table;
+	r->at = 0;
+	r->n = 0;
+	int err = r->error == 0 ? table->write(t, r) : r->error;
+	r->error = r->error != 0 ? r->error : err;
+	return r->error;
+}
+
+void rows_free(struct rows *r)
+{
+	free(r->text);
+	r->text = NULL;
+	r->len = r->room = 0;
+}
+
+void row_ends(struct rows *r, const struct flow_record *f, bool ports)
+{
+	char addr[64], proto[8];
+	bool ip = f->ip_version != 0;
+
+	ports = ports && ip && facts_has_ports(f);
+	row_text(r, "src_ip",
+		 ip ? ip_addr_format(&f->client, f->ip_version, addr, sizeof(addr)) : NULL);
+	row_uint_if(r, "src_port", ports, f->client_port);
+	row_text(r, "dest_ip",
+		 ip ? ip_addr_format(&f->server, f->ip_version, addr, sizeof(addr)) : NULL);
+	row_uint_if(r, "dest_port", ports, f->server_port);
+	row_text(r, "proto", facts_proto(f->proto, proto));
+}
+
+/* What OONI Probe would have said */
+
+static const char *dns_failure(const struct attempt *a)
+{
+	switch (a->rcode) {
+	case DNS_NOERROR:
+		return NULL;
+	case DNS_NXDOMAIN:
+		return "dns_nxdomain_error";
+	case DNS_SERVFAIL:
+		return "dns_servfail_error";
+	case DNS_REFUSED:
+		return "dns_refused_error";
+	}
+	return "dns_server_misbehaving";
+}
+
+const char *tables_ooni_failure(const struct attempt *a)
+{
+	bool reset = a->flow != NULL && a->flow->state == FLOW_RESET;
+
+	if (a->trigger == TRIGGER_QNAME && a->n_answers != 0)
+		return dns_failure(a);
+	switch (a->end) {
+	case ATTEMPT_REFUSED:
+		/* By a RST, or by an ICMP error: of UDP a port that nobody listens on. */
+		return a->proto == IPPROTO_UDP || reset ? "connection_refused" : "host_unreachable";
+	case ATTEMPT_RESET:
+		return "connection_reset";
+	case ATTEMPT_CLOSED:
+		return "eof_error";
+	case ATTEMPT_ALERT:
+		return "ssl_failed_handshake";
+	case ATTEMPT_SILENT:
+		return "generic_timeout_error";
+	}
+	/* A page, a forged answer or a certificate is an answer to whoever measures. */
+	return NULL;
+}
+
+const char *tables_ooni_operation(const struct attempt *a)
+{
+	if (tables_ooni_failure(a) == NULL)
+		return NULL;
+	if (a->trigger == TRIGGER_QNAME)
+		return "resolve";
+	if (a->proto == IPPROTO_UDP)
+		return "quic_handshake";
+	if ((a->bits & ATTEMPT_HANDSHAKE) == 0)
+		return "connect";
+	if (a->trigger == TRIGGER_SNI || (a->flow != NULL && a->flow->tls != NULL))
+		return "tls_handshake";
+	return a->trigger == TRIGGER_HOST || (a->flow != NULL && a->flow->http != NULL)
+		       ? "http_round_trip"
+		       : "read";
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * The analysis as tables: the same rows and columns for CSV, for SQLite and for the hashes by which two
+ * runs are compared. Columns are called as the keys of the JSON Lines; tools/schema.sql describes
+ * them. A table is a writer that says its cells one after another, and a sink takes them.
+ *
+ * Text from packets is made harmless as for a terminal (tools/escape.h): a backslash is two, and bytes
+ * that are no printable UTF-8 are \xNN or \u{NNNN}.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "classifiers/attempt.h"
+#include "tools/report.h"
+
+enum column_type { COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL };
+
+struct column {
+	const char *name;
+	enum column_type type;
+	bool client; /* follows from the client's address, and changes with a pseudonym of it */
+};
+
+struct rows;
+/* Where rows go. Cells come in the order of the table's columns. */
+struct rows_ops {
+	void (*null)(struct rows *r);
+	void (*text)(struct rows *r, const char *s, size_t len); /* UTF-8 without controls */
+	void (*integer)(struct rows *r, uint64_t v); /* below 2^63 */
+	void (*real)(struct rows *r, double v);      /* a number */
+	int (*end)(struct rows *r);                  /* the row is whole: 0 or -errno */
+};
+
+struct table;
+struct rows {
+	const struct rows_ops *ops;
+	const struct table *table;
+	unsigned at;     /* the next cell's column */
+	uint64_t n;      /* rows so far */
+	int error;       /* the first; later calls do nothing */
+	char *text;      /* a cell in the making */
+	size_t len, room;
+};
+
+/* What all tables look into; made once a report. */
+struct tables {
+	const struct analysis *a;
+	const struct report_options *o;
+	const struct attempt **by_flow; /* those whose flow has a record, by it; of one flow in time order */
+	size_t n_by_flow;
+};
+
+struct table {
+	const char *name;              /* "flows" */
+	bool file;                     /* a .csv of its own; the others are in SQLite only */
+	const struct column *columns;
+	unsigned n_columns;
+	int (*write)(const struct tables *t, struct rows *r); /* 0 or -errno */
+};
+extern const struct table table_flows, table_findings, table_evidence, table_packets,
+	table_finding_flows, table_devices, table_dns, table_tls, table_names;
+extern const struct table *const tables_list[]; /* NULL-terminated; "flows" first, then "findings" */
+
+int tables_open(struct tables *t, const struct analysis *a, const struct report_options *o);
+void tables_close(struct tables *t);
+/* The attempts of one flow: the first, and *n how many. NULL: none. */
+const struct attempt *const *tables_attempts(const struct tables *t, const struct flow_record *f,
+					     size_t *n);
+
+/* Writes the table's rows through ops; r is the sink's own, with ops set. 0 or -errno. */
+int rows_write(struct rows *r, const struct tables *t, const struct table *table);
+void rows_free(struct rows *r);
+
+/*
+ * For tables. Every cell names its column: one that is not the next is -EPROTO, so that a table and its
+ * columns cannot go apart unnoticed.
+ */
+void row_null(struct rows *r, const char *column);
+void row_text(struct rows *r, const char *column, const char *s); /* our words; NULL is null */
+void row_bytes(struct rows *r, const char *column, const void *data, size_t len);
+void row_uint(struct rows *r, const char *column, uint64_t v);
+void row_uint_if(struct rows *r, const char *column, bool known, uint64_t v);
+void row_real_if(struct rows *r, const char *column, bool known, double v); /* not a number: null */
+void row_time_if(struct rows *r, const char *column, bool known, uint64_t ts_ns);
+/* A list in one cell, its members parted by separator; null without any. */
+void row_list_begin(struct rows *r);
+void row_list_add(struct rows *r, const char *separator, const void *data, size_t len);
+void row_list_uint(struct rows *r, uint64_t v); /* parted by a blank */
+void row_list_end(struct rows *r, const char *column);
+/* False: an error; the table stops. */
+bool row_end(struct rows *r);
+
+/* Columns that several tables begin with, and their cells: src_ip, src_port, dest_ip, dest_port, proto. */
+#define COLUMNS_ENDS                                                                               \
+	{"src_ip", COLUMN_TEXT, true}, {"src_port", COLUMN_INTEGER, false},                        \
+		{"dest_ip", COLUMN_TEXT, false}, {"dest_port", COLUMN_INTEGER, false},             \
+		{"proto", COLUMN_TEXT, false}
+void row_ends(struct rows *r, const struct flow_record *f, bool ports);
+
+/* The failure string of OONI's data format df-007 for what became of an attempt; NULL: none. */
+const char *tables_ooni_failure(const struct attempt *a);
+/* df-007's failed_operation, of an attempt that failed. */
+const char *tables_ooni_operation(const struct attempt *a);
+/* The worst finding of one flow alone that is shown; at is where the flow's findings may begin. */
+bool tables_shown(const struct report_options *o, const struct finding *f);
