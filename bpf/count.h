@@ -10,5 +10,9 @@
 struct count_queue {
 	__u64 frames, bytes;
 	__u64 first_ns, last_ns; /* CLOCK_MONOTONIC */
-	__u64 pad[4];            /* a cache line of its own */
+	/* Of the frames that tests/bench/send.c makes: not the sender's next; not the bytes it wrote. */
+	__u64 disordered, changed;
+	__u64 pad[2];            /* a cache line of its own */
 };
+
+#define COUNT_SENDERS 16 /* queues of the sender */

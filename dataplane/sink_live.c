@@ -33,7 +33,8 @@
 #define LANES_MAX 16
 #define FRAME_MIN 14 /* an Ethernet header; BPF_PROG_RUN takes no less */
 #define VLAN_TAG  4  /* that a device lets through above its MTU (Linux is_skb_forwardable()) */
-#define STUCK_NS  1000000000ULL
+#define STUCK_NS  2000000000ULL /* a receiver that takes nothing for so long is not there */
+#define YIELD_NS  20000000ULL
 
 /* Ends a BPF_PROG_RUN, which a signal alone can. */
 #define SIGNAL_END (SIGRTMIN + 1)
@@ -50,6 +51,7 @@ struct lane {
 	pthread_t thread;
 	atomic_bool stop, ended;
 	int error;              /* of the run, valid once ended */
+	uint64_t yielded_ns;    /* when lane_yield() last had an effect */
 };
 
 struct live {
@@ -88,6 +90,14 @@ static void nap(long ns)
 	nanosleep(&t, NULL);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 static struct replay_slot *slot_at(const struct live *l, const struct lane *lane, uint64_t i)
 {
 	return (struct replay_slot *)(void *)(lane->slots + (i & (REPLAY_SLOTS - 1)) * l->stride);
@@ -121,6 +131,8 @@ static void *lane_run(void *arg)
 
 	prepare_thread(lane);
 	while (!atomic_load(&lane->stop) && (ret == 0 || ret == -EINTR)) {
+		if (ret == -EINTR)
+			nap(1000000);
 		lane->skel->bss->at = 0;
 		ret = bpf_prog_test_run_opts(bpf_program__fd(lane->skel->progs.replay_frame), &opts);
 	}
@@ -141,6 +153,23 @@ static void lane_stop(struct lane *lane)
 	}
 	pthread_join(lane->thread, NULL);
 	lane->started = false;
+}
+
+/*
+ * A receiver that polls in a thread of its own (veth with threaded NAPI) may share the CPU, and the
+ * scheduler has been seen to keep it from running for seconds beside a run that never sleeps.
+ */
+static void lane_yield(struct lane *lane)
+{
+	uint64_t since = __atomic_load_n(&lane->shared->failing_since, __ATOMIC_RELAXED);
+
+	if (since == 0)
+		return;
+	uint64_t now = now_ns();
+	if (now - since > YIELD_NS && now - lane->yielded_ns > 3 * YIELD_NS) {
+		lane->yielded_ns = now;
+		pthread_kill(lane->thread, SIGNAL_END);
+	}
 }
 
 static int lane_start(struct lane *lane)
@@ -339,6 +368,7 @@ static int live_alloc(void *state, unsigned q, struct frame frames[], unsigned n
 		return lane->error != 0 ? lane->error : -EIO;
 	if (room < n) {
 		/* The ring is full, and lasts for longer than this. */
+		lane_yield(lane);
 		nap(20000);
 		room = lane_free(lane);
 	}
@@ -387,13 +417,14 @@ static int live_flush(void *state)
 		while (lane_free(lane) != REPLAY_SLOTS) {
 			if (atomic_load(&lane->ended))
 				return lane->error != 0 ? lane->error : -EIO;
+			lane_yield(lane);
 			nap(100000);
 		}
 		refused += lane->shared->refused;
 	}
 	if (refused != 0 && !l->warned) {
 		int error = -l->lanes[0].shared->error;
-		log_warn("live", "%s took none for a second, so frames were given up: %s", l->iface,
+		log_warn("live", "%s took none for two seconds, so frames were given up: %s", l->iface,
 			 error > 0 ? strerror(error) : "is it up, and does the receiver receive?");
 		l->warned = true;
 	}

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Counts and drops what arrives at an interface, with an XDP program in its driver: count IFACE
+ * Counts and drops what arrives at an interface, with an XDP program in its driver:
  *
+ *   count IFACE [pass]
+ *
+ * pass: counts and leaves it to the host.
  * Prints "ready", then for each line on its input one JSON object of what arrived since the last
  * one; ends with the input.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -18,23 +22,26 @@
 
 static void print_counts(const volatile struct count_queue q[])
 {
-	unsigned long long frames = 0, bytes = 0, first = 0, last = 0;
+	unsigned long long frames = 0, bytes = 0, first = 0, last = 0, disordered = 0, changed = 0;
 
 	for (unsigned i = 0; i < COUNT_QUEUES; i++) {
 		if (q[i].frames == 0)
 			continue;
 		frames += q[i].frames;
 		bytes += q[i].bytes;
+		disordered += q[i].disordered;
+		changed += q[i].changed;
 		if (first == 0 || q[i].first_ns < first)
 			first = q[i].first_ns;
 		if (q[i].last_ns > last)
 			last = q[i].last_ns;
 	}
-	printf("{\"frames\":%llu,\"bytes\":%llu,\"ns\":%llu,\"queues\":[", frames, bytes, last - first);
+	printf("{\"frames\":%llu,\"bytes\":%llu,\"ns\":%llu,\"disordered\":%llu,\"changed\":%llu,"
+	       "\"queues\":[", frames, bytes, last - first, disordered, changed);
 	const char *comma = "";
 	for (unsigned i = 0; i < COUNT_QUEUES; i++) {
 		if (q[i].frames != 0)
-			printf("%s{\"queue\":%u,\"frames\":%llu}", comma, i,
+			printf("%s{\"queue\":%u,\"received\":%llu}", comma, i,
 			       (unsigned long long)q[i].frames);
 		comma = q[i].frames != 0 ? "," : comma;
 	}
@@ -47,10 +54,12 @@ int main(int argc, char **argv)
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
 	char line[16];
 
-	if (argc != 2)
+	if (argc < 2)
 		return 2;
-	struct count *skel = count__open_and_load();
-	if (skel == NULL) {
+	struct count *skel = count__open();
+	if (skel != NULL && argc > 2)
+		skel->rodata->verdict = XDP_PASS;
+	if (skel == NULL || count__load(skel) != 0) {
 		perror("loading the program");
 		return 4;
 	}
@@ -65,7 +74,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		print_counts(skel->bss->counts);
-		memset(skel->bss->counts, 0, sizeof(skel->bss->counts));
+		memset(skel->bss, 0, sizeof(*skel->bss));
 	}
 	count__destroy(skel);
 	return 0;
