@@ -38,6 +38,7 @@ def cases(good, bad, cut, folder):
         (IO, analyze("--jsonl", folder + "/no/such", good)),
         (IO, analyze("-o", folder + "/no/such", good)),
         (IO, analyze("--text", "/dev/full", good)), (IO, analyze("--jsonl", "/dev/full", bad)),
+        (DONE, ("doctor",)), (USAGE, ("doctor", good)), (IO, ("doctor", "--json", "/dev/full")),
         (USAGE, ("capture",)), (USAGE, ("capture", "-i", "lo", good)),
         (USAGE, ("capture", "-i", "lo", "-C", "1")), (USAGE, ("capture", "-i", "lo", "-s", "1")),
         (USAGE, ("capture", "-i", "lo", "-w", "-")), (IO, ("capture", "-i", "no such one")),
