@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Broken captures do no harm: hostile.py WMSCOPE FOLDER | hostile.py WMSCOPE --mutate FOLDER
 
-Every file below FOLDER goes through `wmscope analyze` into both reports. The exit status must be 0,
-1, 3 or 5, within 20 seconds and 1 GiB, and both reports must be text that cannot upset a terminal or
-a reader of JSON. With --mutate the files are cut, flipped and spliced copies of the captures in
+Every file below FOLDER goes through `wmscope analyze` into all reports. The exit status must be 0,
+1, 3 or 5, within 20 seconds and 1 GiB, and the reports must be text that cannot upset a terminal or
+a reader of JSON, and a page whose markup is ours alone. With --mutate the files are cut, flipped and spliced copies of the captures in
 FOLDER, the same at every run. Exits 77 where the folder is absent.
 """
 import json
@@ -16,6 +16,8 @@ import sys
 import tempfile
 import threading
 
+import html_page
+
 SECONDS, KIB = 20, 1 << 20
 STATUSES = (0, 1, 3, 5)
 MUTANTS = 400
@@ -25,13 +27,14 @@ UPSETTING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 def run(wmscope, path, folder):
     """None, or what is wrong; and the most memory it took, in KiB."""
-    jsonl, text = os.path.join(folder, "out.jsonl"), os.path.join(folder, "out.txt")
-    for name in (jsonl, text):
+    jsonl, text, page = (os.path.join(folder, "out." + e) for e in ("jsonl", "txt", "html"))
+    for name in (jsonl, text, page):
         if os.path.exists(name):
             os.remove(name)
     errors = os.path.join(folder, "stderr")
     with open(errors, "wb") as err:
-        process = subprocess.Popen([wmscope, "analyze", "--jsonl", jsonl, "--text", text, path],
+        process = subprocess.Popen([wmscope, "analyze", "--jsonl", jsonl, "--text", text,
+                                    "--html", page, path],
                                    stdin=subprocess.DEVNULL, stdout=err, stderr=err)
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
@@ -39,7 +42,7 @@ def run(wmscope, path, folder):
         late = timer.finished.is_set()
         timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
-    why = f"took over {SECONDS} s" if late else judge(process.returncode, jsonl, text)
+    why = f"took over {SECONDS} s" if late else judge(process.returncode, jsonl, text, page)
     if why is None and usage.ru_maxrss > KIB:
         why = f"took {usage.ru_maxrss} KiB"
     if why is not None:
@@ -48,7 +51,7 @@ def run(wmscope, path, folder):
     return why, usage.ru_maxrss
 
 
-def judge(status, jsonl, text):
+def judge(status, jsonl, text, page):
     if status not in STATUSES:
         return f"exit {status}"
     for name in (jsonl, text):
@@ -68,7 +71,14 @@ def judge(status, jsonl, text):
                     json.loads(line)
                 except ValueError as error:
                     return f"no JSON: {error}: {line[:200]}"
-    return None
+    if status == 3 and os.path.getsize(page) == 0:
+        return None
+    with open(page, "rb") as f:
+        try:
+            wrong = html_page.check_markup(f.read().decode("utf-8"))[1]
+        except UnicodeDecodeError as error:
+            return f"the page is not UTF-8: {error}"
+    return f"the page: {wrong[0]}" if wrong else None
 
 
 def captures(folder):

@@ -95,31 +95,73 @@ static void counts(const struct html *h)
 	fputs("</b> packets</li>\n</ul>\n", h->out);
 }
 
-/* The strongest groups, a sentence each: for who reads no further. */
+static void short_line(const struct html *h, const struct html_group *g)
+{
+	const struct finding *f = g->list[0];
+	char sentence[WORDS_SENTENCE_SIZE];
+
+	fputs("<li>", h->out);
+	html_verdict(h, f->verdict);
+	fputs(" ", h->out);
+	words_sentence(f, sentence);
+	html_text(h, sentence[0] != '\0' ? sentence : f->summary != NULL ? f->summary : f->id);
+	if (g->n > 1)
+		fprintf(h->out, " <span class=\"quiet\">And %zu more like it.</span>", g->n - 1);
+	fputs("</li>\n", h->out);
+}
+
+static void short_box(const struct html *h, const struct study_profile *p)
+{
+	fputs("<li>", h->out);
+	html_verdict(h, p->verdict);
+	fprintf(h->out, " <a href=\"#box-%u\">Box %u</a>: ", p->number, p->number);
+	html_text(h, p->mode == STUDY_MODE_UNKNOWN ? "somewhere on the path" : words_mode(p->mode));
+	if (p->hops >= 0)
+		fprintf(h->out, ", %d hop%s from the capture", p->hops,
+			html_plural((uint64_t)p->hops));
+	for (unsigned i = 0; i < p->n_lines; i++) {
+		const struct study_line *l = &p->lines[i];
+		bool deed =
+			strncmp(l->what, "injects", 7) == 0 || strncmp(l->what, "drops", 5) == 0;
+		if (l->said == STUDY_OBSERVED && deed)
+			fprintf(h->out, ", %s", words_profile(l->what));
+	}
+	if (p->n_reactions != 0)
+		fprintf(h->out, " after %.1f ms (median)", p->reaction_ms[1]);
+	if (p->device != NULL) {
+		fputs("; looks like ", h->out);
+		html_text(h, p->device);
+		fprintf(h->out, " (%s)", attribution_name[p->device_grade]);
+	}
+	fputs(".</li>\n", h->out);
+}
+
+/* Some of the strongest, a sentence each: for who reads no further. */
 static void in_short(const struct html *h, const struct html_groups *g)
 {
-	enum { LINES = 6 };
+	enum { LINES = 6, OF_A_KIND = 2, BOXES = 3 };
 	enum verdict least = g->n > 0 && g->list[0].list[0]->verdict >= VERDICT_LIKELY
 				     ? VERDICT_LIKELY
 				     : VERDICT_INCONCLUSIVE;
-	char sentence[WORDS_SENTENCE_SIZE];
+	const struct study *s = h->options->study;
+	const char *shown[LINES];
+	unsigned n = 0;
 
 	if (g->n == 0)
 		return;
 	fputs("<h2 class=\"quiet-title\">In short</h2>\n<ul class=\"in-short\">\n", h->out);
-	for (size_t i = 0; i < g->n && i < LINES && g->list[i].list[0]->verdict >= least; i++) {
-		const struct finding *f = g->list[i].list[0];
-		fputs("<li>", h->out);
-		html_verdict(h, f->verdict);
-		fputs(" ", h->out);
-		words_sentence(f, sentence);
-		html_text(h, sentence[0] != '\0'  ? sentence
-			     : f->summary != NULL ? f->summary
-						  : f->id);
-		if (g->list[i].n > 1)
-			fprintf(h->out, " <span class=\"quiet\">And %zu more like it.</span>",
-				g->list[i].n - 1);
-		fputs("</li>\n", h->out);
+	for (size_t i = 0; i < g->n && n < LINES && g->list[i].list[0]->verdict >= least; i++) {
+		unsigned same = 0;
+		for (unsigned k = 0; k < n; k++)
+			same += strcmp(shown[k], g->list[i].list[0]->id) == 0;
+		if (same >= OF_A_KIND)
+			continue;
+		shown[n++] = g->list[i].list[0]->id;
+		short_line(h, &g->list[i]);
+	}
+	for (unsigned i = 0; s != NULL && i < s->n_profiles && i < BOXES; i++) {
+		if (s->profiles[i].verdict >= least)
+			short_box(h, &s->profiles[i]);
 	}
 	fputs("</ul>\n", h->out);
 }
@@ -131,7 +173,10 @@ static void opening(const struct html *h, const struct html_groups *g, const cha
 	fprintf(h->out,
 		"<header>\n<p class=\"brand\">wmscope %s <span class=\"quiet\">what a network "
 		"did to the connections in a capture</span></p>\n<h1 class=\"%s\">",
-		WMSCOPE_VERSION, touched > 0 ? "touched" : g->n > 0 ? "unsure" : "untouched");
+		WMSCOPE_VERSION,
+		touched > 0 ? "touched"
+		: g->n > 0  ? "unsure"
+			    : "untouched");
 	html_text(h, headline);
 	fputs("</h1>\n", h->out);
 	counts(h);

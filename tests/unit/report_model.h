@@ -170,7 +170,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static __attribute__((noinline)) char *written(const struct report *r)
+static __attribute__((noinline, unused)) char *written(const struct report *r)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -196,7 +196,7 @@ static char *squeezed(const char *s)
 	return out;
 }
 
-static void must_have(const char *text, const char *const *needles, size_t n)
+static inline void must_have(const char *text, const char *const *needles, size_t n)
 {
 	char *hay = squeezed(text);
 	for (size_t i = 0; i < n; i++) {
@@ -210,7 +210,7 @@ static void must_have(const char *text, const char *const *needles, size_t n)
 #define MUST_HAVE(text, list) must_have(text, list, sizeof(list) / sizeof((list)[0]))
 
 /* No control but the line end, no byte that is not UTF-8, nothing hidden. */
-static void must_be_harmless(const char *text)
+static inline void must_be_harmless(const char *text)
 {
 	for (const char *p = text; *p != '\0'; p++)
 		assert_true(((unsigned char)*p >= 0x20 && *p != 0x7f) || *p == '\n');
