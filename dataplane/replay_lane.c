@@ -2,6 +2,7 @@
 #include "dataplane/replay_lane.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,11 +267,34 @@ static void lane_capture(struct lane *l)
 		sides_seam(l->sides);
 }
 
+/*
+ * The kernel chooses a transmit queue by CPU: a thread that moves would let later packets of a flow
+ * overtake earlier ones. CPUs are shared out among those that the process may use.
+ */
+static void stay_on_one_cpu(unsigned n)
+{
+	cpu_set_t all, one;
+
+	if (sched_getaffinity(0, sizeof(all), &all) != 0 || CPU_COUNT(&all) == 0)
+		return;
+	n %= (unsigned)CPU_COUNT(&all);
+	for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &all) || n-- != 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		(void)sched_setaffinity(0, sizeof(one), &one);
+		return;
+	}
+}
+
 void lane_run(struct lane *l)
 {
 	uint64_t loops = l->cfg->loops != 0 ? l->cfg->loops : 1;
 	unsigned files = l->cfg->source.rotated ? 1 : l->cfg->source.n_files;
 
+	if (l->queues > 1)
+		stay_on_one_cpu(l->q);
 	pace_sleeper_start(&l->sleeper);
 	pace_start(&l->pace, l->cfg->rate, l->start_ns);
 	for (l->loop = 0; l->loop < loops && !stopped(l); l->loop++) {

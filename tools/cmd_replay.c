@@ -445,7 +445,8 @@ const struct command command_replay = {
 		"Linux cooked, loopback, PPP, HDLC) get some. Every packet that is not sent is "
 		"counted by why. An interface that carries the default route, or has an address, "
 		"is refused unless --yes-this-interface. The report says what rate was asked for "
-		"and achieved, and how far frames were off their time. SIGINT or SIGTERM ends the "
+		"and achieved, and how far frames were off their time; on a busy machine nice -n -19 "
+		"in front keeps them closer to it. SIGINT or SIGTERM ends the "
 		"replay, and the report is still written.",
 	.options = replay_rows,
 	.config_size = sizeof(struct replay_options),

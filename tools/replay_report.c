@@ -30,6 +30,9 @@ static struct off off_of(const struct replay_report *r)
 		off.p99_ns = s->late_p99_ns > off.p99_ns ? s->late_p99_ns : off.p99_ns;
 		off.max_ns = s->late_max_ns > off.max_ns ? s->late_max_ns : off.max_ns;
 	}
+	/* A sink's quantiles are those of its buckets. */
+	off.p50_ns = off.p50_ns < off.max_ns ? off.p50_ns : off.max_ns;
+	off.p99_ns = off.p99_ns < off.max_ns ? off.p99_ns : off.max_ns;
 	return off;
 }
 
