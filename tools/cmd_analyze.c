@@ -143,6 +143,7 @@ static void write_reports(struct run *r)
 		.errors = r->errors,
 		.n_errors = r->n_errors,
 		.study = r->study,
+		.filter = r->cfg->analysis.bpf,
 		.rules = r->setup.lists.rules,
 		.matcher = r->setup.lists.matcher,
 	};

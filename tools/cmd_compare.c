@@ -99,6 +99,7 @@ static void write_reports(struct run *r)
 		.errors = r->errors,
 		.n_errors = r->n_errors,
 		.comparison = r->comparison,
+		.filter = r->cfg->bpf,
 	};
 
 	/* Not two captures of one path, or nothing came through: either way nothing could be

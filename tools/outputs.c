@@ -38,6 +38,9 @@ int outputs_add_folder(struct outputs *o, const char *dir)
 		{.report = "text", .name = "report.txt"},
 		{.report = "html", .name = "report.html"},
 		{.report = "jsonl", .name = "events.jsonl"},
+		{.report = "pcapng", .name = "annotated.pcapng"},
+		{.report = "wireshark", .name = NULL},
+		{.report = "figures", .name = NULL},
 		{.report = "csv", .name = NULL},
 		{.report = "sqlite", .name = "wmscope.sqlite"},
 	};

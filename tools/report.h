@@ -33,6 +33,8 @@ struct report_options {
 	const struct report_input_error *errors;
 	unsigned n_errors;
 	const struct study *study; /* NULL: none was made */
+	const char *filter;       /* the pcap-filter expression that packets passed; NULL: all */
+	bool all_packets;         /* annotated captures hold every packet, not only of touched flows */
 	const struct ruleset *rules; /* what was looked for; NULL: nothing */
 	const struct comparison *comparison; /* of two captures of one path; else NULL */
 	struct matcher *matcher;     /* NULL: patterns were not searched */

@@ -78,11 +78,25 @@ static int name_outputs(struct outputs *o, const struct session_config *cfg)
 		err = outputs_add(o, "jsonl", cfg->jsonl);
 	if (err == 0 && cfg->html != NULL)
 		err = outputs_add(o, "html", cfg->html);
+	if (err == 0 && cfg->pcapng != NULL)
+		err = outputs_add(o, "pcapng", cfg->pcapng);
 	if (err == 0 && cfg->dir != NULL)
 		err = outputs_add_folder(o, cfg->dir);
 	if (err == 0 && o->n == 0)
 		err = outputs_add(o, "text", "-");
 	return err;
+}
+
+/* Packets are read a second time to be written with comments. */
+static bool can_annotate(const struct session_config *cfg, char *const *inputs, int n_inputs)
+{
+	for (int i = 0; i < n_inputs && cfg->pcapng != NULL; i++) {
+		if (strcmp(inputs[i], "-") == 0) {
+			log_error(NULL, "--pcapng: standard input cannot be read twice");
+			return false;
+		}
+	}
+	return true;
 }
 
 bool session_start(struct session *s, const struct session_config *cfg, char *const *inputs,
@@ -96,7 +110,8 @@ bool session_start(struct session *s, const struct session_config *cfg, char *co
 		session_happened(s, EXIT_IO);
 		return false;
 	}
-	if (outputs_clash(&s->outputs, inputs, n_inputs)) {
+	if (!can_annotate(cfg, inputs, n_inputs) ||
+	    outputs_clash(&s->outputs, inputs, n_inputs)) {
 		session_happened(s, EXIT_USAGE);
 		return false;
 	}
@@ -122,6 +137,7 @@ void session_write(struct session *s, const struct analysis *a, struct report_op
 	o->min_verdict = min_verdict_of[s->cfg->min_verdict];
 	o->colour = want_colour(s->cfg);
 	o->real_clients = true;
+	o->all_packets = s->cfg->all_packets;
 	o->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	for (unsigned i = 0; i < a->n_captures; i++) {
 		if (a->captures[i].partial)

@@ -15,9 +15,9 @@
 #include "tools/outputs.h"
 
 struct session_config {
-	const char *dir, *jsonl, *text, *html;
+	const char *dir, *jsonl, *text, *html, *pcapng;
 	int min_verdict, fail_on, color;
-	bool quiet, verbose;
+	bool quiet, verbose, all_packets;
 };
 
 extern const char *const session_min_verdicts[], *const session_fail_ons[], *const session_colors[];
@@ -45,6 +45,15 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .offset = offsetof(type, field.html),                                                     \
 	 .argument = "FILE",                                                                       \
 	 .help = "write the report here as one page for a browser, with ladders and plots"},       \
+	{.name = "pcapng",                                                                         \
+	 .kind = OPTION_STRING,                                                                    \
+	 .offset = offsetof(type, field.pcapng),                                                   \
+	 .argument = "FILE",                                                                       \
+	 .help = "write the packets of touched connections here, with comments for Wireshark"},    \
+	{.name = "all-packets",                                                                    \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.all_packets),                                              \
+	 .help = "annotated captures hold every packet"},                                          \
 	{.name = "min-verdict",                                                                    \
 	 .kind = OPTION_ENUM,                                                                      \
 	 .offset = offsetof(type, field.min_verdict),                                              \
