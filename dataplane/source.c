@@ -14,12 +14,12 @@ struct source {
 	_Alignas(max_align_t) unsigned char state[];
 };
 
-static const struct source_ops *source_find(const char *name)
+const struct source_ops *source_find(const char *name, char *err, size_t errlen)
 {
 	for (unsigned i = 0; source_table[i] != NULL; i++)
 		if (strcmp(source_table[i]->name, name) == 0)
 			return source_table[i];
-	return NULL;
+	return plugin_source(name, err, errlen);
 }
 
 int source_open(struct source **out, const char *name, const struct source_config *cfg, char *err,
@@ -28,9 +28,7 @@ int source_open(struct source **out, const char *name, const struct source_confi
 	*out = NULL;
 	if (errlen != 0)
 		err[0] = 0;
-	const struct source_ops *ops = source_find(name != NULL ? name : "file");
-	if (ops == NULL)
-		ops = plugin_source(name, err, errlen);
+	const struct source_ops *ops = source_find(name != NULL ? name : "file", err, errlen);
 	if (ops == NULL)
 		return -ENOENT;
 	struct source *s = calloc(1, sizeof(*s) + ops->state_size);

@@ -98,6 +98,8 @@ extern const struct source_ops *const source_table[];
 
 struct source;
 
+/* Linked in, or of a module; NULL with err filled: there is none of this name. */
+const struct source_ops *source_find(const char *name, char *err, size_t errlen);
 /*
  * name NULL: "file". 0 or -errno with err filled: -EINVAL for a format that is not a capture, -EDOM
  * for a BPF expression that is not one. Of several rotated files one that is no capture is damage

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "classifiers/inspector.h"
+#include "config.h"
 #include "dataplane/log.h"
 #include "tools/analysis_options.h"
 #include "tools/command.h"
@@ -32,7 +33,7 @@ extern const struct command command_capture;
 struct capture_config {
 	struct session_config session;
 	struct analysis_options analysis;
-	const char *iface, *record, *user, *stats;
+	const char *iface, *record, *user, *stats, *eal;
 	int engine;
 	unsigned long count, seconds, snaplen, ring_mib, megabytes, rotate_s, keep;
 	bool no_promisc, this_interface;
@@ -40,7 +41,7 @@ struct capture_config {
 
 /* Names of sources; the first is the default. */
 static const char *const engines[] = {"packet", "xdp", "dpdk", NULL};
-static const char *const built_with[] = {"AF_PACKET", "XDP", "DPDK"};
+static const char *const built_without[] = {NULL, HAVE_XDP ? NULL : "XDP", HAVE_DPDK ? NULL : "DPDK"};
 
 #define AT(field) .offset = offsetof(struct capture_config, field)
 static const struct option_row capture_options[] = {
@@ -73,6 +74,8 @@ static const struct option_row capture_options[] = {
 	 .help = "write counters here every second, as JSON Lines"},
 	{.name = "yes-this-interface", .kind = OPTION_FLAG, AT(this_interface),
 	 .help = "xdp, dpdk: though it has an address or the default route, which ends both"},
+	{.name = "eal", .kind = OPTION_STRING, AT(eal), .argument = "ARGUMENTS",
+	 .help = "dpdk: arguments for its environment, one string"},
 	SESSION_OPTIONS(struct capture_config, session),
 	ANALYSIS_OPTIONS(struct capture_config, analysis),
 	{.name = NULL},
@@ -163,15 +166,15 @@ static bool source_start(struct run *r)
 				     .snaplen = (uint32_t)cfg->snaplen,
 				     .ring_mib = (uint32_t)cfg->ring_mib,
 				     .no_promisc = cfg->no_promisc,
-				     .take_used = cfg->this_interface};
+				     .take_used = cfg->this_interface, .eal = cfg->eal};
 	char why[320];
 
 	int err = source_open(&r->source, engines[cfg->engine], &from, why, sizeof(why));
-	if (err == -ENOENT)
-		snprintf(why, sizeof(why), "this wmscope was built without %s",
-			 built_with[cfg->engine]);
+	if (err == -ENOENT && built_without[cfg->engine] != NULL)
+		snprintf(why, sizeof(why), "--engine %s: wmscope was built without %s",
+			 engines[cfg->engine], built_without[cfg->engine]);
 	if (err != 0)
-		said(r, err == -EDOM || err == -ENOENT ? EXIT_USAGE : EXIT_IO, why);
+		said(r, err == -EDOM ? EXIT_USAGE : EXIT_IO, why);
 	return err == 0;
 }
 
@@ -236,10 +239,32 @@ static bool become_ordinary(struct run *r)
 	return err == 0;
 }
 
+/* Reports, packets and counters: one of them at most goes to standard output. */
+static bool stdout_shared(const struct run *r)
+{
+	const char *const others[] = {r->cfg->record, r->cfg->stats};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->session.outputs.n; i++)
+		n += strcmp(r->session.outputs.list[i].path, "-") == 0;
+	for (unsigned i = 0; i < 2; i++)
+		n += others[i] != NULL && strcmp(others[i], "-") == 0;
+	return n > 1;
+}
+
 static bool begin(struct run *r)
 {
-	if (!source_start(r) || !session_start(&r->session, &r->cfg->session, (char *const *)&r->cfg->record,
-				     r->cfg->record != NULL) ||
+	const struct capture_config *cfg = r->cfg;
+
+	if (!session_start(&r->session, &cfg->session, (char *const *)&cfg->record,
+			   cfg->record != NULL))
+		return false;
+	if (stdout_shared(r)) {
+		said(r, EXIT_USAGE, "reports, packets (-w) and counters (--stats): only one of them "
+				    "can go to standard output");
+		return false;
+	}
+	if (!source_start(r) ||
 	    !analysis_setup_open(&r->setup, &r->cfg->analysis, &command_capture, &r->session) ||
 	    !recorder_begin(r) || !stats_begin(r))
 		return false;
@@ -317,20 +342,13 @@ static int capture_all(struct run *r)
 /* What the option rows cannot check: NULL, or what is wrong. */
 static const char *wrong_usage(const struct capture_config *cfg, int argc)
 {
-	const char *text = cfg->session.text;
-	bool text_on_stdout = text != NULL ? strcmp(text, "-") == 0
-					   : cfg->session.jsonl == NULL && cfg->session.dir == NULL;
-	bool jsonl_on_stdout = cfg->session.jsonl != NULL && strcmp(cfg->session.jsonl, "-") == 0;
 	bool record_on_stdout = cfg->record != NULL && strcmp(cfg->record, "-") == 0;
-	bool stats_on_stdout = cfg->stats != NULL && strcmp(cfg->stats, "-") == 0;
 	bool rotates = cfg->megabytes != 0 || cfg->rotate_s != 0;
 
 	if (argc != 0)
 		return "capture reads no files: analyze does";
 	if (cfg->iface == NULL)
 		return "-i: which interface?";
-	if (text_on_stdout + jsonl_on_stdout + record_on_stdout + stats_on_stdout > 1)
-		return "only one of reports, packets and counters can go to standard output";
 	if (cfg->record == NULL && rotates)
 		return "-C and -G are about the files of -w";
 	if ((cfg->keep != 0 && !rotates) || (rotates && record_on_stdout))

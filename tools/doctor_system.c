@@ -172,23 +172,17 @@ static void clocks(struct doctor *d)
 		doctor_add(d, "clock", "synchronised", DOCTOR_GOOD, "to about %ld us", tx.maxerror);
 }
 
-static bool has_source(const char *name)
-{
-	for (unsigned i = 0; source_table[i] != NULL; i++)
-		if (strcmp(source_table[i]->name, name) == 0)
-			return true;
-	return false;
-}
-
 static void built_with(struct doctor *d)
 {
 	static const char *const engines[] = {"packet", "xdp", "dpdk"};
 	struct library libs[LIBRARIES_N];
+	char why[160];
 
 	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
-		bool has = has_source(engines[i]);
-		doctor_add(d, "engines", engines[i], has ? DOCTOR_GOOD : DOCTOR_NOTE, "%s",
-			   has ? "built in" : "not built in");
+		/* A module is an engine only if it can be loaded here. */
+		bool has = source_find(engines[i], why, sizeof(why)) != NULL;
+		doctor_add(d, "engines", engines[i], has ? DOCTOR_GOOD : DOCTOR_NOTE, "%.120s",
+			   has ? "there" : why);
 	}
 	doctor_add(d, "engines", "seccomp", HAVE_SECCOMP ? DOCTOR_GOOD : DOCTOR_NOTE, "%s",
 		   HAVE_SECCOMP ? "built in" : "not built in");

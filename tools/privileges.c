@@ -106,6 +106,9 @@ static int drop_calls(void)
 	/* Without an address it wakes an AF_XDP socket; with one it would reach somebody. */
 	if (err == 0)
 		err = seccomp_rule_add(ctx, no, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_NE, 0));
+	/* Libraries may have threads by now. */
+	if (err == 0)
+		err = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (err == 0)
 		err = seccomp_load(ctx);
 	seccomp_release(ctx);

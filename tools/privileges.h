@@ -24,5 +24,8 @@ struct privileges {
  * Reads the user database, so before privileges_drop().
  */
 int privileges_choose(struct privileges *p, const char *user, char *why, size_t len);
-/* 0 or -errno: then the process must not go on. Before any thread is started. */
+/*
+ * 0 or -errno: then the process must not go on. Before threads are started: one that runs already
+ * loses root and the calls, but where p is root keeps its capabilities.
+ */
 int privileges_drop(const struct privileges *p, char *why, size_t len);

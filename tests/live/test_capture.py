@@ -152,6 +152,15 @@ class Live:
             assert self.process.poll() is None, f"{name}: it ended: {self.said()}"
             time.sleep(0.02)
 
+    def ended_without_xdp(self):
+        """Some kernels and builds have none: tests/live/test_xdp.sh says whether that is a failure."""
+        try:
+            self.process.wait(2)
+        except subprocess.TimeoutExpired:
+            return False
+        print(f"xdp is not tested: {self.said().strip()}")
+        return True
+
     def status(self, key):
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
             return next(line.split()[1:] for line in f if line.startswith(key + ":"))
@@ -223,10 +232,13 @@ def same(wmscope, live, path):
 
 def test_findings(pair, wmscope, root, folder, wire):
     frames = packets(root + "/pcaps/sni-rst-onpath/client.pcap")
-    for workers in "1", "3":
+    for engine, workers in ("packet", "1"), ("packet", "3"), ("xdp", "1"), ("xdp", "3"):
         path, live = folder + "/one.pcapng", folder + "/live.jsonl"
         run = Live(pair, wmscope, "-w", path, "--jsonl", live, "--workers", workers, "--stats",
-                   folder + "/stats", "-c", str(len(frames)), folder=folder).ready()
+                   folder + "/stats", "-c", str(len(frames)), "--engine", engine, folder=folder)
+        if engine == "xdp" and run.ended_without_xdp():
+            break
+        run.ready()
         wire.send(frames, gaps=True)
         code = run.end()
         status, found = same(wmscope, live, path)
