@@ -17,6 +17,8 @@ const volatile __u32 verdict = XDP_DROP;
 struct count_queue counts[COUNT_QUEUES] __attribute__((aligned(64)));
 __u64 expected[COUNT_SENDERS]; /* number that comes next */
 
+struct count_gaps gaps __attribute__((aligned(64)));
+
 #define ETHERTYPE 0x88b5
 
 struct numbered {
@@ -42,6 +44,22 @@ static void check(const struct numbered *f, __u8 last, struct count_queue *q)
 		q->changed++;
 }
 
+static void count_gap(__u64 now)
+{
+	__u64 gap = now - gaps.before_ns;
+	__u64 error = gap > gaps.asked_ns ? gap - gaps.asked_ns : gaps.asked_ns - gap;
+
+	if (gaps.before_ns != 0) {
+		__u32 b = replay_bucket(error);
+		if (b < REPLAY_BUCKETS)
+			gaps.errors[b]++;
+		gaps.n++;
+		if (error > gaps.max_ns)
+			gaps.max_ns = error;
+	}
+	gaps.before_ns = now;
+}
+
 SEC("xdp.frags")
 int count_frame(struct xdp_md *ctx)
 {
@@ -55,6 +73,8 @@ int count_frame(struct xdp_md *ctx)
 		q->first_ns = q->last_ns;
 	q->frames++;
 	q->bytes += len;
+	if (gaps.asked_ns != 0)
+		count_gap(q->last_ns);
 	if (bpf_xdp_load_bytes(ctx, 0, &frame, sizeof(frame)) == 0 &&
 	    frame.ethertype == bpf_htons(ETHERTYPE) &&
 	    bpf_xdp_load_bytes(ctx, len - 1, &last, 1) == 0)

@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "bpf/replay.h"
+
 #define COUNT_QUEUES 64
 
 struct count_queue {
@@ -16,3 +18,11 @@ struct count_queue {
 };
 
 #define COUNT_SENDERS 16 /* queues of the sender */
+
+/* Of one queue alone: how far each gap is from what user space wrote into asked_ns. */
+struct count_gaps {
+	__u64 asked_ns;    /* 0: nothing is counted */
+	__u64 before_ns;   /* when the last frame came */
+	__u64 n, max_ns;
+	__u64 errors[REPLAY_BUCKETS]; /* replay_bucket() */
+};

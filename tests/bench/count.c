@@ -6,7 +6,8 @@
  *
  * pass: counts and leaves it to the host.
  * Prints "ready", then for each line on its input one JSON object of what arrived since the last
- * one; ends with the input.
+ * one; ends with the input. A number on the line is the gap in ns that is expected from then on, and
+ * the next object tells how far gaps were from it.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -14,13 +15,27 @@
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bpf/count.h"
 #include "bpf/count.skel.h"
 
-static void print_counts(const volatile struct count_queue q[])
+static unsigned long long quantile(const struct count_gaps *g, double p)
+{
+	uint64_t rank = (uint64_t)((double)g->n * p), below = 0;
+
+	for (unsigned b = 0; b < REPLAY_BUCKETS; b++) {
+		below += g->errors[b];
+		if (below > rank)
+			return replay_bucket_end(b);
+	}
+	return 0;
+}
+
+static void print_counts(const struct count_queue q[], const struct count_gaps *g)
 {
 	unsigned long long frames = 0, bytes = 0, first = 0, last = 0, disordered = 0, changed = 0;
 
@@ -45,14 +60,16 @@ static void print_counts(const volatile struct count_queue q[])
 			       (unsigned long long)q[i].frames);
 		comma = q[i].frames != 0 ? "," : comma;
 	}
-	printf("]}\n");
+	printf("],\"gap_error_ns\":{\"n\":%llu,\"p50\":%llu,\"p99\":%llu,\"max\":%llu}}\n",
+	       (unsigned long long)g->n, quantile(g, 0.5), quantile(g, 0.99),
+	       (unsigned long long)g->max_ns);
 	fflush(stdout);
 }
 
 int main(int argc, char **argv)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-	char line[16];
+	char line[32];
 
 	if (argc < 2)
 		return 2;
@@ -73,8 +90,9 @@ int main(int argc, char **argv)
 	printf("ready\n");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
-		print_counts(skel->bss->counts);
+		print_counts(skel->bss->counts, &skel->bss->gaps);
 		memset(skel->bss, 0, sizeof(*skel->bss));
+		skel->bss->gaps.asked_ns = strtoull(line, NULL, 10);
 	}
 	count__destroy(skel);
 	return 0;
