@@ -15,6 +15,7 @@
 #include "classifiers/app/http.h"
 #include "classifiers/app/tls.h"
 #include "classifiers/app/tls_server.h"
+#include "classifiers/app/vpn.h"
 #include "classifiers/classifier.h"
 #include "classifiers/tamper/dns_exchange.h"
 #include "classifiers/tamper/exchange.h"
@@ -243,6 +244,10 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 		a->tls_server = intern_server(t, facts->tls_server);
 	handshake(a, ev);
 	tcp_end(a, ev, facts);
+	if (facts->vpn != NULL && facts->vpn->fet) {
+		a->bits |= ATTEMPT_FET;
+		a->payload = facts->vpn->payload;
+	}
 	a->goodput = ev->goodput;
 	if (ev->more != NULL && ev->more->rate != NULL)
 		a->rate = *ev->more->rate;

@@ -39,6 +39,7 @@ enum attempt_bits {
 	ATTEMPT_HANDSHAKE = 1 << 4, /* TCP: SYN, SYN+ACK and ACK were seen */
 	ATTEMPT_ONE_SIDED = 1 << 5, /* nothing of the server was seen in it */
 	ATTEMPT_NAME_CUT = 1 << 6,  /* the capture does not hold its name */
+	ATTEMPT_FET = 1 << 7,       /* its first payload is fully encrypted: fet_is() */
 };
 
 struct attempt {
@@ -61,6 +62,7 @@ struct attempt {
 	uint16_t rcode;       /* DNS: of the first answer, with n_answers */
 	uint16_t n_answers;   /* DNS: that came, without copies of one frame; 0 else */
 	const char *name;     /* lower case; NULL none */
+	uint64_t payload;     /* hash of a fully encrypted first payload long enough to be one's own; 0 */
 	const struct goodput *goodput; /* NULL: too little data, or no room to log it */
 	struct rate_facts rate; /* RATE_NONE: nothing held it to a rate, or nobody knows */
 	const struct flow_record *flow; /* NULL where the model keeps no record of it */

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "classifiers/app/dtls.h"
 #include "classifiers/app/fet.h"
 #include "classifiers/app/vpn.h"
@@ -17,6 +20,7 @@
 #include "classifiers/tamper/vpn_exchange.h"
 #include "dataplane/cursor.h"
 
+#define OWN_BYTES 50 /* so long a payload without structure does not come twice */
 #define NATT_PORT 4500
 #define PRELUDE_MAX 32  /* datagrams of STUN before DTLS, and of what may be data */
 #define STUN_HEADER 20u /* RFC 8489 section 5 */
@@ -166,8 +170,10 @@ static void first_payload(struct vpn_flow *x, const struct flow *f, const struct
 			  const uint8_t *data, size_t len)
 {
 	bool whole = h->payload_caplen == h->payload_len && len == h->payload_len;
-	if (!x->asked && f->syn_seen[DIR_C2S] && whole && fet_is(data, len) && track_of(x) != NULL)
+	if (!x->asked && f->syn_seen[DIR_C2S] && whole && fet_is(data, len) && track_of(x) != NULL) {
 		x->t->facts.fet = true;
+		x->t->facts.payload = len >= OWN_BYTES ? XXH3_64bits(data, len) | 1 : 0;
+	}
 	x->asked = true;
 }
 

@@ -38,6 +38,7 @@ struct vpn_facts {
 	bool complete;          /* handshake answered, and data went either way */
 	bool cookie;            /* DTLS: the client returned one, so that the server had answered */
 	bool fet;               /* TCP: fet_is() holds for the first payload */
+	uint64_t payload;       /* hash of that payload where it is 50 bytes or more; 0 */
 	char variant[16];       /* "tls-auth", "v2", "1.2", …; empty: none known */
 	/* UDP; of TCP streams only what began them is read */
 	uint32_t handshakes[2], data[2], keepalives[2]; /* packets */

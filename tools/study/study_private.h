@@ -75,6 +75,8 @@ int study_certificates(struct study_run *r);
 int study_features(struct study_run *r);
 /* rates.c: names that are held to a rate which others are not. */
 int study_rates(struct study_run *r);
+/* encrypted.c: fully encrypted connections that are dropped, or replayed by others. */
+int study_encrypted(struct study_run *r);
 /* profile.c */
 int study_profiles(struct study_run *r);
 
