@@ -164,6 +164,16 @@ def analyze(wmscope, path, folder):
         return f.read(), events, []
 
 
+def compare(wmscope, pcaps, folder):
+    """The page on two captures of one path: what is wrong with it."""
+    page = os.path.join(folder, "compare.html")
+    ends = [os.path.join(pcaps, "sni-rst-onpath", end + ".pcap") for end in ("client", "server")]
+    subprocess.run([wmscope, "compare", "--quiet", "--html", page, *ends], check=False)
+    with open(page, encoding="utf-8") as f:
+        page, wrong = check_markup(f.read())
+    return wrong + [f"no {w!r}" for w in ("Injected", "two-sided-reset") if w not in page.texts]
+
+
 def prove(text, events):
     """A page spoilt in any of these ways is found out."""
     spoilt = {
@@ -202,6 +212,9 @@ def main():
     wmscope, pcaps = sys.argv[1:]
     bad = n = names = 0
     with tempfile.TemporaryDirectory() as folder:
+        for why in compare(wmscope, pcaps, folder):
+            bad += 1
+            print(f"compare: {why}")
         paths = [os.path.join(pcaps, c) for c in CAPTURES]
         for path in itertools.chain(paths, evil_captures(pcaps, folder)):
             text, events, wrong = analyze(wmscope, path, folder)

@@ -44,9 +44,9 @@ static int by_series(const void *a, const void *b)
 	return order;
 }
 
-static bool counts(const struct finding *f)
+static bool counts(const struct report_options *o, const struct finding *f)
 {
-	return f->scope == SCOPE_FLOW && f->reaction_ms >= 0 &&
+	return f->scope == SCOPE_FLOW && f->reaction_ms >= 0 && f->verdict >= o->min_verdict &&
 	       (f->verdict >= VERDICT_LIKELY || f->filtered);
 }
 
@@ -58,14 +58,14 @@ static int reaction_gather(const struct analysis *a, const struct report_options
 	if (r == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < a->n_findings; i++)
-		n += counts(a->findings[i]);
+		n += counts(o, a->findings[i]);
 	r->list = n != 0 ? calloc(n, sizeof(*r->list)) : NULL;
 	if (r->list == NULL) {
 		reaction_free(r);
 		return n != 0 ? -ENOMEM : 0;
 	}
 	for (size_t i = 0; i < a->n_findings; i++) {
-		if (!counts(a->findings[i]))
+		if (!counts(o, a->findings[i]))
 			continue;
 		r->list[r->n++] = (struct reaction){.f = a->findings[i],
 						    .series = figure_series_of(o, a->findings[i])};
@@ -83,6 +83,25 @@ static size_t series_end(const struct reactions *r, size_t i)
 	while (k < r->n && figure_series_compare(&r->list[k].series, &r->list[i].series) == 0)
 		k++;
 	return k;
+}
+
+/* How large a series must be to be among the `most` largest; of equal ones the first are drawn. */
+static size_t least_drawn(const struct reactions *r, unsigned most)
+{
+	size_t top[SVG_SERIES] = {0};
+
+	for (size_t i = 0, end; i < r->n; i = end) {
+		end = series_end(r, i);
+		size_t n = end - i;
+		for (unsigned k = 0; k < most; k++) {
+			size_t other = top[k];
+			if (n <= other)
+				continue;
+			top[k] = n;
+			n = other;
+		}
+	}
+	return most > 0 ? top[most - 1] : 0;
 }
 
 static void draw_series(struct svg_plot *p, const struct reactions *r, size_t from, size_t to,
@@ -134,9 +153,17 @@ static void reaction_draw(const void *data, FILE *out, bool alone)
 	const struct svg_axis y = {.label = "share of findings", .min = 0, .max = 1};
 	svg_plot_begin(&p, out, alone, "Cumulative distribution of the reaction time, by box", &x,
 		       &y, shown);
-	unsigned number = 0;
-	for (size_t i = 0; i < r->n && number < shown; i = series_end(r, i))
-		draw_series(&p, r, i, series_end(r, i), number++);
+	size_t least = least_drawn(r, shown);
+	unsigned number = 0, equal = shown;
+	for (size_t i = 0; i < r->n; i = series_end(r, i))
+		equal -= series_end(r, i) - i > least;
+	for (size_t i = 0, end; i < r->n; i = end) {
+		end = series_end(r, i);
+		if (end - i < least || (end - i == least && equal == 0))
+			continue;
+		equal -= end - i == least;
+		draw_series(&p, r, i, end, number++);
+	}
 	svg_plot_end(&p);
 }
 
@@ -149,7 +176,8 @@ static const char *reaction_left_out(const void *data, char *out, size_t room)
 		series++;
 	if (series <= SVG_SERIES)
 		return NULL;
-	snprintf(out, room, "Drawn are the first %u of %u boxes.", SVG_SERIES, series);
+	snprintf(out, room, "Drawn are %u of %u boxes and kinds, the most frequent.", SVG_SERIES,
+		 series);
 	return out;
 }
 

@@ -54,11 +54,12 @@ static bool same_pair(const struct finding *f, const struct attempt *t)
 }
 
 /* A window's finding without a trigger has nothing to count from. */
-static void choose(struct residual *r, const struct analysis *a)
+static void choose(struct residual *r, const struct analysis *a, const struct report_options *o)
 {
 	for (size_t i = 0; i < a->n_findings; i++) {
 		const struct finding *f = a->findings[i];
-		if (f->family != FAMILY_RESIDUAL || f->scope != SCOPE_PAIR)
+		if (f->family != FAMILY_RESIDUAL || f->scope != SCOPE_PAIR ||
+		    f->verdict < o->min_verdict)
 			continue;
 		if (r->n_pairs < PAIRS_MAX)
 			r->pair[r->n_pairs++] = f;
@@ -91,10 +92,9 @@ static int residual_gather(const struct analysis *a, const struct report_options
 {
 	struct residual *r = calloc(1, sizeof(*r));
 
-	(void)o;
 	if (r == NULL)
 		return -ENOMEM;
-	choose(r, a);
+	choose(r, a, o);
 	collect(r, a);
 	r->list = r->n != 0 ? calloc(r->n, sizeof(*r->list)) : NULL;
 	if (r->list == NULL) {

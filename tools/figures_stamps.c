@@ -22,6 +22,7 @@ struct stamps {
 	size_t n, n_forged;
 	uint64_t first_ns, last_ns;
 	bool v4; /* only packets that have an IP-ID */
+	enum verdict least;
 };
 
 static void stamps_free(void *data)
@@ -33,11 +34,12 @@ static void stamps_free(void *data)
 }
 
 /* A finding that is sure enough for its packets to be called forged. */
-static bool tells(const struct finding *f)
+static bool tells(const struct finding *f, enum verdict least)
 {
 	bool any = false;
 
-	if (f->scope != SCOPE_FLOW || (f->verdict < VERDICT_LIKELY && !f->filtered))
+	if (f->scope != SCOPE_FLOW || f->verdict < least ||
+	    (f->verdict < VERDICT_LIKELY && !f->filtered))
 		return false;
 	for (unsigned i = 0; i < f->n_ladder; i++)
 		any = any || f->ladder[i].forged;
@@ -64,7 +66,7 @@ static void add(struct stamps *s, const struct finding *const *list, size_t n)
 	const struct finding *f = NULL;
 
 	for (size_t i = 0; i < n && f == NULL; i++)
-		f = tells(list[i]) ? list[i] : NULL;
+		f = tells(list[i], s->least) ? list[i] : NULL;
 	if (f == NULL || (s->v4 && f->flow->ip_version != 4))
 		return;
 	for (unsigned i = 0; i < f->n_ladder; i++) {
@@ -93,13 +95,15 @@ static void add_all(struct stamps *s, const struct analysis *a)
 	}
 }
 
-static int stamps_gather(const struct analysis *a, bool v4, void **out)
+static int stamps_gather(const struct analysis *a, const struct report_options *o, bool v4,
+			 void **out)
 {
 	struct stamps *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return -ENOMEM;
 	s->v4 = v4;
+	s->least = o->min_verdict;
 	add_all(s, a);
 	s->list = s->n != 0 ? calloc(s->n, sizeof(*s->list)) : NULL;
 	if (s->list == NULL) {
@@ -114,14 +118,12 @@ static int stamps_gather(const struct analysis *a, bool v4, void **out)
 
 static int ttl_gather(const struct analysis *a, const struct report_options *o, void **out)
 {
-	(void)o;
-	return stamps_gather(a, false, out);
+	return stamps_gather(a, o, false, out);
 }
 
 static int ip_id_gather(const struct analysis *a, const struct report_options *o, void **out)
 {
-	(void)o;
-	return stamps_gather(a, true, out);
+	return stamps_gather(a, o, true, out);
 }
 
 static void legends(struct svg_plot *p, const struct stamps *s)

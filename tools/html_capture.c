@@ -175,15 +175,44 @@ void html_captures(const struct html *h)
 		scope(h);
 }
 
-static void way(const struct html *h, const char *name, const struct compare_totals *k)
+/* Fates that no packet met have no column. */
+static void fates(const struct html *h, const struct comparison *c)
 {
-	fprintf(h->out, "<tr><td>from the %s</td>", name);
-	html_cell_count(h, k->sent);
-	for (unsigned i = FATE_SAME; i < FATE_N; i++)
-		html_cell_count(h, k->fates[i]);
-	html_cell_count(h, k->reordered);
-	html_cell_count(h, k->delayed);
-	fputs("</tr>\n", h->out);
+	static const char *const words[FATE_N] = {
+		[FATE_SAME] = "The same",
+		[FATE_RESEGMENTED] = "In other segments",
+		[FATE_DUPLICATED] = "Sent again",
+		[FATE_MODIFIED] = "Modified",
+		[FATE_INJECTED] = "Injected",
+		[FATE_DROPPED] = "Dropped",
+		[FATE_MISSED] = "Missed by a capture",
+		[FATE_UNCOVERED] = "Outside its time",
+		[FATE_UNKNOWN] = "Ambiguous",
+		[FATE_NONE] = "Not examined",
+	};
+	static const char *const ways[WAYS] = {"from the client", "from the server"};
+	const struct compare_totals *k[WAYS] = {comparison_totals(c, WAY_UP),
+						comparison_totals(c, WAY_DOWN)};
+	char heads[400] = "Packets|#Sent|#Reordered|#Delayed";
+	size_t n = strlen(heads);
+
+	for (unsigned i = 0; i < FATE_N; i++) {
+		if (k[WAY_UP]->fates[i] + k[WAY_DOWN]->fates[i] != 0)
+			n += (size_t)snprintf(heads + n, sizeof(heads) - n, "|#%s", words[i]);
+	}
+	html_table(h, "What became of the packets", heads);
+	for (unsigned w = 0; w < WAYS; w++) {
+		fprintf(h->out, "<tr><td class=\"id\">%s</td>", ways[w]);
+		html_cell_count(h, k[w]->sent);
+		html_cell_count(h, k[w]->reordered);
+		html_cell_count(h, k[w]->delayed);
+		for (unsigned i = 0; i < FATE_N; i++) {
+			if (k[WAY_UP]->fates[i] + k[WAY_DOWN]->fates[i] != 0)
+				html_cell_count(h, k[w]->fates[i]);
+		}
+		fputs("</tr>\n", h->out);
+	}
+	html_table_end(h);
 }
 
 static void changes(const struct html *h, const char *name, const struct compare_totals *k)
@@ -234,13 +263,7 @@ void html_comparison(const struct html *h)
 		" in one only, %" PRIu64 " are not of this path.</p>\n",
 		both, lone, elsewhere);
 	clocks(h, comparison_clock(c));
-	html_table(
-		h, "What became of the packets",
-		"Packets|#Sent|#The same|#In other segments|#Sent again|#Modified|#Injected|"
-		"#Dropped|#Missed by a capture|#Outside its time|#Ambiguous|#Reordered|#Delayed");
-	way(h, "client", comparison_totals(c, WAY_UP));
-	way(h, "server", comparison_totals(c, WAY_DOWN));
-	html_table_end(h);
+	fates(h, c);
 	changes(h, "client", comparison_totals(c, WAY_UP));
 	changes(h, "server", comparison_totals(c, WAY_DOWN));
 	for (unsigned side = 0; side < SIDES; side++) {

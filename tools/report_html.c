@@ -136,6 +136,29 @@ static void short_box(const struct html *h, const struct study_profile *p)
 	fputs(".</li>\n", h->out);
 }
 
+static bool box_before(const struct study_profile *x, const struct study_profile *y)
+{
+	if (x->verdict != y->verdict)
+		return x->verdict > y->verdict;
+	return x->n_findings != y->n_findings ? x->n_findings > y->n_findings
+					      : x->number < y->number;
+}
+
+/* By strength, then by how much it did; after NULL the first. */
+static const struct study_profile *next_box(const struct study *s,
+					    const struct study_profile *after)
+{
+	const struct study_profile *best = NULL;
+
+	for (unsigned i = 0; i < s->n_profiles; i++) {
+		const struct study_profile *p = &s->profiles[i];
+		if ((after == NULL || box_before(after, p)) &&
+		    (best == NULL || box_before(p, best)))
+			best = p;
+	}
+	return best;
+}
+
 /* Some of the strongest, a sentence each: for who reads no further. */
 static void in_short(const struct html *h, const struct html_groups *g)
 {
@@ -159,9 +182,12 @@ static void in_short(const struct html *h, const struct html_groups *g)
 		shown[n++] = g->list[i].list[0]->id;
 		short_line(h, &g->list[i]);
 	}
-	for (unsigned i = 0; s != NULL && i < s->n_profiles && i < BOXES; i++) {
-		if (s->profiles[i].verdict >= least)
-			short_box(h, &s->profiles[i]);
+	const struct study_profile *last = NULL;
+	for (unsigned i = 0; s != NULL && i < BOXES; i++) {
+		last = next_box(s, last);
+		if (last == NULL || last->verdict < least)
+			break;
+		short_box(h, last);
 	}
 	fputs("</ul>\n", h->out);
 }
@@ -174,9 +200,9 @@ static void opening(const struct html *h, const struct html_groups *g, const cha
 		"<header>\n<p class=\"brand\">wmscope %s <span class=\"quiet\">what a network "
 		"did to the connections in a capture</span></p>\n<h1 class=\"%s\">",
 		WMSCOPE_VERSION,
-		touched > 0 ? "touched"
-		: g->n > 0  ? "unsure"
-			    : "untouched");
+		touched > 0			  ? "touched"
+		: g->n > 0 || h->tally.flows == 0 ? "unsure"
+						  : "untouched");
 	html_text(h, headline);
 	fputs("</h1>\n", h->out);
 	counts(h);
