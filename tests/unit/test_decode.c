@@ -131,6 +131,20 @@ static void test_options(void **state)
 	assert_true(!h.has_mss && h.sack_permitted && h.has_ts);
 }
 
+/* The usual layout has a way of its own. */
+static void test_timestamps_only(void **state)
+{
+	(void)state;
+	struct build k = {0};
+	put_ip4(&k, 6, 32);
+	put_tcp(&k, TCP_ACK, 12);
+	put_bytes(&k, (const uint8_t[]){1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8}, 12);
+	struct headers h = decode(&k, LINKTYPE_RAW), cut = decode_cut(&k, LINKTYPE_RAW, 50);
+	assert_true(h.anomalies == 0 && h.has_ts && !h.options_cut && cut.options_cut && !cut.has_ts);
+	assert_true(h.n_options == 3 && memcmp(h.options, (const uint8_t[]){1, 1, 8}, 3) == 0);
+	assert_true(h.tsval == 0x01020304 && h.tsecr == 0x05060708);
+}
+
 static void test_sack_and_nops(void **state)
 {
 	(void)state;
@@ -485,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_ether_ip4_tcp),
 		cmocka_unit_test(test_all_flags),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_timestamps_only),
 		cmocka_unit_test(test_sack_and_nops),
 		cmocka_unit_test(test_tcp_malformed),
 		cmocka_unit_test(test_every_cut),
