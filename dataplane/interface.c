@@ -6,6 +6,7 @@
 #include <ifaddrs.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
@@ -112,6 +113,40 @@ static void addresses_of(struct interface *out)
 	freeifaddrs(all);
 }
 
+/* RTM_GETLINK's IFLA_MASTER; no ioctl has it, and sysfs may show another namespace's devices. */
+static unsigned master_of(unsigned index)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg info;
+	} request = {
+		.head = {.nlmsg_len = sizeof(request), .nlmsg_type = RTM_GETLINK,
+			 .nlmsg_flags = NLM_F_REQUEST},
+		.info = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index},
+	};
+	_Alignas(struct nlmsghdr) char answer[16384];
+	unsigned master = 0;
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0)
+		return 0;
+	ssize_t n = send(fd, &request, sizeof(request), 0);
+	if (n >= 0)
+		n = recv(fd, answer, sizeof(answer), 0);
+	close(fd);
+	void *at = answer;
+	const struct nlmsghdr *head = at;
+	if (n < 0 || !NLMSG_OK(head, (size_t)n) || head->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	at = answer + NLMSG_LENGTH(sizeof(struct ifinfomsg));
+	size_t left = IFLA_PAYLOAD(head);
+	for (struct rtattr *a = at; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+		if (a->rta_type == IFLA_MASTER && RTA_PAYLOAD(a) >= sizeof(master))
+			memcpy(&master, RTA_DATA(a), sizeof(master));
+	}
+	return master;
+}
+
 static unsigned count_queues(const char *name, const char *begin)
 {
 	char path[64 + IFNAMSIZ];
@@ -178,23 +213,35 @@ int interface_get(const char *name, struct interface *out)
 	queues_of(fd, out);
 	out->default_route = default_route_v4(name) || default_route_v6(name);
 	addresses_of(out);
+	out->master = master_of(out->index);
 out:
 	close(fd);
 	return err;
 }
 
-const char *interface_in_use(const struct interface *i)
+static const char *in_use(const struct interface *i, unsigned depth)
 {
 	static _Thread_local char why[160];
+	char name[IFNAMSIZ];
+	struct interface master;
 
 	if (i->default_route)
 		snprintf(why, sizeof(why), "%s carries this machine's default route", i->name);
 	else if (i->addresses > 0)
 		snprintf(why, sizeof(why), "%s has %u address%s of this machine", i->name,
 			 i->addresses, i->addresses == 1 ? "" : "es");
+	else if (depth > 0 && i->master != 0 && if_indextoname(i->master, name) != NULL &&
+		 interface_get(name, &master) == 0 && in_use(&master, depth - 1) != NULL)
+		snprintf(why, sizeof(why), "%s is a port of %s, which is in use by this machine",
+			 i->name, name);
 	else
 		return NULL;
 	return why;
+}
+
+const char *interface_in_use(const struct interface *i)
+{
+	return in_use(i, 3); /* a bond in a bridge, and one to spare */
 }
 
 /* A line "name: 8 numbers of what came, 8 of what went", those of what went in the same order. */

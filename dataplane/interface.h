@@ -16,6 +16,7 @@ struct interface {
 	unsigned mtu;
 	bool up, loopback;
 	bool default_route;     /* IPv4 or IPv6 leaves by it */
+	unsigned master;        /* index of the bridge or bond that it is a port of, 0 none */
 	unsigned addresses;     /* IPv4, and IPv6 but link-local, which every interface has */
 	unsigned rx_queues, tx_queues;
 	uint32_t rx_dropped, tx_dropped; /* counters of 32 bits that wrap: use differences */
@@ -25,8 +26,8 @@ struct interface {
 /* 0; -ENODEV: there is none of this name; or -errno. */
 int interface_get(const char *name, struct interface *out);
 /*
- * Why this interface must not be taken away from the host, NULL: it may. The text is valid until the
- * next call of this thread.
+ * Why this interface, or the bridge or bond that it is a port of, must not be taken away from the
+ * host, NULL: it may. The text is valid until the next call of this thread.
  */
 const char *interface_in_use(const struct interface *i);
 /* What went out since the interface was made; zeros where the kernel does not say. */
