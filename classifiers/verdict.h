@@ -260,7 +260,8 @@ struct inspector_stats {
 
 /* One capture: a file, or several that are one timeline. */
 struct capture_result {
-	const char *const *files;
+	const char *const *files; /* what reports call them */
+	const char *const *paths; /* to read them again; NULL: files */
 	unsigned n_files;
 	struct pipeline_stats stats;
 	struct inspector_stats inspector;
@@ -284,4 +285,5 @@ struct analysis {
 	size_t n_findings;
 	struct attempt *attempts;   /* of all captures: (capture, start time, flow id) */
 	size_t n_attempts;
+	size_t names_withheld;      /* flows whose name a shared report does not list */
 };

@@ -53,7 +53,7 @@ def run(wmscope, args, **more):
 
 def check_outputs(wmscope, good, folder):
     out = os.path.join(folder, "out")
-    result = run(wmscope, ("analyze", "-q", "-o", out, good))
+    result = run(wmscope, ("analyze", "-q", "--show-clients", "-o", out, good))
     assert result.returncode == FINDINGS and result.stdout == b"", "-o leaves stdout alone"
     there = set(os.listdir(out))
     assert {"events.jsonl", "report.txt", "flows.csv", "findings.csv", "dns.csv", "tls.csv"} <= there, there

@@ -134,7 +134,9 @@ static int read_again(struct chosen *c, const struct capture_result *capture,
 		      const struct report_options *o)
 {
 	/* As it was read for the analysis: a flow's id is that of its first packet. */
-	const struct source_config from = {.files = capture->files, .n_files = capture->n_files,
+	const struct source_config from = {.files = capture->paths != NULL ? capture->paths
+									 : capture->files,
+					   .n_files = capture->n_files,
 					   .rotated = capture->n_files > 1, .bpf = o->filter};
 	const struct pipeline_config pipe = {
 		/* What came after an interrupt was not analysed. */

@@ -82,7 +82,8 @@ static int analyze_capture(struct run *r, const char *const *files, unsigned fir
 	err = analysis_begin(r->analysis, files, n);
 	if (err != 0)
 		goto out;
-	int failed = pipeline_run(src, analysis_hooks(r->analysis), &pipe, &stats);
+	int failed = pipeline_run(src, session_hooks(&r->session, analysis_hooks(r->analysis)),
+				  &pipe, &stats);
 	err = analysis_end(r->analysis, &stats, failed);
 	if (failed != 0) {
 		log_error(NULL, "%s: %s", files[0], strerror(-failed));
@@ -208,11 +209,12 @@ const struct command command_analyze = {
 	.usage = "FILE...",
 	.summary = "read captures and report what a middlebox did to which connection",
 	.details = "FILE is a pcap or pcapng capture, also compressed, or - for standard input. "
-		   "Each file is a capture of its own unless --rotated is given. Addresses and "
-		   "names in the reports are the real ones. The report for people goes to standard "
-		   "output unless an output is named. With --jsonl or -o a record of every flow is "
-		   "kept in memory. SIGINT or SIGTERM ends the input and the report of what was "
-		   "read is written; a second one ends the program at once.",
+		   "Each file is a capture of its own unless --rotated is given. What -o and --html "
+		   "write has pseudonyms in place of the clients' addresses, and names only of "
+		   "connections that a finding is about; all else has the real ones. The report for "
+		   "people goes to standard output unless an output is named. With --jsonl or -o a "
+		   "record of every flow is kept in memory. SIGINT or SIGTERM ends the input and the "
+		   "report of what was read is written; a second one ends the program at once.",
 	.options = analyze_options,
 	.config_size = sizeof(struct analyze_config),
 	.run = analyze_run,

@@ -330,7 +330,8 @@ static int capture_all(struct run *r)
 	log_info(NULL, "%s: capturing", cfg->iface);
 	r->started_ns = monotonic_ns();
 	r->second_ns = r->started_ns + SECOND_NS;
-	int failed = pipeline_run(r->source, analysis_hooks(r->analysis), &pipe, &stats);
+	int failed = pipeline_run(r->source, session_hooks(&r->session, analysis_hooks(r->analysis)),
+				  &pipe, &stats);
 	err = finish(r, &stats, failed);
 	if (err == 0)
 		err = analysis_judge(r->analysis);

@@ -78,7 +78,8 @@ static int read_side(struct run *r, enum compare_side side, char **file)
 		comparison_captured(r->comparison, side, (const char *const *)file, &stats, err);
 		return err == -EDOM ? err : 0;
 	}
-	err = pipeline_run(src, comparison_hooks(r->comparison, side), &pipe, &stats);
+	err = pipeline_run(src, session_hooks(&r->session, comparison_hooks(r->comparison, side)),
+			   &pipe, &stats);
 	if (err != 0) {
 		log_error(NULL, "%s: %s", *file, strerror(-err));
 		session_happened(&r->session, EXIT_IO);

@@ -222,6 +222,7 @@ void jsonl_run(struct json *j, const struct analysis *a, const struct report_opt
 	outside_strings(j, "command", "command_hex", (const char *const *)o->argv,
 			(unsigned)o->argc);
 	json_string(j, "clients", o->real_clients ? "real" : "pseudonymous");
+	json_uint(j, "names_withheld", a->names_withheld);
 	json_string(j, "min_verdict", verdict_name[o->min_verdict]);
 	json_object(j, "libraries");
 	libraries(libs);

@@ -63,6 +63,21 @@ int outputs_add_folder(struct outputs *o, const char *dir)
 	return err;
 }
 
+void outputs_share(struct outputs *o, unsigned first)
+{
+	for (unsigned i = first; i < o->n; i++)
+		o->list[i].shared = true;
+}
+
+bool outputs_any(const struct outputs *o, bool shared)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < o->n; i++)
+		any |= o->list[i].shared == shared;
+	return any;
+}
+
 bool outputs_has(const struct outputs *o, const char *report)
 {
 	for (unsigned i = 0; i < o->n; i++) {
@@ -217,12 +232,15 @@ static int write_one(struct output *out, const struct analysis *a, const struct 
 	return out->report->write_path != NULL ? write_named(out, a, ro) : write_stream(out, a, ro);
 }
 
-int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro)
+int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro,
+		  bool shared)
 {
 	int first = 0;
 
 	for (unsigned i = 0; i < o->n; i++) {
 		struct output *out = &o->list[i];
+		if (out->shared != shared)
+			continue;
 		int err = write_one(out, a, ro);
 		if (err != 0)
 			log_error(NULL, "%s: %s", is_stdout(out) ? "standard output" : out->path,

@@ -16,6 +16,7 @@ struct output {
 	FILE *file; /* of a report that is one stream */
 	char *part; /* of a report that wants a name: what it is called until it is whole */
 	bool made;  /* by outputs_open(): it, or its part, was not there */
+	bool shared; /* written without the addresses of clients */
 };
 
 struct outputs {
@@ -28,6 +29,9 @@ struct outputs {
 int outputs_add(struct outputs *o, const char *report, const char *path);
 /* All that a folder holds, which is made if it is not there. 0 or -errno. */
 int outputs_add_folder(struct outputs *o, const char *dir);
+/* Those from the first on are to be shared. */
+void outputs_share(struct outputs *o, unsigned first);
+bool outputs_any(const struct outputs *o, bool shared); /* there is one of this kind */
 bool outputs_has(const struct outputs *o, const char *report);
 /* More than one report on stdout, or a report that would overwrite an input: says so on stderr. */
 bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs);
@@ -35,6 +39,10 @@ bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs);
 int outputs_open(struct outputs *o);
 /* What was made for this run belongs to that user from now on. As far as it can be done. */
 void outputs_give(const struct outputs *o, uid_t uid, gid_t gid);
-/* Every one is tried; the first error is returned, all are said on stderr. */
-int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro);
+/*
+ * Those that are shared, or the others. Every one is tried; the first error is returned, all are
+ * said on stderr.
+ */
+int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro,
+		  bool shared);
 void outputs_close(struct outputs *o); /* frees; what was not written is lost */

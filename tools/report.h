@@ -18,6 +18,7 @@ struct report_input_error {
 	char reason[320];
 };
 
+struct scrub; /* tools/privacy/scrub.h */
 struct comparison; /* tools/compare/compare.h */
 struct study; /* tools/study/study.h */
 
@@ -34,6 +35,7 @@ struct report_options {
 	unsigned n_errors;
 	const struct study *study; /* NULL: none was made */
 	const char *filter;       /* the pcap-filter expression that packets passed; NULL: all */
+	struct scrub *scrub;      /* that packets go through; NULL: they are as captured */
 	bool all_packets;         /* annotated captures hold every packet, not only of touched flows */
 	const struct ruleset *rules; /* what was looked for; NULL: nothing */
 	const struct comparison *comparison; /* of two captures of one path; else NULL */

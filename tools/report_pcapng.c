@@ -22,6 +22,7 @@
 #include "tools/annotate.h"
 #include "tools/chosen.h"
 #include "tools/escape.h"
+#include "tools/privacy/scrub.h"
 #include "tools/report.h"
 
 #define BATCH 64
@@ -32,6 +33,8 @@ struct copy {
 	struct annotations *notes;
 	struct pcapng_writer *out;
 	uint64_t written; /* packets */
+	uint8_t *frame;   /* room for one without addresses of clients */
+	size_t room;
 	/* of the capture at hand */
 	unsigned capture;
 	struct chosen *chosen; /* NULL: all packets */
@@ -90,9 +93,28 @@ static int interface_of(struct copy *c, struct source *src, const struct packet 
 	return 0;
 }
 
+/* What is shared of a packet; *shown points into it, or into the copy's frame. */
+static int scrub_frame(struct copy *c, const struct packet *pkt, struct packet *shown)
+{
+	*shown = *pkt;
+	if (c->o->scrub == NULL)
+		return 0;
+	if (pkt->caplen > c->room) {
+		uint8_t *more = realloc(c->frame, pkt->caplen);
+		if (more == NULL)
+			return -ENOMEM;
+		c->frame = more;
+		c->room = pkt->caplen;
+	}
+	shown->data = c->frame;
+	shown->caplen = scrub_packet(c->o->scrub, pkt, c->frame);
+	return 0;
+}
+
 static int copy_packet(struct copy *c, struct source *src, const struct packet *pkt)
 {
 	struct annotation said;
+	struct packet shown;
 	uint32_t iface;
 
 	if (c->chosen != NULL && !chosen_has(c->chosen, pkt->file, pkt->frame))
@@ -100,17 +122,20 @@ static int copy_packet(struct copy *c, struct source *src, const struct packet *
 	int err = interface_of(c, src, pkt, &iface);
 	if (err == 0)
 		err = annotations_of(c->notes, c->capture, pkt, c->written + 1, &said);
+	if (err == 0)
+		err = scrub_frame(c, pkt, &shown);
 	if (err != 0)
 		return err;
 	const struct pcapng_extra extra = {.comments = said.comments, .n_comments = said.n};
 	c->written++;
-	return pcapng_write_packet(c->out, iface, pkt, &extra);
+	return pcapng_write_packet(c->out, iface, &shown, &extra);
 }
 
 static int copy_packets(struct copy *c)
 {
 	const struct capture_result *from = &c->a->captures[c->capture];
-	const struct source_config cfg = {.files = from->files, .n_files = from->n_files,
+	const struct source_config cfg = {.files = from->paths != NULL ? from->paths : from->files,
+					  .n_files = from->n_files,
 					  .rotated = from->n_files > 1, .bpf = c->o->filter};
 	struct packet pkts[BATCH];
 	uint64_t left = from->stats.interrupted ? from->stats.source.received : UINT64_MAX;
@@ -142,8 +167,9 @@ static bool is_there(const struct capture_result *c)
 {
 	struct stat st;
 
+	const char *const *paths = c->paths != NULL ? c->paths : c->files;
 	for (unsigned i = 0; i < c->n_files; i++)
-		if (strcmp(c->files[i], "-") == 0 || stat(c->files[i], &st) != 0 ||
+		if (strcmp(paths[i], "-") == 0 || stat(paths[i], &st) != 0 ||
 		    !S_ISREG(st.st_mode))
 			return false;
 	return true;
@@ -204,6 +230,7 @@ static int pcapng_write(const struct analysis *a, const struct report_options *o
 		err = -errno;
 	annotations_free(c.notes);
 	free(c.ifaces);
+	free(c.frame);
 	return err;
 }
 

@@ -10,6 +10,7 @@
 
 #include "dataplane/log.h"
 #include "tools/options.h"
+#include "tools/privacy/model.h"
 
 /* The first value is the default. */
 const char *const session_min_verdicts[] = {"inconclusive", "anomaly", "likely", "confirmed", NULL};
@@ -76,6 +77,7 @@ static int name_outputs(struct outputs *o, const struct session_config *cfg)
 		err = outputs_add(o, "text", cfg->text);
 	if (err == 0 && cfg->jsonl != NULL)
 		err = outputs_add(o, "jsonl", cfg->jsonl);
+	unsigned first = cfg->private_all ? 0 : o->n;
 	if (err == 0 && cfg->html != NULL)
 		err = outputs_add(o, "html", cfg->html);
 	if (err == 0 && cfg->pcapng != NULL)
@@ -84,6 +86,9 @@ static int name_outputs(struct outputs *o, const struct session_config *cfg)
 		err = outputs_add_folder(o, cfg->dir);
 	if (err == 0 && o->n == 0)
 		err = outputs_add(o, "text", "-");
+	/* What was named by nothing goes to the terminal. */
+	if (cfg->private_all || cfg->html != NULL || cfg->pcapng != NULL || cfg->dir != NULL)
+		outputs_share(o, cfg->show_clients ? o->n : first);
 	return err;
 }
 
@@ -97,6 +102,21 @@ static bool can_annotate(const struct session_config *cfg, char *const *inputs, 
 		}
 	}
 	return true;
+}
+
+static bool open_privacy(struct session *s)
+{
+	struct privacy_config want = {.key_file = s->cfg->key, .all_names = s->cfg->all_names};
+	char why[320];
+
+	if (!outputs_any(&s->outputs, true))
+		return true;
+	int err = privacy_new(&s->privacy, &want, why, sizeof(why));
+	if (err != 0) {
+		log_error(NULL, "%s", why[0] != '\0' ? why : strerror(-err));
+		session_happened(s, why[0] != '\0' ? EXIT_USAGE : EXIT_IO);
+	}
+	return err == 0;
 }
 
 bool session_start(struct session *s, const struct session_config *cfg, char *const *inputs,
@@ -115,11 +135,23 @@ bool session_start(struct session *s, const struct session_config *cfg, char *co
 		session_happened(s, EXIT_USAGE);
 		return false;
 	}
+	if (cfg->private_all && cfg->show_clients) {
+		log_error(NULL, "--private and --show-clients contradict each other");
+		session_happened(s, EXIT_USAGE);
+		return false;
+	}
+	if (!open_privacy(s))
+		return false;
 	if (outputs_open(&s->outputs) != 0) {
 		session_happened(s, EXIT_IO);
 		return false;
 	}
 	return true;
+}
+
+const struct pipeline_hooks *session_hooks(struct session *s, const struct pipeline_hooks *inner)
+{
+	return s->privacy != NULL ? privacy_hooks(s->privacy, inner) : inner;
 }
 
 static bool want_colour(const struct session_config *cfg)
@@ -132,7 +164,7 @@ static bool want_colour(const struct session_config *cfg)
 	       strcmp(term, "dumb") != 0;
 }
 
-void session_write(struct session *s, const struct analysis *a, struct report_options *o)
+void session_write(struct session *s, struct analysis *a, struct report_options *o)
 {
 	o->min_verdict = min_verdict_of[s->cfg->min_verdict];
 	o->colour = want_colour(s->cfg);
@@ -150,11 +182,22 @@ void session_write(struct session *s, const struct analysis *a, struct report_op
 	o->argv = options_invocation(&o->argc);
 	o->conditions = s->conditions;
 	o->exit_status = session_exit_status(s);
-	if (outputs_write(&s->outputs, a, o) != 0)
+	if (outputs_write(&s->outputs, a, o, false) != 0)
+		session_happened(s, EXIT_IO);
+	if (s->privacy == NULL)
+		return;
+	o->conditions = s->conditions;
+	o->exit_status = session_exit_status(s);
+	int err = privacy_apply(s->privacy, a, o);
+	if (err != 0)
+		log_error(NULL, "what is shared is not written: %s", strerror(-err));
+	if (err != 0 || outputs_write(&s->outputs, a, o, true) != 0)
 		session_happened(s, EXIT_IO);
 }
 
 void session_end(struct session *s)
 {
 	outputs_close(&s->outputs);
+	privacy_free(s->privacy);
+	s->privacy = NULL;
 }

@@ -12,12 +12,14 @@
 #include <stddef.h>
 
 #include "tools/command.h"
+#include "dataplane/pipeline.h"
 #include "tools/outputs.h"
 
 struct session_config {
-	const char *dir, *jsonl, *text, *html, *pcapng;
+	const char *dir, *jsonl, *text, *html, *pcapng, *key;
 	int min_verdict, fail_on, color;
 	bool quiet, verbose, all_packets;
+	bool private_all, show_clients, all_names, keep_payload;
 };
 
 extern const char *const session_min_verdicts[], *const session_fail_ons[], *const session_colors[];
@@ -54,6 +56,30 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .kind = OPTION_FLAG,                                                                      \
 	 .offset = offsetof(type, field.all_packets),                                              \
 	 .help = "annotated captures hold every packet"},                                          \
+	{.name = "private",                                                                        \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.private_all),                                              \
+	 .help = "clients under pseudonyms everywhere, on standard output too"},                   \
+	{.name = "show-clients",                                                                   \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.show_clients),                                             \
+	 .help = "the clients' real addresses and all names, in what -o, --html and --pcapng "   \
+		 "write too"},                                                                     \
+	{.name = "all-names",                                                                      \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.all_names),                                                \
+	 .help = "list the names of connections that nothing was found of, which are else "        \
+		 "counted in what is written without the clients' addresses"},                     \
+	{.name = "keep-payload",                                                                   \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.keep_payload),                                             \
+	 .help = "annotated captures without clients' addresses keep what connections carry"},     \
+	{.name = "key",                                                                            \
+	 .kind = OPTION_STRING,                                                                    \
+	 .offset = offsetof(type, field.key),                                                      \
+	 .argument = "FILE",                                                                       \
+	 .help = "the key that pseudonyms are made with, 32 bytes or 64 hexadecimal digits, so "   \
+		 "that they are the same in every run; otherwise one that is not kept"},           \
 	{.name = "min-verdict",                                                                    \
 	 .kind = OPTION_ENUM,                                                                      \
 	 .offset = offsetof(type, field.min_verdict),                                              \
@@ -81,9 +107,12 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .offset = offsetof(type, field.verbose),                                                  \
 	 .help = "more words about the run on standard error"}
 
+struct privacy; /* tools/privacy/model.h */
+
 struct session {
 	const struct session_config *cfg;
 	struct outputs outputs;
+	struct privacy *privacy; /* NULL: nothing is shared */
 	unsigned conditions; /* 1 << enum exit_status, or'ed: all that apply */
 };
 
@@ -102,9 +131,12 @@ void session_happened(struct session *s, enum exit_status status);
 int session_exit_status(const struct session *s);
 /* -errno of source_open() for an input: what that makes of the run. */
 void session_input_failed(struct session *s, int err);
+/* In place of the analysis's own, which they call: what is shared needs to know who is a client. */
+const struct pipeline_hooks *session_hooks(struct session *s, const struct pipeline_hooks *inner);
 /*
  * Fills what of o is the session's (verdicts, colour, invocation, exit status) and writes every
- * report; the caller has set the rest.
+ * report; the caller has set the rest. What is shared comes last: a and all that o points to are
+ * rewritten for it, and have no real clients in them afterwards.
  */
-void session_write(struct session *s, const struct analysis *a, struct report_options *o);
+void session_write(struct session *s, struct analysis *a, struct report_options *o);
 void session_end(struct session *s);

@@ -133,7 +133,7 @@ int comparison_run(struct comparison *c)
 	return err != 0 ? err : conclude(c);
 }
 
-const struct analysis *comparison_analysis(const struct comparison *c)
+struct analysis *comparison_analysis(struct comparison *c)
 {
 	return &c->analysis;
 }

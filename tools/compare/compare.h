@@ -115,7 +115,7 @@ void comparison_captured(struct comparison *c, enum compare_side side, const cha
 /* Pairs and concludes. 0 or -errno. */
 int comparison_run(struct comparison *c);
 /* The findings as a model that reports are written from; the comparison's. */
-const struct analysis *comparison_analysis(const struct comparison *c);
+struct analysis *comparison_analysis(struct comparison *c);
 const struct compare_clock *comparison_clock(const struct comparison *c);
 const struct compare_totals *comparison_totals(const struct comparison *c, enum compare_way way);
 /* Conversations found in both captures, and those of one alone that should be in both, or need not.

@@ -341,6 +341,11 @@ uint32_t pseudonyms_seed(const struct pseudonyms *p, const struct ip_addr *sip,
 	return s != NULL ? s->seed : 0;
 }
 
+bool pseudonyms_knows(const struct pseudonyms *p, const struct ip_addr *a)
+{
+	return find(&p->hosts, a) != NULL;
+}
+
 size_t pseudonyms_count(const struct pseudonyms *p)
 {
 	return p->n_given;

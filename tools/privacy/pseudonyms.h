@@ -64,6 +64,7 @@ int pseudonyms_note_seed(struct pseudonyms *p, const struct ip_addr *sip, const 
 uint32_t pseudonyms_seed(const struct pseudonyms *p, const struct ip_addr *sip,
 			 const struct ip_addr *dip);
 
+bool pseudonyms_knows(const struct pseudonyms *p, const struct ip_addr *a); /* it was noted */
 /* Addresses that were given a pseudonym. */
 size_t pseudonyms_count(const struct pseudonyms *p);
 /* It is unspecified (0.0.0.0/8), loopback, multicast or broadcast: no host's. */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "classifiers/lists/page.h"
+#include "tools/privacy/model_private.h"
+#include "tools/privacy/relation.h"
+
+#define PROTO_TCP 6
+
+/* The first of one pattern in a text for another, as far as the room goes. */
+static void replace(char *text, size_t room, const char *from, const char *to)
+{
+	char rest[128];
+	char *at = strstr(text, from);
+
+	if (at == NULL)
+		return;
+	snprintf(rest, sizeof(rest), "%s", at + strlen(from));
+	snprintf(at, room - (size_t)(at - text), "%s%s", to, rest);
+}
+
+/* Evidence that quotes the fields of a packet which has others now. */
+static void restamp_row(struct evidence_row *row, const struct tsg_stamp *was,
+			const struct tsg_stamp *now)
+{
+	char from[24], to[24];
+
+	snprintf(from, sizeof(from), "IP-ID 0x%04x", was->ip_id);
+	snprintf(to, sizeof(to), "IP-ID 0x%04x", now->ip_id);
+	replace(row->value, sizeof(row->value), from, to);
+	snprintf(from, sizeof(from), "window %u", was->window);
+	snprintf(to, sizeof(to), "window %u", now->window);
+	replace(row->value, sizeof(row->value), from, to);
+}
+
+/* IP-IDs of packets that the ladder does not show, where those that it shows follow from addresses.
+ */
+static void forget_others(struct finding *f)
+{
+	for (unsigned i = 0; i < f->n_rows; i++) {
+		bool shown = false;
+		for (unsigned k = 0; k < f->n_ladder; k++)
+			shown |= f->ladder[k].frame == f->rows[i].packet;
+		char *at = strstr(f->rows[i].value, "IP-ID 0x");
+		if (!shown && at != NULL && strlen(at) >= 12)
+			memcpy(at + 8, "????", 4);
+	}
+}
+
+static void restamp(struct privacy *p, struct finding *f)
+{
+	const struct flow_record *r = f->flow;
+	bool any = false;
+
+	if (r == NULL || r->ip_version != 4 || r->proto != PROTO_TCP)
+		return;
+	for (unsigned i = 0; i < f->n_ladder; i++) {
+		struct ladder_packet *l = &f->ladder[i];
+		bool up = l->dir == DIR_C2S;
+		struct relation rel = {.src = up ? r->client : r->server,
+				       .dst = up ? r->server : r->client};
+		struct tsg_stamp was = {.window = l->window, .ip_id = l->ip_id, .ttl = l->ttl},
+				 now = was;
+		if (l->icmp || (l->flags & TCP_RST) == 0)
+			continue;
+		pseudonyms_of(p->pseudonyms, &rel.src, &rel.as_src);
+		pseudonyms_of(p->pseudonyms, &rel.dst, &rel.as_dst);
+		rel.seed[0] = pseudonyms_seed(p->pseudonyms, &rel.dst, &rel.src);
+		rel.seed[1] = pseudonyms_seed(p->pseudonyms, &rel.src, &rel.dst);
+		if (!relation_apply(&rel, &now))
+			continue;
+		any = true;
+		l->window = now.window;
+		l->ip_id = now.ip_id;
+		for (unsigned k = 0; k < f->n_rows; k++)
+			if (f->rows[k].packet == l->frame)
+				restamp_row(&f->rows[k], &was, &now);
+	}
+	if (any)
+		forget_others(f);
+}
+
+static void dns(struct privacy *p, struct finding *f)
+{
+	struct dns_facts *d = arena_alloc(&p->arena, sizeof(*d));
+	const char **answers = arena_alloc(&p->arena, (f->dns->n_answers + 1) * sizeof(*answers));
+
+	if (d == NULL || answers == NULL) {
+		p->no_memory = true;
+		f->dns = NULL;
+		return;
+	}
+	*d = *f->dns;
+	d->qname = privacy_string(p, d->qname);
+	for (unsigned i = 0; i < d->n_answers; i++)
+		answers[i] = privacy_string(p, f->dns->answers[i]);
+	d->answers = answers;
+	f->dns = d;
+}
+
+void privacy_finding(struct privacy *p, struct finding *f)
+{
+	restamp(p, f);
+	privacy_text(p, f->sentence, sizeof(f->sentence));
+	privacy_text(p, f->trigger_value, sizeof(f->trigger_value));
+	for (unsigned i = 0; i < f->n_rows; i++) {
+		privacy_text(p, f->rows[i].value, sizeof(f->rows[i].value));
+		privacy_text(p, f->rows[i].expected, sizeof(f->rows[i].expected));
+	}
+	for (unsigned i = 0; i < f->n_ladder; i++)
+		privacy_text(p, f->ladder[i].note, sizeof(f->ladder[i].note));
+	for (unsigned i = 0; i < f->n_devices; i++)
+		f->devices[i].detail = privacy_string(p, f->devices[i].detail);
+	if (f->dns != NULL)
+		dns(p, f);
+	if (f->page != NULL) {
+		struct page_facts *page = arena_alloc(&p->arena, sizeof(*page));
+		if (page == NULL) {
+			p->no_memory = true;
+			f->page = NULL;
+			return;
+		}
+		*page = *f->page;
+		privacy_mask(p, page->title, strnlen(page->title, sizeof(page->title)));
+		privacy_mask(p, page->frame, strnlen(page->frame, sizeof(page->frame)));
+		f->page = page;
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* What the parts of privacy_apply() share. */
+
+#include "classifiers/arena.h"
+#include "tools/privacy/model.h"
+#include "tools/privacy/survey.h"
+
+struct privacy {
+	struct privacy_config cfg;
+	struct pseudonyms *pseudonyms;
+	struct survey *survey;
+	struct arena arena;
+	bool no_memory;
+	uint64_t *cited; /* ids of flows that findings stand on, rising */
+	size_t n_cited;
+};
+
+/* model_text.c: addresses in text. */
+/* Those that are private give way to their pseudonyms, as far as the room goes. True: it changed.
+ */
+bool privacy_text(struct privacy *p, char *text, size_t room);
+/* The same of a string elsewhere: a copy where it changes. */
+const char *privacy_string(struct privacy *p, const char *text);
+/*
+ * Of bytes that somebody sent, in place and of the same length: private addresses, and public ones
+ * that are nobody's in the capture, become x's. A page may show its reader's address as the world
+ * sees it.
+ */
+void privacy_mask(struct privacy *p, char *text, size_t len);
+/* Notes the addresses in text as shown. */
+int privacy_note_text(struct privacy *p, const char *text);
+
+/* model_finding.c */
+void privacy_finding(struct privacy *p, struct finding *f);
+
+/* model_names.c: which flows findings stand on; then the names of all others. 0 or -ENOMEM. */
+int privacy_cite(struct privacy *p, const struct analysis *a);
+bool privacy_is_cited(const struct privacy *p, uint64_t flow_id);
+void privacy_hide_names(struct privacy *p, struct analysis *a);
+
+/* model_run.c: arguments, names of files. 0 or -ENOMEM. */
+int privacy_run(struct privacy *p, struct analysis *a, struct report_options *o);
