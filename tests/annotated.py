@@ -39,7 +39,7 @@ def tshark(path, *more, fields=FIELDS, env=None):
 
 
 def annotate(wmscope, files, out, *more):
-    args = [wmscope, "analyze", "-q", "--no-ndpi", "--pcapng", out, *more, *files]
+    args = [wmscope, "analyze", "-q", "--no-ndpi", "--show-clients", "--pcapng", out, *more, *files]
     run = subprocess.run(args, capture_output=True, timeout=600)
     assert run.returncode in (0, 1, 5), run.stderr.decode()
 

@@ -106,7 +106,8 @@ static bool can_annotate(const struct session_config *cfg, char *const *inputs, 
 
 static bool open_privacy(struct session *s)
 {
-	struct privacy_config want = {.key_file = s->cfg->key, .all_names = s->cfg->all_names};
+	struct privacy_config want = {.key_file = s->cfg->key, .all_names = s->cfg->all_names,
+				      .keep_payload = s->cfg->keep_payload};
 	char why[320];
 
 	if (!outputs_any(&s->outputs, true))

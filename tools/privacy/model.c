@@ -43,6 +43,7 @@ void privacy_free(struct privacy *p)
 		return;
 	pseudonyms_free(p->pseudonyms);
 	survey_free(p->survey);
+	scrub_free(p->scrub);
 	arena_free(&p->arena);
 	free(p->cited);
 	free(p);
@@ -177,6 +178,12 @@ int privacy_apply(struct privacy *p, struct analysis *a, struct report_options *
 		a->attempts[i].name = privacy_string(p, a->attempts[i].name);
 	}
 	rewrite_study(p, o->study);
+	struct scrub_config scrub = {.pseudonyms = p->pseudonyms,
+				     .keep_payload = p->cfg.keep_payload};
+	err = scrub_new(&p->scrub, &scrub);
+	if (err != 0)
+		return err;
+	o->scrub = p->scrub;
 	o->real_clients = false;
 	return p->no_memory ? -ENOMEM : 0;
 }

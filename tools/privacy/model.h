@@ -22,6 +22,7 @@
 struct privacy_config {
 	const char *key_file; /* NULL: a key that nobody will know */
 	bool all_names;	      /* names of every connection are kept */
+	bool keep_payload;    /* of packets that are written again (scrub.h) */
 };
 
 struct privacy;

@@ -5,12 +5,14 @@
 
 #include "classifiers/arena.h"
 #include "tools/privacy/model.h"
+#include "tools/privacy/scrub.h"
 #include "tools/privacy/survey.h"
 
 struct privacy {
 	struct privacy_config cfg;
 	struct pseudonyms *pseudonyms;
 	struct survey *survey;
+	struct scrub *scrub; /* for the packets that are written again */
 	struct arena arena;
 	bool no_memory;
 	uint64_t *cited; /* ids of flows that findings stand on, rising */
