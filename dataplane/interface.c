@@ -124,7 +124,7 @@ static unsigned master_of(unsigned index)
 			 .nlmsg_flags = NLM_F_REQUEST},
 		.info = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index},
 	};
-	_Alignas(struct nlmsghdr) char answer[16384];
+	char answer[16384];
 	unsigned master = 0;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
@@ -134,15 +134,21 @@ static unsigned master_of(unsigned index)
 	if (n >= 0)
 		n = recv(fd, answer, sizeof(answer), 0);
 	close(fd);
-	void *at = answer;
-	const struct nlmsghdr *head = at;
-	if (n < 0 || !NLMSG_OK(head, (size_t)n) || head->nlmsg_type != RTM_NEWLINK)
+	struct nlmsghdr head;
+	struct rtattr a;
+	if (n < (ssize_t)sizeof(head))
 		return 0;
-	at = answer + NLMSG_LENGTH(sizeof(struct ifinfomsg));
-	size_t left = IFLA_PAYLOAD(head);
-	for (struct rtattr *a = at; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type == IFLA_MASTER && RTA_PAYLOAD(a) >= sizeof(master))
-			memcpy(&master, RTA_DATA(a), sizeof(master));
+	memcpy(&head, answer, sizeof(head));
+	if (head.nlmsg_type != RTM_NEWLINK)
+		return 0;
+	size_t end = head.nlmsg_len < (size_t)n ? head.nlmsg_len : (size_t)n;
+	for (size_t at = NLMSG_SPACE(sizeof(struct ifinfomsg)); at + sizeof(a) <= end;
+	     at += RTA_ALIGN(a.rta_len)) {
+		memcpy(&a, answer + at, sizeof(a));
+		if (a.rta_len < sizeof(a))
+			break;
+		if (a.rta_type == IFLA_MASTER && at + RTA_SPACE(sizeof(master)) <= end)
+			memcpy(&master, answer + at + RTA_LENGTH(0), sizeof(master));
 	}
 	return master;
 }
