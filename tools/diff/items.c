@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tools/diff/items.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+const char *const change_name[CHANGES] = {"same", "new", "gone", "changed", "untested"};
+const char *const item_kind_name[ITEM_KINDS] = {"name", "finding", "box"};
+
+#define INDEX_FIRST 256u
+
+static uint64_t hash(enum item_kind kind, const char *key)
+{
+	return XXH64(key, strlen(key), (unsigned)kind);
+}
+
+static int grow_index(struct items *items)
+{
+	size_t size = items->index_size == 0 ? INDEX_FIRST : items->index_size * 2;
+	uint32_t *index = calloc(size, sizeof(*index));
+
+	if (index == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < items->n; i++) {
+		size_t at = hash(items->list[i].kind, items->list[i].key) & (size - 1);
+		while (index[at] != 0)
+			at = (at + 1) & (size - 1);
+		index[at] = (uint32_t)i + 1;
+	}
+	free(items->index);
+	items->index = index;
+	items->index_size = size;
+	return 0;
+}
+
+/* Where it is in the index, or would be. */
+static size_t slot_of(const struct items *items, enum item_kind kind, const char *key)
+{
+	size_t at = hash(kind, key) & (items->index_size - 1);
+
+	while (items->index[at] != 0) {
+		const struct item *i = &items->list[items->index[at] - 1];
+		if (i->kind == kind && strcmp(i->key, key) == 0)
+			break;
+		at = (at + 1) & (items->index_size - 1);
+	}
+	return at;
+}
+
+/* The item of the key, made if need be; valid until the next. NULL: out of memory. Takes key. */
+static struct item *get(struct items *items, enum item_kind kind, char *key)
+{
+	if (key == NULL)
+		return NULL;
+	if (items->n * 2 >= items->index_size && grow_index(items) != 0)
+		goto fail;
+	size_t at = slot_of(items, kind, key);
+	if (items->index[at] != 0) {
+		free(key);
+		return &items->list[items->index[at] - 1];
+	}
+	if (items->n == items->room) {
+		size_t room = items->room == 0 ? 64 : items->room * 2;
+		struct item *list = reallocarray(items->list, room, sizeof(*list));
+		if (list == NULL)
+			goto fail;
+		items->list = list;
+		items->room = room;
+	}
+	struct item *i = &items->list[items->n++];
+	*i = (struct item){.kind = kind, .key = key};
+	i->sides[SIDE_A].verdict = i->sides[SIDE_B].verdict = -1;
+	items->index[at] = (uint32_t)items->n;
+	return i;
+fail:
+	free(key);
+	return NULL;
+}
+
+static int verdict_of(const struct saved_value *object)
+{
+	const char *text = saved_text(object, "verdict");
+
+	for (int v = 0; v < VERDICT_N; v++)
+		if (strcmp(verdict_name[v], text) == 0)
+			return v;
+	return -1;
+}
+
+/* Bytes that are not UTF-8 are compared by their hex. */
+static char *trigger_key(const struct saved_value *trigger)
+{
+	const char *hex = saved_text(trigger, "value_hex");
+	char *key = NULL;
+
+	if (saved_get(trigger, "value") == NULL)
+		return NULL;
+	if (asprintf(&key, "%s %s%s", saved_text(trigger, "kind"), hex[0] != '\0' ? "0x" : "",
+		     hex[0] != '\0' ? hex : saved_text(trigger, "value")) < 0)
+		return NULL;
+	return key;
+}
+
+static int add_name(struct items *items, enum side side, const struct saved_value *event)
+{
+	const struct saved_value *t = saved_get(event, "trigger");
+	char *key = trigger_key(t);
+
+	if (key == NULL)
+		return 0;
+	struct item *i = get(items, ITEM_NAME, key);
+	if (i == NULL)
+		return -ENOMEM;
+	struct item_side *s = &i->sides[side];
+	s->there = true;
+	s->failed += (unsigned)saved_number(t, "failed");
+	s->passed += (unsigned)saved_number(t, "passed");
+	s->n = s->failed + s->passed;
+	s->filtered |= saved_true(t, "filtered");
+	return 0;
+}
+
+/* Keeps the list of ids sorted; what has no room is told by dots. */
+static void add_id(struct item_side *s, const char *id)
+{
+	char all[sizeof(s->ids) * 2], *list[32], *save = NULL;
+	size_t n = 0, at = 0;
+
+	snprintf(all, sizeof(all), "%s %s", s->ids, id);
+	for (char *w = strtok_r(all, " ", &save); w != NULL && n < 32; w = strtok_r(NULL, " ", &save)) {
+		size_t k = n;
+		bool known = false;
+		for (size_t j = 0; j < n; j++)
+			known |= strcmp(list[j], w) == 0;
+		if (known)
+			continue;
+		for (; k > 0 && strcmp(list[k - 1], w) > 0; k--)
+			list[k] = list[k - 1];
+		list[k] = w;
+		n++;
+	}
+	s->ids[0] = '\0';
+	for (size_t k = 0; k < n && at < sizeof(s->ids); k++)
+		at += (size_t)snprintf(s->ids + at, sizeof(s->ids) - at, "%s%s", k > 0 ? " " : "",
+				       list[k]);
+}
+
+static int add_finding(struct items *items, enum side side, const struct saved_value *event)
+{
+	const struct saved_value *f = saved_get(event, "finding");
+	char *trigger = trigger_key(saved_get(f, "trigger")), *key = NULL;
+	char where[128];
+
+	snprintf(where, sizeof(where), "%s port %.0f", saved_text(event, "dest_ip"),
+		 saved_number(event, "dest_port"));
+	/* A conclusion over several flows has no port of its own. */
+	int made = asprintf(&key, "%s %s%s %s%s", saved_text(f, "family"), saved_text(event, "proto"),
+			    saved_get(f, "scope") != NULL ? " (over several connections)" : "",
+			    trigger != NULL ? "of " : "at ", trigger != NULL ? trigger : where);
+	struct item *i = get(items, ITEM_FINDING, made < 0 ? NULL : key);
+	if (i == NULL) {
+		free(trigger);
+		return -ENOMEM;
+	}
+	if (i->trigger == NULL)
+		i->trigger = trigger;
+	else
+		free(trigger);
+	struct item_side *s = &i->sides[side];
+	s->there = true;
+	s->n++;
+	int verdict = verdict_of(f);
+	if (verdict > s->verdict)
+		s->verdict = verdict;
+	add_id(s, saved_text(f, "id"));
+	return 0;
+}
+
+static int add_box(struct items *items, enum side side, const struct saved_value *event)
+{
+	const struct saved_value *p = saved_get(event, "profile");
+	const char *mbx = saved_text(p, "mbx"), *device = saved_text(p, "device");
+	char *key = NULL;
+
+	int made = asprintf(&key, "%s%s%s %s", mbx[0] != '\0' ? mbx : "that stamps nothing",
+			    device[0] != '\0' ? " " : "", device, saved_text(p, "mode"));
+	struct item *i = get(items, ITEM_BOX, made < 0 ? NULL : key);
+	if (i == NULL)
+		return -ENOMEM;
+	struct item_side *s = &i->sides[side];
+	s->there = true;
+	s->n += (unsigned)saved_number(p, "findings");
+	int verdict = verdict_of(p);
+	if (verdict > s->verdict)
+		s->verdict = verdict;
+	/* The surest of those that stamp alike and act from one kind of place. */
+	if (s->box == NULL || saved_number(p, "findings") > saved_number(s->box, "findings")) {
+		saved_drop(s->box);
+		s->box = saved_keep(p);
+	}
+	return 0;
+}
+
+int items_add(struct items *items, enum side side, const struct saved_value *event)
+{
+	const char *type = saved_text(event, "event_type");
+
+	if (strcmp(type, "trigger") == 0)
+		return add_name(items, side, event);
+	if (strcmp(type, "finding") == 0)
+		return add_finding(items, side, event);
+	if (strcmp(type, "profile") == 0)
+		return add_box(items, side, event);
+	if (strcmp(type, "run") == 0) {
+		const char *least = saved_text(saved_get(event, "run"), "min_verdict");
+		items->findings_left_out[side] = strcmp(least, "inconclusive") != 0;
+	}
+	return 0;
+}
+
+/* Comparison */
+
+static void note(struct item *i, const char *what, const char *a, const char *b)
+{
+	size_t at = strlen(i->why);
+
+	snprintf(i->why + at, sizeof(i->why) - at, "%s%s: %s, then %s", at > 0 ? "; " : "", what, a, b);
+}
+
+static enum change presence(bool a, bool b)
+{
+	return a && b ? CHANGE_SAME : b ? CHANGE_NEW : CHANGE_GONE;
+}
+
+static void compare_name(struct item *i)
+{
+	const struct item_side *a = &i->sides[SIDE_A], *b = &i->sides[SIDE_B];
+
+	if (a->filtered == b->filtered && a->there == b->there)
+		i->change = CHANGE_SAME;
+	else if (a->there && b->there)
+		i->change = presence(a->filtered, b->filtered);
+	else
+		i->change = a->filtered || b->filtered ? CHANGE_UNTESTED : CHANGE_SAME;
+}
+
+/* Did the other side try what set this off? Without a name nobody can say. */
+static bool tried(const struct items *items, const struct item *i, enum side side)
+{
+	if (i->trigger == NULL || items->index_size == 0)
+		return true;
+	size_t at = slot_of(items, ITEM_NAME, i->trigger);
+	return items->index[at] != 0 && items->list[items->index[at] - 1].sides[side].there;
+}
+
+static const char *verdict_words(int verdict)
+{
+	return verdict < 0 ? "none" : verdict_name[verdict];
+}
+
+static void compare_finding(const struct items *items, struct item *i)
+{
+	const struct item_side *a = &i->sides[SIDE_A], *b = &i->sides[SIDE_B];
+
+	i->change = presence(a->there, b->there);
+	if (i->change == CHANGE_SAME) {
+		if (a->verdict != b->verdict)
+			note(i, "verdict", verdict_words(a->verdict), verdict_words(b->verdict));
+		if (strcmp(a->ids, b->ids) != 0)
+			note(i, "as", a->ids, b->ids);
+		if (i->why[0] != '\0')
+			i->change = CHANGE_CHANGED;
+	} else if (!tried(items, i, a->there ? SIDE_B : SIDE_A)) {
+		i->change = CHANGE_UNTESTED;
+	}
+}
+
+struct lines {
+	struct item *item;
+	const struct saved_value *other;
+};
+
+/* What one capture could not test says nothing of a change. */
+static void compare_line(void *user, const char *line, const struct saved_value *said)
+{
+	const struct lines *l = user;
+	const char *x = saved_text(said, "said");
+	const char *y = saved_text(saved_get(l->other, line), "said");
+
+	if (strcmp(x, y) != 0 && y[0] != '\0' && strcmp(x, "not testable") != 0 &&
+	    strcmp(y, "not testable") != 0)
+		note(l->item, line, x, y);
+}
+
+static void compare_box(struct item *i)
+{
+	const struct item_side *a = &i->sides[SIDE_A], *b = &i->sides[SIDE_B];
+	struct lines lines = {.item = i, .other = saved_get(b->box, "lines")};
+
+	i->change = presence(a->there, b->there);
+	if (i->change != CHANGE_SAME)
+		return;
+	if (a->verdict != b->verdict)
+		note(i, "verdict", verdict_words(a->verdict), verdict_words(b->verdict));
+	saved_members(saved_get(a->box, "lines"), compare_line, &lines);
+	if (i->why[0] != '\0')
+		i->change = CHANGE_CHANGED;
+}
+
+static int by_key(const void *x, const void *y)
+{
+	const struct item *a = x, *b = y;
+
+	return a->kind != b->kind ? (a->kind > b->kind) - (a->kind < b->kind)
+				  : strcmp(a->key, b->key);
+}
+
+void items_compare(struct items *items)
+{
+	for (size_t k = 0; k < items->n; k++) {
+		struct item *i = &items->list[k];
+		switch (i->kind) {
+		case ITEM_NAME:
+			compare_name(i);
+			break;
+		case ITEM_FINDING:
+			compare_finding(items, i);
+			break;
+		default:
+			compare_box(i);
+		}
+	}
+	if (items->n > 1)
+		qsort(items->list, items->n, sizeof(*items->list), by_key);
+	/* The places in it are no longer true. */
+	free(items->index);
+	items->index = NULL;
+	items->index_size = 0;
+}
+
+void items_free(struct items *items)
+{
+	for (size_t k = 0; k < items->n; k++) {
+		free(items->list[k].key);
+		free(items->list[k].trigger);
+		saved_drop(items->list[k].sides[SIDE_A].box);
+		saved_drop(items->list[k].sides[SIDE_B].box);
+	}
+	free(items->list);
+	free(items->index);
+	memset(items, 0, sizeof(*items));
+}
