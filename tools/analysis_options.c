@@ -59,7 +59,8 @@ struct analysis_config analysis_setup_config(const struct analysis_setup *setup,
 	return (struct analysis_config){
 		.geo = setup->geo,
 		.no_ndpi = o->no_ndpi,
-		.all_flows = outputs_has(&s->outputs, "jsonl"),
+		.all_flows = outputs_has(&s->outputs, "jsonl") ||
+			     outputs_has(&s->outputs, "zeek"),
 		.vantage = vantage_of[o->vantage],
 		.rules = setup->lists.rules,
 		.matcher = setup->lists.matcher,

@@ -29,6 +29,25 @@ int outputs_add(struct outputs *o, const char *report, const char *path)
 	return out->report != NULL ? 0 : -ENOENT;
 }
 
+static int make_folder(struct outputs *o, const char *dir)
+{
+	bool there = access(dir, F_OK) == 0;
+	int err = folder_make(dir);
+
+	if (err != 0)
+		log_error(NULL, "%s: %s", dir, strerror(-err));
+	else if (!there && o->n_made_dirs < sizeof(o->made_dirs) / sizeof(o->made_dirs[0]))
+		o->made_dirs[o->n_made_dirs++] = strdup(dir);
+	return err;
+}
+
+int outputs_add_in(struct outputs *o, const char *report, const char *dir)
+{
+	int err = make_folder(o, dir);
+
+	return err != 0 ? err : outputs_add(o, report, dir);
+}
+
 int outputs_add_folder(struct outputs *o, const char *dir)
 {
 	/* A report that the build lacks is left out. Without a name the report makes its own. */
@@ -45,12 +64,7 @@ int outputs_add_folder(struct outputs *o, const char *dir)
 		{.report = "sqlite", .name = "wmscope.sqlite"},
 	};
 
-	bool there = access(dir, F_OK) == 0;
-	int err = folder_make(dir);
-	if (err == 0 && !there)
-		o->made_dir = strdup(dir);
-	if (err != 0)
-		log_error(NULL, "%s: %s", dir, strerror(-err));
+	int err = make_folder(o, dir);
 	for (size_t i = 0; err == 0 && i < sizeof(files) / sizeof(files[0]); i++) {
 		char *path = NULL;
 		if (report_find(files[i].report) == NULL)
@@ -161,15 +175,20 @@ int outputs_open(struct outputs *o)
 	return 0;
 }
 
-void outputs_give(const struct outputs *o, uid_t uid, gid_t gid)
+static void give_dir(const char *path, uid_t uid, gid_t gid)
 {
-	int dir = o->made_dir != NULL ? open(o->made_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-				      : -1;
+	int dir = path != NULL ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 
 	if (dir >= 0 && fchown(dir, uid, gid) != 0)
-		log_warn(NULL, "%s: %s", o->made_dir, strerror(errno));
+		log_warn(NULL, "%s: %s", path, strerror(errno));
 	if (dir >= 0)
 		close(dir);
+}
+
+void outputs_give(const struct outputs *o, uid_t uid, gid_t gid)
+{
+	for (unsigned i = 0; i < o->n_made_dirs; i++)
+		give_dir(o->made_dirs[i], uid, gid);
 	for (unsigned i = 0; i < o->n; i++) {
 		const struct output *out = &o->list[i];
 		if (!out->made)
@@ -260,7 +279,8 @@ void outputs_close(struct outputs *o)
 		free(o->list[i].part);
 		free(o->list[i].path);
 	}
-	free(o->made_dir);
-	o->made_dir = NULL;
+	for (unsigned i = 0; i < o->n_made_dirs; i++)
+		free(o->made_dirs[i]);
+	o->n_made_dirs = 0;
 	o->n = 0;
 }

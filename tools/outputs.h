@@ -22,11 +22,14 @@ struct output {
 struct outputs {
 	struct output list[OUTPUTS_MAX];
 	unsigned n;
-	char *made_dir; /* the folder, if outputs_add_folder() made it */
+	char *made_dirs[2]; /* folders that were not there before */
+	unsigned n_made_dirs;
 };
 
 /* Adds; nothing is opened yet. 0 or -errno. path is copied. */
 int outputs_add(struct outputs *o, const char *report, const char *path);
+/* A report of several files; its folder is made if it is not there. 0 or -errno. */
+int outputs_add_in(struct outputs *o, const char *report, const char *dir);
 /* All that a folder holds, which is made if it is not there. 0 or -errno. */
 int outputs_add_folder(struct outputs *o, const char *dir);
 /* Those from the first on are to be shared. */

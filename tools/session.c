@@ -77,6 +77,8 @@ static int name_outputs(struct outputs *o, const struct session_config *cfg)
 		err = outputs_add(o, "text", cfg->text);
 	if (err == 0 && cfg->jsonl != NULL)
 		err = outputs_add(o, "jsonl", cfg->jsonl);
+	if (err == 0 && cfg->zeek != NULL)
+		err = outputs_add_in(o, "zeek", cfg->zeek);
 	unsigned first = cfg->private_all ? 0 : o->n;
 	if (err == 0 && cfg->html != NULL)
 		err = outputs_add(o, "html", cfg->html);

@@ -16,7 +16,7 @@
 #include "tools/outputs.h"
 
 struct session_config {
-	const char *dir, *jsonl, *text, *html, *pcapng, *key;
+	const char *dir, *jsonl, *text, *html, *pcapng, *zeek, *key;
 	int min_verdict, fail_on, color;
 	bool quiet, verbose, all_packets;
 	bool private_all, show_clients, all_names, keep_payload;
@@ -80,6 +80,11 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .argument = "FILE",                                                                       \
 	 .help = "the key that pseudonyms are made with, 32 bytes or 64 hexadecimal digits, so "   \
 		 "that they are the same in every run; otherwise one that is not kept"},           \
+	{.name = "zeek",                                                                           \
+	 .kind = OPTION_STRING,                                                                    \
+	 .offset = offsetof(type, field.zeek),                                                     \
+	 .argument = "DIR",                                                                        \
+	 .help = "write conn.log and interference.log for tools of Zeek into this folder"},        \
 	{.name = "min-verdict",                                                                    \
 	 .kind = OPTION_ENUM,                                                                      \
 	 .offset = offsetof(type, field.min_verdict),                                              \
