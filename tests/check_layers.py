@@ -29,7 +29,7 @@ PLACES = (
     (r"zlib\.h$", r"(dataplane/capture_(unpack|stream)|classifiers/app/http_body|tools/libraries)\.c$",
      "captures are unpacked in one place, bodies of HTTP in another"),
     (r"sqlite3\.h$", r"tools/(report_sqlite|libraries)\.c$", "SQLite stays in its report"),
-    (r"openssl/", r"(classifiers/(app|lists)/|tools/(community_id|libraries|report_html|privacy/\w+)\.c$)",
+    (r"openssl/", r"(classifiers/(app|lists)/|tools/(community_id|digest|libraries|report_html|privacy/\w+)\.c$)",
      "hashes and keys are for parsers of applications, the lists and pseudonyms"),
 )
 

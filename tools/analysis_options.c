@@ -60,7 +60,7 @@ struct analysis_config analysis_setup_config(const struct analysis_setup *setup,
 		.geo = setup->geo,
 		.no_ndpi = o->no_ndpi,
 		.all_flows = outputs_has(&s->outputs, "jsonl") ||
-			     outputs_has(&s->outputs, "zeek"),
+			     outputs_has(&s->outputs, "zeek") || s->expected != NULL,
 		.vantage = vantage_of[o->vantage],
 		.rules = setup->lists.rules,
 		.matcher = setup->lists.matcher,

@@ -10,6 +10,7 @@
 #include "dataplane/log.h"
 #include "tools/analysis_options.h"
 #include "tools/command.h"
+#include "tools/manifest.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/session.h"
@@ -29,6 +30,12 @@ static const struct option_row analyze_options[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct analyze_config, rotated),
 	 .help = "the files are pieces of one capture; otherwise each stands for itself"},
+	{.name = "from",
+	 .kind = OPTION_STRING,
+	 .offset = offsetof(struct analyze_config, session.from),
+	 .argument = "REPORT",
+	 .help = "repeat the run of this report.json and say whether the result is the same (0) or "
+		 "not (1); options and files given here go before its own"},
 	ANALYSIS_OPTIONS(struct analyze_config, analysis),
 	{.name = NULL},
 };
@@ -145,6 +152,8 @@ static void write_reports(struct run *r)
 		.n_errors = r->n_errors,
 		.study = r->study,
 		.filter = r->cfg->analysis.bpf,
+		.command = &command_analyze,
+		.config = r->cfg,
 		.rules = r->setup.lists.rules,
 		.matcher = r->setup.lists.matcher,
 	};
@@ -170,10 +179,11 @@ static bool usage_fits(const struct analyze_config *cfg, int argc, char **argv)
 	return wrong == NULL;
 }
 
-static int analyze_run(void *config, int argc, char **argv)
+/* expected: of the run that this one repeats, or NULL. */
+static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
+			const struct manifest *expected)
 {
-	const struct analyze_config *cfg = config;
-	struct run r = {.cfg = cfg};
+	struct run r = {.cfg = cfg, .session = {.expected = expected}};
 
 	if (!usage_fits(cfg, argc, argv))
 		return EXIT_USAGE;
@@ -202,6 +212,48 @@ out:
 	free(r.errors);
 	session_end(&r.session);
 	return session_exit_status(&r.session);
+}
+
+static int told(int err, const char *why)
+{
+	log_error(NULL, "%s", err == -ENOMEM ? strerror(ENOMEM) : why);
+	return err == -EBADMSG ? EXIT_INPUT : EXIT_IO;
+}
+
+/* What the manifest says, and what was typed besides, as one command line. */
+static int analyze_again(const struct analyze_config *cfg, int argc)
+{
+	struct analyze_config again;
+	struct manifest m;
+	char why[320] = "", **all = NULL, **typed;
+	int n, first, n_typed, status = EXIT_USAGE;
+
+	int err = manifest_read(&m, cfg->session.from, why, sizeof(why));
+	if (err != 0)
+		return told(err, why);
+	typed = options_invocation(&n_typed);
+	err = manifest_command(&m, &command_analyze, n_typed - 2, typed + 2, argc == 0, &n, &all,
+			       why, sizeof(why));
+	if (err != 0) {
+		status = told(err, why);
+		goto out;
+	}
+	if (options_parse(&command_analyze, &again, n, all, &first) != OPTIONS_RUN)
+		goto out;
+	err = manifest_match(&m, n - first, all + first, why, sizeof(why));
+	status = err != 0 ? told(err, why) : analyze_once(&again, n - first, all + first, &m);
+out:
+	free(all);
+	manifest_close(&m);
+	return status;
+}
+
+static int analyze_run(void *config, int argc, char **argv)
+{
+	const struct analyze_config *cfg = config;
+
+	return cfg->session.from != NULL ? analyze_again(cfg, argc)
+					 : analyze_once(cfg, argc, argv, NULL);
 }
 
 const struct command command_analyze = {

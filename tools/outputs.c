@@ -62,6 +62,8 @@ int outputs_add_folder(struct outputs *o, const char *dir)
 		{.report = "figures", .name = NULL},
 		{.report = "csv", .name = NULL},
 		{.report = "sqlite", .name = "wmscope.sqlite"},
+		/* Last: it says what the others hold. */
+		{.report = "manifest", .name = NULL},
 	};
 
 	int err = make_folder(o, dir);

@@ -19,6 +19,8 @@ struct report_input_error {
 };
 
 struct scrub; /* tools/privacy/scrub.h */
+struct command;  /* tools/command.h */
+struct manifest; /* tools/manifest.h */
 struct comparison; /* tools/compare/compare.h */
 struct study; /* tools/study/study.h */
 
@@ -40,6 +42,10 @@ struct report_options {
 	const struct ruleset *rules; /* what was looked for; NULL: nothing */
 	const struct comparison *comparison; /* of two captures of one path; else NULL */
 	struct matcher *matcher;     /* NULL: patterns were not searched */
+	const struct command *command; /* with its config: what decided the result; NULL: not kept */
+	const void *config;
+	const struct manifest *expected; /* of the run that this one repeats; NULL: of none */
+	bool *same;               /* with expected: whether it found the same */
 };
 
 /* One of the three writes; 0 or -errno, also when what it writes to has an error. */

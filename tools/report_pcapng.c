@@ -215,6 +215,9 @@ static int open_section(struct copy *c, int fd)
 static int pcapng_write(const struct analysis *a, const struct report_options *o, const char *path)
 {
 	struct copy c = {.a = a, .o = o};
+	/* Packets say what the model does not any more. */
+	if (!o->real_clients && o->scrub == NULL)
+		return -ENOTSUP;
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	int err = fd >= 0 ? 0 : -errno;
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/log.h"
+#include "tools/manifest.h"
 #include "tools/options.h"
 #include "tools/privacy/model.h"
 
@@ -69,7 +70,8 @@ void session_input_failed(struct session *s, int err)
 					     : EXIT_INPUT);
 }
 
-static int name_outputs(struct outputs *o, const struct session_config *cfg)
+static int name_outputs(struct outputs *o, const struct session_config *cfg,
+			const struct manifest *expected)
 {
 	int err = 0;
 
@@ -79,6 +81,9 @@ static int name_outputs(struct outputs *o, const struct session_config *cfg)
 		err = outputs_add(o, "jsonl", cfg->jsonl);
 	if (err == 0 && cfg->zeek != NULL)
 		err = outputs_add_in(o, "zeek", cfg->zeek);
+	unsigned same = o->n;
+	if (err == 0 && cfg->from != NULL)
+		err = outputs_add(o, "same", "-");
 	unsigned first = cfg->private_all ? 0 : o->n;
 	if (err == 0 && cfg->html != NULL)
 		err = outputs_add(o, "html", cfg->html);
@@ -91,6 +96,9 @@ static int name_outputs(struct outputs *o, const struct session_config *cfg)
 	/* What was named by nothing goes to the terminal. */
 	if (cfg->private_all || cfg->html != NULL || cfg->pcapng != NULL || cfg->dir != NULL)
 		outputs_share(o, cfg->show_clients ? o->n : first);
+	/* What another report has without clients is compared without them. */
+	if (err == 0 && cfg->from != NULL)
+		o->list[same].shared = manifest_is_private(expected);
 	return err;
 }
 
@@ -129,7 +137,7 @@ bool session_start(struct session *s, const struct session_config *cfg, char *co
 	log_set_level(cfg->quiet     ? LOG_LEVEL_ERROR
 		      : cfg->verbose ? LOG_LEVEL_INFO
 				     : LOG_LEVEL_WARN);
-	if (name_outputs(&s->outputs, cfg) != 0) {
+	if (name_outputs(&s->outputs, cfg, s->expected) != 0) {
 		session_happened(s, EXIT_IO);
 		return false;
 	}
@@ -167,6 +175,17 @@ static bool want_colour(const struct session_config *cfg)
 	       strcmp(term, "dumb") != 0;
 }
 
+static void write_shared(struct session *s, struct analysis *a, struct report_options *o)
+{
+	o->conditions = s->conditions;
+	o->exit_status = session_exit_status(s);
+	int err = privacy_apply(s->privacy, a, o);
+	if (err != 0)
+		log_error(NULL, "what is shared is not written: %s", strerror(-err));
+	if (err != 0 || outputs_write(&s->outputs, a, o, true) != 0)
+		session_happened(s, EXIT_IO);
+}
+
 void session_write(struct session *s, struct analysis *a, struct report_options *o)
 {
 	o->min_verdict = min_verdict_of[s->cfg->min_verdict];
@@ -178,24 +197,22 @@ void session_write(struct session *s, struct analysis *a, struct report_options 
 		if (a->captures[i].partial)
 			session_happened(s, EXIT_PARTIAL);
 	}
-	for (size_t i = 0; i < a->n_findings; i++) {
+	/* A run that repeats another is asked whether it found the same. */
+	for (size_t i = 0; i < a->n_findings && s->expected == NULL; i++) {
 		if (a->findings[i]->verdict >= fail_on_of[s->cfg->fail_on])
 			session_happened(s, EXIT_FINDINGS);
 	}
 	o->argv = options_invocation(&o->argc);
 	o->conditions = s->conditions;
 	o->exit_status = session_exit_status(s);
+	o->expected = s->expected;
+	o->same = &s->same;
 	if (outputs_write(&s->outputs, a, o, false) != 0)
 		session_happened(s, EXIT_IO);
-	if (s->privacy == NULL)
-		return;
-	o->conditions = s->conditions;
-	o->exit_status = session_exit_status(s);
-	int err = privacy_apply(s->privacy, a, o);
-	if (err != 0)
-		log_error(NULL, "what is shared is not written: %s", strerror(-err));
-	if (err != 0 || outputs_write(&s->outputs, a, o, true) != 0)
-		session_happened(s, EXIT_IO);
+	if (s->privacy != NULL)
+		write_shared(s, a, o);
+	if (s->expected != NULL && !s->same)
+		session_happened(s, EXIT_FINDINGS);
 }
 
 void session_end(struct session *s)

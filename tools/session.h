@@ -17,6 +17,7 @@
 
 struct session_config {
 	const char *dir, *jsonl, *text, *html, *pcapng, *zeek, *key;
+	const char *from; /* analyze: the manifest of the run to repeat */
 	int min_verdict, fail_on, color;
 	bool quiet, verbose, all_packets;
 	bool private_all, show_clients, all_names, keep_payload;
@@ -118,6 +119,8 @@ struct session {
 	const struct session_config *cfg;
 	struct outputs outputs;
 	struct privacy *privacy; /* NULL: nothing is shared */
+	const struct manifest *expected; /* set before session_start(): the run repeats another */
+	bool same;
 	unsigned conditions; /* 1 << enum exit_status, or'ed: all that apply */
 };
 

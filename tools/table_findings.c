@@ -20,7 +20,7 @@ static const struct column finding_columns[] = {
 	{"timestamp", COLUMN_TEXT, false},
 	{"flow_id", COLUMN_INTEGER, false},
 	{"pcap_cnt", COLUMN_INTEGER, false},
-	{"pcap_filename", COLUMN_TEXT, false},
+	{"pcap_filename", COLUMN_TEXT, true},
 	COLUMNS_ENDS,
 	{"community_id", COLUMN_TEXT, true},
 	{"id", COLUMN_TEXT, false},
@@ -32,7 +32,7 @@ static const struct column finding_columns[] = {
 	{"direction", COLUMN_TEXT, false},
 	{"packets", COLUMN_TEXT, false},
 	{"trigger_kind", COLUMN_TEXT, false},
-	{"trigger_value", COLUMN_TEXT, false},
+	{"trigger_value", COLUMN_TEXT, true},
 	{"trigger_packet", COLUMN_INTEGER, false},
 	{"reaction_ms", COLUMN_REAL, false},
 	{"conditional", COLUMN_TEXT, false},
@@ -50,9 +50,9 @@ static const struct column finding_columns[] = {
 	{"qname", COLUMN_TEXT, false},
 	{"qtype", COLUMN_TEXT, false},
 	{"rcode", COLUMN_TEXT, false},
-	{"answers", COLUMN_TEXT, false},
+	{"answers", COLUMN_TEXT, true},
 	{"page_status", COLUMN_INTEGER, false},
-	{"page_title", COLUMN_TEXT, false},
+	{"page_title", COLUMN_TEXT, true},
 	{"page_rule", COLUMN_TEXT, false},
 	{"rate_form", COLUMN_TEXT, false},
 	{"rate_bps", COLUMN_REAL, false},
@@ -257,7 +257,7 @@ static int evidence_write(const struct tables *t, struct rows *r)
 
 static const struct column packet_columns[] = {
 	{"finding", COLUMN_INTEGER, false}, {"packet", COLUMN_INTEGER, false},
-	{"pcap_filename", COLUMN_TEXT, false}, {"role", COLUMN_TEXT, false},
+	{"pcap_filename", COLUMN_TEXT, true}, {"role", COLUMN_TEXT, false},
 };
 
 static void packet_row(struct rows *r, uint64_t number, uint64_t frame, const char *file,

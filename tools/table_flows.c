@@ -14,7 +14,7 @@ static const struct column columns[] = {
 	{"timestamp", COLUMN_TEXT, false},
 	{"flow_id", COLUMN_INTEGER, false},
 	{"pcap_cnt", COLUMN_INTEGER, false},
-	{"pcap_filename", COLUMN_TEXT, false},
+	{"pcap_filename", COLUMN_TEXT, true},
 	COLUMNS_ENDS,
 	{"vlan", COLUMN_TEXT, false},
 	{"tunnels", COLUMN_TEXT, false},
@@ -51,7 +51,7 @@ static const struct column columns[] = {
 	{"ech", COLUMN_INTEGER, false},
 	{"method", COLUMN_TEXT, false},
 	{"host", COLUMN_TEXT, false},
-	{"path", COLUMN_TEXT, false},
+	{"path", COLUMN_TEXT, true},
 	{"status", COLUMN_INTEGER, false},
 	{"labels", COLUMN_TEXT, false},
 };

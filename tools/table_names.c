@@ -19,7 +19,7 @@
 static const struct column dns_columns[] = {
 	{"timestamp", COLUMN_TEXT, false},
 	{"flow_id", COLUMN_INTEGER, false},
-	{"pcap_filename", COLUMN_TEXT, false},
+	{"pcap_filename", COLUMN_TEXT, true},
 	COLUMNS_ENDS,
 	{"txid", COLUMN_INTEGER, false},
 	{"qname", COLUMN_TEXT, false},
@@ -32,7 +32,7 @@ static const struct column dns_columns[] = {
 	{"verdict", COLUMN_TEXT, false},
 	{"finding_id", COLUMN_TEXT, false},
 	{"forged_rcode", COLUMN_TEXT, false},
-	{"forged_answers", COLUMN_TEXT, false},
+	{"forged_answers", COLUMN_TEXT, true},
 	{"told_apart", COLUMN_INTEGER, false},
 };
 
@@ -100,7 +100,7 @@ static int dns_write(const struct tables *t, struct rows *r)
 static const struct column tls_columns[] = {
 	{"timestamp", COLUMN_TEXT, false},
 	{"flow_id", COLUMN_INTEGER, false},
-	{"pcap_filename", COLUMN_TEXT, false},
+	{"pcap_filename", COLUMN_TEXT, true},
 	COLUMNS_ENDS,
 	{"sni", COLUMN_TEXT, false},
 	{"alpn", COLUMN_TEXT, false},
@@ -218,7 +218,7 @@ static int tls_write(const struct tables *t, struct rows *r)
 
 static const struct column name_columns[] = {
 	{"kind", COLUMN_TEXT, false},	       {"value", COLUMN_TEXT, false},
-	{"dest_ip", COLUMN_TEXT, false},       {"dest_port", COLUMN_INTEGER, false},
+	{"dest_ip", COLUMN_TEXT, true},       {"dest_port", COLUMN_INTEGER, false},
 	{"proto", COLUMN_TEXT, false},	       {"passed", COLUMN_INTEGER, false},
 	{"failed", COLUMN_INTEGER, false},     {"dependent", COLUMN_INTEGER, false},
 	{"control_passed", COLUMN_INTEGER, false},

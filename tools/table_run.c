@@ -61,7 +61,7 @@ static int profiles_write(const struct tables *t, struct rows *r)
 
 static const struct column capture_columns[] = {
 	{"capture", COLUMN_INTEGER, false},  {"file", COLUMN_INTEGER, false},
-	{"pcap_filename", COLUMN_TEXT, false},
+	{"pcap_filename", COLUMN_TEXT, true},
 	{"packets", COLUMN_INTEGER, false},  {"bytes", COLUMN_INTEGER, false},
 	{"first", COLUMN_TEXT, false},	     {"last", COLUMN_TEXT, false},
 	{"vantage", COLUMN_TEXT, false},     {"dropped", COLUMN_INTEGER, false},
@@ -94,7 +94,7 @@ static int captures_write(const struct tables *t, struct rows *r)
 }
 
 static const struct column run_columns[] = {
-	{"key", COLUMN_TEXT, false}, {"value", COLUMN_TEXT, false},
+	{"key", COLUMN_TEXT, false}, {"value", COLUMN_TEXT, true},
 };
 
 static int run_write(const struct tables *t, struct rows *r)

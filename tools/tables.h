@@ -22,7 +22,7 @@ enum column_type { COLUMN_TEXT, COLUMN_INTEGER, COLUMN_REAL };
 struct column {
 	const char *name;
 	enum column_type type;
-	bool client; /* follows from the client's address, and changes with a pseudonym of it */
+	bool varies; /* with the pseudonym of an address, or with where a file lies: no part of the result */
 };
 
 struct rows;
@@ -97,7 +97,7 @@ bool row_end(struct rows *r);
 /* Columns that several tables begin with, and their cells: src_ip, src_port, dest_ip, dest_port, proto. */
 #define COLUMNS_ENDS                                                                               \
 	{"src_ip", COLUMN_TEXT, true}, {"src_port", COLUMN_INTEGER, false},                        \
-		{"dest_ip", COLUMN_TEXT, false}, {"dest_port", COLUMN_INTEGER, false},             \
+		{"dest_ip", COLUMN_TEXT, true}, {"dest_port", COLUMN_INTEGER, false},             \
 		{"proto", COLUMN_TEXT, false}
 void row_ends(struct rows *r, const struct flow_record *f, bool ports);
 

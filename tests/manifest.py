@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The manifest of a report, and what is repeated from it: manifest.py WMSCOPE SCHEMA CAPTURE CAPTURE
+
+Its hashes are those of inputs and files; a repeated run is the same with any number of workers and with files
+given in another order, and is not the same with another filter, a changed hash or another wmscope's rows. A
+manifest of a stranger cannot have anything written.
+"""
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+SAME, DIFFERENT, USAGE, INPUT, IO = 0, 1, 2, 3, 4
+
+
+def sha256(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def main():
+    wmscope, schema, *captures = map(os.path.abspath, sys.argv[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        report = os.path.join(folder, "report")
+        manifest = os.path.join(report, "report.json")
+
+        def analyze(*args):
+            return subprocess.run([wmscope, "analyze", "-q", *args], capture_output=True, timeout=120,
+                                  cwd=folder)
+
+        def repeat(*args, said=None):
+            path = manifest
+            if said is not None:
+                path = os.path.join(folder, "other.json")
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(said if isinstance(said, str) else json.dumps(said))
+            before = sorted(os.listdir(folder))
+            run = analyze("--from", path, *args)
+            assert sorted(os.listdir(folder)) == before, "something was written"
+            return run.returncode
+
+        given = ("--no-ndpi", "--vantage", "client", "-f", "tcp or udp")
+        run = analyze(*given, "--show-clients", "-o", report, *captures)
+        if run.returncode == USAGE:
+            run = analyze(*given, "-o", report, *captures)
+        assert run.returncode == 1, run.stderr.decode()
+        with open(manifest, encoding="utf-8") as f:
+            said = json.load(f)
+        if jsonschema is not None:
+            with open(schema, encoding="utf-8") as f:
+                jsonschema.validate(said, json.load(f))
+        assert sorted(said["options"]) == ["--filter=tcp or udp", "--no-ndpi", "--vantage=client"], said["options"]
+        assert [i["file"] for i in said["inputs"]] == captures
+        for one in said["inputs"]:
+            assert (one["sha256"], one["size"]) == (sha256(one["file"]), os.path.getsize(one["file"]))
+        there = {os.path.relpath(os.path.join(at, name), report) for at, _, names in os.walk(report)
+                 for name in names} - {"report.json"}
+        assert {f["name"] for f in said["files"]} == there, there
+        for one in said["files"]:
+            assert one["sha256"] == sha256(os.path.join(report, one["name"])), one["name"]
+        with open(os.path.join(report, "flows.csv"), encoding="utf-8") as f:
+            assert said["tables"]["flows"]["rows"] == len(f.readlines()) - 1 > 0
+
+        assert repeat() == SAME
+        assert repeat("--workers", "3") == SAME
+        assert repeat(*reversed(captures)) == SAME, "files are known by their hashes"
+        moved = os.path.join(folder, "moved.pcap")
+        shutil.copy(captures[0], moved)
+        assert repeat(captures[1], moved) == SAME, "wherever they are"
+        assert repeat("-f", "port 80") == DIFFERENT
+        assert repeat("--vantage", "server") == DIFFERENT
+        assert repeat(captures[0]) == INPUT and repeat(captures[0], captures[0]) == INPUT
+        assert repeat(captures[0], captures[1], captures[1]) == INPUT
+        assert repeat(captures[0], wmscope) == INPUT
+        changed = json.loads(json.dumps(said))
+        changed["tables"]["findings"]["sha256"] = "0" * 64
+        assert repeat(said=changed) == DIFFERENT
+        for bad in ("", "{", "[]", "{}", '{"format":"wmscope-report","schema":2}', "\x00", "[" * 100):
+            assert repeat(said=bad) == INPUT, bad
+        for option in ("--output=x", "--outp=x", "--jsonl=x", "-ox", "--text=x", "x", "--", "--pcapng=x", 7):
+            assert repeat(said={**said, "options": [option]}) == INPUT, option
+        assert repeat(said={**said, "inputs": [{"file": "-", "sha256": None}]}) == INPUT
+        assert analyze("--from", os.path.join(folder, "none.json")).returncode == IO
+        # Without clients: nothing private is said, and whoever repeats it needs the files and the filter.
+        run = analyze(*given, "-o", report, *captures)
+        with open(manifest, encoding="utf-8") as f:
+            text = f.read()
+        said = json.loads(text)
+        assert said["clients"] == "pseudonymous" and folder not in text and captures[0] not in text
+        assert sorted(said["options"]) == ["--filter=\u2026", "--no-ndpi", "--vantage=client"], said["options"]
+        assert repeat("-f", "tcp or udp", *captures) == SAME, "whatever the key"
+        assert repeat(*captures) == DIFFERENT, "without the filter"
+        assert repeat("-f", "tcp or udp", *captures, "--key", captures[0]) in (USAGE, IO)
+        assert repeat() == INPUT
+    print(f"{len(said['files'])} files, {len(said['tables'])} tables")
+
+
+if __name__ == "__main__":
+    main()

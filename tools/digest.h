@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/* SHA-256 of files, and of tables: two runs have the same result if their tables' are the same. */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tools/tables.h"
+
+#define DIGEST_HEX 65 /* 64 digits and NUL */
+
+/* 0 or -errno. */
+int digest_file(const char *path, char hex[DIGEST_HEX], uint64_t *size);
+
+/*
+ * Of the rows of a table, without the columns that vary: so a digest says nothing of a client, and
+ * does not change with the key of its pseudonym. 0 or -errno.
+ */
+int digest_table(const struct tables *t, const struct table *table, char hex[DIGEST_HEX],
+		 uint64_t *rows);

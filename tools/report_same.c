@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Whether this run found what another one's manifest says, table by table. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "config.h"
+#include "tools/digest.h"
+#include "tools/escape.h"
+#include "tools/manifest.h"
+#include "tools/report.h"
+
+static bool compare(const struct tables *t, const struct table *table,
+		    const struct json_value *wanted, FILE *out, int *err)
+{
+	const char *hash = json_text(json_get(wanted, "sha256"));
+	uint64_t had = json_whole(json_get(wanted, "rows")), rows;
+	char hex[DIGEST_HEX];
+
+	*err = digest_table(t, table, hex, &rows);
+	if (*err != 0)
+		return false;
+	bool same = hash != NULL && strcmp(hash, hex) == 0;
+	fprintf(out, "%-16s %8" PRIu64 " rows  ", table->name, rows);
+	if (wanted == NULL)
+		fputs("not in the report\n", out);
+	else if (same)
+		fputs("the same\n", out);
+	else if (had != rows)
+		fprintf(out, "different: there were %" PRIu64 "\n", had);
+	else
+		fputs("different\n", out);
+	return same || wanted == NULL;
+}
+
+static int same_write(const struct analysis *a, const struct report_options *o, FILE *out)
+{
+	const struct manifest *m = o->expected;
+	const struct json_value *wanted = m != NULL ? json_get(m->root, "tables") : NULL;
+	struct tables t;
+	bool same = wanted != NULL;
+
+	if (m == NULL)
+		return 0;
+	int err = tables_open(&t, a, o);
+	if (err != 0)
+		return err;
+	for (unsigned i = 0; err == 0 && tables_list[i] != NULL; i++)
+		same &= compare(&t, tables_list[i], json_get(wanted, tables_list[i]->name), out, &err);
+	tables_close(&t);
+	if (err != 0)
+		return err;
+	const char *version = json_text(json_get(m->root, "version"));
+	if (version != NULL && strcmp(version, WMSCOPE_VERSION) != 0) {
+		fputs("The report was made by version ", out);
+		escape_write(out, version, strlen(version), 0);
+		fputs(", this is " WMSCOPE_VERSION ".\n", out);
+	}
+	fputs(same ? "The result is the same.\n" : "The result is not the same.\n", out);
+	*o->same = same;
+	return ferror(out) ? -EIO : 0;
+}
+
+extern const struct report report_same;
+const struct report report_same = {
+	.name = "same",
+	.doc = "whether a repeated run found the same (analyze --from)",
+	.write = same_write,
+};
