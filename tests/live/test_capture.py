@@ -33,8 +33,9 @@ def skip(what, why):
 class Pair:
     """Two namespaces, left0 in one, right0 in the other."""
 
-    def __init__(self):
-        self.names = [f"wmc{os.getpid()}{side}" for side in "lr"]
+    def __init__(self, tag=""):
+        """tag: tells apart several of one process."""
+        self.names = [f"wmc{os.getpid()}{tag}{side}" for side in "lr"]
 
     def __enter__(self):
         if os.geteuid() != 0:
@@ -178,6 +179,10 @@ class Live:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def close(self):
+        self.out.close()
+        self.err.close()
 
 
 def events(path, but=()):
