@@ -161,11 +161,11 @@ static int compile(struct matcher *m, enum part_name part, enum kind kind)
 static void compile_part(struct matcher *m, enum part_name part)
 {
 	struct part *p = &m->part[part];
-	if (atomic_load_explicit(&p->ready, memory_order_relaxed))
+	if (p->ready)
 		return;
 	for (unsigned k = 0; k < KIND_N && p->err == 0; k++)
 		p->err = compile(m, part, (enum kind)k);
-	atomic_store_explicit(&p->ready, true, memory_order_release);
+	p->ready = true;
 }
 
 /* Of the rules, the library and what of this CPU it makes use of. */
@@ -288,15 +288,13 @@ static bool cache_load(struct matcher *m)
 	ok = ok && content_databases(&c, db) && content_refusals(m, &c);
 	for (unsigned p = 0; p < PART_N; p++) {
 		struct part *part = &m->part[p];
-		bool made = atomic_load_explicit(&part->ready, memory_order_relaxed);
 		for (unsigned k = 0; k < KIND_N; k++) {
-			if (ok && !made)
+			if (ok && !part->ready)
 				part->db[k] = db[p * KIND_N + k];
 			else
 				hs_free_database(db[p * KIND_N + k]);
 		}
-		if (ok)
-			atomic_store_explicit(&part->ready, true, memory_order_release);
+		part->ready |= ok;
 	}
 	while (!ok && m->n_refused > before)
 		free(m->refused[--m->n_refused].reason);
@@ -361,12 +359,12 @@ static void make(struct matcher *m, enum part_name part)
 
 int matcher_need(struct matcher *m, enum part_name part)
 {
+	/* A thread asks once for each part and then knows: no shorter way past the lock is needed. */
+	pthread_mutex_lock(&m->lock);
 	struct part *p = &m->part[part];
-	if (!atomic_load_explicit(&p->ready, memory_order_acquire)) {
-		pthread_mutex_lock(&m->lock);
-		if (!atomic_load_explicit(&p->ready, memory_order_relaxed))
-			make(m, part);
-		pthread_mutex_unlock(&m->lock);
-	}
-	return p->err;
+	if (!p->ready)
+		make(m, part);
+	int err = p->err;
+	pthread_mutex_unlock(&m->lock);
+	return err;
 }

@@ -7,7 +7,6 @@
  */
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "classifiers/lists/matcher.h"
 
@@ -18,7 +17,7 @@ enum kind { KIND_LITERAL, KIND_REGEXP, KIND_N }; /* by which call it is compiled
 
 /* The databases of one kind of scan; NULL where no rule asks for one. */
 struct part {
-	atomic_bool ready;
+	bool ready;
 	int err;
 	struct hs_database *db[KIND_N];
 };
