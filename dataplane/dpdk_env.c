@@ -143,20 +143,20 @@ static void *start_eal(void *user)
 
 static int eal(const struct dpdk_wish *w, char *err, size_t errlen)
 {
-	static enum { IDLE, RUNNING, FAILED } state;
+	static enum { EAL_UNTRIED, EAL_STARTED, EAL_REFUSED } state;
 	static struct start s; /* the EAL keeps pointers to its arguments */
 	pthread_t thread;
 
-	if (state == RUNNING)
+	if (state == EAL_STARTED)
 		return 0;
-	if (state == FAILED)
+	if (state == EAL_REFUSED)
 		return refuse(err, errlen, -EALREADY, "dpdk", "it failed to start before");
 	if (!make_arguments(&s, w))
 		return refuse(err, errlen, -E2BIG, "dpdk", "too many arguments for the EAL");
 	if (pthread_create(&thread, NULL, start_eal, &s) != 0)
 		return refuse(err, errlen, -EAGAIN, "dpdk", "no thread could be made");
 	pthread_join(thread, NULL);
-	state = s.ret < 0 ? FAILED : RUNNING;
+	state = s.ret < 0 ? EAL_REFUSED : EAL_STARTED;
 	if (s.ret < 0)
 		return refuse(err, errlen, s.error > 0 ? -s.error : -EIO, "dpdk",
 			      last_words[0] != '\0' ? last_words : "the EAL does not start");

@@ -307,8 +307,11 @@ static void never_before_its_time(void **state)
 		}
 		assert_in_range((uint64_t)replay_asked(&s).packets, 1999, 2001);
 		assert_in_range((uint64_t)replay_asked(&s).bits, 1999 * 84 * 8, 2001 * 84 * 8);
-		/* The first may go late on a busy machine, and then the rest is faster. */
-		assert_in_range((uint64_t)replay_achieved(&s).packets, 1500, 2600);
+		/* How fast it went is the machine's affair; that it is told rightly is ours. */
+		uint64_t span = fake.seen[0][199].tx_ns - fake.seen[0][0].tx_ns;
+		uint64_t rate = 199 * UINT64_C(1000000000) / span;
+		assert_in_range((uint64_t)replay_achieved(&s).packets, rate * 99 / 100,
+				rate * 101 / 100 + 1);
 	}
 }
 
