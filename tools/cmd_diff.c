@@ -38,7 +38,7 @@ struct reading {
 	enum side side;
 };
 
-static int take(void *user, const struct saved_value *event)
+static int take(void *user, const struct json_value *event)
 {
 	const struct reading *r = user;
 

@@ -81,7 +81,7 @@ fail:
 	return NULL;
 }
 
-static int verdict_of(const struct saved_value *object)
+static int verdict_of(const struct json_value *object)
 {
 	const char *text = saved_text(object, "verdict");
 
@@ -92,12 +92,12 @@ static int verdict_of(const struct saved_value *object)
 }
 
 /* Bytes that are not UTF-8 are compared by their hex. */
-static char *trigger_key(const struct saved_value *trigger)
+static char *trigger_key(const struct json_value *trigger)
 {
 	const char *hex = saved_text(trigger, "value_hex");
 	char *key = NULL;
 
-	if (saved_get(trigger, "value") == NULL)
+	if (saved_text(trigger, "value")[0] == '\0' && hex[0] == '\0')
 		return NULL;
 	if (asprintf(&key, "%s %s%s", saved_text(trigger, "kind"), hex[0] != '\0' ? "0x" : "",
 		     hex[0] != '\0' ? hex : saved_text(trigger, "value")) < 0)
@@ -105,9 +105,9 @@ static char *trigger_key(const struct saved_value *trigger)
 	return key;
 }
 
-static int add_name(struct items *items, enum side side, const struct saved_value *event)
+static int add_name(struct items *items, enum side side, const struct json_value *event)
 {
-	const struct saved_value *t = saved_get(event, "trigger");
+	const struct json_value *t = json_get(event, "trigger");
 	char *key = trigger_key(t);
 
 	if (key == NULL)
@@ -149,17 +149,17 @@ static void add_id(struct item_side *s, const char *id)
 				       list[k]);
 }
 
-static int add_finding(struct items *items, enum side side, const struct saved_value *event)
+static int add_finding(struct items *items, enum side side, const struct json_value *event)
 {
-	const struct saved_value *f = saved_get(event, "finding");
-	char *trigger = trigger_key(saved_get(f, "trigger")), *key = NULL;
+	const struct json_value *f = json_get(event, "finding");
+	char *trigger = trigger_key(json_get(f, "trigger")), *key = NULL;
 	char where[128];
 
 	snprintf(where, sizeof(where), "%s port %.0f", saved_text(event, "dest_ip"),
 		 saved_number(event, "dest_port"));
 	/* A conclusion over several flows has no port of its own. */
 	int made = asprintf(&key, "%s %s%s %s%s", saved_text(f, "family"), saved_text(event, "proto"),
-			    saved_get(f, "scope") != NULL ? " (over several connections)" : "",
+			    json_get(f, "scope") != NULL ? " (over several connections)" : "",
 			    trigger != NULL ? "of " : "at ", trigger != NULL ? trigger : where);
 	struct item *i = get(items, ITEM_FINDING, made < 0 ? NULL : key);
 	if (i == NULL) {
@@ -180,9 +180,37 @@ static int add_finding(struct items *items, enum side side, const struct saved_v
 	return 0;
 }
 
-static int add_box(struct items *items, enum side side, const struct saved_value *event)
+static void free_lines(struct box_line *l)
 {
-	const struct saved_value *p = saved_get(event, "profile");
+	while (l != NULL) {
+		struct box_line *next = l->next;
+		free(l);
+		l = next;
+	}
+}
+
+static int keep_lines(struct box_line **out, const struct json_value *lines)
+{
+	struct box_line **end = out;
+
+	free_lines(*out);
+	*out = NULL;
+	for (const struct json_value *v = lines != NULL ? lines->first : NULL; v != NULL; v = v->next) {
+		size_t len = v->key != NULL ? strlen(v->key) : 0;
+		struct box_line *l = calloc(1, sizeof(*l) + len + 1);
+		if (l == NULL)
+			return -ENOMEM;
+		memcpy(l->name, v->key != NULL ? v->key : "", len);
+		snprintf(l->said, sizeof(l->said), "%s", saved_text(v, "said"));
+		*end = l;
+		end = &l->next;
+	}
+	return 0;
+}
+
+static int add_box(struct items *items, enum side side, const struct json_value *event)
+{
+	const struct json_value *p = json_get(event, "profile");
 	const char *mbx = saved_text(p, "mbx"), *device = saved_text(p, "device");
 	char *key = NULL;
 
@@ -197,15 +225,15 @@ static int add_box(struct items *items, enum side side, const struct saved_value
 	int verdict = verdict_of(p);
 	if (verdict > s->verdict)
 		s->verdict = verdict;
-	/* The surest of those that stamp alike and act from one kind of place. */
-	if (s->box == NULL || saved_number(p, "findings") > saved_number(s->box, "findings")) {
-		saved_drop(s->box);
-		s->box = saved_keep(p);
-	}
-	return 0;
+	/* The one seen most of those that stamp alike and act from one kind of place. */
+	unsigned findings = (unsigned)saved_number(p, "findings");
+	if (s->box != NULL && findings <= s->box_findings)
+		return 0;
+	s->box_findings = findings;
+	return keep_lines(&s->box, json_get(p, "lines"));
 }
 
-int items_add(struct items *items, enum side side, const struct saved_value *event)
+int items_add(struct items *items, enum side side, const struct json_value *event)
 {
 	const char *type = saved_text(event, "event_type");
 
@@ -216,7 +244,7 @@ int items_add(struct items *items, enum side side, const struct saved_value *eve
 	if (strcmp(type, "profile") == 0)
 		return add_box(items, side, event);
 	if (strcmp(type, "run") == 0) {
-		const char *least = saved_text(saved_get(event, "run"), "min_verdict");
+		const char *least = saved_text(json_get(event, "run"), "min_verdict");
 		items->findings_left_out[side] = strcmp(least, "inconclusive") != 0;
 	}
 	return 0;
@@ -279,34 +307,33 @@ static void compare_finding(const struct items *items, struct item *i)
 	}
 }
 
-struct lines {
-	struct item *item;
-	const struct saved_value *other;
-};
+static bool testable(const struct box_line *l)
+{
+	return l != NULL && l->said[0] != '\0' && strcmp(l->said, "not testable") != 0;
+}
 
 /* What one capture could not test says nothing of a change. */
-static void compare_line(void *user, const char *line, const struct saved_value *said)
+static void compare_lines(struct item *i, const struct box_line *a, const struct box_line *all_b)
 {
-	const struct lines *l = user;
-	const char *x = saved_text(said, "said");
-	const char *y = saved_text(saved_get(l->other, line), "said");
-
-	if (strcmp(x, y) != 0 && y[0] != '\0' && strcmp(x, "not testable") != 0 &&
-	    strcmp(y, "not testable") != 0)
-		note(l->item, line, x, y);
+	for (; a != NULL; a = a->next) {
+		const struct box_line *b = all_b;
+		while (b != NULL && strcmp(a->name, b->name) != 0)
+			b = b->next;
+		if (testable(a) && testable(b) && strcmp(a->said, b->said) != 0)
+			note(i, a->name, a->said, b->said);
+	}
 }
 
 static void compare_box(struct item *i)
 {
 	const struct item_side *a = &i->sides[SIDE_A], *b = &i->sides[SIDE_B];
-	struct lines lines = {.item = i, .other = saved_get(b->box, "lines")};
 
 	i->change = presence(a->there, b->there);
 	if (i->change != CHANGE_SAME)
 		return;
 	if (a->verdict != b->verdict)
 		note(i, "verdict", verdict_words(a->verdict), verdict_words(b->verdict));
-	saved_members(saved_get(a->box, "lines"), compare_line, &lines);
+	compare_lines(i, a->box, b->box);
 	if (i->why[0] != '\0')
 		i->change = CHANGE_CHANGED;
 }
@@ -347,8 +374,8 @@ void items_free(struct items *items)
 	for (size_t k = 0; k < items->n; k++) {
 		free(items->list[k].key);
 		free(items->list[k].trigger);
-		saved_drop(items->list[k].sides[SIDE_A].box);
-		saved_drop(items->list[k].sides[SIDE_B].box);
+		free_lines(items->list[k].sides[SIDE_A].box);
+		free_lines(items->list[k].sides[SIDE_B].box);
 	}
 	free(items->list);
 	free(items->index);

@@ -31,6 +31,13 @@ enum change {
 	CHANGES
 };
 
+/* What a profile says of one thing that boxes may do; a list that ends with NULL. */
+struct box_line {
+	struct box_line *next;
+	char said[16];
+	char name[];
+};
+
 struct item_side {
 	bool there;
 	unsigned n;           /* findings; of a name: tries that count */
@@ -38,7 +45,8 @@ struct item_side {
 	bool filtered;        /* a name: with controls, at some server */
 	int verdict;          /* enum verdict, the worst; -1 none */
 	char ids[160];        /* of findings, in alphabetical order */
-	struct saved_value *box; /* the profile, kept */
+	struct box_line *box; /* the lines of the profile, owned */
+	unsigned box_findings;
 };
 
 struct item {
@@ -59,7 +67,7 @@ struct items {
 };
 
 /* Takes what counts from an event: for saved_read(). 0 or -ENOMEM. */
-int items_add(struct items *items, enum side side, const struct saved_value *event);
+int items_add(struct items *items, enum side side, const struct json_value *event);
 void items_compare(struct items *items);
 void items_free(struct items *items);
 

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <json-c/json.h>
-
 #define SCHEMA 1
 
 struct place {
@@ -42,39 +40,32 @@ static FILE *open_report(const char *path)
 	return fopen(events, "re");
 }
 
-/* The library's values behind a name of ours: its own would clash with those of the JSON writer. */
-static json_object *inside(const struct saved_value *v)
+static int read_line(const struct place *at, const char *line, size_t len,
+		     int (*each)(void *user, const struct json_value *event), void *user)
 {
-	return (json_object *)(uintptr_t)v;
-}
+	struct json_document *d;
+	char why[64];
+	size_t where;
 
-static const struct saved_value *outside(json_object *o)
-{
-	return (const struct saved_value *)o;
-}
-
-static int read_line(const struct place *at, json_tokener *tok, const char *line, size_t len,
-		     int (*each)(void *user, const struct saved_value *event), void *user)
-{
-	if (len > INT_MAX)
-		return refuse(at, -EINVAL, "is too long");
-	json_tokener_reset(tok);
-	json_object *event = json_tokener_parse_ex(tok, line, (int)len);
-	if (event == NULL)
-		return refuse(at, -EINVAL, json_tokener_error_desc(json_tokener_get_error(tok)));
-	const struct saved_value *v = outside(event);
-	int ret;
-	if (saved_text(v, "event_type")[0] == '\0')
+	int ret = json_parse(&d, line, len, &where);
+	if (ret == -ENOMEM)
+		return ret;
+	if (ret != 0) {
+		snprintf(why, sizeof(why), "byte %zu: is no JSON from here", where + 1);
+		return refuse(at, -EINVAL, why);
+	}
+	const struct json_value *event = json_root(d);
+	if (saved_text(event, "event_type")[0] == '\0')
 		ret = refuse(at, -EINVAL, "is no event of wmscope");
-	else if ((int)saved_number(v, "schema") != SCHEMA)
+	else if ((int)saved_number(event, "schema") != SCHEMA)
 		ret = refuse(at, -EINVAL, "is of another version of the schema");
 	else
-		ret = each(user, v);
-	json_object_put(event);
+		ret = each(user, event);
+	json_document_free(d);
 	return ret;
 }
 
-int saved_read(const char *path, int (*each)(void *user, const struct saved_value *event),
+int saved_read(const char *path, int (*each)(void *user, const struct json_value *event),
 		void *user, char *err, size_t errlen)
 {
 	struct place at = {.path = path, .err = err, .errlen = errlen};
@@ -82,16 +73,15 @@ int saved_read(const char *path, int (*each)(void *user, const struct saved_valu
 	size_t room = 0;
 	ssize_t len;
 	int ret = 0;
-	json_tokener *tok = json_tokener_new();
 
 	FILE *in = open_report(path);
-	if (in == NULL || tok == NULL) {
+	if (in == NULL) {
 		ret = refuse(&at, -errno, strerror(errno));
 		goto out;
 	}
 	while (ret == 0 && (len = getline(&line, &room, in)) >= 0) {
 		at.line++;
-		ret = read_line(&at, tok, line, (size_t)len, each, user);
+		ret = read_line(&at, line, (size_t)len, each, user);
 	}
 	if (ret == 0 && ferror(in))
 		ret = refuse(&at, -EIO, strerror(errno));
@@ -99,62 +89,28 @@ int saved_read(const char *path, int (*each)(void *user, const struct saved_valu
 		ret = refuse(&at, -EINVAL, "is empty");
 out:
 	free(line);
-	if (tok != NULL)
-		json_tokener_free(tok);
 	if (in != NULL && in != stdin)
 		fclose(in);
 	return ret;
 }
 
-const struct saved_value *saved_get(const struct saved_value *object, const char *key)
+const char *saved_text(const struct json_value *object, const char *key)
 {
-	json_object *found = NULL;
+	const char *text = json_text(json_get(object, key));
 
-	/* It says no for what is no object. */
-	if (json_object_is_type(inside(object), json_type_object))
-		json_object_object_get_ex(inside(object), key, &found);
-	return outside(found);
+	return text != NULL ? text : "";
 }
 
-const char *saved_text(const struct saved_value *object, const char *key)
+double saved_number(const struct json_value *object, const char *key)
 {
-	json_object *v = inside(saved_get(object, key));
+	const struct json_value *v = json_get(object, key);
 
-	return json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+	return v != NULL && v->kind == JSON_NUMBER ? strtod(v->text, NULL) : 0;
 }
 
-double saved_number(const struct saved_value *object, const char *key)
+bool saved_true(const struct json_value *object, const char *key)
 {
-	json_object *v = inside(saved_get(object, key));
+	const struct json_value *v = json_get(object, key);
 
-	return json_object_is_type(v, json_type_int) || json_object_is_type(v, json_type_double)
-		       ? json_object_get_double(v)
-		       : 0;
-}
-
-bool saved_true(const struct saved_value *object, const char *key)
-{
-	json_object *v = inside(saved_get(object, key));
-
-	return json_object_is_type(v, json_type_boolean) && json_object_get_boolean(v);
-}
-
-void saved_members(const struct saved_value *object,
-		    void (*each)(void *user, const char *key, const struct saved_value *v),
-		    void *user)
-{
-	if (!json_object_is_type(inside(object), json_type_object))
-		return;
-	json_object_object_foreach(inside(object), key, v)
-		each(user, key, outside(v));
-}
-
-struct saved_value *saved_keep(const struct saved_value *v)
-{
-	return (struct saved_value *)json_object_get(inside(v));
-}
-
-void saved_drop(struct saved_value *v)
-{
-	json_object_put(inside(v));
+	return v != NULL && v->kind == JSON_TRUE;
 }
