@@ -313,7 +313,7 @@ static void test_http(void **state)
 	uint32_t n = scrub_build(&k, LINKTYPE_ETHERNET);
 	assert_int_equal(n, 54 + sizeof(wanted) - 1);
 	assert_memory_equal(out + 54, wanted, sizeof(wanted) - 1);
-	k = tcp4(0, "HTTP/1.1 403 Forbidden\r\nLocation: x\r\n\r\n", 41);
+	k = tcp4(0, "HTTP/1.1 403 Forbidden\r\nLocation: x\r\n\r\n", 39);
 	assert_int_equal(scrub_build(&k, LINKTYPE_ETHERNET), 54 + 24);
 	k = tcp4(0, "SSH-2.0-x\r\n", 11);
 	assert_int_equal(scrub_build(&k, LINKTYPE_ETHERNET), 54);
