@@ -90,20 +90,20 @@ static bool match_packetlogic(const struct view *v, const struct signature *self
 	return true;
 }
 
-#define PACKETLOGIC_REF "catalogue section 6.1; Marczak et al., Bad Traffic, Citizen Lab 2018"
+#define PACKETLOGIC_REF "Marczak et al., Bad Traffic, Citizen Lab 2018"
 
 const struct signature sig_device[] = {
 	{.id = "tsg-relation", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_HEADER, .names = true,
 	 .summary = "IP-ID, window and addresses of the resets obey a known generator's formula",
 	 .benign = "none known", .rules_out = "a TCP stack: none computes its IP-ID from its window",
-	 .refs = "catalogue section 5.1; Ablove et al., USENIX Security 2026", .match = match_tsg},
+	 .refs = "Ablove et al., USENIX Security 2026, listing 1", .match = match_tsg},
 	{.id = "ttl-window-lockstep", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_HEADER, .names = true,
 	 .summary = "TTL and window of three or more resets rise and fall together",
 	 .benign = "none known",
 	 .rules_out = "one host on one path: its TTL does not follow its window",
-	 .refs = "catalogue section 6.2, EV-LOCKSTEP; Marczak et al. 2015", .match = match_lockstep},
+	 .refs = "Marczak et al., China's Great Cannon, Citizen Lab 2015", .match = match_lockstep},
 	{.id = "packetlogic-constants", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_HEADER, .names = true,
 	 .summary = "an answer that closes, with the four header constants of a known injector",

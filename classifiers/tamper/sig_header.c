@@ -11,7 +11,9 @@
 
 #include <stdio.h>
 
-#define REF "catalogue section 3, "
+#define POPULATION "Sundara Raman et al., SIGCOMM 2023"
+#define CENTRACE "captures published with CenTrace (CoNEXT 2022)"
+#define BAD_TRAFFIC "captures published with Bad Traffic (Citizen Lab 2018)"
 #define TTL_DELTA 6         /* EV-TTL: honest hosts vary by 5 */
 #define TTL_STRONG 10
 #define MIRROR_NS 1000000000ull
@@ -423,62 +425,69 @@ static bool match_stateless(const struct view *v, const struct signature *self,
 #define HEADER(index, name, fact_, text, innocent, ref)                                        \
 	{                                                                                      \
 		.id = name, .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET, .fact = fact_, \
-		.summary = text, .benign = innocent, .refs = REF ref, .needs = NEED_RESET,     \
+		.summary = text, .benign = innocent, .refs = ref, .needs = NEED_RESET,     \
 		.param = index, .match = match_each,                                           \
 	}
 
 const struct signature sig_header[] = {
 	HEADER(0, "rst-ttl", FACT_HEADER, "the RST's TTL is not its sender's",
-	       "stacks and load balancers that start resets at another TTL; path changes", "EV-TTL"),
+	       "stacks and load balancers that start resets at another TTL; path changes",
+	       POPULATION "; Weaver, Sommer, Paxson, NDSS 2009, appendix C"),
 	HEADER(1, "rst-df", FACT_HEADER, "the RST's DF bit is not its sender's",
-	       "stacks that build resets without a socket; load balancers", "EV-DF"),
+	       "stacks that build resets without a socket; load balancers",
+	       CENTRACE "; " BAD_TRAFFIC),
 	HEADER(2, "rst-ip-id", FACT_HEADER, "the RST's IP-ID is outside its sender's series",
-	       "stacks that build resets without a socket; address translation", "EV-IPID"),
+	       "stacks that build resets without a socket; address translation", POPULATION),
 	HEADER(14, "rst-ttl-mirror", FACT_HEADER,
 	       "the TTLs of resets of several connections follow those of the packets that drew them",
-	       "a network that both directions enter by routes of changing length", "EV-TTL-MIRROR"),
+	       "a network that both directions enter by routes of changing length",
+	       "Anonymous et al., Triplet Censors, FOCI 2020 (of DNS answers)"),
 	{.id = "rst-header", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_HEADER, .names = true,
 	 .summary = "two or more header fields of the RST contradict its sender's other packets",
 	 .benign = "a load balancer, firewall or address translator that closes for the server",
-	 .refs = REF "two contradictions are one D3", .needs = NEED_RESET, .param = 3,
+	 .refs = "this project's rule: two contradictions count as one D3; " POPULATION,
+	 .needs = NEED_RESET, .param = 3,
 	 .match = match_each},
 	HEADER(4, "rst-ip-id-mirror", FACT_IPID_COPY,
 	       "the RST carries the IP-ID of the packet that drew it",
-	       "chance, 1 in 65,536", "EV-IPID-MIRROR"),
+	       "chance, 1 in 65,536", "net4people/bbs 39; " CENTRACE),
 	HEADER(5, "rst-window-mirror", FACT_WINDOW,
 	       "the RST's window is the other side's last window",
-	       "two stacks with the same default window", "EV-WIN-MIRROR"),
+	       "two stacks with the same default window", CENTRACE),
 	HEADER(13, "rst-window-constant", FACT_WINDOW,
 	       "resets of three or more connections of the pair have one window, not 0",
-	       "a server that resets with the window that it began with", "EV-WIN"),
+	       "a server that resets with the window that it began with", BAD_TRAFFIC),
 	HEADER(6, "rst-ack-without-flag", FACT_FLAGS,
 	       "the RST has an ack number without the ACK flag",
-	       "Windows sends such resets, with ack equal to seq", "EV-ACKNOFLAG"),
+	       "Windows sends such resets, with ack equal to seq", CENTRACE),
 	{.id = "rst-reserved-bits", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_FLAGS, .names = true, .summary = "the RST has reserved TCP flag bits set",
 	 .benign = "a damaged packet", .rules_out = "no TCP stack sets these bits on a RST",
-	 .refs = REF "EV-RSVD", .needs = NEED_RESET, .param = 7, .match = match_each},
+	 .refs = "RFC 9293 section 3.1; Ablove et al., USENIX Security 2026",
+	 .needs = NEED_RESET, .param = 7, .match = match_each},
 	{.id = "rst-payload", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_PAYLOAD, .names = true, .summary = "the RST carries payload",
 	 .benign = "Ethernet padding that a capture tool counted as payload; a balancer's reason",
-	 .refs = REF "EV-RSTPAY", .needs = NEED_RESET, .param = 8, .match = match_each},
+	 .refs = "RFC 1122 section 4.2.2.12; Nourin et al., FOCI 2023; "
+		 "Wu et al., IEEE S&P 2025, table 4",
+	 .needs = NEED_RESET, .param = 8, .match = match_each},
 	HEADER(9, "rst-seq-off", FACT_SEQ, "the RST is in the window but not at the next number",
-	       "data of the sender that the capture does not hold", "EV-SEQOFF; RFC 5961"),
+	       "data of the sender that the capture does not hold", "RFC 5961 section 3"),
 	{.id = "rst-sub-rtt", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_TIMING, .names = true,
 	 .summary = "the RST came sooner after the packet it acknowledges than its sender could answer",
 	 .benign = "a proxy or load balancer nearer than the server; a handshake that had to wait",
-	 .refs = REF "EV-SUBRTT", .needs = NEED_RESET, .match = match_sub_rtt},
+	 .refs = BAD_TRAFFIC, .needs = NEED_RESET, .match = match_sub_rtt},
 	HEADER(10, "rst-tsval", FACT_TSVAL, "the RST's timestamp is not of its sender's clock",
-	       "timestamps rewritten by a translator", "EV-TSVAL"),
+	       "timestamps rewritten by a translator", "net4people/bbs 442"),
 	HEADER(11, "rst-mac", FACT_MAC, "the RST came from another station on the link",
-	       "two routers on the link", "EV-MAC"),
+	       "two routers on the link", "this project's rule"),
 	HEADER(12, "rst-copies", FACT_COUNT, "identical RSTs within a millisecond",
-	       "a capture that shows frames twice", "EV-DUP"),
+	       "a capture that shows frames twice", "Wu et al., IEEE S&P 2025, table 4"),
 	{.id = "rst-per-packet", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_STATELESS, .summary = "every later packet drew a RST of its own",
-	 .benign = "a socket that is gone answers each late packet", .refs = REF "EV-STATELESS",
+	 .benign = "a socket that is gone answers each late packet", .refs = CENTRACE,
 	 .needs = NEED_RESET, .match = match_stateless},
 	{.id = NULL},
 };

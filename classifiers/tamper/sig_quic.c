@@ -10,7 +10,7 @@
 #include "classifiers/tamper/context_quic.h"
 #include "classifiers/tamper/signature.h"
 
-#define REF "catalogue section 10, "
+#define REF "Zohaib et al., USENIX Security 2025"
 #define FLIGHTS 3                     /* three losses in a row at 1 % are one in a million */
 #define SPAN_NS 3000000000ull
 #define NAME_TRIES 3                  /* section 4: TRIG-SNI's n and its shares */
@@ -180,31 +180,32 @@ const struct signature sig_quic[] = {
 	 .fact = FACT_SILENCE, .names = true,
 	 .summary = "QUIC Initials were sent again and again and never answered",
 	 .benign = "a server without HTTP/3, or that is down; a firewall that lets no UDP pass",
-	 .refs = REF "QUIC-NOANS", .param = 0, .match = match_silence},
+	 .refs = "RFC 9002 section 6.2; " REF, .param = 0, .match = match_silence},
 	{.id = "quic-unanswered", .family = FAMILY_SILENT_DROP, .cause = CAUSE_QUIC,
 	 .fact = FACT_SILENCE, .names = true,
 	 .summary = "a QUIC Initial or two that nobody answered",
 	 .benign = "loss; a client that gave up since TCP was faster; a server without HTTP/3",
-	 .refs = REF "QUIC-NOANS", .param = 1, .match = match_silence},
+	 .refs = "RFC 9002 section 6.2; " REF, .param = 1, .match = match_silence},
 	{.id = "quic-name-unanswered", .family = FAMILY_QUIC_FILTERING, .cause = CAUSE_QUIC,
 	 .fact = FACT_SILENCE, .names = true,
 	 .summary = "QUIC with this name is never answered, others at this address are",
 	 .benign = "a server that ignores names which are not its own",
-	 .refs = REF "QUIC-SNI; Zohaib et al., USENIX Security 2025", .match = match_name},
+	 .refs = REF, .match = match_name},
 	{.id = "quic-version-unanswered", .family = FAMILY_QUIC_FILTERING, .cause = CAUSE_QUIC,
 	 .fact = FACT_SILENCE, .names = true,
 	 .summary = "QUIC version 1 or 2 is never answered, other versions at this address are",
 	 .benign = "a server that speaks drafts only and does not say so",
-	 .refs = REF "QUIC-VER; Xue et al., TSPU, IMC 2022", .match = match_version},
+	 .refs = "Xue et al., TSPU, IMC 2022", .match = match_version},
 	{.id = "quic-port-order", .family = FAMILY_QUIC_FILTERING, .cause = CAUSE_QUIC,
 	 .fact = FACT_PORTS, .names = true,
 	 .summary = "a name is answered only where the source port is below the destination port",
 	 .benign = "a client whose network changed with its ports",
-	 .refs = REF "QUIC-SPORT; Zohaib et al., USENIX Security 2025", .match = match_ports},
+	 .refs = REF, .match = match_ports},
 	{.id = "quic-odd-answer", .family = FAMILY_QUIC_FILTERING, .cause = CAUSE_QUIC,
 	 .fact = FACT_HEADER, .names = true,
 	 .summary = "a packet that ends or changes a QUIC handshake came from another distance",
-	 .benign = "a load balancer that answers for its servers", .refs = REF "QUIC-INJ",
+	 .benign = "a load balancer that answers for its servers",
+	 .refs = "this project's rule; RFC 9000 sections 6, 8.1 and 10.2",
 	 .match = match_odd},
 	{.id = NULL},
 };

@@ -79,12 +79,13 @@ const struct signature sig_tls[] = {
 	 .summary = "a TLS alert that the server did not send ended the handshake",
 	 .benign = "a load balancer that refuses for its servers",
 	 .rules_out = "the server: it had not ended the handshake",
-	 .refs = "catalogue TLS-ALERT-INJ", .match = match_alert},
+	 .refs = "after Weaver, Sommer, Paxson, NDSS 2009 (of resets); RFC 8446 section 6",
+	 .match = match_alert},
 	{.id = "interception-issuer", .family = FAMILY_TLS_INTERCEPTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_ISSUER, .names = true,
 	 .summary = "the certificate was issued by an authority that is known for interception",
 	 .benign = "a server that uses such a certificate to show or test interception",
-	 .refs = "catalogue TLS-MITM; Raman et al., Investigating Large Scale HTTPS Interception in "
+	 .refs = "Sundara Raman et al., Investigating Large Scale HTTPS Interception in "
 		 "Kazakhstan, IMC 2020",
 	 .match = match_issuer},
 	{.id = NULL},

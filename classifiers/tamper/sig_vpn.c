@@ -11,7 +11,7 @@
 #include "classifiers/tamper/context_vpn.h"
 #include "classifiers/tamper/signature.h"
 
-#define REF "catalogue section 14, "
+#define WIREGUARD "Donenfeld, WireGuard, NDSS 2017, section 6"
 #define TRIES 3                         /* three losses in a row at 1 % are one in a million */
 #define SOME_NS 5000000000ull           /* the capture goes on that long, for the least of them */
 #define STORM_TRIES 6
@@ -205,32 +205,32 @@ const struct signature sig_vpn[] = {
 	{.id = "vpn-data-cut", ROW,
 	 .summary = "tunnels that had been set up went silent after the same number of data packets",
 	 .benign = "a server or its network with a fault of its own",
-	 .refs = REF "VPN-DATA-CUT; net4people/bbs 274", .match = match_cut},
+	 .refs = "net4people/bbs 274", .match = match_cut},
 	{.id = "vpn-port-unanswered", ROW,
 	 .summary = "one UDP port of a server went silent to a client that it knows, others did not",
 	 .benign = "the VPN's program was stopped while its host went on",
-	 .refs = REF "VPN-PORTBLOCK; net4people/bbs 117", .match = match_port},
+	 .refs = "net4people/bbs 117", .match = match_port},
 	{.id = "vpn-handshake-unanswered", ROW,
 	 .summary = "a tunnel's first message was sent again and again and never answered",
 	 .benign = WRONG_KEY "a firewall of the server's own",
-	 .refs = REF "VPN-HS-NOANS", .param = 0, .match = match_handshake},
+	 .refs = WIREGUARD, .param = 0, .match = match_handshake},
 	{.id = "ike-unanswered", ROW,
 	 .summary = "an IKE request was sent again and again and never answered",
 	 .benign = "a gateway that is down or does not know the client; lost IP fragments of large "
 		   "messages",
-	 .refs = REF "VPN-IKE-NOANS", .param = 1, .match = match_handshake},
+	 .refs = "RFC 7296 section 2.1", .param = 1, .match = match_handshake},
 	{.id = "vpn-unanswered", ROW,
 	 .summary = "a tunnel's first message or two that nobody answered",
 	 .benign = WRONG_KEY "loss; a client that gave up",
-	 .refs = REF "VPN-HS-NOANS", .match = match_few},
+	 .refs = WIREGUARD, .match = match_few},
 	{.id = "vpn-rekey-unanswered", ROW,
 	 .summary = "a tunnel that had worked asks for new keys again and again, and nobody answers",
 	 .benign = "a client that moved to another network or slept; a server that is down",
-	 .refs = REF "VPN-REHS-STORM", .match = match_storm},
+	 .refs = WIREGUARD, .match = match_storm},
 	{.id = "vpn-data-stopped", ROW,
 	 .summary = "a tunnel that had been set up went silent while its client went on asking",
 	 .benign = "a server that is down; a client that moved to another network; a wrong cipher or "
 		   "route behind the tunnel",
-	 .refs = REF "VPN-DATA-CUT, one session", .match = match_stopped},
+	 .refs = "net4people/bbs 274 (of several sessions)", .match = match_stopped},
 	{.id = NULL},
 };

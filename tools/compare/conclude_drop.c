@@ -314,8 +314,8 @@ bool conclude_modified(struct comparison *c, const struct link *l, enum compare_
 		     : k.swapped != NULL
 			     ? "the first two and the last two bytes of payload are swapped"
 			     : "packets arrive with another content than they were sent with";
-	f->refs = k.reset != NULL     ? "catalogue RST-REWRITE (TSPU)"
-		  : k.swapped != NULL ? "catalogue TAMPER-SWAP (TSG)"
+	f->refs = k.reset != NULL     ? "Xue et al., TSPU, IMC 2022"
+		  : k.swapped != NULL ? "Ablove et al., USENIX Security 2026"
 				      : "two captures of one path";
 	f->family = k.reset != NULL ? FAMILY_TCP_INJECTION
 		    : dns	    ? FAMILY_DNS_INJECTION

@@ -136,8 +136,8 @@ static int say(struct study_run *r, const struct split *s, unsigned names)
 	const struct study_cause cause = {
 		.id = "certificate-of-two-authorities",
 		.summary = "one name at one address shows certificates of different authorities",
-		.refs = "catalogue, section 12 (TLS-MITM, TLS-JA4S-SPLIT); Sundara Raman et al., "
-			"Kazakhstan's HTTPS interception (IMC 2020)",
+		.refs = "Sundara Raman et al., Investigating Large Scale HTTPS Interception in "
+			"Kazakhstan, IMC 2020",
 		.family = FAMILY_TLS_INTERCEPTION,
 		.scope = SCOPE_NAME,
 		.attempts = list,

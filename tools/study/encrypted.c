@@ -15,7 +15,7 @@
 
 #include "tools/study/study_private.h"
 
-#define REFS "catalogue, section 13; Wu et al., USENIX Security 2023"
+#define REFS "Wu et al., USENIX Security 2023"
 #define TRIES 20                    /* of each kind: BLK-FET's n */
 #define CHANCE 0.01                 /* same: Fisher's exact test */
 #define CONTROL_SHARE 0.2           /* section 4: of the controls that fail */
@@ -185,7 +185,7 @@ static int say_replay(struct study_run *r, const struct attempt **shown, unsigne
 	const struct study_cause cause = {
 		.id = "probe-replay",
 		.summary = "somebody else sent a client's fully encrypted first payload again",
-		.refs = REFS ", PROBE-REPLAY; Alice et al., IMC 2020",
+		.refs = "Alice et al., IMC 2020",
 		.family = FAMILY_VPN_INTERFERENCE,
 		.scope = SCOPE_PAIR,
 		.attempts = shown,

@@ -111,10 +111,11 @@ static bool ech_passes_elsewhere(const struct study_run *r, const struct study_g
 static int per_name(struct study_run *r, const struct study_group *g)
 {
 	static const struct study_cause ech = {
-		.id = "ech-filtered", .refs = "catalogue, section 12 (TLS-ECH); net4people/bbs #417",
+		.id = "ech-filtered", .refs = "net4people/bbs 417",
 		.summary = "connections fail when a ClientHello has this name and Encrypted ClientHello"};
 	static const struct study_cause split = {
-		.id = "hello-split-passes", .refs = "catalogue, section 12 (TLS-FRAGSENS)",
+		.id = "hello-split-passes",
+	 .refs = "Niere et al., TLS Record Fragmentation, CCS 2023",
 		.summary = "the same name passes when its ClientHello comes in several pieces"};
 	enum trigger_kind kind = r->pub.names[g->first_row].kind;
 	if (kind != TRIGGER_SNI)
@@ -133,7 +134,7 @@ static int per_name(struct study_run *r, const struct study_group *g)
 static int esni(struct study_run *r)
 {
 	static const struct study_cause what = {
-		.id = "esni-filtered", .refs = "catalogue, section 12 (TLS-ESNI); net4people/bbs #43",
+		.id = "esni-filtered", .refs = "net4people/bbs 43",
 		.summary = "connections fail when their ClientHello has encrypted_server_name (0xffce)"};
 	struct shown s = {.n_failed = 0};
 	unsigned with[2] = {0}, without[2] = {0};
@@ -164,7 +165,7 @@ struct client {
 static int clients(struct study_run *r, const struct study_group *g)
 {
 	static const struct study_cause what = {
-		.id = "client-fingerprint-filtered", .refs = "catalogue, section 12 (TLS-JA3SEL)",
+		.id = "client-fingerprint-filtered", .refs = "Ablove et al., USENIX Security 2026",
 		.summary = "connections of one TLS client fail, those of another with the same name pass"};
 	struct client list[CLIENTS_MAX];
 	unsigned n = 0, bad = CLIENTS_MAX, good = CLIENTS_MAX;

@@ -307,7 +307,7 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 	struct study_cause cause = {
 		.id = by_kind[kind].id,
 		.summary = by_kind[kind].summary,
-		.refs = "catalogue, section 4 (TRIG); OONI and CenTrace compare names in this way",
+		.refs = "OONI and CenTrace (CoNEXT 2022) compare names in this way",
 		.family = kind == TRIGGER_HOST ? c->family : by_kind[kind].family,
 		.scope = SCOPE_NAME,
 		.attempts = c->shown,

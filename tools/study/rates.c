@@ -148,7 +148,7 @@ static int say(struct study_run *r, const struct side *name, const struct side *
 		.id = "rate-differs",
 		.summary = "connections with this name are held to a rate that others are not",
 		.refs = "Li et al., A large-scale analysis of deployed traffic differentiation "
-			"practices, SIGCOMM 2019; catalogue section 15 (THR-DIFF)",
+			"practices, SIGCOMM 2019",
 		.family = FAMILY_THROTTLING,
 		.scope = SCOPE_NAME,
 		.attempts = name->flow,

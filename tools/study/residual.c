@@ -233,7 +233,7 @@ static int say(struct study_run *r, struct pair *p)
 		      : p->other_sources ? "residual-3-tuple"
 					 : "residual-4-tuple",
 		.summary = "after a trigger, connections without it fail too, for a while",
-		.refs = "catalogue, section 8; Bock et al., Your Censor is My Censor (WOOT 2021)",
+		.refs = "Bock et al., Your Censor is My Censor (WOOT 2021)",
 		.family = FAMILY_RESIDUAL,
 		.scope = SCOPE_PAIR,
 		.attempts = shown,
