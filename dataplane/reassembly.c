@@ -6,7 +6,8 @@
 
 #include "dataplane/seq.h"
 
-#define SIZE_MIN 256 /* first room: many streams that need a buffer end within little */
+#define SIZE_STEP 32u /* the first room fits: many streams that need a buffer get no further */
+#define RANGES_SIZE (REASSEMBLY_RANGES * sizeof(struct reassembly_range))
 
 _Static_assert(REASSEMBLY_LIMIT <= UINT16_MAX, "islands are kept as 16-bit offsets");
 
@@ -73,26 +74,53 @@ static void compare(const struct reassembly *r, const struct span *seg, const ui
 	}
 }
 
-/* Room for size bytes of buf, within the budget. */
-static bool grow(struct reassembly *r, struct reassembly_pool *pool, uint32_t size)
+/* more bytes are added to what is at old, within the budget; NULL: the stream fails. */
+static void *take(struct reassembly *r, struct reassembly_pool *pool, void *old, size_t had,
+		  size_t more)
 {
-	uint32_t room = r->size != 0 ? r->size : SIZE_MIN;
-	while (room < size)
-		room *= 2;
-	if (room == r->size)
-		return true;
-	uint8_t *buf = NULL;
-	if (pool->used <= pool->budget && room - r->size <= pool->budget - pool->used)
-		buf = realloc(r->buf, room);
-	if (buf == NULL) {
+	void *p = NULL;
+	if (pool->used <= pool->budget && more <= pool->budget - pool->used)
+		p = realloc(old, had + more);
+	if (p != NULL) {
+		pool->used += more;
+	} else {
 		pool->refused++;
 		r->failed = true;
-		return false;
 	}
-	pool->used += room - r->size;
+	return p;
+}
+
+/* Room for size bytes of buf. */
+static bool grow(struct reassembly *r, struct reassembly_pool *pool, uint32_t size)
+{
+	uint32_t room = r->size != 0 ? r->size : (size + SIZE_STEP - 1) / SIZE_STEP * SIZE_STEP;
+	while (room < size)
+		room *= 2;
+	if (room > REASSEMBLY_LIMIT)
+		room = REASSEMBLY_LIMIT;
+	if (room == r->size)
+		return true;
+	uint8_t *buf = take(r, pool, r->buf, r->size, room - r->size);
+	if (buf == NULL)
+		return false;
 	r->buf = buf;
 	r->size = room;
 	return true;
+}
+
+/* Room for islands. */
+static bool ranges_open(struct reassembly *r, struct reassembly_pool *pool)
+{
+	if (r->ranges == NULL)
+		r->ranges = take(r, pool, NULL, 0, RANGES_SIZE);
+	return r->ranges != NULL;
+}
+
+static void ranges_close(struct reassembly *r, struct reassembly_pool *pool)
+{
+	pool->used -= r->ranges != NULL ? RANGES_SIZE : 0;
+	free(r->ranges);
+	r->ranges = NULL;
 }
 
 /* The first copy of a byte stays. */
@@ -151,7 +179,7 @@ uint32_t reassembly_add(struct reassembly *r, struct reassembly_pool *pool, uint
 		pool->islands++;
 		return r->contiguous;
 	}
-	if (r->failed || !grow(r, pool, seg.to))
+	if (r->failed || !grow(r, pool, seg.to) || (!joins_start && !ranges_open(r, pool)))
 		return r->contiguous;
 	copy_new(r, &seg, data);
 
@@ -163,10 +191,12 @@ uint32_t reassembly_add(struct reassembly *r, struct reassembly_pool *pool, uint
 	}
 	if (joins_start && seg.to > r->contiguous)
 		r->contiguous = seg.to;
-	if (joins_start)
-		replace_islands(r, first, last, NULL);
-	else
+	if (!joins_start)
 		replace_islands(r, first, last, &seg);
+	else if (first < last)
+		replace_islands(r, first, last, NULL);
+	if (r->n_ranges == 0)
+		ranges_close(r, pool);
 	return r->contiguous;
 }
 
@@ -178,6 +208,7 @@ const uint8_t *reassembly_data(const struct reassembly *r, uint32_t *len)
 
 void reassembly_free(struct reassembly *r, struct reassembly_pool *pool)
 {
+	ranges_close(r, pool);
 	free(r->buf);
 	pool->used -= r->size;
 	*r = (struct reassembly){.buf = NULL};

@@ -18,8 +18,13 @@
 
 struct reassembly_pool {
 	size_t budget, used; /* bytes */
-	uint64_t refused;    /* buffers that did not fit the budget: the bytes are not kept */
+	uint64_t refused;    /* what did not fit the budget: the bytes are not kept */
 	uint64_t islands;    /* segments left out because there were REASSEMBLY_RANGES already */
+};
+
+/* Received bytes behind a hole, as offsets from base_seq. */
+struct reassembly_range {
+	uint16_t from, to;
 };
 
 /* Starts at the byte after the SYN, or at the first byte seen of a connection picked up midway. */
@@ -30,9 +35,7 @@ struct reassembly {
 	uint32_t contiguous;    /* bytes from base_seq without a hole */
 	uint32_t size;          /* allocated bytes of buf */
 	uint8_t *buf;
-	struct {
-		uint16_t from, to;
-	} ranges[REASSEMBLY_RANGES]; /* sorted, disjoint, behind contiguous */
+	struct reassembly_range *ranges; /* sorted, disjoint, behind contiguous; NULL without a hole */
 };
 
 /* Where a segment said other bytes than an earlier one. */

@@ -92,7 +92,7 @@ static void run_against_model(uint32_t base, unsigned segments, uint32_t max_len
 	static uint8_t stream[STREAM];
 	static struct model m;
 	struct reassembly r = {.started = false};
-	struct reassembly_pool pool = {.budget = REASSEMBLY_LIMIT};
+	struct reassembly_pool pool = {.budget = REASSEMBLY_LIMIT + RANGES_SIZE};
 	uint64_t islands = 0;
 	memset(&m, 0, sizeof(m));
 	for (unsigned i = 0; i < STREAM; i++)
@@ -124,7 +124,8 @@ static void run_against_model(uint32_t base, unsigned segments, uint32_t max_len
 		assert_int_equal(n, r.contiguous);
 		check(&r, &m);
 		assert_int_equal(pool.islands, islands);
-		assert_int_equal(pool.used, r.size);
+		assert_int_equal(pool.used, r.size + (r.n_ranges != 0 ? RANGES_SIZE : 0));
+		assert_true((r.ranges != NULL) == (r.n_ranges != 0));
 	}
 	assert_int_equal(pool.refused, 0);
 	reassembly_free(&r, &pool);
@@ -218,7 +219,7 @@ static void the_ends_are_left_out(void **state)
 	assert_int_equal(reassembly_add(&r, &pool, 50, zeros, 0, NULL), 0);
 	assert_int_equal(r.size, 0);
 	assert_int_equal(reassembly_add(&r, &pool, 40, zeros, 11, NULL), 1);
-	assert_int_equal(r.size, 256);
+	assert_int_equal(r.size, 32);
 	reassembly_add(&r, &pool, 50 + REASSEMBLY_LIMIT - 1, zeros, 10, NULL);
 	assert_int_equal(r.n_ranges, 1);
 	assert_int_equal(r.size, REASSEMBLY_LIMIT);
@@ -232,7 +233,7 @@ static void the_budget_is_kept(void **state)
 {
 	static const uint8_t zeros[5000];
 	struct reassembly a = {.started = false}, b = {.started = false};
-	struct reassembly_pool pool = {.budget = 256 + 4096};
+	struct reassembly_pool pool = {.budget = 128 + 4096};
 	struct reassembly_conflict c;
 	(void)state;
 	assert_int_equal(reassembly_add(&a, &pool, 1, zeros, 2048, NULL), 2048);
@@ -275,6 +276,23 @@ static void islands_are_bounded(void **state)
 	assert_int_equal(reassembly_add(&r, &pool, 0, zeros, 100, NULL), 100);
 	assert_int_equal(r.n_ranges, 0);
 	reassembly_free(&r, &pool);
+	assert_int_equal(pool.used, 0);
+}
+
+/* Where there is no room for islands, what is in order stays and nothing else comes. */
+static void islands_count_in_the_budget(void **state)
+{
+	struct reassembly r = {.started = false};
+	struct reassembly_pool pool = {.budget = 64 + RANGES_SIZE - 1};
+	static const uint8_t zeros[64];
+	(void)state;
+	assert_int_equal(reassembly_add(&r, &pool, 0, zeros, 30, NULL), 30);
+	assert_int_equal(r.size, 32);
+	assert_int_equal(reassembly_add(&r, &pool, 40, zeros, 10, NULL), 30);
+	assert_true(r.failed && r.n_ranges == 0 && r.ranges == NULL);
+	assert_int_equal(pool.refused, 1);
+	reassembly_free(&r, &pool);
+	assert_int_equal(pool.used, 0);
 }
 
 int main(void)
@@ -286,6 +304,7 @@ int main(void)
 		cmocka_unit_test(the_ends_are_left_out),
 		cmocka_unit_test(the_budget_is_kept),
 		cmocka_unit_test(islands_are_bounded),
+		cmocka_unit_test(islands_count_in_the_budget),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
