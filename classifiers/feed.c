@@ -57,7 +57,7 @@ void feed_decide(struct shard *s, struct flow_scratch *x, const struct flow *f, 
 	b->wants_stream[DIR_C2S] &= ~(1u << i);
 	b->wants_stream[DIR_S2C] &= ~(1u << i);
 	if (c->flow_end != NULL && s->group->state[i] != NULL) {
-		c->flow_end(s->group->state[i], state_of(s, x, i), f, &x->busy->facts, &said);
+		c->flow_end(s->group->state[i], state_of(s, x, i), f, x->busy->facts, &said);
 		take_label(s, x->busy, &said);
 		shard_take_exchanges(s, x, f);
 	}
@@ -82,7 +82,7 @@ void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f,
 		}
 		struct label said = {0};
 		enum classify more = c->packet(s->group->state[i], state_of(s, x, i), f, dir, pkt, h,
-					       &x->busy->facts, &said);
+					       x->busy->facts, &said);
 		take_label(s, x->busy, &said);
 		shard_take_exchanges(s, x, f);
 		if (more == CLASSIFY_MORE)
@@ -113,7 +113,7 @@ static bool feed_stream(struct shard *s, struct flow_scratch *x, const struct fl
 		enum classify more = CLASSIFY_NEVER;
 		if (open_classifier(s, i))
 			more = c->stream(s->group->state[i], state_of(s, x, i), f, b->dir, b->pkt,
-					 b->h, data, len, &x->busy->facts);
+					 b->h, data, len, x->busy->facts);
 		shard_take_exchanges(s, x, f);
 		if (more == CLASSIFY_MORE && len < REASSEMBLY_LIMIT)
 			continue;
@@ -129,7 +129,7 @@ void feed_close(struct shard *s, struct flow_busy *b, enum dir dir)
 	if (b->stream[dir] == NULL)
 		return;
 	reassembly_free(b->stream[dir], &s->pool);
-	free(b->stream[dir]);
+	slab_free(&s->slabs.stream, b->stream[dir]);
 	b->stream[dir] = NULL;
 }
 
@@ -144,7 +144,7 @@ static void tell_stream_end(struct shard *s, struct flow_scratch *x, const struc
 		if (c->stream_end != NULL && (x->busy->wants_stream[dir] & 1u << i) != 0 &&
 		    s->group->state[i] != NULL)
 			c->stream_end(s->group->state[i], state_of(s, x, i), f, dir, data, len,
-				      &x->busy->facts);
+				      x->busy->facts);
 	}
 }
 
@@ -173,7 +173,7 @@ void feed_payload(struct shard *s, struct flow_scratch *x, const struct flow *f,
 	    !feed_stream(s, x, f, &bytes, h->payload, h->payload_caplen))
 		return;
 	if (*stream == NULL) {
-		*stream = calloc(1, sizeof(**stream));
+		*stream = slab_alloc(&s->slabs.stream);
 		if (*stream == NULL) {
 			s->no_memory++;
 			return;
@@ -200,6 +200,6 @@ void feed_icmp(struct shard *s, struct flow_scratch *x, const struct flow *f, en
 	for (unsigned i = 0; i < s->in->n_classifiers; i++) {
 		const struct classifier *c = s->in->classifiers[i];
 		if (c->icmp != NULL && feed_wanted(x->busy, i) && s->group->state[i] != NULL)
-			c->icmp(s->group->state[i], state_of(s, x, i), f, dir, pkt, h, &x->busy->facts);
+			c->icmp(s->group->state[i], state_of(s, x, i), f, dir, pkt, h, x->busy->facts);
 	}
 }

@@ -20,7 +20,6 @@
 
 #define PROTO_TCP 6
 #define REASSEMBLY_BUDGET (16u << 20) /* bytes a shard, for requests longer than one packet */
-#define AWAKE_FLOWS 256         /* a shard: where more wait, facts rest packed between payloads */
 #define EXCHANGE_SIZE 1024      /* about what an exchange's own facts take */
 #define KEPT_BUDGET (16u << 20) /* bytes a shard, for flows that are not serious by themselves */
 
@@ -58,87 +57,9 @@ void *shard_new(void *user, unsigned index)
 	s->rates.budget = RATE_POOL_BYTES;
 	s->rates.goodput_budget = RATE_GOODPUT_BYTES;
 	s->attempts.arena = &s->arena;
+	scratch_open(s);
 	in->shards[index] = s;
 	return s;
-}
-
-static struct flow_scratch *scratch_new(struct shard *s, const struct flow *f)
-{
-	const struct inspector *in = s->in;
-	bool tcp = f->key.proto == PROTO_TCP;
-	uint32_t packets = in->packet_classifiers[tcp], streams = tcp ? in->stream_classifiers : 0;
-	struct flow_scratch *x = calloc(1, tcp ? sizeof(*x) : offsetof(struct flow_scratch, ev));
-	if (x == NULL) {
-		s->no_memory++;
-		return NULL;
-	}
-	if ((packets | streams) == 0)
-		return x;
-	x->busy = calloc(1, sizeof(*x->busy) + in->state_size);
-	if (x->busy == NULL) {
-		s->no_memory++;
-		return x;
-	}
-	s->n_busy++;
-	x->busy->wants_packets = packets;
-	x->busy->wants_stream[DIR_C2S] = x->busy->wants_stream[DIR_S2C] = streams;
-	return x;
-}
-
-static void busy_free(struct shard *s, struct flow_scratch *x)
-{
-	feed_close(s, x->busy, DIR_C2S);
-	feed_close(s, x->busy, DIR_S2C);
-	facts_free(&x->busy->facts);
-	s->n_busy--;
-	free(x->busy->resting);
-	free(x->busy->label);
-	free(x->busy);
-	x->busy = NULL;
-}
-
-/* Flows may wait for long for the rest of a body, with 1,200 bytes of facts that nobody looks at. */
-static void rest(struct shard *s, struct flow_busy *b)
-{
-	bool many = s->n_busy > AWAKE_FLOWS || s->in->cfg.rest_always;
-	if (!many || b->wants_packets != 0 || facts_are_empty(&b->facts, NULL))
-		return;
-	b->resting = facts_pack(s->room, &b->facts, NULL);
-	if (b->resting == NULL)
-		return;
-	facts_free(&b->facts);
-	b->facts.app_proto = NULL;
-}
-
-/* False: no memory, and the facts rest on. */
-static bool wake(struct shard *s, struct flow_busy *b)
-{
-	if (b->resting == NULL)
-		return true;
-	if (!facts_revive(b->resting, &b->facts)) {
-		s->no_memory++;
-		return false;
-	}
-	free(b->resting);
-	b->resting = NULL;
-	return true;
-}
-
-/* Once nobody wants any more of the flow, what was said is put away. */
-static void settle(struct shard *s, struct flow_scratch *x, bool tcp)
-{
-	struct flow_busy *b = x->busy;
-	if ((b->wants_packets | b->wants_stream[DIR_C2S] | b->wants_stream[DIR_S2C]) != 0) {
-		if (tcp)
-			rest(s, b);
-		return;
-	}
-	if (!facts_are_empty(&b->facts, b->label)) {
-		x->packed = facts_pack(s->room, &b->facts, b->label);
-		if (x->packed == NULL)
-			return;
-	}
-	busy_free(s, x);
 }
 
 static enum stage record_stage(const struct evidence *ev)
@@ -206,7 +127,7 @@ static bool exchange_testifies(struct shard *s, const struct exchange *e,
 void shard_take_exchanges(struct shard *s, struct flow_scratch *x, const struct flow *f)
 {
 	struct flow_record now;
-	struct app_facts *facts = &x->busy->facts;
+	struct app_facts *facts = x->busy->facts;
 	if (facts->done != NULL)
 		record_fill(&now, f, x, facts, FLOW_END_EOF);
 	while (facts->done != NULL) {
@@ -235,12 +156,12 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 		return;
 	bool tcp = f->key.proto == PROTO_TCP;
 	bool idle = x->busy == NULL || (h->payload_caplen == 0 && x->busy->wants_packets == 0);
-	if (!idle && wake(s, x->busy)) {
+	if (!idle && scratch_wake(s, x->busy)) {
 		if (x->busy->wants_stream[dir] != 0)
 			feed_payload(s, x, f, dir, pkt, h);
 		if (x->busy->wants_packets != 0)
 			feed_packets(s, x, f, dir, pkt, h);
-		settle(s, x, tcp);
+		scratch_settle(s, x, tcp);
 	}
 	if (tcp && evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters) &&
 	    rate_wants(&x->ev, dir, h))
@@ -256,7 +177,7 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 		return;
 	if (f->key.proto == PROTO_TCP)
 		evidence_icmp(&x->ev, dir, pkt, h);
-	if (x->busy != NULL && wake(s, x->busy))
+	if (x->busy != NULL && scratch_wake(s, x->busy))
 		feed_icmp(s, x, f, dir, pkt, h);
 }
 
@@ -415,30 +336,13 @@ static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow
 	keep_record(s, r);
 }
 
-static void scratch_free(struct shard *s, struct flow_scratch *x, const struct flow *f)
-{
-	if (f->key.proto == PROTO_TCP) {
-		rate_drop(&s->rates, &x->ev);
-		evidence_free(&x->ev);
-	}
-	while (x->kept != NULL) {
-		struct exchange *e = x->kept;
-		x->kept = e->next;
-		exchange_free(e);
-	}
-	if (x->busy != NULL)
-		busy_free(s, x);
-	free(x->packed);
-	free(x);
-}
-
 /* All that was said of a flow, the last words of those that had not decided included. */
 static void flow_facts(struct shard *s, struct flow_scratch *x, const struct flow *f,
 		       struct app_facts *facts, const struct label **label)
 {
 	*facts = (struct app_facts){.app_proto = NULL};
 	*label = NULL;
-	if (x->busy != NULL && !wake(s, x->busy))
+	if (x->busy != NULL && !scratch_wake(s, x->busy))
 		return;
 	for (enum dir d = DIR_C2S; x->busy != NULL && d <= DIR_S2C; d++)
 		feed_end(s, x, f, d);
@@ -446,7 +350,7 @@ static void flow_facts(struct shard *s, struct flow_scratch *x, const struct flo
 		if (feed_wanted(x->busy, i))
 			feed_decide(s, x, f, i);
 	if (x->busy != NULL) {
-		*facts = x->busy->facts;
+		*facts = *x->busy->facts;
 		*label = x->busy->label;
 	} else if (x->packed != NULL) {
 		facts_unpack(s->room, x->packed, facts, label);
@@ -496,6 +400,7 @@ void shard_free(void *user, void *shard)
 		s->group->refused[i] = false;
 	}
 	rate_pool_free(&s->rates);
+	scratch_close(s);
 	judge_free(s->judge);
 	facts_room_free(s->room);
 	s->judge = NULL;

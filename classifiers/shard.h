@@ -10,6 +10,7 @@
 #include "classifiers/attempt.h"
 #include "classifiers/inspector.h"
 #include "classifiers/packed.h"
+#include "classifiers/slab.h"
 #include "classifiers/tamper/judge.h"
 #include "classifiers/tamper/rate.h"
 #include "dataplane/reassembly.h"
@@ -33,6 +34,10 @@ struct classifier_group {
 struct shard {
 	struct inspector *in;
 	struct classifier_group *group;
+	struct flow_slabs {
+		struct slab tcp, other; /* struct flow_scratch with evidence, and without */
+		struct slab busy, facts, stream;
+	} slabs;
 	struct reassembly_pool pool;
 	struct rate_pool rates;
 	struct arena arena;
@@ -55,7 +60,7 @@ struct shard {
 
 /* What classifiers need of a flow, until all of them have decided. */
 struct flow_busy {
-	struct app_facts facts;   /* none while they rest */
+	struct app_facts *facts;  /* NULL while they rest, or nothing was ever read */
 	struct packed *resting;   /* the facts, of a flow that waits among many; else NULL */
 	struct reassembly *stream[2]; /* first bytes, by enum dir, while one packet was not enough */
 	struct label *label;      /* NULL until a classifier said something */
@@ -100,6 +105,16 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 		const struct headers *h);
 void shard_flow_end(void *shard, struct flow *f, enum flow_end why);
 void shard_free(void *user, void *shard);
+
+/* scratch.c: what a live flow owns. */
+void scratch_open(struct shard *s);
+void scratch_close(struct shard *s); /* after the last flow's end */
+struct flow_scratch *scratch_new(struct shard *s, const struct flow *f); /* NULL: no memory, counted */
+void scratch_free(struct shard *s, struct flow_scratch *x, const struct flow *f);
+/* Before x->busy->facts are looked at. False: no memory, counted; they rest on. */
+bool scratch_wake(struct shard *s, struct flow_busy *b);
+/* After its facts were fed; once nobody wants any more of the flow, what was said is put away. */
+void scratch_settle(struct shard *s, struct flow_scratch *x, bool tcp);
 
 /* inspector.c: finished exchanges of x->facts: counted, and kept where they may have a finding. */
 void shard_take_exchanges(struct shard *s, struct flow_scratch *x, const struct flow *f);
