@@ -152,11 +152,27 @@ static int compare_kept(const void *a, const void *b)
 	return fx < fy ? -1 : fx > fy;
 }
 
+/* For all shards at once: a list that grows by copies would be in memory twice. */
+static void reserve_attempts(struct inspector *in)
+{
+	struct analysis *a = &in->pub;
+	size_t need = a->n_attempts;
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		need += in->shards[i] != NULL ? in->shards[i]->attempts.n : 0;
+	if (need <= in->room_attempts)
+		return;
+	size_t room = in->room_attempts + in->room_attempts / 2; /* there may be a thousand captures */
+	room = room > need ? room : need;
+	void *bigger = realloc(a->attempts, room * sizeof(*a->attempts));
+	if (bigger == NULL)
+		return;
+	a->attempts = bigger;
+	in->room_attempts = room;
+}
+
 static int take_attempts(struct inspector *in, struct attempts *t, unsigned capture)
 {
 	struct analysis *a = &in->pub;
-	keep_room((void **)&a->attempts, &in->room_attempts, a->n_attempts + t->n,
-		  sizeof(*a->attempts));
 	int err = in->room_attempts < a->n_attempts + t->n ? -ENOMEM : 0;
 	for (size_t i = 0; err == 0 && i < t->n; i++) {
 		a->attempts[a->n_attempts] = t->list[i];
@@ -219,6 +235,7 @@ int analysis_end(struct analysis *a, const struct pipeline_stats *stats, int err
 		c->vantage_given = in->cfg.vantage != VANTAGE_UNKNOWN;
 		c->inspector.scanners = context_scanners(in->contexts[n]);
 	}
+	reserve_attempts(in);
 	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
 		struct shard *s = in->shards[i];
 		if (s == NULL)
