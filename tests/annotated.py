@@ -81,7 +81,7 @@ def forged_of(rows):
     """Frames that have to be INJECTED, and those that may be, or SUSPECT."""
     sure, unsure = set(), set()
     for _, row in rows:
-        absences = ("silent-drop", "quic-filtering", "throttling", "residual")
+        absences = ("silent-drop", "quic-filtering", "throttling", "residual", "vpn-interference")
         if row["expect"] in ("none", "unscored") or row["expect"].split("|")[0] in absences:
             continue
         sure_of_it = labels.RANK.get(row["min_verdict"], 1) >= labels.RANK["likely"]

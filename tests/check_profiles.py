@@ -15,7 +15,8 @@ ALLOWED = {
     "direction": {"to-client", "to-server", "both"},
     "split_passes": {"yes", "no", "untested"},
     "needs_handshake": {"yes", "no", "untested"},
-    "protocols": {"tcp", "tls", "http", "ssh", "dns", "quic"},
+    "protocols": {"tcp", "tls", "http", "ssh", "dns", "quic", "openvpn", "wireguard",
+                  "shadowsocks"},
 }
 
 

@@ -23,7 +23,7 @@ scenario() {
 }
 
 # shellcheck source=/dev/null
-for part in "$LAB"/topology.sh "$LAB"/services.sh "$LAB"/box.sh "$LAB"/scenarios/*.sh; do
+for part in "$LAB"/topology.sh "$LAB"/services.sh "$LAB"/tunnels.sh "$LAB"/box.sh "$LAB"/scenarios/*.sh; do
 	source "$part"
 done
 

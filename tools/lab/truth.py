@@ -17,6 +17,7 @@ import capture
 import dnstruth
 import names
 import pagetruth
+import tunneltruth
 from capture import RST, TCP, UDP
 from conclude import Seen, conclusions
 from intercept import certificates_of, intercepted_flows
@@ -256,6 +257,8 @@ def charge_flow(args, mine, flow, view, side):
     kind = args.kind
     if kind == "mixed":     # several boxes: what was forged tells more than what was dropped
         kind = "inject" if any(f.fate == "forged" for f in mine) else "drop"
+    if flow.proto == UDP and tunneltruth.protocol(mine, flow.client[0]):
+        return charge_tunnel(args, mine, flow, view)
     if kind == "inject" and pagetruth.pages(mine, flow.server[0]):
         bad = pagetruth.pages(mine, flow.server[0])
         verdict, why = pagetruth.verdict(mine, flow, side)
@@ -277,6 +280,15 @@ def charge_flow(args, mine, flow, view, side):
             verdict = "inconclusive"
     family = "quic-filtering|silent-drop" if flow.proto == UDP else FAMILY[kind]
     return family, bad, verdict, facts if verdict else "not visible here"
+
+
+def charge_tunnel(args, mine, flow, view):
+    """the same for a session over UDP: silence, which a wrong key or a dead server keeps too"""
+    if args.kind == "throttle":
+        return "", [], None, "nobody measures the rate of a tunnel over UDP"
+    asked = tunneltruth.silence(mine, flow.client[0], flow.server[0], args.until) if view != "server" else []
+    verdict = "inconclusive" if asked else None
+    return "vpn-interference", asked[:1], verdict, f"{len(asked)} unanswered" if asked else "not visible here"
 
 
 def charge_dns(args, mine, everything, flow, side):

@@ -6,6 +6,7 @@ import collections
 import re
 import struct
 
+import tunneltruth
 from capture import ACK, SYN, TCP, UDP
 
 
@@ -68,7 +69,8 @@ def quic_name(frames, client):
 def trigger_of(frames, flow):
     if flow.proto == UDP:
         name = quic_name(frames, flow.client[0])
-        return f"quic-sni={name}" if name else "-"
+        tunnel = None if name else tunneltruth.protocol(frames, flow.client[0])
+        return f"quic-sni={name}" if name else f"protocol={tunnel}" if tunnel else "-"
     said = stream(frames, flow[0][0])
     name = server_name(said)
     if b"forbidden-word" in said:
@@ -78,7 +80,8 @@ def trigger_of(frames, flow):
     host = re.search(rb"\r\nHost: ([^\r]+)\r\n", said)
     if host:
         return f"host={host.group(1).decode()}"
-    return "protocol=ssh" if said.startswith(b"SSH-") else "-"
+    tunnel = "ssh" if said.startswith(b"SSH-") else tunneltruth.protocol(frames, flow[0][0])
+    return f"protocol={tunnel}" if tunnel else "-"
 
 
 def handshake_time(frames):
