@@ -86,6 +86,15 @@ def named(events):
     return out, verdicts
 
 
+def counted_once(events):
+    """None, or how the run counts connections that something was found of, if not each one once"""
+    halves = {frozenset((e["src_port"], e["dest_port"])) for e in events
+              if e["event_type"] == "finding"}
+    flows = next(e for e in events if e["event_type"] == "run")["run"]["flows"]
+    told = sum(n for verdict, n in flows.items() if verdict != "total")
+    return None if told == len(halves) <= flows["total"] else f"{len(halves)} connections: {flows}"
+
+
 def outside(frame, ends, other):
     """the other capture did not surely run when it should show the frame"""
     if other not in ends:
@@ -154,8 +163,10 @@ def main():
         if raw is None:
             print(f"{name}: skipped, editcap is not installed")
             continue
-        said, verdicts = named(run(wmscope, client, server, args))
+        events = run(wmscope, client, server, args)
+        said, verdicts = named(events)
         bad, open_, count = judge(raw, said)
+        bad += filter(None, [counted_once(events)])
         if name in benign and any(v in ("likely", "confirmed") for v in verdicts):
             bad.append(f"benign, and says {sorted(set(verdicts))}")
         for line in bad[:None if "-v" in sys.argv else 6]:

@@ -10,6 +10,7 @@
 
 #include "tools/command.h"
 #include "tools/community_id.h"
+#include "tools/compare/compare.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -178,7 +179,15 @@ enum facts_role facts_role(const struct finding *f)
 	}
 }
 
-void facts_tally(const struct analysis *a, enum verdict min_verdict, struct facts_tally *out)
+/* Both captures of a path have a conversation: what is said of either half is said of one. */
+static bool same_connection(const struct finding *a, const struct finding *b)
+{
+	if (a->compare != NULL && b->compare != NULL)
+		return a->compare->conversation == b->compare->conversation;
+	return a->flow == b->flow;
+}
+
+void facts_tally(const struct analysis *a, const struct report_options *o, struct facts_tally *out)
 {
 	memset(out, 0, sizeof(*out));
 	for (unsigned i = 0; i < a->n_captures; i++) {
@@ -189,20 +198,25 @@ void facts_tally(const struct analysis *a, enum verdict min_verdict, struct fact
 			flows += c->inspector.flows[v];
 		out->flows += flows != 0 ? flows : c->stats.flows.created;
 	}
+	if (o->comparison != NULL) {
+		uint64_t both, lone, elsewhere;
+		comparison_links(o->comparison, &both, &lone, &elsewhere);
+		out->flows -= both < out->flows ? both : out->flows;
+	}
 	for (size_t i = 0; i < a->n_findings;) {
 		/* A flow's findings stand side by side. */
-		const struct flow_record *flow = a->findings[i]->flow;
+		const struct finding *first = a->findings[i];
 		enum verdict worst = VERDICT_NONE;
 		do {
 			const struct finding *f = a->findings[i];
 			out->findings_by[f->verdict]++;
 			out->families[f->family]++;
-			out->hidden += f->verdict < min_verdict;
+			out->hidden += f->verdict < o->min_verdict;
 			bool one = f->scope == SCOPE_FLOW;
 			out->names += f->scope == SCOPE_NAME && f->verdict >= VERDICT_LIKELY;
 			worst = one && f->verdict > worst ? f->verdict : worst;
 			i++;
-		} while (i < a->n_findings && a->findings[i]->flow == flow &&
+		} while (i < a->n_findings && same_connection(a->findings[i], first) &&
 			 a->findings[i]->scope == SCOPE_FLOW);
 		out->flows_by[worst] += worst != VERDICT_NONE;
 	}

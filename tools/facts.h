@@ -48,14 +48,14 @@ extern const char *const facts_role_name[ROLE_N]; /* "injected", … */
 enum facts_role facts_role(const struct finding *f);
 
 struct facts_tally {
-	uint64_t flows;                  /* of all captures */
+	uint64_t flows;                  /* of all captures; compared: one that both have is one */
 	uint64_t flows_by[VERDICT_N];    /* flows with a finding, by their worst verdict */
 	uint64_t findings_by[VERDICT_N], families[FAMILY_N];
 	uint64_t names;                  /* findings that a name is filtered, at least likely */
 	uint64_t hidden;                 /* findings below min_verdict */
 	uint64_t packets;
 };
-void facts_tally(const struct analysis *a, enum verdict min_verdict, struct facts_tally *out);
+void facts_tally(const struct analysis *a, const struct report_options *o, struct facts_tally *out);
 
 /* Every named counter of a capture. group is NULL for the ungrouped; groups come in one piece. */
 typedef void (*facts_counter_fn)(void *user, const char *group, const char *name, uint64_t n);

@@ -3,6 +3,7 @@
 /* What was read, how well, and how: captures, a comparison of two, the words used, the run. */
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "config.h"
@@ -242,11 +243,11 @@ static void clocks(const struct html *h, const struct compare_clock *k)
 		      h->out);
 	else
 		fprintf(h->out,
-			"<p>The server\xe2\x80\x99s clock is %.3f ms ahead (within %.3f ms); the "
+			"<p>The server\xe2\x80\x99s clock is %.3f ms %s (within %.3f ms); the "
 			"quickest round trip between the captures took %.3f ms; drift %.1f ppm, %u "
 			"jumps.</p>\n",
-			(double)k->offset_ns / 1e6, (double)k->offset_error_ns / 1e6,
-			(double)k->rtt_ns / 1e6, k->drift_ppm, k->steps);
+			fabs((double)k->offset_ns) / 1e6, k->offset_ns < 0 ? "behind" : "ahead",
+			(double)k->offset_error_ns / 1e6, (double)k->rtt_ns / 1e6, k->drift_ppm, k->steps);
 }
 
 void html_comparison(const struct html *h)

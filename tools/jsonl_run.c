@@ -138,7 +138,7 @@ static void counts(struct json *j, const struct analysis *a, const struct report
 {
 	struct facts_tally t;
 
-	facts_tally(a, o->min_verdict, &t);
+	facts_tally(a, o, &t);
 	json_object(j, "flows");
 	json_uint(j, "total", t.flows);
 	for (unsigned v = VERDICT_INCONCLUSIVE; v < VERDICT_N; v++)

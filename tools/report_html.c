@@ -268,7 +268,7 @@ static int html_write(const struct analysis *a, const struct report_options *o, 
 	struct html_groups groups;
 	char headline[320];
 
-	facts_tally(a, o->min_verdict, &h.tally);
+	facts_tally(a, o, &h.tally);
 	words_headline(a, &h.tally, headline, sizeof(headline));
 	int err = html_groups_make(&groups, &h);
 	if (err == 0)

@@ -259,7 +259,7 @@ static int text_write(const struct analysis *a, const struct report_options *o, 
 	int err = collect(&t, &list, &n);
 	if (err != 0)
 		return err;
-	facts_tally(a, o->min_verdict, &tally);
+	facts_tally(a, o, &tally);
 	headline(&t, &tally);
 	if (n > 0)
 		table(&t, list, n);

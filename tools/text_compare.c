@@ -3,6 +3,7 @@
 /* What comparing two captures adds to the report for people. */
 
 #include <inttypes.h>
+#include <math.h>
 
 #include "tools/compare/compare.h"
 #include "tools/report_text.h"
@@ -20,10 +21,10 @@ static void clocks(const struct text *t, const struct compare_clock *k)
 		return;
 	}
 	fprintf(t->out,
-		"  clocks: the server's is %.3f ms ahead (within %.3f ms); quickest round trip "
+		"  clocks: the server's is %.3f ms %s (within %.3f ms); quickest round trip "
 		"%.3f ms\n",
-		(double)k->offset_ns / 1e6, (double)k->offset_error_ns / 1e6,
-		(double)k->rtt_ns / 1e6);
+		fabs((double)k->offset_ns) / 1e6, k->offset_ns < 0 ? "behind" : "ahead",
+		(double)k->offset_error_ns / 1e6, (double)k->rtt_ns / 1e6);
 	if (k->steps > 0)
 		fprintf(t->out, "  one clock jumped against the other: %u times, at most %.3f ms\n",
 			k->steps, (double)k->largest_step_ns / 1e6);

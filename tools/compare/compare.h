@@ -93,6 +93,7 @@ struct compare_packet {
 struct compare_note {
 	struct compare_packet *packets;
 	unsigned n_packets;
+	uint32_t conversation; /* the same number for both captures' halves of one */
 };
 
 struct compare_config {

@@ -161,6 +161,7 @@ struct finding *finding_new(struct comparison *c, const struct link *l, enum com
 		a->flows[a->n_flows++] = flow;
 	}
 	f->flow = flow;
+	note->conversation = (uint32_t)(l - c->links);
 	f->compare = note;
 	f->ts_ns = view->d[v[0]].ts_ns;
 	f->stage = stage_at(c, l, side, f->ts_ns);
