@@ -160,6 +160,7 @@ static void note_server(struct context_shard *s, const struct flow *f, const str
 	bool shake = handshake_times(ev, &syn, &synack, &ack);
 	if (fresh)
 		e->min_rtt_ns = UINT64_MAX;
+	e->shakes += shake;
 	if (shake && synack - syn < e->min_rtt_ns)
 		e->min_rtt_ns = synack - syn;
 	e->port = flow_port(f, DIR_S2C);
@@ -233,6 +234,7 @@ static void merge_server(struct server_habits *to, const struct server_habits *f
 		to->min_rtt_ns = from->min_rtt_ns;
 	to->port = from->port;
 	to->ip_version = from->ip_version;
+	to->shakes += from->shakes;
 	to->flows += from->flows;
 	to->answered += from->answered;
 	for (unsigned i = 0; i < from->n; i++)

@@ -30,6 +30,7 @@ struct server_habits {
 	uint16_t port;
 	uint8_t ip_version, n;
 	uint64_t min_rtt_ns;          /* smallest SYN to SYN+ACK; UINT64_MAX unknown */
+	uint32_t shakes;              /* TCP flows that min_rtt_ns is the smallest of */
 	uint32_t flows, answered;     /* TCP flows, and those in which the server sent payload */
 	struct habit habit[HABITS_FLOWS]; /* lowest flow ids */
 };

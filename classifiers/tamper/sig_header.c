@@ -270,7 +270,7 @@ static int drawn_late(const struct view *v, unsigned i)
 /* Nothing but this flow's SYN and SYN+ACK says how far the server is. */
 static bool is_lone_handshake(const struct view *v, unsigned i)
 {
-	return view_min_rtt(v, (int)i, false) == UINT64_MAX && view_server_flows(v) < 2;
+	return view_min_rtt(v, (int)i, false) == UINT64_MAX && view_server_shakes(v) < 2;
 }
 
 /* How the time between packet k and RST i compares with the round trip; 0: it tells nothing. */
@@ -286,6 +286,8 @@ static enum grade grade_sub_rtt(const struct view *v, unsigned i, int k, uint64_
 	if ((v->e[i].ts_ns - v->e[k].ts_ns) * 10 >= *rtt * 8)
 		return 0;
 	/* A lone handshake may have waited for a radio to wake up, or for room in a full queue. */
+	if (own == UINT64_MAX && view_server_shakes(v) < 2)
+		return GRADE_D1;
 	return own == UINT64_MAX || is_lone_handshake(v, i) ? GRADE_D2 : GRADE_D3;
 }
 

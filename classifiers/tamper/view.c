@@ -306,14 +306,14 @@ uint64_t view_server_rtt(const struct view *v)
 	return h != NULL ? h->min_rtt_ns : UINT64_MAX;
 }
 
-unsigned view_server_flows(const struct view *v)
+unsigned view_server_shakes(const struct view *v)
 {
 	const struct server_habits *h =
 		v->ctx == NULL || v->dir != DIR_S2C
 			? NULL
 			: context_server(v->ctx, &v->flow->server, v->flow->server_port,
 					 v->flow->ip_version);
-	return h != NULL && h->min_rtt_ns != UINT64_MAX ? h->flows : 0;
+	return h != NULL ? h->shakes : 0;
 }
 
 bool view_ttl_off(const struct view *v, unsigned i, unsigned delta)

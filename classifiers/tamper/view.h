@@ -84,8 +84,8 @@ uint64_t view_min_rtt(const struct view *v, int except, bool with_syn);
 
 /* Smallest handshake round trip of any flow to this server in the run, in ns; UINT64_MAX unknown. */
 uint64_t view_server_rtt(const struct view *v);
-/* How many flows of the run that stands on; 0 where there is no context. */
-unsigned view_server_flows(const struct view *v);
+/* How many flows of the run that stands on, this one among them; 0 where there is no context. */
+unsigned view_server_shakes(const struct view *v);
 
 /* A post-handshake packet of direction dir that counts as its sender's own: no RST, no suspect. */
 bool view_is_own(const struct view *v, unsigned i);

@@ -14,6 +14,8 @@
 	"-900 > S 0 - flow=1", "-860 < SA 0 1 flow=1", "-859 > A 1 1 flow=1",                     \
 		"-858 > PA 1 1 517 flow=1", "-818 < PA 1 518 900 flow=1"
 
+#define SECOND "-700 > S 0 - flow=2", "-660 < SA 0 1 flow=2", "-659 > A 1 1 flow=2"
+
 /* A connection of a client with TTL C that is reset with TTL R and window W. */
 #define PROBED(T, K, C, R, W)                                                                     \
 	T "000 > S 0 - ttl=" C K, T "040 < SA 0 1" K, T "041 > A 1 1 ttl=" C K,                   \
@@ -262,8 +264,15 @@ static const struct sig_case cases[] = {
 	 .ev.line = LINES("0 > S 0 -", "20 < RA - 1"), .says = SILENT, .raw_zero = true,
 	 .untestable = "rst-sub-rtt: no round trip was seen"},
 	{.name = "by the round trip of other flows: D2", .raw_zero = true,
+	 .ev.line = LINES(OTHER, SECOND, "0 > S 0 -", "20 < RA - 1 ttl=48"),
+	 .says = LINES("< rst-sub-rtt D2 @10: 10")},
+	{.name = "by one flow's handshake, which may have waited for something", .raw_zero = true,
 	 .ev.line = LINES(OTHER, "0 > S 0 -", "20 < RA - 1 ttl=48"),
-	 .says = LINES("< rst-sub-rtt D2 @7: 7")},
+	 .says = LINES("< rst-sub-rtt D1 @7: 7")},
+	{.name = "the same: flows that were refused have no handshake", .raw_zero = true,
+	 .ev.line = LINES(OTHER, "-700 > S 0 - flow=2", "-680 < RA - 1 ttl=48 flow=2", "0 > S 0 -",
+			  "20 < RA - 1 ttl=48"),
+	 .says = LINES("< rst-sub-rtt D1 @9: 9")},
 	{.name = "a bare RST, sooner than any packet could draw it",
 	 .ev.line = LINES(OTHER, SHAKE, HELLO, "71.9 < R 1 -"),
 	 .says = LINES("< rst-sub-rtt D3 @10: 10")},
