@@ -16,7 +16,7 @@ ALLOWED = {
     "split_passes": {"yes", "no", "untested"},
     "needs_handshake": {"yes", "no", "untested"},
     "protocols": {"tcp", "tls", "http", "ssh", "dns", "quic", "openvpn", "wireguard",
-                  "shadowsocks"},
+                  "shadowsocks", "obfs4"},
 }
 
 

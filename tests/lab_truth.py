@@ -14,6 +14,7 @@ import dnstruth
 import names
 import packets
 import pagetruth
+import tunneltruth
 from capture import ACK, FIN, PSH, SYN, TCP, UDP
 
 CLIENT, SERVER = "192.0.2.10", "203.0.113.10"
@@ -165,6 +166,34 @@ class PageVerdict(unittest.TestCase):
         alert = self.forged()
         alert.sport = 443
         self.assertEqual(pagetruth.pages([alert], SERVER), [])
+
+
+class Tunnels(unittest.TestCase):
+    def said(self, at, payload, src=CLIENT, fate=None):
+        ends = (5000, 51820) if src == CLIENT else (51820, 5000)
+        dst = SERVER if src == CLIENT else CLIENT
+        return frame(packets.packet(src, dst, UDP, packets.datagram(*ends, payload)), at, fate)
+
+    def test_first_messages(self):
+        wireguard = b"\1\0\0\0" + bytes(144)
+        self.assertEqual(tunneltruth.datagram(wireguard), "wireguard")
+        self.assertIsNone(tunneltruth.datagram(wireguard + b"\0"))
+        self.assertEqual(tunneltruth.datagram(b"\x38" + bytes(13)), "openvpn")
+        self.assertIsNone(tunneltruth.datagram(b"\x39" + bytes(13)))    # key 1: not a first message
+        self.assertIsNone(tunneltruth.datagram(b"\x40" + bytes(13)))    # a server's
+
+    def test_silence(self):
+        data, ping = b"\4" + bytes(99), b"\4" + bytes(31)
+        heard = self.said(1000, data, SERVER)
+        lost = [self.said(at, data, fate="dropped") for at in (2000, 3000, 16000)]
+        self.assertEqual(tunneltruth.silence([heard, *lost], CLIENT, SERVER, 17000 * MS), lost)
+        soon = [*lost[:2], self.said(15999, data, fate="dropped")]
+        self.assertEqual(tunneltruth.silence([heard, *soon], CLIENT, SERVER, 17000 * MS), [])
+        short = [*lost[:2], self.said(16000, ping, fate="dropped")]
+        self.assertEqual(tunneltruth.silence([heard, *short], CLIENT, SERVER, 17000 * MS), [])
+        # Of what was never answered the captures' end counts, since tries come ever more rarely.
+        self.assertEqual(tunneltruth.silence(lost[:2] + soon[2:], CLIENT, SERVER, 17000 * MS), lost[:2] + soon[2:])
+        self.assertEqual(tunneltruth.silence(lost[:2] + soon[2:], CLIENT, SERVER, 16999 * MS), [])
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ wg_device() { echo "wl${NS##*-}$1"; }
 wg_keys() { # wg_keys NAME…
 	local name
 	for name in "$@"; do
-		wg genkey >"$WORK/$name.key"
+		(umask 077 && wg genkey >"$WORK/$name.key")
 		wg pubkey <"$WORK/$name.key" >"$WORK/$name.pub"
 	done
 }
@@ -130,4 +130,32 @@ ssh_tunnel() { # ssh_tunnel LOCAL [OPTIONS]: SOCKS on 127.0.0.1:LOCAL; not there
 	spawn c "ssh-$port.log" ssh -F /dev/null -N -D "127.0.0.1:$port" -i "$KEYS/ssh_user" \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o ConnectTimeout=12 \
 		-o BatchMode=yes "$@" "root@$S4"
+}
+
+# ── obfs4 ─────────────────────────────────────────────────────────────────────────────────────
+
+# Without Tor: the two ends speak what Tor and its transports do (pluggable-transport specification,
+# sections 3.2 and 3.5), and what comes out at the far end is a web server.
+obfs4_server() { # obfs4_server PORT
+	mkdir -p "$WORK/obfs4-s"
+	# The transport ends when its standard input does.
+	spawn s obfs4-s.log env TOR_PT_MANAGED_TRANSPORT_VER=1 TOR_PT_STATE_LOCATION="$WORK/obfs4-s" \
+		TOR_PT_SERVER_TRANSPORTS=obfs4 TOR_PT_SERVER_BINDADDR="obfs4-$S4:$1" \
+		TOR_PT_ORPORT="$S4:80" obfs4proxy
+	wait_for "$WORK/obfs4-s.log" 'SMETHODS DONE'
+	OBFS4_CERT=$(grep -o 'cert=[^,]*' "$WORK/obfs4-s.log")
+}
+
+obfs4_client() { # OBFS4_SOCKS is where it listens
+	mkdir -p "$WORK/obfs4-c"
+	spawn c obfs4-c.log env TOR_PT_MANAGED_TRANSPORT_VER=1 TOR_PT_STATE_LOCATION="$WORK/obfs4-c" \
+		TOR_PT_CLIENT_TRANSPORTS=obfs4 obfs4proxy
+	wait_for "$WORK/obfs4-c.log" 'CMETHODS DONE'
+	OBFS4_SOCKS=$(grep -o '127.0.0.1:[0-9]*' "$WORK/obfs4-c.log")
+}
+
+obfs4_fetch() { # obfs4_fetch PORT PATH [curl's options]: the bridge's arguments are SOCKS's user and password
+	local port=$1 path=$2
+	shift 2
+	fetch "http://$S4:$port$path" --socks5 "$OBFS4_SOCKS" --proxy-user "$OBFS4_CERT;:iat-mode=0" "$@"
 }

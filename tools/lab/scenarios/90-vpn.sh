@@ -207,6 +207,46 @@ shadowsocks_drop() {
 	controls_http
 }
 
+scenario shadowsocks-cut drop "the box drops all packets of a Shadowsocks connection after its 14th, in an upload" VANTAGES=client SNAP=400
+shadowsocks_cut() {
+	nginx_start
+	shadowsocks_server 8388
+	shadowsocks_server 8389
+	cut_after 8388 14 tcp
+	capture_start
+	shadowsocks_client 8388 1080
+	shadowsocks_client 8389 1081
+	local _
+	for _ in 1 2 3; do
+		GIVE_UP=14 socks_fetch 1080 "http://$S4/upload/one" -T "$KEYS/www/mid" &
+		socks_fetch 1081 "http://$S4/upload/one" -T "$KEYS/www/mid"
+		sleep 4
+	done
+	wait_children
+	sleep 8
+	controls_http
+}
+
+scenario tunnels-policed-udp benign "all traffic towards the client is held to 20 packets a second, tunnels over UDP and the rest alike: a measurement" VANTAGES=client,server SNAP=220
+tunnels_policed_udp() {
+	nginx_start
+	openvpn_keys
+	openvpn_server 1194 udp 30 --tls-crypt "$WORK/static.key"
+	wg_server 51820 20 1
+	box -A FORWARD -i b1 -m hashlimit --hashlimit-name slow --hashlimit-mode srcport \
+		--hashlimit-above 20/s --hashlimit-burst 20 -j DROP
+	capture_start
+	wg_client 51820 20 1
+	openvpn_client ovc1 1194 udp --tls-crypt "$WORK/static.key"
+	openvpn_up ovc1
+	GIVE_UP=20 fetch http://10.20.0.1/wide &
+	GIVE_UP=20 fetch http://10.30.0.1/wide --interface ovc1 &
+	GIVE_UP=20 fetch http://allowed.example/wide
+	wait_children
+	pings ovc1 10.30.0.1 5 0.3
+	wg_pings 20 1 5 0.3
+}
+
 scenario tunnels-policed throttle "the tunnels' connections (SSH, Shadowsocks, OpenVPN over TCP) are policed to 25 packets a second each" SNAP=400 VANTAGES=client
 tunnels_policed() {
 	nginx_start
@@ -354,4 +394,35 @@ tunnels_server_silent() {
 	nx s iptables-legacy -w -A OUTPUT -p icmp -j DROP
 	nx s iptables-legacy -w -A OUTPUT -p tcp --tcp-flags RST RST -j DROP
 	tunnels_server_off
+}
+
+# ── obfs4 ─────────────────────────────────────────────────────────────────────────────────────
+
+scenario obfs4-rst-onpath inject "an on-path device resets both ends of obfs4 once the client's first payload went by" VANTAGES=client,server
+obfs4_rst_onpath() {
+	nginx_start
+	obfs4_server 9443
+	mirror both
+	mark_flow device -p tcp --dport 9443 -m length --length 100:
+	device -A FORWARD -m connmark --mark 1 -p tcp ! --tcp-flags RST RST "${RESET[@]}"
+	capture_start
+	obfs4_client
+	controls_http
+	obfs4_fetch 9443 /small
+	controls_http
+	obfs4_fetch 9443 /small
+	controls_http
+}
+
+scenario obfs4-drop drop "the box drops the first payload of obfs4 and what follows" VANTAGES=client,server
+obfs4_drop() {
+	nginx_start
+	obfs4_server 9443
+	box -A FORWARD -p tcp --dport 9443 -m length --length 100: -j DROP
+	capture_start
+	obfs4_client
+	controls_http
+	GIVE_UP=14 obfs4_fetch 9443 /small
+	sleep 12
+	controls_http
 }
