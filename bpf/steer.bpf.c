@@ -40,6 +40,7 @@ struct {
 
 /* Set before loading: without flows to look for, no packet is read. */
 const volatile _Bool shunting;
+const volatile __u64 stamp_key;
 
 struct seen {
 	struct steer_key key;
@@ -181,6 +182,20 @@ static __always_inline _Bool shunt(struct xdp_md *ctx)
 	return 0;
 }
 
+/* Frames of several buffers go without: there the stamp takes room that the kernel does not count. */
+static __always_inline void stamp(struct xdp_md *ctx)
+{
+	if (bpf_xdp_get_buff_len(ctx) > STEER_STAMPED_MAX)
+		return;
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(struct steer_stamp)) != 0)
+		return;
+	struct steer_stamp *s = (void *)(long)ctx->data_meta;
+	if ((void *)(s + 1) > (void *)(long)ctx->data)
+		return;
+	s->key = stamp_key;
+	s->ns = bpf_ktime_get_ns();
+}
+
 SEC("xdp")
 int steer(struct xdp_md *ctx)
 {
@@ -195,5 +210,6 @@ int steer(struct xdp_md *ctx)
 		return XDP_PASS;
 	}
 	count(STEER_DELIVERED);
+	stamp(ctx);
 	return bpf_redirect_map(&sockets, queue, XDP_PASS);
 }

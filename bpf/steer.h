@@ -10,6 +10,7 @@
 
 #define STEER_QUEUES_MAX 64
 #define STEER_FLOWS_MAX  262144 /* directions, so half as many flows */
+#define STEER_STAMPED_MAX 3500  /* bytes of a frame; longer ones may be in several buffers */
 
 /* One direction of a TCP flow; addresses and ports as on the wire, IPv4 as ::ffff:a.b.c.d. */
 struct steer_key {
@@ -31,6 +32,15 @@ struct steer_flow {
 	__u8 ttl;               /* or hop limit */
 	__u8 over;
 	__u8 pad[2];
+};
+
+/*
+ * Lies right before a frame that goes to a socket, where the driver has room for metadata: a socket
+ * has no times of its own, and whoever reads it may come late.
+ */
+struct steer_stamp {
+	__u64 key;              /* stamp_key: what is there without it is something else */
+	__u64 ns;               /* CLOCK_MONOTONIC */
 };
 
 enum steer_count {

@@ -340,3 +340,47 @@ bool interface_counters(const char *name, const char *begin, const char *end, ui
 {
 	return counters(name, begin, end, false, sum);
 }
+
+/* Watching */
+
+struct interface_watch {
+	int fd;
+	unsigned index;
+};
+
+int interface_watch_new(struct interface_watch **out, const struct interface *i)
+{
+	struct interface_watch *w = malloc(sizeof(*w));
+
+	*out = NULL;
+	if (w == NULL)
+		return -ENOMEM;
+	w->index = i->index;
+	w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (w->fd < 0) {
+		int err = -errno;
+		free(w);
+		return err;
+	}
+	*out = w;
+	return 0;
+}
+
+int interface_watch_state(const struct interface_watch *w)
+{
+	struct ifreq ifr = {.ifr_ifindex = (int)w->index};
+
+	/* By index, since the name may be another's by now. */
+	if (ioctl(w->fd, SIOCGIFNAME, &ifr) != 0)
+		return -errno;
+	if (ioctl(w->fd, SIOCGIFFLAGS, &ifr) != 0)
+		return -errno;
+	return (ifr.ifr_flags & IFF_UP) != 0 ? 0 : -ENETDOWN;
+}
+
+void interface_watch_free(struct interface_watch *w)
+{
+	if (w != NULL)
+		close(w->fd);
+	free(w);
+}

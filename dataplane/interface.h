@@ -39,3 +39,11 @@ struct interface_traffic interface_traffic(const char *name);
 bool interface_counter(const char *name, const char *counter, uint64_t *out);
 /* The sum of all counters that begin and end so ("tx_queue_", "_xdp_xmit_errors"). */
 bool interface_counters(const char *name, const char *begin, const char *end, uint64_t *sum);
+
+/* Whether an interface can still carry anything, asked without privilege and cheaply. */
+struct interface_watch;
+
+int interface_watch_new(struct interface_watch **out, const struct interface *i); /* 0 or -errno */
+/* 0: it is up; -ENETDOWN: down; -ENODEV: gone, even if another one now has its name. */
+int interface_watch_state(const struct interface_watch *w);
+void interface_watch_free(struct interface_watch *w); /* NULL is fine */

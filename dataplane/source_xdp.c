@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,9 +35,11 @@ extern const struct source_ops source_xdp;
 #define MTU_PLAIN 3000u
 #define JOINED_MAX 65536u /* a frame of several buffers, put together */
 #define JOINED_SLOTS 64u
+#define WATCH_NS 100000000u /* how often an idle interface is asked whether it is still up */
 
 struct joined {
 	uint32_t len;
+	uint64_t ts_ns; /* of its first buffer */
 	bool used;
 	uint8_t data[JOINED_MAX];
 };
@@ -46,12 +49,16 @@ struct xdp_source {
 	struct steer *skel;
 	int link;        /* attached as long as this is open: the kernel detaches, however we end */
 	int promiscuous;
+	struct interface_watch *watch;
+	uint64_t watched_ns, stamp_key;
+	int ended;       /* -errno to be said, then SOURCE_EOF */
+	unsigned quiet;  /* reads since then that brought nothing */
 	struct interface iface;
 	unsigned n_queues;
 	bool native;
 	uint64_t utc_offset; /* CLOCK_REALTIME minus CLOCK_MONOTONIC, fixed at open */
 	uint64_t last_ns;
-	uint64_t received, bytes, filtered, no_room;
+	uint64_t received, bytes, truncated, filtered, no_room;
 	struct filter *filter;
 	struct source_iface described;
 	struct joined *joined[JOINED_SLOTS];
@@ -93,6 +100,10 @@ static int load_program(struct xdp_source *x, bool big)
 		return -errno;
 	if (big)
 		bpf_program__set_flags(x->skel->progs.steer, BPF_F_XDP_HAS_FRAGS);
+	if (getrandom(&x->stamp_key, sizeof(x->stamp_key), 0) != sizeof(x->stamp_key))
+		return -EIO;
+	x->stamp_key |= 1; /* never 0, which is what a stamp that was read is set to */
+	x->skel->rodata->stamp_key = x->stamp_key;
 	return steer__load(x->skel);
 }
 
@@ -136,6 +147,7 @@ static void xdp_close(void *state)
 	steer__destroy(x->skel);
 	if (x->promiscuous > 0)
 		close(x->promiscuous);
+	interface_watch_free(x->watch);
 	filter_free(x->filter);
 	for (unsigned i = 0; i < JOINED_SLOTS; i++)
 		free(x->joined[i]);
@@ -182,8 +194,9 @@ static int open_parts(struct xdp_source *x, const struct source_config *cfg, cha
 			      "takes it away");
 	if (failed != 0)
 		return refuse(err, errlen, failed, cfg->iface, strerror(-failed));
-	x->promiscuous = listen_to_all(&x->iface);
-	return 0;
+	if (!cfg->no_promisc)
+		x->promiscuous = listen_to_all(&x->iface);
+	return interface_watch_new(&x->watch, &x->iface);
 }
 
 static int xdp_open(void *state, const struct source_config *cfg, char *err, size_t errlen)
@@ -206,7 +219,8 @@ static int xdp_open(void *state, const struct source_config *cfg, char *err, siz
 	x->n_queues = x->iface.rx_queues < XSK_QUEUES_MAX ? x->iface.rx_queues : XSK_QUEUES_MAX;
 	uint64_t mono = clock_ns(CLOCK_MONOTONIC);
 	x->utc_offset = clock_ns(CLOCK_REALTIME) - mono;
-	x->described = (struct source_iface){.linktype = LINKTYPE_ETHERNET};
+	x->described = (struct source_iface){.linktype = LINKTYPE_ETHERNET,
+					     .snaplen = cfg->snaplen != 0 ? cfg->snaplen : CAPLEN_MAX};
 	snprintf(x->described.name, sizeof(x->described.name), "%s", cfg->iface);
 	failed = open_parts(x, cfg, err, errlen);
 	if (failed != 0)
@@ -236,12 +250,16 @@ static struct joined *joined_get(struct xdp_source *x)
 }
 
 /* A frame in several buffers is put together; each buffer goes back at once. */
-static struct joined *join(struct xdp_source *x, unsigned q, const struct xsk_buffer *b)
+static struct joined *join(struct xdp_source *x, unsigned q, const struct xsk_buffer *b,
+			   uint64_t ts_ns)
 {
 	struct joined *j = x->joining[q];
 
-	if (j == NULL && !x->skipping[q])
+	if (j == NULL && !x->skipping[q]) {
 		j = x->joining[q] = joined_get(x);
+		if (j != NULL)
+			j->ts_ns = ts_ns;
+	}
 	if (j != NULL && b->len <= JOINED_MAX - j->len) {
 		memcpy(j->data + j->len, b->data, b->len);
 		j->len += b->len;
@@ -260,11 +278,15 @@ static struct joined *join(struct xdp_source *x, unsigned q, const struct xsk_bu
 	return j;
 }
 
-static bool keep(struct xdp_source *x, const struct packet *p)
+static bool keep(struct xdp_source *x, struct packet *p)
 {
 	if (x->filter != NULL && filter_run(x->filter, p) == FILTER_DROP) {
 		x->filtered++;
 		return false;
+	}
+	if (p->caplen > x->described.snaplen) {
+		p->caplen = x->described.snaplen;
+		x->truncated++;
 	}
 	x->received++;
 	x->bytes += p->caplen;
@@ -279,14 +301,52 @@ static void give_back(struct xdp_source *x, unsigned q, const struct packet *p)
 		xsk_recycle(x->xsk, q, p->data);
 }
 
-/* The socket has no times of its own: one reading serves a burst. */
-static uint64_t burst_time(struct xdp_source *x)
+static uint64_t xdp_now(void *state)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC) + x->utc_offset;
+	const struct xdp_source *x = state;
 
-	if (now > x->last_ns)
-		x->last_ns = now;
+	return clock_ns(CLOCK_MONOTONIC) + x->utc_offset;
+}
+
+/*
+ * When a frame came: as steer.bpf.c stamped it, else when its burst was read. Queues are read one
+ * after the other, so never before what was handed out already.
+ */
+static uint64_t frame_time(struct xdp_source *x, uint8_t *data, uint64_t now)
+{
+	struct steer_stamp st;
+	uint64_t ns = now;
+
+	memcpy(&st, data - sizeof(st), sizeof(st));
+	if (st.key == x->stamp_key) {
+		ns = st.ns + x->utc_offset < now ? st.ns + x->utc_offset : now;
+		/* Not to be taken for one of the next frame in this place. */
+		memset(data - sizeof(st), 0, sizeof(st));
+	}
+	if (ns > x->last_ns)
+		x->last_ns = ns;
 	return x->last_ns;
+}
+
+/* Nothing comes: perhaps nothing can any more. The sockets themselves do not say. */
+static int idle(struct xdp_source *x)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	int ended = x->ended;
+
+	if (ended == 0) {
+		if (now - x->watched_ns < WATCH_NS)
+			return 0;
+		x->watched_ns = now;
+		x->ended = interface_watch_state(x->watch);
+		x->quiet = 0;
+		return 0;
+	}
+	/* What came before is read first, from all rings. */
+	if (++x->quiet < x->n_queues)
+		return 0;
+	x->ended = SOURCE_EOF;
+	return ended;
 }
 
 static int xdp_recv(void *state, unsigned q, struct packet pkts[], unsigned max)
@@ -296,18 +356,23 @@ static int xdp_recv(void *state, unsigned q, struct packet pkts[], unsigned max)
 	unsigned got = xsk_recv(x->xsk, q, bufs, max < BURST ? max : BURST), n = 0;
 
 	if (got == 0)
-		return 0;
-	uint64_t now = burst_time(x);
+		return idle(x);
+	x->quiet = 0;
+	uint64_t now = xdp_now(x);
 	for (unsigned i = 0; i < got; i++) {
 		struct packet *p = &pkts[n];
-		*p = (struct packet){.data = bufs[i].data, .caplen = bufs[i].len, .ts_ns = now,
+		*p = (struct packet){.data = bufs[i].data, .caplen = bufs[i].len,
 				     .linktype = LINKTYPE_ETHERNET};
-		if (bufs[i].more || x->joining[q] != NULL || x->skipping[q]) {
-			struct joined *j = join(x, q, &bufs[i]);
+		bool first = x->joining[q] == NULL && !x->skipping[q];
+		if (first)
+			p->ts_ns = frame_time(x, bufs[i].data, now);
+		if (bufs[i].more || !first) {
+			struct joined *j = join(x, q, &bufs[i], p->ts_ns);
 			if (j == NULL)
 				continue;
 			p->data = j->data;
 			p->caplen = j->len;
+			p->ts_ns = j->ts_ns;
 			for (unsigned k = 0; k < JOINED_SLOTS; k++)
 				p->cookie = x->joined[k] == j ? k + 1 : p->cookie;
 		}
@@ -326,11 +391,6 @@ static void xdp_release(void *state, unsigned q, const struct packet pkts[], uns
 		give_back(state, q, &pkts[i]);
 }
 
-static uint64_t xdp_now(void *state)
-{
-	return burst_time(state);
-}
-
 static void xdp_stats(void *state, struct source_stats *out)
 {
 	struct xdp_source *x = state;
@@ -340,8 +400,8 @@ static void xdp_stats(void *state, struct source_stats *out)
 	x->described.packets = x->received;
 	x->described.dropped = c.rx_dropped + c.rx_ring_full + x->no_room;
 	*out = (struct source_stats){.received = x->received, .bytes = x->bytes,
-				     .filtered = x->filtered, .ifaces = &x->described,
-				     .n_ifaces = 1};
+				     .truncated = x->truncated, .filtered = x->filtered,
+				     .ifaces = &x->described, .n_ifaces = 1};
 	snprintf(out->mode, sizeof(out->mode), "AF_XDP, %s, %s program, %u queue%s",
 		 xsk_zero_copy(x->xsk) ? "zero copy" : "copy", x->native ? "native" : "generic",
 		 x->n_queues, x->n_queues == 1 ? "" : "s");

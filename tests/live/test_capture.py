@@ -292,6 +292,41 @@ def test_tags(pair, wmscope, folder, wire):
     print("tags are where they were, and the filter sees them")
 
 
+def times(path):
+    """Of the packets, ns."""
+    with open(path, "rb") as f:
+        data = f.read()
+    at, out = 0, []
+    while at < len(data):
+        kind, length = struct.unpack_from("=II", data, at)
+        if kind == 6:
+            high, low = struct.unpack_from("=II", data, at + 12)
+            out.append(high << 32 | low)
+        at += length
+    return out
+
+
+def test_late_reader(pair, wmscope, folder, wire):
+    """Packets have the time when they came, not when a busy machine gets to read them; -s cuts."""
+    gap = 100_000_000
+    for engine in "packet", "xdp":
+        path = folder + "/late.pcapng"
+        run = Live(pair, wmscope, "-w", path, "-c", "4", "-s", "64", "--engine", engine, folder=folder)
+        if engine == "xdp" and run.ended_without_xdp():
+            break
+        run.ready()
+        run.process.send_signal(signal.SIGSTOP)
+        wire.send([(n * gap, packet(443, 1000, n)) for n in range(4)], gaps=True)
+        time.sleep(0.2)
+        run.process.send_signal(signal.SIGCONT)
+        assert run.end() == DONE, run.said()
+        at = times(path)
+        gaps = [b - a for a, b in zip(at, at[1:])]
+        assert sum(gaps) > 2.5 * gap and all(g > gap / 3 for g in gaps), f"{engine}: {gaps}"
+        assert [(len(p), n) for p, n in blocks(path)] == [(64, 1054)] * 4, f"{engine}: {blocks(path)}"
+    print("packets that are read late have the time when they came")
+
+
 def packet(port, payload=0, number=0):
     """An Ethernet frame of TCP; number makes it a flow of its own."""
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + payload, number & 0xffff, 0, 64, 6, 0,
@@ -495,6 +530,7 @@ def main():
         wire = Wire(pair)
         test_findings(pair, wmscope, root, folder, wire)
         test_tags(pair, wmscope, folder, wire)
+        test_late_reader(pair, wmscope, folder, wire)
         test_innocent(pair, wmscope, folder)
         test_privileges(pair, wmscope, folder, wire)
         test_ends(pair, wmscope, folder, wire)
