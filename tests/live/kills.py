@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from test_capture import IO, PARTIAL, Live, Pair, analyze, skip
+from capturing import IO, PARTIAL, Live, Pair, analyze, skip
 
 NO_ENGINE = ("was built without", "there is no module", "has no AF_XDP", "live frames (Linux")
 PACE = "20kpps"

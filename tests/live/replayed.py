@@ -20,8 +20,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import frames  # noqa: E402
-import test_capture  # noqa: E402
-from test_capture import Live, Pair, analyze, blocks, events, skip  # noqa: E402
+from capturing import Live, Pair, analyze, blocks, events, skip  # noqa: E402
 
 SENDERS = ("packet", "xdp", "live", "dpdk")
 TAKERS = ("packet", "xdp")
