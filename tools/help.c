@@ -90,12 +90,28 @@ static void help_rows(const struct option_row *rows, FILE *out)
 	}
 }
 
-static void help_statuses(FILE *out)
+static bool has_option(const struct option_row *rows, const char *name)
+{
+	while (rows->name != NULL && strcmp(rows->name, name) != 0)
+		rows++;
+	return rows->name != NULL;
+}
+
+/* Commands that look for nothing find nothing; what else 1 means to one is among its details. */
+static void help_statuses(FILE *out, bool judges)
 {
 	fputs("\nExit status:\n", out);
-	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		fprintf(out, "  %d  %s\n", statuses[i].status, statuses[i].meaning);
-	fprintf(out, "%s\n", status_order);
+	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		bool finding = statuses[i].status == EXIT_FINDINGS;
+		bool done = statuses[i].status == EXIT_DONE;
+		if (judges || !finding)
+			fprintf(out, "  %d  %s\n", statuses[i].status,
+				done && !judges ? "done" : statuses[i].meaning);
+	}
+	if (judges)
+		fprintf(out, "%s\n", status_order);
+	else
+		fputs("Where several apply, the first of 2, 4, 3 and 5 is returned.\n", out);
 }
 
 void options_help(const struct command *c, FILE *out)
@@ -109,7 +125,7 @@ void options_help(const struct command *c, FILE *out)
 	fputs("\nOptions:\n", out);
 	help_rows(c->options, out);
 	help_rows(common_rows, out);
-	help_statuses(out);
+	help_statuses(out, has_option(c->options, "fail-on"));
 }
 
 void options_overview(FILE *out)
@@ -121,7 +137,7 @@ void options_overview(FILE *out)
 		fprintf(out, "  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
 	fputs("\nOptions:\n", out);
 	help_rows(common_rows, out);
-	help_statuses(out);
+	help_statuses(out, true);
 	fputs("\n`wmscope COMMAND --help` says more.\n", out);
 }
 

@@ -32,7 +32,7 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .kind = OPTION_STRING,                                                                    \
 	 .offset = offsetof(type, field.dir),                                                      \
 	 .argument = "DIR",                                                                        \
-	 .help = "write all reports into this folder, made if need be"},           \
+	 .help = "write all reports but Zeek's into this folder, made if need be"}, \
 	{.name = "text",                                                                           \
 	 .kind = OPTION_STRING,                                                                    \
 	 .offset = offsetof(type, field.text),                                                     \
