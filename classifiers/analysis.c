@@ -3,6 +3,9 @@
 /* From captures to the model that reports are written from. */
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,13 +176,16 @@ static void reserve_attempts(struct inspector *in)
 static int take_attempts(struct inspector *in, struct attempts *t, unsigned capture)
 {
 	struct analysis *a = &in->pub;
-	int err = in->room_attempts < a->n_attempts + t->n ? -ENOMEM : 0;
-	for (size_t i = 0; err == 0 && i < t->n; i++) {
-		a->attempts[a->n_attempts] = t->list[i];
-		a->attempts[a->n_attempts++].capture = (uint16_t)capture;
+	size_t n = t->n;
+	bool fits = a->n_attempts + n <= in->room_attempts;
+	if (n == 0 || !fits) {
+		attempts_free(t);
+		return fits ? 0 : -ENOMEM;
 	}
-	attempts_free(t);
-	return err;
+	attempts_move(t, a->attempts + a->n_attempts);
+	for (size_t i = 0; i < n; i++)
+		a->attempts[a->n_attempts++].capture = (uint16_t)capture;
+	return 0;
 }
 
 /* Takes over what a shard found; the shard ends. */
@@ -245,6 +251,10 @@ int analysis_end(struct analysis *a, const struct pipeline_stats *stats, int err
 		err = err != 0 ? err : e;
 		in->shards[i] = NULL;
 	}
+#ifdef __GLIBC__
+	/* What the flows had goes back: the lists that the study makes are too large for its holes. */
+	malloc_trim(0);
+#endif
 	return err;
 }
 

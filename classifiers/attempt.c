@@ -90,17 +90,20 @@ static struct attempt *attempt_new(struct attempts *t, const struct flow *f)
 		t->dropped++;
 		return NULL;
 	}
-	if (t->n == t->room) {
-		size_t room = t->room != 0 ? t->room * 2 : 64;
-		void *bigger = realloc(t->list, room * sizeof(*t->list));
-		if (bigger == NULL) {
+	struct attempt_block *b = t->last;
+	if (b == NULL || b->n == ATTEMPTS_BLOCK) {
+		b = malloc(sizeof(*b));
+		if (b == NULL) {
 			t->dropped++;
 			return NULL;
 		}
-		t->list = bigger;
-		t->room = room;
+		b->next = NULL;
+		b->n = 0;
+		*(t->last != NULL ? &t->last->next : &t->first) = b;
+		t->last = b;
 	}
-	struct attempt *a = &t->list[t->n++];
+	struct attempt *a = &b->list[b->n++];
+	t->n++;
 	*a = (struct attempt){
 		.flow_id = f->id,
 		.start_ns = f->first_ns,
@@ -210,6 +213,14 @@ static const struct tls_server *intern_server(struct attempts *t, const struct t
 	return intern(t, &s, sizeof(s));
 }
 
+static const struct rate_facts *keep_rate(struct attempts *t, const struct rate_facts *of)
+{
+	struct rate_facts *r = arena_alloc(t->arena, sizeof(*r));
+	if (r != NULL)
+		*r = *of;
+	return r;
+}
+
 void attempt_flow(struct attempts *t, const struct flow *f, const struct evidence *ev,
 		  const struct app_facts *facts)
 {
@@ -250,7 +261,7 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 	}
 	a->goodput = ev->goodput;
 	if (ev->more != NULL && ev->more->rate != NULL)
-		a->rate = *ev->more->rate;
+		a->rate = keep_rate(t, ev->more->rate);
 }
 
 void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x)
@@ -279,11 +290,23 @@ void attempt_exchange(struct attempts *t, const struct flow *f, const struct exc
 
 void attempts_free(struct attempts *t)
 {
-	free(t->list);
+	attempts_move(t, NULL);
+}
+
+void attempts_move(struct attempts *t, struct attempt *out)
+{
+	while (t->first != NULL) {
+		struct attempt_block *b = t->first;
+		t->first = b->next;
+		if (out != NULL)
+			memcpy(out, b->list, b->n * sizeof(*out));
+		out = out != NULL ? out + b->n : NULL;
+		free(b);
+	}
 	free(t->interned);
-	t->list = NULL;
+	t->last = NULL;
 	t->interned = NULL;
-	t->n = t->room = t->n_interned = t->room_interned = 0;
+	t->n = t->n_interned = t->room_interned = 0;
 }
 
 static int compare_attempts(const void *x, const void *y)

@@ -64,7 +64,7 @@ struct attempt {
 	const char *name;     /* lower case; NULL none */
 	uint64_t payload;     /* hash of a fully encrypted first payload long enough to be one's own; 0 */
 	const struct goodput *goodput; /* NULL: too little data, or no room to log it */
-	struct rate_facts rate; /* RATE_NONE: nothing held it to a rate, or nobody knows */
+	const struct rate_facts *rate; /* NULL: nothing held it to a rate, or nobody knows */
 	const struct flow_record *flow; /* NULL where the model keeps no record of it */
 	struct finding *finding; /* the worst about it; NULL none */
 	/* TLS, where it was read; else "" and NULL */
@@ -72,10 +72,19 @@ struct attempt {
 	const struct tls_server *tls_server;
 };
 
+#define ATTEMPTS_BLOCK 64
+
+/* Small enough to be made in what flows that ended have left. */
+struct attempt_block {
+	struct attempt_block *next;
+	unsigned n;
+	struct attempt list[ATTEMPTS_BLOCK];
+};
+
 /* A shard's list. Zeroed before use, but for arena. */
 struct attempts {
-	struct attempt *list;
-	size_t n, room;
+	struct attempt_block *first, *last; /* full but for the last */
+	size_t n;
 	uint64_t dropped;
 	struct arena *arena;  /* of what the attempts point to */
 	struct interned {     /* what was put there, each value once */
@@ -93,6 +102,8 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 struct exchange;
 void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x);
 void attempts_free(struct attempts *t); /* the list and the table, not the arena */
+/* Copies all n of them to out, in order, and frees as attempts_free() does. */
+void attempts_move(struct attempts *t, struct attempt *out);
 
 /*
  * In analysis_judge(), once the findings are made: all attempts in order, each with its finding,

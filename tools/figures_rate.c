@@ -76,7 +76,7 @@ static void add_scope(struct curves *c, const struct analysis *a, const struct f
 		for (size_t i = 0; n != 0 && i < a->n_attempts; i++) {
 			const struct attempt *t = &a->attempts[i];
 			if (t->goodput != NULL && is_listed(list, n, t->flow_id))
-				curve_add(c, t->flow_id, t->goodput, held(&t->rate), control != 0);
+				curve_add(c, t->flow_id, t->goodput, held(t->rate), control != 0);
 		}
 	}
 }

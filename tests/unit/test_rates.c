@@ -30,6 +30,8 @@ struct world {
 	struct study *s;
 };
 
+static const struct rate_facts limited = {.form = RATE_POLICED};
+
 static void add(struct world *w, const struct side_of *of, const char *name, double at_s)
 {
 	unsigned i = (unsigned)w->a.n_attempts++;
@@ -51,7 +53,7 @@ static void add(struct world *w, const struct side_of *of, const char *name, dou
 		.server_port = 443, .ip_version = 4, .proto = 6, .trigger = TRIGGER_SNI,
 		.end = ATTEMPT_OK, .stage = STAGE_LATER, .bits = ATTEMPT_HANDSHAKE, .name = name,
 		.flow = &w->flows[i], .goodput = g, .ja4 = "",
-		.rate = {.form = of->held ? RATE_POLICED : RATE_NONE, .rate_bps = of->bps}};
+		.rate = of->held ? &limited : NULL};
 }
 
 /* The finding about the slow name, or NULL. */

@@ -100,12 +100,17 @@ static bool alike_paths(const struct side *x, const struct side *y)
 	return apart <= RTT_NEAR_US || apart <= RTT_NEAR * (a > b ? a : b);
 }
 
+static bool is_held(const struct attempt *a)
+{
+	return a->rate != NULL && (a->rate->form == RATE_POLICED || a->rate->form == RATE_SHAPED);
+}
+
 static void take(struct side *s, const struct attempt *a)
 {
 	if (s->n == FLOWS_MAX)
 		return;
 	s->flow[s->n++] = a;
-	s->held += a->rate.form == RATE_POLICED || a->rate.form == RATE_SHAPED;
+	s->held += is_held(a);
 }
 
 /* Same client, same capture, same direction of data, near in time. */
@@ -174,7 +179,8 @@ static int say(struct study_run *r, const struct side *name, const struct side *
 		  "as other names: area at most 0.1 or p at least 0.05");
 	snprintf(value, sizeof(value), "in %u of %u of them", name->held, name->n);
 	snprintf(expected, sizeof(expected), "as in others: %u of %u", others->held, others->n);
-	study_row(f, a->rate.form == RATE_SHAPED ? "rate-shaped" : "rate-policed", GRADE_D1, value,
+	bool shaped = a->rate != NULL && a->rate->form == RATE_SHAPED;
+	study_row(f, shaped ? "rate-shaped" : "rate-policed", GRADE_D1, value,
 		  expected);
 	f->conditional = "yes";
 	study_benign(f, beside ? "a server that itself limits this name"
@@ -214,7 +220,7 @@ int study_rates(struct study_run *r)
 	int err = done == NULL ? -ENOMEM : 0;
 	for (size_t i = 0; err == 0 && i < r->n_trials; i++) {
 		const struct trial *t = &r->trials[i];
-		bool held = t->a->rate.form == RATE_POLICED || t->a->rate.form == RATE_SHAPED;
+		bool held = is_held(t->a);
 		if (!held || !usable(t) || done[r->group_of[t->row]] != 0)
 			continue;
 		done[r->group_of[t->row]] = 1;
