@@ -192,6 +192,7 @@ topology_down() {
 	for pid in "${PIDS[@]}"; do
 		wait "$pid" 2>/dev/null || true
 	done
+	rm -f "/run/wireguard/wl${NS##*-}"*.sock # of a wireguard-go that could not tidy up
 }
 
 # ── captures ──────────────────────────────────────────────────────────────────────────────────
