@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from test_capture import Pair
+from capturing import Pair
 
 try:
     import jsonschema
