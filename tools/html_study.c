@@ -154,6 +154,9 @@ void html_profiles(const struct html *h)
 		profile(h, &s->profiles[i], i < 3);
 	html_left_out(h, s->n_profiles > HTML_ROWS_MAX ? s->n_profiles - HTML_ROWS_MAX : 0,
 		      "boxes");
+	if (s->unplaced != 0)
+		fprintf(h->out, "<p class=\"left-out\">%zu findings are of boxes beyond the first %d and "
+			"have no profile.</p>\n", s->unplaced, STUDY_BOXES_MAX);
 }
 
 static void name_row(const struct html *h, const struct study_name *n)

@@ -9,6 +9,7 @@
 #include "tools/json.h"
 #include "tools/libraries.h"
 #include "tools/report_jsonl.h"
+#include "tools/study/study.h"
 
 /* Strings from outside: if one of them is not UTF-8, key_hex has them all. */
 static void outside_strings(struct json *j, const char *key, const char *key_hex,
@@ -223,6 +224,8 @@ void jsonl_run(struct json *j, const struct analysis *a, const struct report_opt
 			(unsigned)o->argc);
 	json_string(j, "clients", o->real_clients ? "real" : "pseudonymous");
 	json_uint(j, "names_withheld", a->names_withheld);
+	if (o->study != NULL && o->study->unplaced != 0)
+		json_uint(j, "findings_without_profile", o->study->unplaced);
 	json_string(j, "min_verdict", verdict_name[o->min_verdict]);
 	json_object(j, "libraries");
 	libraries(libs);

@@ -187,4 +187,7 @@ void text_study(const struct text *t)
 		title(t, "Boxes on the path, by what they did");
 	for (unsigned i = 0; i < s->n_profiles; i++)
 		profile(t, &s->profiles[i]);
+	if (s->unplaced != 0)
+		fprintf(t->out, "\n  and %zu findings of boxes beyond the first %d, without a profile\n",
+			s->unplaced, STUDY_BOXES_MAX);
 }

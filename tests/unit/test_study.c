@@ -3,6 +3,7 @@
 /* What the study concludes from attempts, and what it must not. */
 
 #include "tools/study/study.c"
+#include "tools/study/boxes.h"
 
 #include "classifiers/app/tls_server.h"
 
@@ -446,6 +447,34 @@ static void boxes_are_told_by_their_stamps(void **state)
 	world_end(&w);
 }
 
+/* Whoever forges may stamp each packet otherwise: what has no box of its own is counted. */
+static void boxes_are_bounded(void **state)
+{
+	enum { N = STUDY_BOXES_MAX + 40 };
+	static char mbx[N][48];
+	static struct finding f[N];
+	static struct injector by[N];
+	static struct finding *list[N];
+	static struct flow_record flow;
+	struct analysis a = {.findings = list, .n_findings = N};
+	struct boxes b;
+	(void)state;
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(mbx[i], sizeof(mbx[i]), "mbx1_014x1_64_%u_1_0_0_n_0", i % (N - 2) + 2);
+		by[i] = (struct injector){.mbx = mbx[i]};
+		f[i] = (struct finding){.flow = &flow, .family = FAMILY_TCP_INJECTION,
+					.verdict = VERDICT_LIKELY, .conditional = "untested",
+					.injectors = &by[i], .n_injectors = 1};
+		list[i] = &f[i];
+	}
+	assert_int_equal(boxes_find(&b, &a), 0);
+	assert_int_equal(b.n, STUDY_BOXES_MAX);
+	assert_int_equal(b.unplaced, N - 2 - STUDY_BOXES_MAX); /* the last two are of known boxes */
+	assert_int_equal(b.list[0].n, 2);
+	assert_int_equal(b.list[2].n, 1);
+	boxes_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +491,7 @@ int main(void)
 		cmocka_unit_test(features_divide),
 		cmocka_unit_test(certificates_of_two_authorities),
 		cmocka_unit_test(boxes_are_told_by_their_stamps),
+		cmocka_unit_test(boxes_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

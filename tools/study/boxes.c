@@ -13,6 +13,7 @@
 
 #include "classifiers/device/mbx.h"
 #include "tools/study/boxes.h"
+#include "tools/study/study.h"
 
 #define HOPS_JITTER 2 /* routes change by this much under one connection's feet */
 
@@ -124,6 +125,7 @@ static bool same_distance(const struct box *x, const struct finding *f, int hops
 
 static int add_injected(struct boxes *b, const struct finding *f)
 {
+	bool full = false;
 	for (unsigned i = 0; i < f->n_injectors; i++) {
 		const struct injector *j = &f->injectors[i];
 		int hops = hops_of(f, j);
@@ -134,6 +136,10 @@ static int add_injected(struct boxes *b, const struct finding *f)
 			if (b->list[k].mbx[0] != '\0' && stamped_alike(b->list[k].mbx, j->mbx) &&
 			    same_distance(&b->list[k], f, hops))
 				home = &b->list[k];
+		if (home == NULL && b->n >= STUDY_BOXES_MAX) {
+			full = true;
+			continue;
+		}
 		if (home == NULL)
 			home = box_new(b, j->mbx, deed_of(f));
 		if (home == NULL)
@@ -146,6 +152,7 @@ static int add_injected(struct boxes *b, const struct finding *f)
 		if (box_add(home, f) != 0)
 			return -ENOMEM;
 	}
+	b->unplaced += full;
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct box {
 struct boxes {
 	struct box *list;
 	unsigned n, room;
+	size_t unplaced; /* findings that another box would have had to be made for */
 };
 
 int boxes_find(struct boxes *b, const struct analysis *a); /* 0 or -ENOMEM; free it either way */

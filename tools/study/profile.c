@@ -202,6 +202,7 @@ int study_profiles(struct study_run *r)
 	int err = boxes_find(&b, r->a);
 	if (err != 0)
 		goto out;
+	r->pub.unplaced = b.unplaced;
 	r->pub.profiles = arena_alloc(&r->arena, (b.n + 1) * sizeof(*r->pub.profiles));
 	if (r->pub.profiles == NULL) {
 		err = -ENOMEM;

@@ -85,11 +85,18 @@ struct study_profile {
 	unsigned n_triggers, more_triggers;
 };
 
+/*
+ * More boxes than on any path: whoever forges resets can stamp each otherwise, and every box is
+ * compared with every finding.
+ */
+#define STUDY_BOXES_MAX 256
+
 struct study {
 	struct study_name *names;       /* order: kind, name, server */
 	size_t n_names;
 	struct study_profile *profiles;
 	unsigned n_profiles;
+	size_t unplaced;                /* findings beyond STUDY_BOXES_MAX boxes: of no profile */
 };
 
 int study_new(struct study **out, struct analysis *a); /* 0 or -ENOMEM */
