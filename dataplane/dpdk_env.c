@@ -19,6 +19,7 @@
 #define ARGUMENTS_MAX 48
 #define DESCRIPTORS   1024u
 #define POOL_CACHE    256u
+#define POOL_BYTES    (128u << 20)
 
 /* What DPDK said last: better than an errno, and never to standard output. */
 static char last_words[200];
@@ -224,8 +225,17 @@ static int start_port(struct dpdk_port *p, const struct dpdk_wish *w)
 		conf.rxmode.mtu = mtu;
 	uint32_t room = RTE_MAX(mtu + 18u + 8u, 2048u) + RTE_PKTMBUF_HEADROOM;
 	unsigned n = (p->rx_queues + p->tx_queues) * (p->descriptors + POOL_CACHE) + 8192;
+	/* Of big frames there are fewer, so that a port fits into memory without hugepages. */
+	room = RTE_MIN(room, UINT16_MAX);
+	if (n > POOL_BYTES / room) {
+		n = POOL_BYTES / room;
+		while (p->descriptors > 64 &&
+		       (p->rx_queues + p->tx_queues) * p->descriptors > (int)n / 2)
+			p->descriptors /= 2;
+	}
+	unsigned cache = RTE_MIN(POOL_CACHE, n / 8);
 	snprintf(name, sizeof(name), "wmscope%u", p->id);
-	p->pool = rte_pktmbuf_pool_create(name, n, POOL_CACHE, 0, (uint16_t)RTE_MIN(room, UINT16_MAX),
+	p->pool = rte_pktmbuf_pool_create(name, n, cache, 0, (uint16_t)room,
 					  rte_eth_dev_socket_id(p->id));
 	if (p->pool == NULL)
 		return -rte_errno;

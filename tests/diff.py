@@ -79,6 +79,9 @@ def main():
         write("passed", trigger("blocked.example", 0, 4, False))
         status, items = diff("onpath", "passed")
         expect("tried and let pass", (status, items[BLOCKED]["change"]), (1, "gone"))
+        write("few", trigger("blocked.example", 2, 0, False))
+        status, items = diff("onpath", "few")
+        expect("failed, and too rarely", items[BLOCKED]["change"], "untested")
         _, items = diff("passed", "onpath")
         expect("the other way", items[BLOCKED]["change"], "new")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Holds findings against ground truth: labels.py WMSCOPE FOLDER [MANIFEST] [--rows WHICH]
+"""Holds findings against ground truth: labels.py WMSCOPE FOLDER [MANIFEST]
 
 The manifest is tab separated: file, flow, expect, min_verdict, device, frames, … (pcaps/MANIFEST and the
 LABELS.tsv of development sets alike). A row is right when a finding of the flow has an expected family,
@@ -106,22 +106,13 @@ def wrong(row, findings):
     return None
 
 
-def in_scope(row, which):
-    if row["expect"] == "unscored":
-        return False
-    if row["expect"] == "none" or which == "all":
-        return True
-    # Names, pages and rates come with later work; these are connections.
-    if row["expect"] == "throttling":
-        return False
-    if row["expect"] == "dns-injection":
-        return True
-    return row["flow"].split()[0] in ("tcp", "*") or "quic-filtering" in row["expect"]
+def in_scope(row):
+    # A rate held for less than the detector asks for is in the captures, and not for it to find.
+    return row["expect"] not in ("unscored", "throttling")
 
 
 def main():
     args = [a for a in sys.argv[1:] if not a.startswith("--")]
-    which = "all" if "--rows=all" in sys.argv else "tcp"
     wmscope, folder = args[0], args[1]
     manifest = args[2] if len(args) > 2 else os.path.join(folder, "LABELS.tsv")
     if not os.path.exists(manifest):
@@ -132,7 +123,7 @@ def main():
     bad = right = unscored = 0
     cache = {}
     for row in rows:
-        if not in_scope(row, which):
+        if not in_scope(row):
             unscored += 1
             continue
         if row["file"] not in cache:

@@ -135,7 +135,7 @@ static void write_text(FILE *out, const struct items *items, char **paths, bool 
 		for (; end < items->n && items->list[end].kind == kind; end++)
 			n[items->list[end].change]++;
 		fprintf(out, "\n%s: %zu the same, %zu new in B, %zu gone, %zu changed, "
-			"%zu not tested in both\n", heads[kind], n[CHANGE_SAME], n[CHANGE_NEW],
+			"%zu not tested enough in both\n", heads[kind], n[CHANGE_SAME], n[CHANGE_NEW],
 			n[CHANGE_GONE], n[CHANGE_CHANGED], n[CHANGE_UNTESTED]);
 		for (; at < end; at++)
 			if (all || items->list[at].change != CHANGE_SAME)

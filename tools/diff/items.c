@@ -264,16 +264,23 @@ static enum change presence(bool a, bool b)
 	return a && b ? CHANGE_SAME : b ? CHANGE_NEW : CHANGE_GONE;
 }
 
+/* At most as many failures as a control may have. */
+static bool passes(const struct item_side *s)
+{
+	return s->passed > 0 && s->failed * 5 <= s->n;
+}
+
+/* That a name is no longer called filtered says nothing where its tries failed, or were too few. */
 static void compare_name(struct item *i)
 {
 	const struct item_side *a = &i->sides[SIDE_A], *b = &i->sides[SIDE_B];
 
-	if (a->filtered == b->filtered && a->there == b->there)
+	if (a->filtered == b->filtered)
 		i->change = CHANGE_SAME;
-	else if (a->there && b->there)
+	else if (passes(a->filtered ? b : a))
 		i->change = presence(a->filtered, b->filtered);
 	else
-		i->change = a->filtered || b->filtered ? CHANGE_UNTESTED : CHANGE_SAME;
+		i->change = CHANGE_UNTESTED;
 }
 
 /* Did the other side try what set this off? Without a name nobody can say. */

@@ -27,7 +27,7 @@ enum change {
 	CHANGE_NEW,      /* in B and not in A */
 	CHANGE_GONE,
 	CHANGE_CHANGED,
-	CHANGE_UNTESTED, /* in one of them; the other never tried what it takes */
+	CHANGE_UNTESTED, /* in one of them; the other never tried what it takes, or not enough */
 	CHANGES
 };
 
