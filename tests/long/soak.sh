@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # An hour of live analysis without loss in memory that stays flat. Root.
 #   tests/long/soak.sh [--seconds 3600] [--rate 50kpps] [--engine packet|xdp] [CAPTURE]
-# CAPTURE is innocent by default: findings are kept until the report. --rate: half of what tests/bench/capture.py found to be lossless here. Each loop of the capture has
-# other addresses, so that flows begin and end all the time. After a first tenth, in which tables
-# fill, the memory must not grow by more than a tenth and 8 MiB.
+# CAPTURE is innocent by default: findings are kept until the report. --rate: half of what
+# tests/bench/capture.py found to be lossless here. Each loop has other addresses, so that flows begin
+# and end all the time. After a first tenth, in which tables fill, the memory must not grow by more
+# than a tenth and 8 MiB.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -30,7 +31,7 @@ chmod 755 "$scratch"
 start_right "$scratch/words" "$wmscope" capture -v -i right0 --engine "$engine" --no-lists \
 	--stats "$scratch/live" --text "$scratch/text"
 taker=$id
-wait_for 20 grep -q "right0: capturing" "$scratch/words" || fail "$(cat "$scratch/words")"
+wait_for 20 grep -qs "right0: capturing" "$scratch/words" || fail "$(cat "$scratch/words")"
 start_left "$scratch/sender" "$wmscope" replay -q -i left0 --engine packet -r "$rate" \
 	--loop forever --vary addresses --stats "$scratch/sent" "$capture"
 sender=$id
