@@ -114,7 +114,7 @@ static void dpdk_stats(void *state, struct source_stats *out)
 	d->described.dropped = st.imissed + st.rx_nombuf;
 	*out = (struct source_stats){.received = d->frames, .bytes = d->bytes, .truncated = d->cut,
 				     .ifaces = &d->described, .n_ifaces = 1};
-	snprintf(out->mode, sizeof(out->mode), "DPDK %s, %u queue%s", d->port.driver,
+	snprintf(out->mode, sizeof(out->mode), "DPDK %.20s, %u queue%s, times of reading", d->port.driver,
 		 d->port.rx_queues, d->port.rx_queues == 1 ? "" : "s");
 }
 

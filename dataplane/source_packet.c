@@ -381,6 +381,7 @@ static void packet_stats(void *state, struct source_stats *out)
 	*out = s->stats;
 	out->ifaces = &s->described;
 	out->n_ifaces = 1;
+	snprintf(out->mode, sizeof(out->mode), "AF_PACKET, TPACKET_V3");
 }
 
 extern const struct source_ops source_packet;

@@ -45,6 +45,11 @@ static void vantage(const struct html *h, const struct capture_result *c)
 {
 	if (c->stats.source.received == 0)
 		return;
+	if (c->stats.source.mode[0] != '\0') {
+		html_term(h, "With");
+		html_text(h, c->stats.source.mode);
+		html_term_end(h);
+	}
 	html_term(h, "Taken");
 	fprintf(h->out, "<b>%s</b> (%s)", words_vantage(c->vantage),
 		c->vantage_given ? "as --vantage says" : "worked out from the packets");

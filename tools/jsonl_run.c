@@ -114,6 +114,8 @@ static void capture(struct json *j, const struct capture_result *c)
 		json_uint(j, "dropped", dropped);
 	else
 		json_null(j, "dropped");
+	if (s->mode[0] != '\0')
+		json_string(j, "engine", s->mode);
 	json_string(j, "vantage", vantage_name[c->vantage]);
 	json_bool(j, "vantage_given", c->vantage_given);
 	json_string(j, "vantage_why", c->vantage_why);

@@ -70,6 +70,10 @@ static void extent(const struct text *t, const struct capture_result *c)
 		 c->stats.source.bytes, span, links);
 	label(t, "");
 	text_wrap(t, LABEL, text);
+	if (c->stats.source.mode[0] != '\0') {
+		label(t, "With");
+		text_wrap(t, LABEL, c->stats.source.mode);
+	}
 }
 
 static void vantage(const struct text *t, const struct capture_result *c)

@@ -86,7 +86,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		uint64_t left_out = pool.islands;
 		uint32_t n = reassembly_add(&r, &pool, base + (uint32_t)offset, segment, len,
 					    &conflict);
-		must(n == r.contiguous && pool.used == r.size && pool.used <= pool.budget);
+		size_t islands = r.ranges != NULL ? REASSEMBLY_RANGES * sizeof(*r.ranges) : 0;
+		must(n == r.contiguous && pool.used == r.size + islands);
+		must(pool.used <= pool.budget && (r.ranges != NULL) == (r.n_ranges > 0));
 		check_conflict(&conflict, offset, segment, len);
 		if (!r.failed && pool.islands == left_out)
 			model_add(offset, segment, len);

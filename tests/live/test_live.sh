@@ -94,7 +94,8 @@ echo "ring full $(value "$sent" waits) times"
 ) &
 near 40000 60 40000
 wait $!
-check "link down: all accounted for" 40000 $(($(value "$sent" frames) + $(value "$sent" refused)))
+check "link down: all accounted for" 40000 $(($(value "$sent" frames) + $(value "$sent" refused) + \
+	$(value "$sent" lost)))
 (($(value "$sent" refused) > 0)) || check "link down: some refused" ">0" 0
 ip -n "$left" link set left0 up
 far
