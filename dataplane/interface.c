@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <linux/ethtool.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if_arp.h>
@@ -96,12 +95,6 @@ static void addresses_of(struct interface *out)
 	for (const struct ifaddrs *a = all; a != NULL; a = a->ifa_next) {
 		if (a->ifa_addr == NULL || strcmp(a->ifa_name, out->name) != 0)
 			continue;
-		if (a->ifa_addr->sa_family == AF_PACKET && a->ifa_data != NULL) {
-			struct rtnl_link_stats st;
-			memcpy(&st, a->ifa_data, sizeof(st));
-			out->rx_dropped = st.rx_dropped;
-			out->tx_dropped = st.tx_dropped;
-		}
 		if (a->ifa_addr->sa_family == AF_INET)
 			out->addresses++;
 		if (a->ifa_addr->sa_family != AF_INET6)

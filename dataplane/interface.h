@@ -19,7 +19,6 @@ struct interface {
 	unsigned master;        /* index of the bridge or bond that it is a port of, 0 none */
 	unsigned addresses;     /* IPv4, and IPv6 but link-local, which every interface has */
 	unsigned rx_queues, tx_queues;
-	uint32_t rx_dropped, tx_dropped; /* counters of 32 bits that wrap: use differences */
 	char driver[32];        /* as ethtool -i says, "" where it does not */
 };
 

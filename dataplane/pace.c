@@ -7,6 +7,8 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "dataplane/now.h"
+
 #define NS_PER_S UINT64_C(1000000000)
 
 /* What is asked for may be slow or fast, but a typing error must not make it never or always. */
@@ -194,10 +196,7 @@ uint64_t pace_errors_quantile(const struct pace_errors *e, double q)
 
 uint64_t pace_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 void pace_sleeper_start(struct pace_sleeper *s)

@@ -10,6 +10,7 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/dpdk_env.h"
+#include "dataplane/now.h"
 #include "dataplane/sink.h"
 
 extern const struct sink_ops sink_dpdk;
@@ -26,14 +27,6 @@ struct dpdk_sink {
 	struct dpdk_port port;
 	struct lane lanes[DPDK_QUEUES_MAX];
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int dpdk_open(void *state, const struct sink_config *cfg, char *err, size_t errlen)
 {
@@ -88,7 +81,7 @@ static unsigned push(struct dpdk_sink *d, unsigned q, struct rte_mbuf *bufs[], u
 			since = 0;
 			continue;
 		}
-		uint64_t now = monotonic_ns();
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
 		if (since == 0) {
 			since = now;
 			d->lanes[q].waits++;
@@ -124,7 +117,7 @@ static int dpdk_send(void *state, unsigned q, struct frame frames[], unsigned n)
 	for (unsigned i = 0; i < n_out; i++)
 		bytes += out[i]->pkt_len;
 	unsigned done = push(d, q, out, n_out);
-	uint64_t now = monotonic_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	for (unsigned i = 0; i < n; i++)
 		frames[i].tx_ns = now;
 	for (unsigned i = done; i < n_out; i++) {

@@ -4,6 +4,7 @@
  * ring that the caller fills and a thread that sits in one long BPF_PROG_RUN on a CPU of its own,
  * since every call costs some 30 ms at its ends, and since veth chooses the receiver's ring by CPU.
  */
+#include "dataplane/now.h"
 #include "dataplane/sink.h"
 
 #include <bpf/bpf.h>
@@ -90,14 +91,6 @@ static void nap(long ns)
 	nanosleep(&t, NULL);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static struct replay_slot *slot_at(const struct live *l, const struct lane *lane, uint64_t i)
 {
 	return (struct replay_slot *)(void *)(lane->slots + (i & (REPLAY_SLOTS - 1)) * l->stride);
@@ -165,7 +158,7 @@ static void lane_yield(struct lane *lane)
 
 	if (since == 0)
 		return;
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	if (now - since > YIELD_NS && now - lane->yielded_ns > 3 * YIELD_NS) {
 		lane->yielded_ns = now;
 		pthread_kill(lane->thread, SIGNAL_END);

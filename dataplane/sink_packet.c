@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "dataplane/interface.h"
+#include "dataplane/now.h"
 #include "dataplane/packet.h"
 #include "dataplane/sink.h"
 
@@ -50,14 +51,6 @@ struct packet_sink {
 	char iface[IFNAMSIZ];
 	struct interface_traffic before; /* the device's own counters */
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 /* The kernel's side writes it too. */
 static _Atomic uint32_t *status_of(const struct packet_sink *s, const struct ring *r,
@@ -242,7 +235,7 @@ struct pending {
 static void note_progress(struct packet_sink *s, struct ring *r, struct pending *p,
 			  struct frame frames[])
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	for (; p->at != p->end; p->at++) {
 		uint32_t st = status(s, r, p->at % r->slots);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "dataplane/interface.h"
+#include "dataplane/now.h"
 #include "dataplane/packet.h"
 #include "dataplane/sink.h"
 #include "dataplane/xsk.h"
@@ -24,7 +25,7 @@ struct lane {
 struct xdp_sink {
 	struct xsk *xsk;
 	unsigned n_queues;
-	uint32_t dropped; /* by the device, before we came */
+	uint64_t dropped; /* by the device, before we came */
 	char iface[32];
 	struct lane lanes[XSK_QUEUES_MAX];
 };
@@ -64,7 +65,7 @@ static int xdp_open(void *state, const struct sink_config *cfg, char *err, size_
 	if (failed != 0)
 		return failed;
 	memcpy(x->iface, i.name, sizeof(i.name));
-	x->dropped = i.tx_dropped;
+	x->dropped = interface_traffic(cfg->iface).tx_dropped;
 	return 0;
 }
 
@@ -92,7 +93,6 @@ static int xdp_send(void *state, unsigned q, struct frame frames[], unsigned n)
 	struct lane *lane = &x->lanes[q];
 	uint8_t *data[BURST] = {NULL};
 	uint32_t len[BURST] = {0};
-	struct timespec now;
 
 	if (n == 0 || n > BURST)
 		return n == 0 ? 0 : -EINVAL;
@@ -106,9 +106,9 @@ static int xdp_send(void *state, unsigned q, struct frame frames[], unsigned n)
 	if (sent < 0)
 		return sent;
 	lane->frames += (unsigned)sent;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	for (unsigned i = 0; i < n; i++)
-		frames[i].tx_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+		frames[i].tx_ns = now;
 	return sent;
 }
 
@@ -137,7 +137,6 @@ static void xdp_stats(void *state, struct sink_stats *out)
 {
 	struct xdp_sink *x = state;
 	struct xsk_counters c;
-	struct interface i;
 
 	xsk_count(x->xsk, &c);
 	for (unsigned q = 0; q < x->n_queues; q++) {
@@ -148,8 +147,7 @@ static void xdp_stats(void *state, struct sink_stats *out)
 	out->refused += c.tx_invalid;
 	out->frames -= c.tx_invalid < out->frames ? c.tx_invalid : out->frames;
 	out->waits = c.waits;
-	if (interface_get(x->iface, &i) == 0)
-		out->lost = i.tx_dropped - x->dropped;
+	out->lost = interface_traffic(x->iface).tx_dropped - x->dropped;
 	snprintf(out->mode, sizeof(out->mode), "AF_XDP, %s, %u queue%s",
 		 xsk_zero_copy(x->xsk) ? "zero copy" : "copy", x->n_queues,
 		 x->n_queues == 1 ? "" : "s");

@@ -14,6 +14,7 @@
 
 #include "dataplane/abi.h"
 #include "dataplane/dpdk_env.h"
+#include "dataplane/now.h"
 #include "dataplane/plugin.h"
 
 extern const struct source_ops source_dpdk;
@@ -24,14 +25,6 @@ struct dpdk_source {
 	uint64_t last_ns, frames, bytes, cut;
 	struct source_iface described;
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int dpdk_open(void *state, const struct source_config *cfg, char *err, size_t errlen)
 {

@@ -22,6 +22,7 @@
 
 #include "dataplane/capture.h"
 #include "dataplane/interface.h"
+#include "dataplane/now.h"
 #include "dataplane/source.h"
 
 #define RING_BLOCK     (1u << 20) /* holds any frame, offloaded ones too */
@@ -54,14 +55,6 @@ struct packet_source {
 	struct source_stats stats;
 	struct source_iface described;
 };
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static struct tpacket_hdr_v1 *block_head(const struct packet_source *s, unsigned i)
 {

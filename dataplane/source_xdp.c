@@ -24,6 +24,7 @@
 #include "bpf/steer.h"
 #include "dataplane/capture.h"
 #include "dataplane/interface.h"
+#include "dataplane/now.h"
 #include "dataplane/source.h"
 #include "dataplane/xsk.h"
 #include "bpf/steer.skel.h"
@@ -70,14 +71,6 @@ static int refuse(char *err, size_t errlen, int code, const char *iface, const c
 {
 	snprintf(err, errlen, "%s: %s", iface, why);
 	return code;
-}
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* A membership of a socket, so that it ends with the process. */

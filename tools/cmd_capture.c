@@ -13,6 +13,7 @@
 #include "classifiers/inspector.h"
 #include "config.h"
 #include "dataplane/log.h"
+#include "dataplane/now.h"
 #include "tools/analysis_options.h"
 #include "tools/command.h"
 #include "tools/live_stats.h"
@@ -108,14 +109,6 @@ static void on_usr1(int sig)
 	atomic_store(&counters_wanted, true);
 }
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
-}
-
 /* What passed the interface, and of it what did not fit between the kernel and us. */
 static void recorder_tell(struct run *r, const struct source_stats *st)
 {
@@ -128,7 +121,7 @@ static void recorder_tell(struct run *r, const struct source_stats *st)
 static void on_progress(void *user, const struct source_stats *st, uint64_t now_ns)
 {
 	struct run *r = user;
-	uint64_t now = monotonic_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (atomic_load(&session_stopped)) {
 		r->signalled = true;
@@ -328,7 +321,7 @@ static int capture_all(struct run *r)
 	live_stats_start(&r->live, cfg->iface);
 	progress_start(&r->progress, !cfg->session.quiet, 1);
 	log_info(NULL, "%s: capturing", cfg->iface);
-	r->started_ns = monotonic_ns();
+	r->started_ns = clock_ns(CLOCK_MONOTONIC);
 	r->second_ns = r->started_ns + SECOND_NS;
 	int failed = pipeline_run(r->source, session_hooks(&r->session, analysis_hooks(r->analysis)),
 				  &pipe, &stats);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/now.h"
 #include "tools/live_stats.h"
 
 #include <errno.h>
@@ -7,14 +8,6 @@
 
 #include "tools/facts.h"
 #include "tools/json.h"
-
-static uint64_t clock_ns(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 void live_stats_start(struct live_stats *s, const char *iface)
 {

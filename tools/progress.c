@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/now.h"
 #include "tools/progress.h"
 
 #include <inttypes.h>
@@ -8,19 +9,11 @@
 
 #define EVERY_NS 200000000
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 void progress_start(struct progress *p, bool on, unsigned n_files)
 {
 	*p = (struct progress){.on = on && isatty(STDERR_FILENO), .file = 1, .n_files = n_files};
 	if (p->on)
-		p->started_ns = clock_ns();
+		p->started_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 static uint64_t lost(const struct source_stats *st)
@@ -39,7 +32,7 @@ void progress_show(void *user, const struct source_stats *st, uint64_t now_ns)
 	(void)now_ns;
 	if (!p->on)
 		return;
-	uint64_t now = clock_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	if (now - p->shown_ns < EVERY_NS)
 		return;
 	p->shown_ns = now;
