@@ -12,6 +12,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "classifiers/app/first_words.h"
 #include "classifiers/app/http.h"
 #include "classifiers/app/tls.h"
 #include "classifiers/app/tls_server.h"
@@ -19,11 +20,20 @@
 #include "classifiers/classifier.h"
 #include "classifiers/tamper/dns_exchange.h"
 #include "classifiers/tamper/exchange.h"
+#include "dataplane/seq.h"
 
 /* A reset or close this late after the request says nothing of the request; catalogue TLS-RST-CH. */
 #define SOON_NS 3000000000ull
 
 #define ALERT_FATAL 2 /* RFC 8446 section 6 */
+
+/*
+ * Muted: three copies, as for every silence, of what is within the first bytes and seconds; what
+ * protocol filters let through before they act is less (catalogue, PROTO-WHITELIST).
+ */
+#define MUTED_COPIES 3
+#define MUTED_BYTES 16384u
+#define MUTED_NS 5000000000ull
 
 /* How long answers belong to a query; catalogue, section 9. */
 #define EXCHANGE_NS 5000000000ull
@@ -181,6 +191,23 @@ static void handshake(struct attempt *a, const struct evidence *ev)
 		a->rtt_us = (uint32_t)((ev->events[answer].ts_ns - ev->events[syn].ts_ns) / 1000);
 }
 
+/* How it began, and whether that was the end of what the client could say. */
+static void words(struct attempt *a, const struct evidence *ev, const struct app_facts *facts)
+{
+	const struct half *c = &ev->half[DIR_C2S];
+	const struct vpn_facts *v = facts->vpn;
+	enum first_words w = c->syn ? first_words_of(c->excerpt, c->excerpt_len) : WORDS_UNKNOWN;
+	if (w == WORDS_OTHER && v != NULL && v->proto != VPN_NONE)
+		w = WORDS_VPN + v->proto;
+	else if (w == WORDS_OTHER && v != NULL && v->fet)
+		w = WORDS_ENCRYPTED;
+	a->words = (uint8_t)w & 0x7f;
+	a->muted = c->stuck >= MUTED_COPIES && c->n_data != 0 && !c->gap &&
+		   seq_leq(c->first_seq, c->stuck_seq) &&
+		   c->stuck_seq - c->first_seq < MUTED_BYTES &&
+		   c->stuck_ns < c->first_data_ns + MUTED_NS;
+}
+
 /* How the hello lay in packets and records: what boxes that do not reassemble let pass. */
 static void tls_features(struct attempts *t, struct attempt *a, const struct evidence *ev,
 			 const struct tls_client_hello *tls)
@@ -254,6 +281,7 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 	if (facts->tls_server != NULL)
 		a->tls_server = intern_server(t, facts->tls_server);
 	handshake(a, ev);
+	words(a, ev, facts);
 	tcp_end(a, ev, facts);
 	if (facts->vpn != NULL && facts->vpn->fet) {
 		a->bits |= ATTEMPT_FET;

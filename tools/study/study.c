@@ -197,6 +197,8 @@ int study_new(struct study **out, struct analysis *a)
 	if (err == 0)
 		err = study_encrypted(r);
 	if (err == 0)
+		err = study_allowed(r);
+	if (err == 0)
 		err = study_profiles(r);
 	if (err != 0) {
 		study_free(&r->pub);

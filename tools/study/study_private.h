@@ -77,6 +77,8 @@ int study_features(struct study_run *r);
 int study_rates(struct study_run *r);
 /* encrypted.c: fully encrypted connections that are dropped, or replayed by others. */
 int study_encrypted(struct study_run *r);
+/* allowed.c: protocols that are dropped on ports where DNS, HTTP and TLS pass. */
+int study_allowed(struct study_run *r);
 /* profile.c */
 int study_profiles(struct study_run *r);
 
