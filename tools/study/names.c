@@ -281,16 +281,28 @@ static const struct {
 			      "a QUIC Initial with SNI", FAMILY_QUIC_FILTERING},
 };
 
-static const char *end_word(const struct common *c)
+/* What became of the failed tries, the commonest first: "reset", "reset or left without an answer". */
+static void end_words(const struct common *c, char *out, size_t size)
 {
 	static const char *const words[ATTEMPT_N] = {
 		[ATTEMPT_RESET] = "reset", [ATTEMPT_SILENT] = "left without an answer",
 		[ATTEMPT_PAGE] = "answered by another page", [ATTEMPT_FORGED] = "given a forged answer"};
-	unsigned best = 0;
-	for (unsigned e = 0; e < ATTEMPT_N; e++)
-		if (words[e] != NULL && c->by_end[e] > c->by_end[best])
-			best = e;
-	return words[best] != NULL ? words[best] : "failed";
+	bool said[ATTEMPT_N] = {false};
+	size_t n = 0;
+	for (;;) {
+		unsigned best = ATTEMPT_N;
+		for (unsigned e = 0; e < ATTEMPT_N; e++)
+			if (words[e] != NULL && !said[e] && c->by_end[e] != 0 &&
+			    (best == ATTEMPT_N || c->by_end[e] > c->by_end[best]))
+				best = e;
+		if (best == ATTEMPT_N)
+			break;
+		said[best] = true;
+		int w = snprintf(out + n, size - n, "%s%s", n != 0 ? " or " : "", words[best]);
+		n = w < 0 || (size_t)w >= size - n ? size - 1 : n + (size_t)w;
+	}
+	if (n == 0)
+		snprintf(out, size, "failed");
 }
 
 static int say(struct study_run *r, const struct study_group *g, const struct common *c,
@@ -298,7 +310,7 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 {
 	struct study_name *rows = &r->pub.names[g->first_row];
 	enum trigger_kind kind = rows[0].kind;
-	char value[96], expected[96], name[121];
+	char value[96], expected[96], name[121], ends[128];
 	unsigned control_ok = 0, control_failed = 0;
 	for (unsigned i = 0; i < g->n_rows; i++) {
 		control_ok += rows[i].failed != 0 ? rows[i].control_ok : 0;
@@ -321,8 +333,9 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 	f->trigger = kind;
 	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", rows[0].name);
 	study_printable(rows[0].name, name, sizeof(name));
+	end_words(c, ends, sizeof(ends));
 	snprintf(f->sentence, sizeof(f->sentence), "%u of %u tries with %s %s were %s", g->failed,
-		 g->ok + g->failed, by_kind[kind].word, name, end_word(c));
+		 g->ok + g->failed, by_kind[kind].word, name, ends);
 	snprintf(value, sizeof(value), "%u of %u tries with the name failed", g->failed,
 		 g->ok + g->failed);
 	if (controlled)
@@ -371,11 +384,11 @@ static int conclude(struct study_run *r, struct study_group *g)
 	if (!any || (!controlled && nets < 2))
 		return 0;
 	gather(r, g, &c);
-	/* The failure has to be one kind of failure. */
+	/* One kind of failure, as of one cause; of several kinds each has to be somebody else's doing. */
 	unsigned most = 0;
 	for (unsigned e = 0; e < ATTEMPT_N; e++)
 		most = c.by_end[e] > most ? c.by_end[e] : most;
-	if (most < STUDY_FAIL_SHARE * c.failed)
+	if (most < STUDY_FAIL_SHARE * c.failed && c.strong < STUDY_FAIL_SHARE * c.failed)
 		return 0;
 	return say(r, g, &c, controlled, nets);
 }
