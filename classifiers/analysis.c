@@ -70,7 +70,8 @@ int analysis_begin(struct analysis *a, const char *const *files, unsigned n_file
 		in->contexts = contexts;
 	if (captures == NULL || contexts == NULL)
 		return -ENOMEM;
-	a->captures[n - 1] = (struct capture_result){.files = files, .n_files = n_files};
+	a->captures[n - 1] = (struct capture_result){.files = files, .n_files = n_files,
+						      .no_throttling = in->cfg.no_throttling};
 	in->contexts[n - 1] = NULL;
 	a->n_captures = n;
 	return 0;

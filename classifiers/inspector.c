@@ -164,7 +164,7 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 		scratch_settle(s, x, tcp);
 	}
 	if (tcp && evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters) &&
-	    rate_wants(&x->ev, dir, h))
+	    !s->in->cfg.no_throttling && rate_wants(&x->ev, dir, h))
 		rate_packet(&s->rates, &x->ev, dir, pkt, h);
 }
 

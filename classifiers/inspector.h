@@ -17,6 +17,7 @@ struct geo;     /* classifiers/geo.h */
 
 struct analysis_config {
 	bool no_ndpi;
+	bool no_throttling;      /* nothing is said of rates, and no flow's segments are logged */
 	bool one_group;          /* one labeller for all shards, for tests: with one worker only */
 	bool rest_always;        /* pack every waiting flow's facts, for tests: else among many only */
 	bool all_flows;          /* keep a record of every flow, not only of those with a finding */

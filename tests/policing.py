@@ -6,7 +6,8 @@ FOLDER/LABELS.tsv says what stood in the path (rate= and burst= of its trigger c
 the published detector (Flach et al., SIGCOMM 2016), run apart from this project, says of each trace: `rate-policed`
 must say the same, and its rate must be the same to a thousandth. Everything else that is found is a
 measurement: never above `inconclusive`, never on a trace without a policer or shaper, and within RATE of the
-rate that the box was set to (link bytes: payload is 4.4 % less). Exit 77: no folder.
+rate that the box was set to (link bytes: payload is 4.4 % less). With --no-throttling there is none of it.
+Exit 77: no folder.
 """
 import csv
 import json
@@ -24,9 +25,9 @@ OPEN = {"06", "18"}
 MISSED = {"04"}
 
 
-def rates(wmscope, path):
-    run = subprocess.run([wmscope, "analyze", "-q", "--no-ndpi", "--jsonl", "-", path], capture_output=True,
-                         timeout=120)
+def rates(wmscope, path, *options):
+    run = subprocess.run([wmscope, "analyze", "-q", "--no-ndpi", *options, "--jsonl", "-", path],
+                         capture_output=True, timeout=120)
     if run.returncode not in (0, 1):
         sys.exit(f"{path}: exit {run.returncode}: {run.stderr.decode(errors='replace')}")
     events = [json.loads(line) for line in run.stdout.splitlines()]
@@ -68,9 +69,14 @@ def main():
     with open(labels, newline="") as f:
         for row in csv.DictReader(f, delimiter="\t"):
             n += 1
-            for fault in faults(row, rates(wmscope, os.path.join(folder, row["file"]))):
+            path = os.path.join(folder, row["file"])
+            found = rates(wmscope, path)
+            for fault in faults(row, found):
                 bad += 1
                 print(f"{row['file']}: {fault}")
+            if found and rates(wmscope, path, "--no-throttling"):
+                bad += 1
+                print(f"{row['file']}: rates are looked at although --no-throttling was given")
     print(f"{n} traces, {bad} faults")
     return 1 if bad or not n else 0
 

@@ -59,6 +59,7 @@ struct analysis_config analysis_setup_config(const struct analysis_setup *setup,
 	return (struct analysis_config){
 		.geo = setup->geo,
 		.no_ndpi = o->no_ndpi,
+		.no_throttling = o->no_throttling,
 		.all_flows = outputs_has(&s->outputs, "jsonl") ||
 			     outputs_has(&s->outputs, "zeek") || s->expected != NULL,
 		.vantage = vantage_of[o->vantage],

@@ -20,7 +20,7 @@ struct analysis_options {
 	const char *bpf;
 	unsigned long workers;
 	int vantage;
-	bool no_ndpi;
+	bool no_ndpi, no_throttling;
 	struct lists_config lists;
 	const char *country;
 	struct option_strings asn_db;
@@ -50,6 +50,10 @@ extern const char *const analysis_vantages[];
 	 .kind = OPTION_FLAG,                                                                      \
 	 .offset = offsetof(type, field.no_ndpi),                                                  \
 	 .help = "do not label flows with nDPI"},                                                  \
+	{.name = "no-throttling",                                                                  \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.no_throttling),                                            \
+	 .help = "do not look at rates, which takes every packet of a connection"},                \
 	LISTS_OPTIONS(type, field.lists),                                                          \
 	{.name = "country",                                                                        \
 	 .kind = OPTION_STRING,                                                                    \
