@@ -5,7 +5,8 @@
 For each scenario with a capture of the client and one of the server, tools/lab/truth.py says which
 packets were forged and which dropped; the two captures share one clock there, and here nothing is told
 of clocks. Every forged packet must be named at its frame and none else, every dropped one named or, where the
-other capture had ended, left open, and none else. What MANIFEST says is benign must not reach `likely`.
+other capture had ended, left open, and none else. What MANIFEST says is benign must not reach `likely`; the
+trigger that it gives must be the one that a finding of its flow names.
 """
 import collections
 import csv
@@ -95,6 +96,26 @@ def counted_once(events):
     return None if told == len(halves) <= flows["total"] else f"{len(halves)} connections: {flows}"
 
 
+def triggers(name, rows, events):
+    """what findings name in another way than the manifest"""
+    want, bad = {}, []
+    for row in rows:
+        if row["file"].split("/")[0] != name or row["trigger"] in ("", "-") or ">" not in row["flow"]:
+            continue
+        if row["trigger"].startswith("keyword="):
+            continue    # nothing reads those
+        want.setdefault(row["flow"].split()[1], set()).add(row["trigger"].split()[0])
+    for event in events:
+        if event["event_type"] != "finding" or event["finding"]["verdict"] == "inconclusive":
+            continue
+        ends = "{src_ip}:{src_port}>{dest_ip}:{dest_port}".format(**event)
+        trigger = event["finding"].get("trigger") or {}
+        got = f"{trigger.get('kind')}={trigger.get('value')}"
+        if ends in want and got not in want[ends]:
+            bad.append(f"{ends}: trigger {got}, not {sorted(want[ends])}")
+    return bad
+
+
 def outside(frame, ends, other):
     """the other capture did not surely run when it should show the frame"""
     if other not in ends:
@@ -167,6 +188,7 @@ def main():
         said, verdicts = named(events)
         bad, open_, count = judge(raw, said)
         bad += filter(None, [counted_once(events)])
+        bad += triggers(name, rows, events)
         if name in benign and any(v in ("likely", "confirmed") for v in verdicts):
             bad.append(f"benign, and says {sorted(set(verdicts))}")
         for line in bad[:None if "-v" in sys.argv else 6]:

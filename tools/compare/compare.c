@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/compare/private.h"
+#include "tools/compare/names.h"
 
 #define PACKETS_DEFAULT (4u << 20)
 #define BYTES_DEFAULT	(UINT64_C(128) << 20)
@@ -36,11 +36,16 @@ int comparison_new(struct comparison **out, const struct compare_config *cfg)
 	for (unsigned i = 0; i < SIDES; i++) {
 		c->view[i].max = cfg->max_packets != 0 ? cfg->max_packets : PACKETS_DEFAULT;
 		c->view[i].arena_max = cfg->max_bytes != 0 ? cfg->max_bytes : BYTES_DEFAULT;
-		view_hooks(&c->view[i], &c->hooks[i]);
+		view_hooks(&c->view[i], &c->view_hooks[i]);
 	}
 	c->analysis.captures = c->captures;
 	c->analysis.n_captures = SIDES;
-	return 0;
+	int err = names_new(&c->names);
+	if (err == 0)
+		return 0;
+	comparison_free(c);
+	*out = NULL;
+	return err;
 }
 
 void comparison_free(struct comparison *c)
@@ -55,11 +60,15 @@ void comparison_free(struct comparison *c)
 		free((void *)c->captures[i].stats.source.damage);
 	}
 	free(c->links);
+	names_free(c->names);
+	arena_free(&c->arena);
 	free(c);
 }
 
 const struct pipeline_hooks *comparison_hooks(struct comparison *c, enum compare_side side)
 {
+	if (names_hooks(c->names, side, &c->view_hooks[side], &c->hooks[side]) != 0)
+		c->view[side].no_memory = true;
 	return &c->hooks[side];
 }
 
@@ -82,6 +91,8 @@ void comparison_captured(struct comparison *c, enum compare_side side, const cha
 	struct view *v = &c->view[side];
 	struct source_stats *s = &r->stats.source;
 
+	if (names_captured(c->names, side, stats, failed) != 0)
+		v->no_memory = true;
 	r->files = file;
 	r->n_files = 1;
 	r->stats = *stats;
@@ -109,7 +120,11 @@ int comparison_run(struct comparison *c)
 {
 	if (c->view[0].no_memory || c->view[1].no_memory)
 		return -ENOMEM;
-	int err = links_make(c);
+	int err = names_ready(c->names);
+	for (unsigned side = 0; err == 0 && side < SIDES; side++)
+		names_turn(c->names, side, &c->view[side]);
+	if (err == 0)
+		err = links_make(c);
 	if (err == 0)
 		err = links_sort(c, false);
 	if (err == 0)
@@ -130,7 +145,9 @@ int comparison_run(struct comparison *c)
 		c->view[i].lossy = c->view[i].lossy || c->view[i].missed > 0;
 	}
 	err = links_sort(c, true);
-	return err != 0 ? err : conclude(c);
+	if (err == 0)
+		err = conclude(c);
+	return err != 0 ? err : names_tell(c);
 }
 
 struct analysis *comparison_analysis(struct comparison *c)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "classifiers/arena.h"
 #include "dataplane/flow.h"
 #include "dataplane/seq.h"
 #include "tools/compare/compare.h"
@@ -83,7 +84,7 @@ struct clock_window {
 struct comparison {
 	struct compare_config cfg;
 	struct view view[SIDES];
-	struct pipeline_hooks hooks[SIDES];
+	struct pipeline_hooks view_hooks[SIDES], hooks[SIDES];
 	struct link *links;
 	uint32_t n_links;
 	uint32_t *order[SIDES]; /* what the lists of links are slices of */
@@ -99,6 +100,8 @@ struct comparison {
 	struct analysis analysis;
 	struct capture_result captures[SIDES];
 	size_t room_findings;
+	struct names *names;   /* names.h */
+	struct arena arena;    /* of what findings point to */
 };
 
 static inline enum compare_side sender_of(enum compare_way way)
