@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Sorts tables, filters and sorts findings, enlarges drawings. Whatever works only with a script is
-   made by it, so that without one nothing is there that does nothing. */
+/* Sorts tables, filters and sorts findings, enlarges drawings and zooms into them. Whatever works only
+   with a script is made by it, so that without one nothing is there that does nothing. */
 "use strict";
 (function () {
 	function make(name, text) {
@@ -114,17 +114,89 @@
 		filter();
 	}
 
-	function enlarge(figure) {
-		var button = make("button", "Enlarge");
+	function press(bar, text, label, act) {
+		var button = make("button", text);
 		button.type = "button";
 		button.className = "zoom";
-		button.setAttribute("aria-pressed", "false");
-		button.addEventListener("click", function () {
+		if (label)
+			button.setAttribute("aria-label", label);
+		button.addEventListener("click", function () { act(button); });
+		bar.appendChild(button);
+		return button;
+	}
+
+	function enlarge(figure, bar) {
+		press(bar, "Enlarge", "", function (button) {
 			var large = figure.classList.toggle("large");
 			button.textContent = large ? "Reduce" : "Enlarge";
 			button.setAttribute("aria-pressed", String(large));
+		}).setAttribute("aria-pressed", "false");
+	}
+
+	/* Shows a part of the drawing: the buttons about its middle, a double click about the pointer; a
+	   part is dragged about. */
+	function zoom(svg, bar) {
+		var box = svg.viewBox.baseVal;
+		var full = [box.x, box.y, box.width, box.height], view = full.slice(), held = null;
+
+		function show() {
+			for (var i = 0; i < 2; i++)
+				view[i] = Math.min(Math.max(view[i], full[i]), full[i] + full[i + 2] - view[i + 2]);
+			svg.setAttribute("viewBox", view.join(" "));
+			svg.classList.toggle("part", view[2] < full[2]);
+			out.disabled = whole.disabled = view[2] >= full[2];
+		}
+
+		/* x and y: shares of what is shown, which stay where they are. */
+		function by(factor, x, y) {
+			var share = Math.min(1, Math.max(1 / 64, view[2] * factor / full[2]));
+			view[0] += (view[2] - full[2] * share) * x;
+			view[1] += (view[3] - full[3] * share) * y;
+			view[2] = full[2] * share;
+			view[3] = full[3] * share;
+			show();
+		}
+
+		press(bar, "+", "Zoom in", function () { by(1 / 2, 1 / 2, 1 / 2); });
+		var out = press(bar, "\u2212", "Zoom out", function () { by(2, 1 / 2, 1 / 2); });
+		var whole = press(bar, "Whole", "Show the whole drawing", function () {
+			view = full.slice();
+			show();
 		});
-		figure.appendChild(button);
+		svg.addEventListener("dblclick", function (e) {
+			var at = svg.getBoundingClientRect();
+			by(1 / 2, (e.clientX - at.left) / at.width, (e.clientY - at.top) / at.height);
+		});
+		svg.addEventListener("pointerdown", function (e) {
+			if (view[2] >= full[2] || e.button !== 0)
+				return;
+			held = [e.clientX, e.clientY, view[0], view[1]];
+			svg.setPointerCapture(e.pointerId);
+			e.preventDefault();
+		});
+		svg.addEventListener("pointermove", function (e) {
+			if (!held)
+				return;
+			var at = svg.getBoundingClientRect();
+			view[0] = held[2] - (e.clientX - held[0]) * view[2] / at.width;
+			view[1] = held[3] - (e.clientY - held[1]) * view[3] / at.height;
+			show();
+		});
+		["pointerup", "pointercancel"].forEach(function (name) {
+			svg.addEventListener(name, function () { held = null; });
+		});
+		window.addEventListener("beforeprint", function () { whole.click(); });
+		show();
+	}
+
+	function drawing(figure) {
+		var bar = make("div"), svg = figure.querySelector("svg");
+		if (!svg)
+			return;
+		bar.className = "zooms";
+		enlarge(figure, bar);
+		zoom(svg, bar);
+		figure.appendChild(bar);
 	}
 
 	/* The part of a page that an address names may lie within something closed. */
@@ -139,7 +211,7 @@
 	}
 
 	document.querySelectorAll("table").forEach(sortable);
-	document.querySelectorAll("figure").forEach(enlarge);
+	document.querySelectorAll("figure").forEach(drawing);
 	document.querySelectorAll("#groups").forEach(findings);
 	window.addEventListener("hashchange", reveal);
 	window.addEventListener("beforeprint", function () {
