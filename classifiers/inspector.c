@@ -42,7 +42,7 @@ void *shard_new(void *user, unsigned index)
 	struct inspector *in = user;
 	struct shard *s = calloc(1, sizeof(*s));
 	if (s == NULL || context_shard_new(&s->context) != 0 || judge_new(&s->judge) != 0 ||
-	    facts_room_new(&s->room) != 0) {
+	    facts_room_new(&s->room, &s->slabs.any) != 0) {
 		if (s != NULL) {
 			context_shard_free(s->context);
 			judge_free(s->judge);
@@ -163,7 +163,7 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 			feed_packets(s, x, f, dir, pkt, h);
 		scratch_settle(s, x, tcp);
 	}
-	if (tcp && evidence_packet(&x->ev, &s->recent, f, dir, pkt, h, &s->counters) &&
+	if (tcp && evidence_packet(&x->ev, &s->evidence, f, dir, pkt, h, &s->counters) &&
 	    !s->in->cfg.no_throttling && rate_wants(&x->ev, dir, h))
 		rate_packet(&s->rates, &x->ev, dir, pkt, h);
 }
@@ -298,7 +298,7 @@ static void keep_record(struct shard *s, struct flow_record *r)
 
 void kept_free(struct kept_flow *k)
 {
-	evidence_free(&k->ev);
+	evidence_free(&k->ev, NULL);
 	exchange_free(k->ex);
 }
 
@@ -325,8 +325,11 @@ static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow
 		s->no_memory++;
 		return;
 	}
-	if (testify && keep_evidence(s, (struct kept_flow){.rec = r, .ev = x->ev}))
-		memset(&x->ev, 0, sizeof(x->ev)); /* its events moved */
+	struct kept_flow k = {.rec = r};
+	if (testify && !evidence_move(&k.ev, &x->ev, &s->slabs.any))
+		s->no_memory++;
+	else if (testify && !keep_evidence(s, k))
+		kept_free(&k);
 	while (x->kept != NULL) {
 		struct exchange *e = x->kept;
 		x->kept = e->next;

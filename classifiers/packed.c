@@ -15,6 +15,7 @@
 #include "classifiers/arena.h"
 #include "classifiers/lists/page.h"
 #include "classifiers/lists/rules.h"
+#include "classifiers/slab.h"
 #include "classifiers/verdict.h"
 
 /*
@@ -48,7 +49,8 @@ _Static_assert(sizeof(struct app_facts) == (N_ROWS + 2) * sizeof(void *),
  */
 struct packed {
 	const char *app_proto;
-	uint16_t n_rows;
+	uint32_t len; /* of bytes */
+	uint8_t n_rows;
 	uint8_t bytes[];
 };
 
@@ -58,8 +60,8 @@ struct packed {
 struct facts_room {
 	struct label label;
 	void *block[N_ROWS];
-	size_t size; /* of bytes: whatever is said fits */
-	uint8_t *bytes;
+	struct slab_set *blocks;
+	uint8_t *bytes; /* whatever is said fits */
 };
 
 static size_t packed_most(size_t size)
@@ -67,11 +69,12 @@ static size_t packed_most(size_t size)
 	return size + 2 * (size / RUN_MAX + 2);
 }
 
-int facts_room_new(struct facts_room **out)
+int facts_room_new(struct facts_room **out, struct slab_set *blocks)
 {
 	struct facts_room *r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		return -ENOMEM;
+	r->blocks = blocks;
 	size_t most = sizeof(struct packed) + 1 + packed_most(sizeof(struct label));
 	bool whole = true;
 	for (size_t i = 0; i < N_ROWS; i++) {
@@ -183,11 +186,17 @@ static const uint8_t *unpack(void *to, size_t size, const uint8_t *from)
 	return from;
 }
 
+static size_t packed_size(uint32_t len)
+{
+	size_t size = offsetof(struct packed, bytes) + len;
+	return size > sizeof(struct packed) ? size : sizeof(struct packed);
+}
+
 struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
 			  const struct label *label)
 {
 	uint8_t *to = r->bytes;
-	uint16_t n_rows = 0;
+	uint8_t n_rows = 0;
 	if (facts->done != NULL)
 		return NULL;
 	for (size_t i = 0; i < N_ROWS; i++) {
@@ -205,14 +214,21 @@ struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
 		to = pack(to, label, sizeof(*label));
 		n_rows++;
 	}
-	size_t n = (size_t)(to - r->bytes), size = offsetof(struct packed, bytes) + n;
-	struct packed *p = malloc(size > sizeof(*p) ? size : sizeof(*p));
+	uint32_t n = (uint32_t)(to - r->bytes);
+	struct packed *p = slab_set_alloc(r->blocks, packed_size(n));
 	if (p != NULL) {
 		p->app_proto = facts->app_proto;
+		p->len = n;
 		p->n_rows = n_rows;
 		memcpy(p->bytes, r->bytes, n);
 	}
 	return p;
+}
+
+void packed_free(struct facts_room *r, struct packed *p)
+{
+	if (p != NULL)
+		slab_set_free(r->blocks, p, packed_size(p->len));
 }
 
 void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts *facts,

@@ -13,12 +13,14 @@
 
 struct arena;
 struct flow_record;
-struct packed; /* one malloc'ed block: free() it */
+struct slab_set;
+struct packed;
 
 /* Memory that facts are unpacked into, one flow's at a time; one thread. */
 struct facts_room;
-int facts_room_new(struct facts_room **out); /* 0 or -ENOMEM */
-void facts_room_free(struct facts_room *r);  /* NULL is fine */
+/* 0 or -ENOMEM. What is packed comes out of blocks, which outlive the room; NULL: malloc. */
+int facts_room_new(struct facts_room **out, struct slab_set *blocks);
+void facts_room_free(struct facts_room *r); /* NULL is fine */
 
 /* Whether nothing at all was said: then there is nothing to pack. */
 bool facts_are_empty(const struct app_facts *facts, const struct label *label);
@@ -28,6 +30,7 @@ bool facts_are_empty(const struct app_facts *facts, const struct label *label);
  */
 struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
 			  const struct label *label);
+void packed_free(struct facts_room *r, struct packed *p); /* of this room; NULL is fine */
 /* As they were; *facts and *label point into r until it is used again. */
 void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts *facts,
 		  const struct label **label);

@@ -20,6 +20,7 @@ void scratch_open(struct shard *s)
 		.facts.size = sizeof(struct app_facts),
 		.stream.size = sizeof(struct reassembly),
 	};
+	s->evidence.blocks = &s->slabs.any;
 }
 
 void scratch_close(struct shard *s)
@@ -29,6 +30,7 @@ void scratch_close(struct shard *s)
 	slab_close(&s->slabs.busy);
 	slab_close(&s->slabs.facts);
 	slab_close(&s->slabs.stream);
+	slab_set_close(&s->slabs.any);
 }
 
 struct flow_scratch *scratch_new(struct shard *s, const struct flow *f)
@@ -69,7 +71,7 @@ static void busy_free(struct shard *s, struct flow_scratch *x)
 	feed_close(s, x->busy, DIR_S2C);
 	facts_drop(s, x->busy);
 	s->n_busy--;
-	free(x->busy->resting);
+	packed_free(s->room, x->busy->resting);
 	free(x->busy->label);
 	slab_free(&s->slabs.busy, x->busy);
 	x->busy = NULL;
@@ -100,7 +102,7 @@ bool scratch_wake(struct shard *s, struct flow_busy *b)
 		s->no_memory++;
 		return false;
 	}
-	free(b->resting);
+	packed_free(s->room, b->resting);
 	b->resting = NULL;
 	return true;
 }
@@ -126,7 +128,7 @@ void scratch_free(struct shard *s, struct flow_scratch *x, const struct flow *f)
 	bool tcp = f->key.proto == PROTO_TCP;
 	if (tcp) {
 		rate_drop(&s->rates, &x->ev);
-		evidence_free(&x->ev);
+		evidence_free(&x->ev, &s->slabs.any);
 	}
 	while (x->kept != NULL) {
 		struct exchange *e = x->kept;
@@ -135,6 +137,6 @@ void scratch_free(struct shard *s, struct flow_scratch *x, const struct flow *f)
 	}
 	if (x->busy != NULL)
 		busy_free(s, x);
-	free(x->packed);
+	packed_free(s->room, x->packed);
 	slab_free(tcp ? &s->slabs.tcp : &s->slabs.other, x);
 }

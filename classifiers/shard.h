@@ -37,6 +37,7 @@ struct shard {
 	struct flow_slabs {
 		struct slab tcp, other; /* struct flow_scratch with evidence, and without */
 		struct slab busy, facts, stream;
+		struct slab_set any; /* what differs in size: events, packed facts */
 	} slabs;
 	struct reassembly_pool pool;
 	struct rate_pool rates;
@@ -48,7 +49,7 @@ struct shard {
 	uint64_t not_kept;
 	struct attempts attempts;
 	struct evidence_counters counters;
-	struct recent_frames recent;
+	struct evidence_room evidence;
 	struct kept_flow *kept;
 	size_t n_kept, room_kept;
 	struct flow_record **records;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define BLOCKS_ARE_MALLOCS 1
@@ -34,10 +35,11 @@ void slab_close(struct slab *s)
 
 #else
 
-/* A block's page is found by clearing the low bits of its address. */
-#define PAGE_ALIGN 16384u
-/* malloc's own words behind it leave room for the next page at the next multiple. */
-#define PAGE_SIZE_USED (PAGE_ALIGN - 64)
+/*
+ * A block's page is found by clearing the low bits of its address. Large, so that ten million flows
+ * take no more mappings than a process may have; what is not used of one is never touched.
+ */
+#define SLAB_PAGE 262144u
 
 struct slab_page {
 	struct slab_page *next, *prev;
@@ -47,7 +49,7 @@ struct slab_page {
 	_Alignas(16) uint8_t blocks[];
 };
 
-_Static_assert(2 * SLAB_BLOCK_MAX <= PAGE_SIZE_USED - sizeof(struct slab_page),
+_Static_assert(2 * SLAB_BLOCK_MAX <= SLAB_PAGE - sizeof(struct slab_page),
 	       "a page holds several blocks");
 
 static size_t stride(const struct slab *s)
@@ -57,7 +59,7 @@ static size_t stride(const struct slab *s)
 
 static uint32_t capacity(const struct slab *s)
 {
-	return (uint32_t)((PAGE_SIZE_USED - sizeof(struct slab_page)) / stride(s));
+	return (uint32_t)((SLAB_PAGE - sizeof(struct slab_page)) / stride(s));
 }
 
 static void list_add(struct slab_page **list, struct slab_page *p)
@@ -79,14 +81,34 @@ static void list_remove(struct slab_page **list, struct slab_page *p)
 		p->next->prev = p->prev;
 }
 
+static void *map(size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return at != MAP_FAILED ? at : NULL;
+}
+
+/* Mappings mostly follow each other, so that the next one is aligned as the last one was. */
+static void *map_aligned(void)
+{
+	uint8_t *at = map(SLAB_PAGE);
+	if (at == NULL || (uintptr_t)at % SLAB_PAGE == 0)
+		return at;
+	munmap(at, SLAB_PAGE);
+	at = map(2 * SLAB_PAGE);
+	if (at == NULL)
+		return NULL;
+	size_t before = -(uintptr_t)at % SLAB_PAGE;
+	if (before != 0)
+		munmap(at, before);
+	munmap(at + before + SLAB_PAGE, SLAB_PAGE - before);
+	return at + before;
+}
+
 static struct slab_page *page_new(struct slab *s)
 {
-	void *at;
-	if (posix_memalign(&at, PAGE_ALIGN, PAGE_SIZE_USED) != 0)
-		return NULL;
-	struct slab_page *p = at;
-	*p = (struct slab_page){.used = 0};
-	list_add(&s->room, p);
+	struct slab_page *p = map_aligned();
+	if (p != NULL)
+		list_add(&s->room, p);
 	return p;
 }
 
@@ -96,22 +118,24 @@ void *slab_alloc(struct slab *s)
 	if (p == NULL)
 		return NULL;
 	void *block = p->freed;
-	if (block != NULL)
+	if (block != NULL) {
 		memcpy(&p->freed, block, sizeof(p->freed));
-	else
-		block = p->blocks + stride(s) * p->begun++;
+		memset(block, 0, s->size);
+	} else {
+		block = p->blocks + stride(s) * p->begun++; /* zero, as mappings are */
+	}
 	if (++p->used == capacity(s)) {
 		list_remove(&s->room, p);
 		list_add(&s->full, p);
 	}
-	return memset(block, 0, s->size);
+	return block;
 }
 
 void slab_free(struct slab *s, void *block)
 {
 	if (block == NULL)
 		return;
-	struct slab_page *p = (void *)((uint8_t *)block - ((uintptr_t)block & (PAGE_ALIGN - 1)));
+	struct slab_page *p = (void *)((uint8_t *)block - ((uintptr_t)block & (SLAB_PAGE - 1)));
 	if (p->used == capacity(s)) {
 		list_remove(&s->full, p);
 		list_add(&s->room, p);
@@ -121,7 +145,7 @@ void slab_free(struct slab *s, void *block)
 	/* One is kept, for flows that come and go one at a time. */
 	if (--p->used == 0 && (p->next != NULL || p->prev != NULL)) {
 		list_remove(&s->room, p);
-		free(p);
+		munmap(p, SLAB_PAGE);
 	}
 }
 
@@ -130,7 +154,7 @@ static void pages_free(struct slab_page **list)
 	while (*list != NULL) {
 		struct slab_page *p = *list;
 		*list = p->next;
-		free(p);
+		munmap(p, SLAB_PAGE);
 	}
 }
 
@@ -141,3 +165,26 @@ void slab_close(struct slab *s)
 }
 
 #endif
+
+void *slab_set_alloc(struct slab_set *s, size_t size)
+{
+	if (s == NULL || size == 0 || size > SLAB_SET_MAX)
+		return calloc(1, size != 0 ? size : 1);
+	struct slab *of = &s->of[(size - 1) / 16];
+	of->size = (size + 15) & ~(size_t)15;
+	return slab_alloc(of);
+}
+
+void slab_set_free(struct slab_set *s, void *block, size_t size)
+{
+	if (s == NULL || size == 0 || size > SLAB_SET_MAX)
+		free(block);
+	else
+		slab_free(&s->of[(size - 1) / 16], block);
+}
+
+void slab_set_close(struct slab_set *s)
+{
+	for (size_t i = 0; i < sizeof(s->of) / sizeof(s->of[0]); i++)
+		slab_close(&s->of[i]);
+}

@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "classifiers/slab.h"
 #include "dataplane/seq.h"
 
 /* Frames of a SPAN port's second copy follow within this; catalogue, section 18, point 7. */
@@ -85,7 +86,7 @@ struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packe
  * Frames that a capture shows twice. RSTs are never left out: some injectors send identical ones. A
  * router captured on both sides shows the second copy with one hop less.
  */
-static bool is_duplicate(struct recent_frames *recent, const struct flow *f, const struct event *e)
+static bool is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e)
 {
 	if ((e->flags & TCP_RST) != 0 ||
 	    (e->len == 0 && e->ip_id == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0))
@@ -97,15 +98,15 @@ static bool is_duplicate(struct recent_frames *recent, const struct flow *f, con
 	x = hash_word(x, e->bits & EVENT_S2C);
 	unsigned slot = (x >> 32) % RECENT_FRAMES;
 	uint32_t hash = (uint32_t)x & ~0xffu, now = (uint32_t)(e->ts_ns >> 10);
-	uint32_t known = recent->seen[slot].hash, age = now - recent->seen[slot].ts;
+	uint32_t known = room->seen[slot].hash, age = now - room->seen[slot].ts;
 	int hops = (int)(known & 0xff) - (int)e->ttl;
-	recent->seen[slot].hash = hash | e->ttl;
-	recent->seen[slot].ts = now;
+	room->seen[slot].hash = hash | e->ttl;
+	room->seen[slot].ts = now;
 	return (known & ~0xffu) == hash && age <= DUPLICATE_NS >> 10 &&
 	       (hops == 0 || (e->ip_id != 0 && (hops == 1 || hops == -1)));
 }
 
-static int events_grow(struct evidence *ev)
+static int events_grow(struct evidence *ev, struct evidence_room *shared)
 {
 	/* By little for the flows that nothing happened to: there may be a million. */
 	unsigned room = ev->room_events == 0			       ? 4
@@ -113,9 +114,12 @@ static int events_grow(struct evidence *ev)
 								       : ev->room_events * 2u;
 	if (room > EVENTS_MAX)
 		room = EVENTS_MAX;
-	struct event *bigger = realloc(ev->events, room * sizeof(*bigger));
+	struct event *bigger = slab_set_alloc(shared->blocks, room * sizeof(*bigger));
 	if (bigger == NULL)
 		return -1;
+	if (ev->n_events != 0)
+		memcpy(bigger, ev->events, ev->n_events * sizeof(*bigger));
+	slab_set_free(shared->blocks, ev->events, ev->room_events * sizeof(*bigger));
 	ev->events = bigger;
 	ev->room_events = (uint16_t)room;
 	return 0;
@@ -137,7 +141,8 @@ static void freeze(struct evidence *ev)
 		ev->skipped_at = ev->tail_from;
 }
 
-static void event_append(struct evidence *ev, const struct event *e, struct evidence_counters *n)
+static void event_append(struct evidence *ev, struct evidence_room *room, const struct event *e,
+			 struct evidence_counters *n)
 {
 	if (!ev->frozen && ev->n_events == EVENTS_HEAD + EVENTS_TAIL) {
 		ev->tail_from = EVENTS_HEAD;
@@ -155,7 +160,7 @@ static void event_append(struct evidence *ev, const struct event *e, struct evid
 		n->events_dropped++;
 		return;
 	}
-	if (ev->n_events == ev->room_events && events_grow(ev) != 0) {
+	if (ev->n_events == ev->room_events && events_grow(ev, room) != 0) {
 		ev->skipped++;
 		n->no_memory++;
 		return;
@@ -396,7 +401,7 @@ static bool ttl_limited(const struct half *s, uint8_t ttl)
 }
 
 /* Bytes of the server's that overlap its first answers and begin elsewhere (RACE-7). */
-static void compare_answers(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+static void compare_answers(struct evidence *ev, struct evidence_room *room, const struct flow *f,
 			    const struct event *e, const struct headers *h)
 {
 	const struct half *s = &ev->half[DIR_S2C];
@@ -407,15 +412,15 @@ static void compare_answers(struct evidence *ev, struct recent_frames *recent, c
 	if (!(compare || keep) || e->len == 0 || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
 	    is_keepalive(s, e) || is_damaged(s, h))
 		return;
-	if (compare && evidence_contradicts(ev, recent, f, e, h)) {
+	if (compare && evidence_contradicts(ev, room, f, e, h)) {
 		ev->found |= EVIDENCE_BYTES;
 		ev->bytes_frame = e->frame;
 	}
 	if (keep)
-		evidence_keep_answer(recent, f, e, h);
+		evidence_keep_answer(room, f, e, h);
 }
 
-bool evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+bool evidence_packet(struct evidence *ev, struct evidence_room *room, const struct flow *f,
 		     enum dir dir, const struct packet *pkt, const struct headers *h,
 		     struct evidence_counters *n)
 {
@@ -423,7 +428,7 @@ bool evidence_packet(struct evidence *ev, struct recent_frames *recent, const st
 	struct event e = evidence_event(s->mac, dir, pkt, h);
 
 	ev->ipv6 = f->key.ip_version == 6;
-	if (is_duplicate(recent, f, &e)) {
+	if (is_duplicate(room, f, &e)) {
 		count8(&ev->duplicates);
 		n->duplicate_frames++;
 		return false;
@@ -439,13 +444,13 @@ bool evidence_packet(struct evidence *ev, struct recent_frames *recent, const st
 	}
 	uint16_t before = ev->found;
 	if (dir == DIR_S2C)
-		compare_answers(ev, recent, f, &e, h);
+		compare_answers(ev, room, f, &e, h);
 	half_update(ev, dir, &e, h, n);
 	if (e.len != 0 && (e.flags & TCP_RST) == 0)
 		evidence_keep_page(ev, before, &e, h, n);
 	if ((ev->found & ~EVIDENCE_HEADER) != 0)
 		freeze(ev);
-	event_append(ev, &e, n);
+	event_append(ev, room, &e, n);
 	return true;
 }
 
@@ -478,9 +483,25 @@ void evidence_finish(struct evidence *ev)
 	freeze(ev);
 }
 
-void evidence_free(struct evidence *ev)
+bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks)
 {
-	free(ev->events);
+	size_t size = from->n_events * sizeof(*from->events);
+	struct event *events = malloc(size != 0 ? size : 1);
+	if (events == NULL)
+		return false;
+	if (size != 0)
+		memcpy(events, from->events, size);
+	slab_set_free(blocks, from->events, from->room_events * sizeof(*events));
+	*to = *from;
+	to->events = events;
+	to->room_events = to->n_events;
+	*from = (struct evidence){.events = NULL};
+	return true;
+}
+
+void evidence_free(struct evidence *ev, struct slab_set *blocks)
+{
+	slab_set_free(blocks, ev->events, ev->room_events * sizeof(*ev->events));
 	free(ev->icmp);
 	if (ev->more != NULL) {
 		free(ev->more->page);
@@ -490,6 +511,6 @@ void evidence_free(struct evidence *ev)
 	ev->more = NULL;
 	ev->events = NULL;
 	ev->icmp = NULL;
-	ev->n_events = 0;
+	ev->n_events = ev->room_events = 0;
 	ev->n_icmp = 0;
 }

@@ -18,6 +18,8 @@
 #include "dataplane/decode.h"
 #include "dataplane/flow.h"
 
+struct slab_set; /* classifiers/slab.h */
+
 #define EVENTS_HEAD 8
 #define EVENTS_TAIL 4
 #define EVENTS_MAX  128
@@ -158,15 +160,16 @@ struct evidence {
 };
 
 /*
- * Frames seen within the last millisecond, over all flows of a shard: a SPAN port or a capture on all
- * interfaces shows frames twice, and in a burst the second copy is many packets behind the first.
+ * What the flows of a shard share. Frames seen within the last millisecond: a SPAN port or a capture on
+ * all interfaces shows frames twice, and in a burst the second copy is many packets behind the first.
  */
 #define RECENT_FRAMES 1024
 /* The first answers of servers, so that what overlaps them can be compared (RACE-7). */
 #define RECENT_ANSWERS 64
 #define RECENT_BYTES 1460
 #define ANSWERS_FLOW 2 /* packets of one flow that are kept: forged content comes first */
-struct recent_frames {
+struct evidence_room {
+	struct slab_set *blocks; /* of the flows' events; NULL: malloc */
 	struct {
 		uint32_t hash; /* the lowest byte is the TTL */
 		uint32_t ts;   /* in units of 1,024 ns, wrapping */
@@ -188,19 +191,22 @@ struct evidence_counters {
  * Before any packet: zero. Adds one packet of the flow; h is TCP. False: it is the second copy of one
  * that was added.
  */
-bool evidence_packet(struct evidence *ev, struct recent_frames *recent, const struct flow *f,
+bool evidence_packet(struct evidence *ev, struct evidence_room *room, const struct flow *f,
 		     enum dir dir, const struct packet *pkt, const struct headers *h,
 		     struct evidence_counters *n);
 void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
 		   const struct headers *h);
 /* The ring turned into order; after this no packet may be added. */
 void evidence_finish(struct evidence *ev);
-void evidence_free(struct evidence *ev); /* what it points to */
+/* What it points to; blocks are those that its events are from, NULL malloc. */
+void evidence_free(struct evidence *ev, struct slab_set *blocks);
+/* *to becomes what *from is, for longer than blocks live, and *from empty. False: no memory. */
+bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks);
 
 /* evidence_more.c: whether a server's payload contradicts what is kept of its first answers. */
-bool evidence_contradicts(struct evidence *ev, const struct recent_frames *recent,
+bool evidence_contradicts(struct evidence *ev, const struct evidence_room *room,
 			  const struct flow *f, const struct event *e, const struct headers *h);
-void evidence_keep_answer(struct recent_frames *recent, const struct flow *f, const struct event *e,
+void evidence_keep_answer(struct evidence_room *room, const struct flow *f, const struct event *e,
 			  const struct headers *h);
 /* evidence_more.c: of a server's payload, kept if it is the first that was odd when it came; before
  * is what had been found until then. */

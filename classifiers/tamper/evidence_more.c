@@ -57,11 +57,11 @@ void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event
 	m->page = p;
 }
 
-bool evidence_contradicts(struct evidence *ev, const struct recent_frames *recent,
+bool evidence_contradicts(struct evidence *ev, const struct evidence_room *room,
 			  const struct flow *f, const struct event *e, const struct headers *h)
 {
 	for (unsigned i = 0; i < RECENT_ANSWERS; i++) {
-		const struct recent_answer *a = &recent->answer[i];
+		const struct recent_answer *a = &room->answer[i];
 		/* What begins alike is compared by hashes already. */
 		if (a->len == 0 || a->flow_id != f->id || a->seq == e->seq)
 			continue;
@@ -80,14 +80,14 @@ bool evidence_contradicts(struct evidence *ev, const struct recent_frames *recen
 	return false;
 }
 
-void evidence_keep_answer(struct recent_frames *recent, const struct flow *f, const struct event *e,
+void evidence_keep_answer(struct evidence_room *room, const struct flow *f, const struct event *e,
 			  const struct headers *h)
 {
-	struct recent_answer *a = &recent->answer[recent->next_answer];
+	struct recent_answer *a = &room->answer[room->next_answer];
 	uint32_t n = h->payload_caplen < RECENT_BYTES ? h->payload_caplen : RECENT_BYTES;
 	if (n == 0)
 		return;
-	recent->next_answer = (recent->next_answer + 1) % RECENT_ANSWERS;
+	room->next_answer = (room->next_answer + 1) % RECENT_ANSWERS;
 	a->flow_id = f->id;
 	a->seq = e->seq;
 	a->frame = e->frame;

@@ -127,7 +127,7 @@ static inline void world_close(struct world *w)
 	matcher_free(w->matcher);
 	ruleset_free(w->rules);
 	for (size_t i = 0; i < w->n_flows; i++)
-		evidence_free(&w->flows[i].ev);
+		evidence_free(&w->flows[i].ev, NULL);
 	free(w->flows);
 	free(w->frames);
 }

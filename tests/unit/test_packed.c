@@ -13,7 +13,7 @@ static struct facts_room *room;
 static int start(void **state)
 {
 	(void)state;
-	return facts_room_new(&room);
+	return facts_room_new(&room, NULL);
 }
 
 static int stop(void **state)
@@ -96,7 +96,7 @@ static void facts_come_back_small(void **state)
 	assert_memory_equal(out.http, &http, sizeof(http));
 	assert_memory_equal(label_out, &label, sizeof(label));
 	assert_true(out.page == NULL && out.done == NULL);
-	free(p);
+	packed_free(room, p);
 
 	/* What the header promises. */
 	facts = (struct app_facts){.app_proto = "tls", .tls = &tls};
@@ -125,13 +125,13 @@ static void facts_revive_as_they_were(void **state)
 	assert_null(back.tls);
 	assert_null(back.page);
 	/* A row that is not one of facts, as of the label: nothing is half there. */
-	free(p);
+	packed_free(room, p);
 	struct label label = {.by = "ndpi"};
 	p = facts_pack(room, &facts, &label);
 	assert_non_null(p);
 	assert_false(facts_revive(p, &none));
 	assert_null(none.http);
-	free(p);
+	packed_free(room, p);
 	facts_free(&facts);
 	facts_free(&back);
 }
@@ -146,7 +146,7 @@ static void little_comes_back_too(void **state)
 	facts_unpack(room, p, &out, &label);
 	assert_string_equal(out.app_proto, "ssh");
 	assert_true(label == NULL && out.tls == NULL && out.http == NULL);
-	free(p);
+	packed_free(room, p);
 }
 
 static void nothing_is_lost(void **state)
@@ -206,7 +206,7 @@ static void each_kind_reaches_the_record(void **state)
 			assert_int_equal(bytes[k], i + 1);
 	}
 	arena_free(&arena);
-	free(p);
+	packed_free(room, p);
 }
 
 int main(void)

@@ -72,6 +72,41 @@ static void no_block_is_no_fault(void **state)
 	assert_null(s.room);
 }
 
+/* Of any size: each block its own, whether it is a slab's or malloc's. */
+static void sizes_mix(struct slab_set *set)
+{
+	static uint8_t *block[BLOCKS];
+	static size_t size[BLOCKS];
+	memset(block, 0, sizeof(block));
+	for (unsigned i = 0; i < 4 * BLOCKS; i++) {
+		unsigned k = random_below(BLOCKS);
+		if (block[k] != NULL) {
+			assert_all(block[k], size[k], (uint8_t)k);
+			slab_set_free(set, block[k], size[k]);
+			block[k] = NULL;
+			continue;
+		}
+		size[k] = random_below(SLAB_SET_MAX + 64);
+		block[k] = slab_set_alloc(set, size[k]);
+		assert_non_null(block[k]);
+		assert_all(block[k], size[k], 0);
+		memset(block[k], (int)(k & 0xff), size[k]);
+	}
+	for (unsigned k = 0; k < BLOCKS; k++)
+		if (block[k] != NULL)
+			slab_set_free(set, block[k], size[k]);
+	slab_set_free(set, NULL, 40);
+}
+
+static void a_set_has_blocks_of_any_size(void **state)
+{
+	struct slab_set set = {.of = {{.size = 0}}};
+	(void)state;
+	sizes_mix(&set);
+	slab_set_close(&set);
+	sizes_mix(NULL);
+}
+
 #ifndef BLOCKS_ARE_MALLOCS
 static unsigned pages(const struct slab_page *p)
 {
@@ -83,7 +118,7 @@ static unsigned pages(const struct slab_page *p)
 
 static void an_empty_page_goes_back(void **state)
 {
-	struct slab s = {.size = 368};
+	struct slab s = {.size = SLAB_BLOCK_MAX};
 	void *first[64], *second[64];
 	uint32_t n = capacity(&s);
 	(void)state;
@@ -115,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_are_zeroed_and_apart),
 		cmocka_unit_test(no_block_is_no_fault),
+		cmocka_unit_test(a_set_has_blocks_of_any_size),
 #ifndef BLOCKS_ARE_MALLOCS
 		cmocka_unit_test(an_empty_page_goes_back),
 #endif
