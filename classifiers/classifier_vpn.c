@@ -134,12 +134,46 @@ static bool begin(struct vpn_flow *x, enum dir dir, const struct headers *h,
 	return true;
 }
 
+/* One more packet of a flow that is known, by what its reader said. */
+static void note(struct vpn_track *t, const struct flow *f, enum dir dir, const struct packet *pkt,
+		 const struct headers *h, struct vpn_said said)
+{
+	count(&t->facts, dir, said.kind, pkt->ts_ns);
+	if (t->ex == NULL)
+		t->ex = vpn_exchange_new(f->key.ip_version == 6);
+	if (t->ex != NULL)
+		vpn_exchange_packet(t->ex, dir, pkt, h, said);
+}
+
+/* PPTP's data has no ports: the flow is all of it between two hosts. */
+static enum classify gre(struct vpn_flow *x, const struct flow *f, enum dir dir,
+			 const struct packet *pkt, const struct headers *h)
+{
+	bool here = h->l3 != NULL && h->ip_hlen <= h->l3_caplen && h->ip_hlen <= h->ip_len &&
+		    vpn_is_pptp_data(h->l3 + h->ip_hlen, h->l3_caplen - h->ip_hlen);
+	if (!here && !(x->t != NULL && x->t->facts.proto == VPN_PPTP))
+		return CLASSIFY_NEVER;
+	if (!here || track_of(x) == NULL)
+		return CLASSIFY_MORE;
+	x->t->facts.proto = VPN_PPTP;
+	x->t->facts.both |= dir == DIR_S2C;
+	/* To those who note it all of GRE is payload, as there are no ports before it. */
+	struct headers whole = *h;
+	whole.payload = h->l3 + h->ip_hlen;
+	whole.payload_caplen = h->l3_caplen - h->ip_hlen;
+	whole.payload_len = h->ip_len - h->ip_hlen;
+	note(x->t, f, dir, pkt, &whole, (struct vpn_said){false, dir == DIR_S2C, VPN_DATA});
+	return CLASSIFY_MORE;
+}
+
 static enum classify packet(void *shard, void *state, const struct flow *f, enum dir dir,
 			    const struct packet *pkt, const struct headers *h,
 			    struct app_facts *facts, struct label *out)
 {
 	(void)shard, (void)out;
 	struct vpn_flow *x = state;
+	if (f->key.proto == IPPROTO_GRE)
+		return gre(x, f, dir, pkt, h);
 	if (f->key.proto != IPPROTO_UDP)
 		return CLASSIFY_NEVER;
 	if (h->payload_caplen == 0)
@@ -156,12 +190,7 @@ static enum classify packet(void *shard, void *state, const struct flow *f, enum
 	enum vpn_kind kind;
 	const struct vpn_first *any = theirs->proto != VPN_NONE ? theirs : &x->t->first[dir];
 	kind = vpn_datagram_kind(h->payload, h->payload_caplen, h->payload_len, any);
-	count(v, dir, kind, pkt->ts_ns);
-	if (x->t->ex == NULL)
-		x->t->ex = vpn_exchange_new(f->key.ip_version == 6);
-	if (x->t->ex != NULL)
-		vpn_exchange_packet(x->t->ex, dir, pkt, h,
-				    (struct vpn_said){begins, answers, kind});
+	note(x->t, f, dir, pkt, h, (struct vpn_said){begins, answers, kind});
 	return CLASSIFY_MORE;
 }
 
@@ -266,6 +295,7 @@ const struct classifier classifier_vpn = {
 	.name = "vpn",
 	.doc = "OpenVPN, WireGuard, IKE, L2TP, DTLS, PPTP, SSTP, SSH; fully encrypted data",
 	.flow_size = sizeof(struct vpn_flow),
+	/* Over UDP, and PPTP's over GRE; of others it is told the first packet. */
 	.packet_proto = IPPROTO_UDP,
 	.packet = packet,
 	.icmp = icmp,

@@ -20,7 +20,7 @@ enum vpn_proto {
 	VPN_ESP,  /* in UDP, seen midway: without its IKE */
 	VPN_L2TP,
 	VPN_DTLS, /* AnyConnect, Snowflake, WebRTC: which of them it does not say */
-	VPN_PPTP,
+	VPN_PPTP, /* its control over TCP, and its data over GRE */
 	VPN_SSTP, /* without TLS; within, nobody can see it */
 	VPN_SSH,
 	VPN_N
@@ -76,6 +76,12 @@ struct vpn_midway {
  */
 int vpn_midway_next(struct vpn_midway *m, unsigned dir, const uint8_t *p, size_t caplen, size_t len,
 		    bool natt);
+
+/*
+ * PPTP's data: enhanced GRE (RFC 2637 section 4.1), p from the GRE header on. Its sender is not asked
+ * whether it carries payload or only acknowledges.
+ */
+bool vpn_is_pptp_data(const uint8_t *p, size_t caplen);
 
 /* The start of a stream: 1 fits, 0 more bytes are wanted, -1 it is something else. */
 int vpn_first_stream(const uint8_t *p, size_t len, struct vpn_first *out);

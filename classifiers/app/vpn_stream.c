@@ -42,6 +42,12 @@ static int pptp_message(const uint8_t *p, size_t len, unsigned type)
 	return len >= PPTP_SEEN;
 }
 
+/* Key present, version 1, PPP; the bits that have to be 0 are. */
+bool vpn_is_pptp_data(const uint8_t *p, size_t caplen)
+{
+	return caplen >= 8 && (p[0] & 0xef) == 0x20 && (p[1] & 0x7f) == 1 && load_be16(p + 2) == 0x880b;
+}
+
 /* A reset whole, with its length before it. */
 static int openvpn_reset(const uint8_t *p, size_t len, struct vpn_first *out)
 {

@@ -16,6 +16,8 @@
 #define SOME_NS 5000000000ull           /* the capture goes on that long, for the least of them */
 #define STORM_TRIES 6
 #define STORM_NS 180000000000ull        /* WireGuard's Reject-After-Time (NDSS 2017, section 6.1) */
+#define GRE_PACKETS 10
+#define PPTP_PORT 1723                  /* RFC 2637 section 3.1 */
 #define CUT_SESSIONS 3
 #define CUT_SPAN_NS 10000000000ull      /* an outage ends all sessions at one time */
 
@@ -180,6 +182,30 @@ static bool match_cut(const struct view *v, const struct signature *self, struct
 	return true;
 }
 
+/* VPN-PPTP-GRE: the control connection, over TCP, is another flow of the same hosts. */
+static bool match_gre(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct vpn_exchange *q = of(v);
+	struct vpn_siblings s = siblings(v);
+	if (q->proto != VPN_PPTP || q->heard || q->data < GRE_PACKETS || v->ex->n_icmp != 0 ||
+	    !vouched(v, &s, v->flow->first_ns, VPN_SILENCE_NS, t))
+		return false;
+	const struct server_habits *control =
+		v->ctx == NULL ? NULL
+			       : context_server(v->ctx, &v->flow->server, PPTP_PORT,
+						v->flow->ip_version);
+	if (v->ctx != NULL && (control == NULL || control->answered == 0)) {
+		t->untestable = "no control connection of this server's was answered";
+		return false;
+	}
+	t->grade = GRADE_D1;
+	suspect_since(v, t);
+	testimony_says(t, "%u packets of GRE to the server, none from it", q->data);
+	testimony_expects(t, "GRE both ways, as TCP port %u answers", PPTP_PORT);
+	return true;
+}
+
 /* VPN-REHS-STORM. */
 static bool match_storm(const struct view *v, const struct signature *self, struct testimony *t)
 {
@@ -227,6 +253,10 @@ const struct signature sig_vpn[] = {
 	 .summary = "a tunnel that had worked asks for new keys again and again, and nobody answers",
 	 .benign = "a client that moved to another network or slept; a server that is down",
 	 .refs = WIREGUARD, .match = match_storm},
+	{.id = "pptp-gre-unanswered", ROW,
+	 .summary = "PPTP's control connection works, and its data over GRE is never answered",
+	 .benign = "a translator without a helper for PPTP; a firewall that lets only TCP and UDP out",
+	 .refs = "RFC 2637 section 4", .match = match_gre},
 	{.id = "vpn-data-stopped", ROW,
 	 .summary = "a tunnel that had been set up went silent while its client went on asking",
 	 .benign = "a server that is down; a client that moved to another network; a wrong cipher or "

@@ -83,7 +83,8 @@ void vpn_exchange_finish(struct vpn_exchange *q, const struct vpn_facts *v,
 	if (q == NULL)
 		return;
 	/* Of a session from before the capture only its end can be judged. */
-	if (v->proto == VPN_NONE || (!q->initiated && !(v->midway && q->heard))) {
+	bool judged = q->initiated || (v->midway && q->heard) || v->proto == VPN_PPTP;
+	if (v->proto == VPN_NONE || !judged) {
 		exchange_free(&q->x);
 		return;
 	}
