@@ -10,11 +10,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "classifiers/tamper/notes.h"
 #include "classifiers/verdict.h"
 
 #define NOTES_SHARD 16384 /* as many as attempts are remembered */
 #define GROUPS_LOOKED 512 /* names of one server that are compared */
-#define SCAN_SERVERS 20   /* section 18, point 4: per-source fan-out */
 
 enum side { PORT_BELOW, PORT_ABOVE, PORT_EQUAL };
 enum outcome { WAS_SILENT, WAS_OK, WAS_ELSE };
@@ -44,8 +44,7 @@ struct group {
 
 struct client {
 	struct ip_addr addr;
-	unsigned n, ok;
-	uint64_t servers; /* linear counting over 64 bits of hashed addresses */
+	struct fan_out out;
 };
 
 struct quic_context {
@@ -76,19 +75,9 @@ static bool is_v12(uint32_t version)
 
 void quic_notes_add(struct quic_notes *s, const struct flow *f, const struct quic_exchange *q)
 {
-	if (s->n == NOTES_SHARD) {
+	if (!notes_room(&s->note, sizeof(*s->note), s->n, &s->room, NOTES_SHARD)) {
 		s->dropped++;
 		return;
-	}
-	if (s->n == s->room) {
-		uint32_t room = s->room != 0 ? s->room * 2 : 32;
-		void *bigger = realloc(s->note, room * sizeof(*s->note));
-		if (bigger == NULL) {
-			s->dropped++;
-			return;
-		}
-		s->note = bigger;
-		s->room = room;
 	}
 	uint16_t client = flow_port(f, DIR_C2S), server = flow_port(f, DIR_S2C);
 	/* A server that closes or refuses answers too, but not with what tells it from a box. */
@@ -171,15 +160,8 @@ static int compare_answered(const void *x, const void *y)
 static bool other_answered(const struct answered *all, const struct quic_note *n, uint64_t since)
 {
 	struct quic_note from = *n;
-	size_t lo = 0, hi = all->n;
 	from.start_ns = since;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (compare_answered(&all->note[mid], &from) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
+	size_t lo = notes_find(all->note, sizeof(*all->note), all->n, &from, compare_answered);
 	for (; lo < all->n; lo++) {
 		const struct quic_note *k = &all->note[lo];
 		if (compare_server(&k->server, k->port, &n->server, n->port) != 0 ||
@@ -244,9 +226,7 @@ static void make_clients(struct quic_context *c, struct quic_note *notes, size_t
 			k = &c->clients[c->n_clients++];
 			*k = (struct client){.addr = notes[i].client};
 		}
-		k->n++;
-		k->ok += notes[i].outcome != WAS_SILENT;
-		k->servers |= UINT64_C(1) << (XXH3_64bits(notes[i].server.b, 16) & 63);
+		fan_out_add(&k->out, &notes[i].server, notes[i].outcome != WAS_SILENT);
 	}
 }
 
@@ -294,35 +274,31 @@ void quic_context_free(struct quic_context *c)
 	free(c);
 }
 
+static int compare_groups(const void *x, const void *y)
+{
+	const struct group *a = x, *b = y;
+	return compare_server(&a->server, a->port, &b->server, b->port);
+}
+
+static int compare_clients(const void *x, const void *y)
+{
+	const struct client *a = x, *b = y;
+	return memcmp(&a->addr, &b->addr, sizeof(a->addr));
+}
+
 /* Index of the server's first group. */
 static size_t groups_of(const struct quic_context *c, const struct ip_addr *server, uint16_t port)
 {
-	size_t lo = 0, hi = c->n_groups;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		const struct group *g = &c->groups[mid];
-		if (compare_server(&g->server, g->port, server, port) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	struct group key = {.server = *server, .port = port};
+	return notes_find(c->groups, sizeof(key), c->n_groups, &key, compare_groups);
 }
 
 static bool is_scanner(const struct quic_context *c, const struct ip_addr *addr)
 {
-	size_t lo = 0, hi = c->n_clients;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (memcmp(&c->clients[mid].addr, addr, sizeof(*addr)) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	const struct client *k = &c->clients[lo];
-	return lo < c->n_clients && memcmp(&k->addr, addr, sizeof(*addr)) == 0 &&
-	       k->n >= SCAN_SERVERS && k->ok * 10 <= k->n &&
-	       __builtin_popcountll(k->servers) >= SCAN_SERVERS - 4;
+	struct client key = {.addr = *addr};
+	size_t at = notes_find(c->clients, sizeof(key), c->n_clients, &key, compare_clients);
+	return at < c->n_clients && compare_clients(&c->clients[at], &key) == 0 &&
+	       fan_out_is_scanner(&c->clients[at].out);
 }
 
 static bool is_near(const struct group *mine, uint64_t first, uint64_t last)

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/tamper/notes.h"
 #include "classifiers/verdict.h"
 
 #define NOTES_SHARD 4096 /* sessions remembered */
 #define HOSTS_SHARD (1u << 14)
 #define LOOKED 512       /* sessions of one server, client or index that are compared */
-#define SCAN_SERVERS 20  /* section 18, point 4: per-source fan-out */
 #define SPREAD 2         /* data packets; VPN-DATA-CUT: "repeatability ±2" */
 #define LONGER 10        /* data packets beyond a cut that contradict a fixed index */
 #define MINUTE_NS 60000000000ull
@@ -46,19 +46,9 @@ struct vpn_context {
 
 void vpn_notes_add(struct vpn_notes *s, const struct flow *f, const struct vpn_exchange *q)
 {
-	if (s->n == NOTES_SHARD) {
+	if (!notes_room(&s->note, sizeof(*s->note), s->n, &s->room, NOTES_SHARD)) {
 		s->dropped++;
 		return;
-	}
-	if (s->n == s->room) {
-		uint32_t room = s->room != 0 ? s->room * 2 : 16;
-		void *bigger = realloc(s->note, room * sizeof(*s->note));
-		if (bigger == NULL) {
-			s->dropped++;
-			return;
-		}
-		s->note = bigger;
-		s->room = room;
 	}
 	bool cut = vpn_exchange_is_cut(q);
 	s->note[s->n++] = (struct vpn_note){
@@ -199,15 +189,7 @@ void vpn_context_free(struct vpn_context *c)
 static size_t first_of(const struct vpn_note *list, size_t n, const struct vpn_note *key,
 		       int (*order)(const void *, const void *))
 {
-	size_t lo = 0, hi = n;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (order(&list[mid], key) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return notes_find(list, sizeof(*list), n, key, order);
 }
 
 /* The server answered something else in one of the minutes after ns. */
@@ -248,18 +230,15 @@ static void ask_client(const struct vpn_context *c, const struct flow_record *fl
 {
 	struct vpn_note key = {.client = flow->client};
 	size_t from = first_of(c->by_client, c->n, &key, order_client), i = from;
-	unsigned ok = 0;
-	uint64_t servers = 0; /* linear counting over 64 bits of hashed addresses */
+	struct fan_out out = {.n = 0};
 	for (; i < c->n && i < from + LOOKED; i++) {
 		const struct vpn_note *k = &c->by_client[i];
 		if (memcmp(&k->client, &flow->client, sizeof(k->client)) != 0)
 			break;
-		ok += k->heard;
-		servers |= 1ull << (host_hash(&k->server, 0) & 63);
+		fan_out_add(&out, &k->server, k->heard);
 		s->longer += k->proto == q->proto && k->index > q->data_heard + LONGER;
 	}
-	s->scanner = i - from >= SCAN_SERVERS && ok * 10 <= i - from &&
-		     __builtin_popcountll(servers) >= SCAN_SERVERS - 4;
+	s->scanner = fan_out_is_scanner(&out);
 }
 
 static void ask_cuts(const struct vpn_context *c, const struct vpn_exchange *q,
