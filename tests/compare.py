@@ -89,7 +89,7 @@ def named(events):
 
 def counted_once(events):
     """None, or how the run counts connections that something was found of, if not each one once"""
-    halves = {frozenset((e["src_port"], e["dest_port"])) for e in events
+    halves = {(e["proto"], frozenset((e.get("src_port"), e.get("dest_port")))) for e in events
               if e["event_type"] == "finding"}
     flows = next(e for e in events if e["event_type"] == "run")["run"]["flows"]
     told = sum(n for verdict, n in flows.items() if verdict != "total")
@@ -138,7 +138,7 @@ def judge(raw, said):
     for view, frames in raw.items():
         other = "server" if view == "client" else "client"
         for frames in alike(frames).values():
-            frames = [f for f in frames if f.proto in (6, 17)]
+            frames = [f for f in frames if f.proto in (6, 17, 47)]     # TCP, UDP, GRE
             got = collections.Counter(said.pop((view, f.number), None) for f in frames)
             want = collections.Counter(f.fate for f in frames)
             found = {"forged": got["injected"] + got["modified"], "dropped": got["dropped"]}

@@ -182,6 +182,37 @@ class Tunnels(unittest.TestCase):
         self.assertIsNone(tunneltruth.datagram(b"\x39" + bytes(13)))    # key 1: not a first message
         self.assertIsNone(tunneltruth.datagram(b"\x40" + bytes(13)))    # a server's
 
+    def test_first_messages_of_ipsec_and_dialup(self):
+        head = b"\1" * 8 + bytes(8) + b"\x21\x20\x22\x08" + bytes(4)
+        init = head + struct.pack("!I", 40) + bytes(12)
+        auth = init[:18] + b"\x23" + init[19:]
+        self.assertEqual([tunneltruth.datagram(m) for m in (init, bytes(4) + init, bytes(4) + auth)], ["ike"] * 3)
+        self.assertIsNone(tunneltruth.datagram(init + b"\0"))               # its length is not its own
+        self.assertIsNone(tunneltruth.datagram(init[:19] + b"\x20" + init[20:]))    # a response
+        sccrq = b"\xc8\2\0\x14" + bytes(8) + b"\x80\x08" + bytes(5) + b"\1"
+        self.assertEqual(tunneltruth.datagram(sccrq), "l2tp")
+        self.assertIsNone(tunneltruth.datagram(sccrq[:-1] + b"\2"))         # its answer
+
+    def gre(self, src, at, fate=None):
+        dst = SERVER if src == CLIENT else CLIENT
+        return frame(packets.packet(src, dst, capture.GRE, b"\x30\1\x88\x0b" + bytes(12)), at, fate)
+
+    def test_gre_is_of_the_control_connection(self):
+        request = b"\0\x9c\0\1\x1a\x2b\x3c\x4d" + bytes(148)
+        control = frame(packets.packet(CLIENT, SERVER, TCP, packets.segment(5000, 1723, 1, 1, ACK, payload=request)))
+        self.assertEqual(tunneltruth.protocol([control], CLIENT), "pptp")
+        before, after = self.gre(CLIENT, 0), self.gre(SERVER, 2)
+        tunneltruth.carried([before, control, after], lambda f: (f.src, f.sport))
+        self.assertEqual((before.flow, after.flow), (None, (CLIENT, 5000)))
+
+    def test_one_way(self):
+        asked = [self.gre(CLIENT, at) for at in range(10)]
+        self.assertEqual(tunneltruth.one_way(asked, CLIENT, SERVER), asked)
+        self.assertEqual(tunneltruth.one_way(asked[1:], CLIENT, SERVER), [])
+        self.assertEqual(tunneltruth.one_way([*asked, self.gre(SERVER, 0.5)], CLIENT, SERVER), [])
+        lost = self.gre(SERVER, 11, "dropped")
+        self.assertEqual(tunneltruth.one_way([*asked, lost], CLIENT, SERVER), asked)
+
     def test_silence(self):
         data, ping = b"\4" + bytes(99), b"\4" + bytes(31)
         heard = self.said(1000, data, SERVER)

@@ -6,7 +6,7 @@ import struct
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 ETHERNET, SLL2 = 1, 276
-TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+TCP, UDP, ICMP, ICMP6, GRE = 6, 17, 1, 58, 47
 
 
 class Frame:
@@ -17,6 +17,7 @@ class Frame:
     options = payload = quoted = b""
     fate = None             # set by truth.py: "forged", "dropped", "icmp"
     origin = None           # set by truth.py: the frame that left its sender
+    flow = None             # set by tunneltruth.py: of GRE, the connection that controls it
     copy = False            # set by truth.py: seen before on another interface of the same capture
 
     @property

@@ -37,11 +37,12 @@ def segment(sport, dport, seq, ack, flags, window=65535, options=b"", payload=b"
 
 
 def packet(src, dst, proto, body, ttl=64, ipid=0, df=True):
-    """an IP packet whose transport checksum is right; body: transport header and payload"""
+    """an IP packet whose TCP or UDP checksum is right; body: transport header and payload"""
     one, two = (ipaddress.ip_address(a).packed for a in (src, dst))
     total = checksum(one + two + struct.pack("!II", len(body), proto) + body)
-    at = {TCP: 16, UDP: 6}[proto]
-    body = body[:at] + struct.pack("!H", total or 0xffff) + body[at + 2:]
+    at = {TCP: 16, UDP: 6}.get(proto)
+    if at is not None:
+        body = body[:at] + struct.pack("!H", total or 0xffff) + body[at + 2:]
     if len(one) == 16:
         return struct.pack("!IHBB", 6 << 28, len(body), proto, ttl) + one + two + body
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), ipid, DONT_FRAGMENT if df else 0, ttl,

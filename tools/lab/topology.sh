@@ -178,6 +178,7 @@ topology_hops() {
 
 topology_down() {
 	local pid role
+	disown -a # no remarks about those that have to be killed
 	for pid in "${PIDS[@]}"; do
 		kill -TERM "$pid" 2>/dev/null || true
 	done
@@ -188,9 +189,6 @@ topology_down() {
 			kill -KILL "$pid" 2>/dev/null || true
 		done
 		ip netns del "$NS-$role" || true
-	done
-	for pid in "${PIDS[@]}"; do
-		wait "$pid" 2>/dev/null || true
 	done
 	rm -f "/run/wireguard/wl${NS##*-}"*.sock # of a wireguard-go that could not tidy up
 }

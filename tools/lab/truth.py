@@ -18,7 +18,7 @@ import dnstruth
 import names
 import pagetruth
 import tunneltruth
-from capture import RST, TCP, UDP
+from capture import GRE, RST, TCP, UDP
 from conclude import Seen, conclusions
 from intercept import certificates_of, intercepted_flows
 from wording import trigger_of, verdict_drop, verdict_inject
@@ -33,7 +33,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     for name in "name kind note until work out publish vantages nat client server".split():
         parser.add_argument("--" + name, required=True)
-    for name in ("--residual", "--claim"):      # SCOPE:SECONDS; FAMILY:VERDICT:TRIGGER over all flows
+    for name in ("--residual", "--claim", "--unscored"):    # SCOPE:SECONDS; FAMILY:VERDICT:TRIGGER of all flows; 1
         parser.add_argument(name, default="")
     args = parser.parse_args()
     args.client, args.server = set(args.client.split(",")), set(args.server.split(","))
@@ -121,11 +121,11 @@ def flow_of(frame, args):
     ours = client[0] in args.client and server[0] in args.server
     if inner.proto == TCP or (inner.proto == UDP and ours):
         return Flow(client, server, inner.proto, names.txid_of(inner))
-    return None
+    return frame.flow
 
 
 def flows(frames, args):
-    """flow → its frames; TCP, UDP between the two ends, and ICMP errors about them"""
+    """flow → its frames; TCP, UDP between the two ends, GRE under PPTP, and ICMP errors about them"""
     table = {}
     for frame in frames:
         flow = flow_of(frame, args)
@@ -211,7 +211,7 @@ def rows_of_file(args, file, side, frames, numbers, touched, view):
             charge = charge_flow(args, mine, flow, view, side)
         family, bad, verdict, facts = charge
         seen[-1].verdict = verdict
-        if verdict is None:
+        if verdict is None or args.unscored:
             yield row(args, file, flow, "unscored", "-", [], trigger, view, f"{args.note}: {facts}")
             continue
         if trigger.startswith("sni="):      # an alert is of TLS, a reset of TCP
@@ -219,7 +219,7 @@ def rows_of_file(args, file, side, frames, numbers, touched, view):
             family = f"tls-filtering|{family}" if said else f"{family}|tls-filtering"
         yield row(args, file, flow, family, verdict, [numbers[id(f)] for f in bad], trigger, view,
                   f"{args.note}; {facts}")
-    if not side and args.kind != "throttle":
+    if not side and args.kind != "throttle" and not args.unscored:
         for flow, expect, verdict, trigger, decisive, note in conclusions(args, seen, view, numbers):
             yield row(args, file, flow, expect, verdict, decisive, trigger, view, note)
 
@@ -257,8 +257,9 @@ def charge_flow(args, mine, flow, view, side):
     kind = args.kind
     if kind == "mixed":     # several boxes: what was forged tells more than what was dropped
         kind = "inject" if any(f.fate == "forged" for f in mine) else "drop"
-    if flow.proto == UDP and tunneltruth.protocol(mine, flow.client[0]):
-        return charge_tunnel(args, mine, flow, view)
+    carries = any(f.proto == GRE for f in mine) and not any(f.fate and f.proto == TCP for f in mine)
+    if carries or flow.proto == UDP and tunneltruth.protocol(mine, flow.client[0]):
+        return charge_tunnel(args, mine, flow, view, carries)
     if kind == "inject" and pagetruth.pages(mine, flow.server[0]):
         bad = pagetruth.pages(mine, flow.server[0])
         verdict, why = pagetruth.verdict(mine, flow, side)
@@ -282,11 +283,13 @@ def charge_flow(args, mine, flow, view, side):
     return family, bad, verdict, facts if verdict else "not visible here"
 
 
-def charge_tunnel(args, mine, flow, view):
-    """the same for a session over UDP: silence, which a wrong key or a dead server keeps too"""
+def charge_tunnel(args, mine, flow, view, carries):
+    """the same for a session over UDP or GRE: silence, which a wrong key or a dead server keeps too"""
     if args.kind == "throttle":
         return "", [], None, "nobody measures the rate of a tunnel over UDP"
-    asked = tunneltruth.silence(mine, flow.client[0], flow.server[0], args.until) if view != "server" else []
+    ends = flow.client[0], flow.server[0]
+    asked = [] if view == "server" else tunneltruth.one_way(mine, *ends) if carries else \
+        tunneltruth.silence(mine, *ends, args.until)
     verdict = "inconclusive" if asked else None
     return "vpn-interference", asked[:1], verdict, f"{len(asked)} unanswered" if asked else "not visible here"
 
@@ -328,6 +331,8 @@ def main():
         outside, inside = args.nat.split("=")
         undo_nat(views["server"], outside, inside)
     compare(views, args)
+    for frames in views.values():
+        tunneltruth.carried(frames, lambda f: flow_of(f, args))
     for view, table in copies.items():
         for frame in raw[view][1]:
             if frame.number in table:

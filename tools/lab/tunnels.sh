@@ -9,6 +9,7 @@ TUNNEL_SERVERS=() # pids, for scenarios that end them
 
 # One key pair for both ends; each knows the other by its fingerprint.
 openvpn_keys() {
+	[[ ! -e $WORK/static.key ]] || return 0
 	OVPN_PRINT=$(openssl x509 -in "$KEYS/cert.pem" -noout -fingerprint -sha256 | cut -d= -f2)
 	(
 		umask 077
@@ -24,24 +25,31 @@ openvpn_end() { # openvpn_end ROLE LOG OPTIONS…
 		--key "$KEYS/key.pem" --peer-fingerprint "$OVPN_PRINT" --verb 3 --suppress-timestamps "$@"
 }
 
-openvpn_server() { # openvpn_server PORT udp|tcp NET [OPTIONS]: 10.NET.0.1
+openvpn_server() { # openvpn_server PORT udp|tcp NET crypt|auth: 10.NET.0.1
 	local port=$1 proto=$2 net=$3
-	shift 3
+	openvpn_keys
 	openvpn_end s "openvpn-$port.log" --dev "ovpn$net" --port "$port" --proto "${proto/tcp/tcp-server}" \
-		--server "10.$net.0.0" 255.255.255.0 --dh none --duplicate-cn --keepalive 10 120 "$@"
+		--server "10.$net.0.0" 255.255.255.0 --dh none --duplicate-cn --keepalive 10 120 \
+		"--tls-$4" "$WORK/static.key"
 	TUNNEL_SERVERS+=("$SPAWNED")
 	wait_for "$WORK/openvpn-$port.log" 'Initialization Sequence Completed'
 }
 
-openvpn_client() { # openvpn_client DEVICE PORT udp|tcp [OPTIONS]: in the background
-	local dev=$1 port=$2 proto=$3
-	shift 3
+openvpn_client() { # openvpn_client DEVICE PORT udp|tcp crypt|auth [OPTIONS]: in the background
+	local dev=$1 port=$2 proto=$3 mode=$4
+	shift 4
 	openvpn_end c "openvpn-$dev.log" --dev "$dev" --client --nobind --remote "$S4" "$port" \
-		--proto "${proto/tcp/tcp-client}" --route-noexec "$@"
+		--proto "${proto/tcp/tcp-client}" --route-noexec "--tls-$mode" "$WORK/${OVPN_KEY:-static}.key" "$@"
 }
 
 openvpn_up() { # openvpn_up DEVICE: until that client is through
 	wait_for "$WORK/openvpn-$1.log" 'Initialization Sequence Completed'
+}
+
+openvpn_control() { # openvpn_control DEVICE PORT NET crypt|auth: a session that should come to no harm
+	openvpn_client "$1" "$2" udp "$4"
+	openvpn_up "$1"
+	pings "$1" "10.$3.0.1" 5 0.3
 }
 
 openvpn_down() { # the client that was started last says goodbye
@@ -90,6 +98,11 @@ wg_server() { # wg_server PORT NET CLIENTS: 10.NET.0.1, clients 1 to CLIENTS
 wg_client() { # wg_client PORT NET CLIENT [PUBLIC KEY OF THE SERVER]
 	wg_end c "$(wg_device "c$2-$3")" "10.$2.0.1$3/24" "c$2-$3" \
 		peer "${4:-$(<"$WORK/s$2.pub")}" endpoint "$S4:$1" allowed-ips "10.$2.0.0/24"
+}
+
+wg_control() { # wg_control PORT NET: a session that should come to no harm
+	wg_client "$1" "$2" 1
+	wg_pings "$2" 1 5 0.3
 }
 
 # ── what goes through ─────────────────────────────────────────────────────────────────────────
@@ -142,6 +155,7 @@ obfs4_server() { # obfs4_server PORT
 	spawn s obfs4-s.log env TOR_PT_MANAGED_TRANSPORT_VER=1 TOR_PT_STATE_LOCATION="$WORK/obfs4-s" \
 		TOR_PT_SERVER_TRANSPORTS=obfs4 TOR_PT_SERVER_BINDADDR="obfs4-$S4:$1" \
 		TOR_PT_ORPORT="$S4:80" obfs4proxy
+	TUNNEL_SERVERS+=("$SPAWNED")
 	wait_for "$WORK/obfs4-s.log" 'SMETHODS DONE'
 	OBFS4_CERT=$(grep -o 'cert=[^,]*' "$WORK/obfs4-s.log")
 }

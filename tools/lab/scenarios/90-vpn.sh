@@ -27,8 +27,7 @@ wireguard_handshake_drop() {
 	wg_client 51820 20 3
 	wg_pings 20 2 18 1 &
 	wg_pings 20 3 18 1
-	wg_client 51821 21 1
-	wg_pings 21 1 5 0.3
+	wg_control 51821 21
 	controls_tls
 	wait_children
 }
@@ -36,8 +35,7 @@ wireguard_handshake_drop() {
 scenario wireguard-cut drop "the box drops all packets of a WireGuard session after its 14th; OpenVPN to the same server is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=wireguard
 wireguard_cut() {
 	nginx_start
-	openvpn_keys
-	openvpn_server 1194 udp 30 --tls-crypt "$WORK/static.key"
+	openvpn_server 1194 udp 30 crypt
 	wg_server 51820 20 3
 	cut_after 51820 14
 	capture_start
@@ -47,7 +45,7 @@ wireguard_cut() {
 		wg_pings 20 $k 48 0.4 &
 		sleep 6
 	done
-	openvpn_client ovc 1194 udp --tls-crypt "$WORK/static.key"
+	openvpn_client ovc 1194 udp crypt
 	openvpn_up ovc
 	sleep 3
 	pings ovc 10.30.0.1 12 0.4
@@ -58,36 +56,32 @@ wireguard_cut() {
 scenario openvpn-handshake-drop drop "the box drops the hard resets of OpenVPN's clients over UDP (tls-crypt); the port had answered before" VANTAGES=client CLAIM=vpn-interference:anomaly:protocol=openvpn
 openvpn_handshake_drop() {
 	nginx_start
-	openvpn_keys
-	openvpn_server 1194 udp 30 --tls-crypt "$WORK/static.key"
-	openvpn_server 1195 udp 31 --tls-auth "$WORK/static.key"
+	openvpn_server 1194 udp 30 crypt
+	openvpn_server 1195 udp 31 auth
 	capture_start
-	openvpn_client ovc0 1194 udp --tls-crypt "$WORK/static.key" --explicit-exit-notify 2
+	openvpn_client ovc0 1194 udp crypt --explicit-exit-notify 2
 	openvpn_up ovc0
 	pings ovc0 10.30.0.1 3 0.3
 	openvpn_down
 	controls_tls
 	box -A FORWARD -p udp --dport 1194 -m u32 --u32 '25&0xff=0x38,0x50' -j DROP
-	openvpn_client ovc1 1194 udp --tls-crypt "$WORK/static.key"
-	openvpn_client ovc2 1194 udp --tls-crypt "$WORK/static.key"
+	openvpn_client ovc1 1194 udp crypt
+	openvpn_client ovc2 1194 udp crypt
 	sleep 20
-	openvpn_client ovc3 1195 udp --tls-auth "$WORK/static.key"
-	openvpn_up ovc3
-	pings ovc3 10.31.0.1 5 0.3
+	openvpn_control ovc3 1195 31 auth
 	controls_tls
 }
 
 scenario openvpn-cut drop "the box drops all packets of an OpenVPN session (tls-auth) after its 40th; WireGuard to the same server is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=openvpn
 openvpn_cut() {
 	nginx_start
-	openvpn_keys
-	openvpn_server 1194 udp 30 --tls-auth "$WORK/static.key"
+	openvpn_server 1194 udp 30 auth
 	wg_server 51820 20 1
 	cut_after 1194 40
 	capture_start
 	local k
 	for k in 1 2 3; do
-		openvpn_client ovc$k 1194 udp --tls-auth "$WORK/static.key"
+		openvpn_client ovc$k 1194 udp auth
 		openvpn_up ovc$k
 		pings ovc$k 10.30.0.1 55 0.4 &
 		sleep 5
@@ -107,16 +101,13 @@ OVPN_TCP=(-p tcp --dport 1194 -m u32 --u32 '0>>22&0x3C@12>>26&0x3C@0>>8&0xFF=0x3
 scenario openvpn-tcp-rst inject "the box answers the hard reset of an OpenVPN client over TCP with a TCP reset and swallows it" VANTAGES=client,server
 openvpn_tcp_rst() {
 	nginx_start
-	openvpn_keys
-	openvpn_server 1194 tcp 30 --tls-crypt "$WORK/static.key"
-	openvpn_server 1195 udp 31 --tls-auth "$WORK/static.key"
+	openvpn_server 1194 tcp 30 crypt
+	openvpn_server 1195 udp 31 auth
 	box -A FORWARD "${OVPN_TCP[@]}" "${RESET[@]}"
 	capture_start
 	controls_tls
-	openvpn_client ovc1 1194 tcp --tls-crypt "$WORK/static.key" --connect-retry 2
-	openvpn_client ovc2 1195 udp --tls-auth "$WORK/static.key"
-	openvpn_up ovc2
-	pings ovc2 10.31.0.1 5 0.3
+	openvpn_client ovc1 1194 tcp crypt --connect-retry 2
+	openvpn_control ovc2 1195 31 auth
 	sleep 3
 	controls_tls
 }
@@ -124,14 +115,13 @@ openvpn_tcp_rst() {
 scenario openvpn-tcp-rst-onpath inject "an on-path device resets both ends of OpenVPN over TCP once it saw the hard reset" VANTAGES=client,server
 openvpn_tcp_rst_onpath() {
 	nginx_start
-	openvpn_keys
-	openvpn_server 1194 tcp 30 --tls-crypt "$WORK/static.key"
+	openvpn_server 1194 tcp 30 crypt
 	mirror both
 	mark_flow device "${OVPN_TCP[@]}"
 	device -A FORWARD -m connmark --mark 1 -p tcp ! --tcp-flags RST RST "${RESET[@]}"
 	capture_start
 	controls_tls
-	openvpn_client ovc1 1194 tcp --tls-crypt "$WORK/static.key" --connect-retry 2
+	openvpn_client ovc1 1194 tcp crypt --connect-retry 2
 	sleep 6
 	controls_tls
 }
@@ -139,12 +129,11 @@ openvpn_tcp_rst_onpath() {
 scenario openvpn-tcp-drop drop "the box drops the hard reset of OpenVPN's clients over TCP" VANTAGES=client,server
 openvpn_tcp_drop() {
 	nginx_start
-	openvpn_keys
-	openvpn_server 1194 tcp 30 --tls-crypt "$WORK/static.key"
+	openvpn_server 1194 tcp 30 crypt
 	box -A FORWARD "${OVPN_TCP[@]}" -j DROP
 	capture_start
 	controls_tls
-	openvpn_client ovc1 1194 tcp --tls-crypt "$WORK/static.key"
+	openvpn_client ovc1 1194 tcp crypt
 	sleep 12
 	controls_tls
 	sleep 9
@@ -230,14 +219,13 @@ shadowsocks_cut() {
 scenario tunnels-policed-udp benign "all traffic towards the client is held to 20 packets a second, tunnels over UDP and the rest alike: a measurement" VANTAGES=client,server SNAP=220
 tunnels_policed_udp() {
 	nginx_start
-	openvpn_keys
-	openvpn_server 1194 udp 30 --tls-crypt "$WORK/static.key"
+	openvpn_server 1194 udp 30 crypt
 	wg_server 51820 20 1
 	box -A FORWARD -i b1 -m hashlimit --hashlimit-name slow --hashlimit-mode srcport \
 		--hashlimit-above 20/s --hashlimit-burst 20 -j DROP
 	capture_start
 	wg_client 51820 20 1
-	openvpn_client ovc1 1194 udp --tls-crypt "$WORK/static.key"
+	openvpn_client ovc1 1194 udp crypt
 	openvpn_up ovc1
 	GIVE_UP=20 fetch http://10.20.0.1/wide &
 	GIVE_UP=20 fetch http://10.30.0.1/wide --interface ovc1 &
@@ -252,14 +240,13 @@ tunnels_policed() {
 	nginx_start
 	sshd_start
 	shadowsocks_server 8388
-	openvpn_keys
-	openvpn_server 1194 tcp 30 --tls-crypt "$WORK/static.key"
+	openvpn_server 1194 tcp 30 crypt
 	box -A FORWARD -i b1 -p tcp -m multiport --sports 22,1194,8388 -m hashlimit --hashlimit-name slow \
 		--hashlimit-mode srcport --hashlimit-above 25/s --hashlimit-burst 25 -j DROP
 	capture_start
 	ssh_tunnel 1080
 	shadowsocks_client 8388 1081
-	openvpn_client ovc1 1194 tcp --tls-crypt "$WORK/static.key"
+	openvpn_client ovc1 1194 tcp crypt
 	openvpn_up ovc1
 	await_port 1080 c
 	fetch http://allowed.example/wide
@@ -278,18 +265,17 @@ all_tunnels() {
 	nginx_start
 	sshd_start
 	shadowsocks_server 8388
-	openvpn_keys
-	openvpn_server 1194 udp 30 --tls-crypt "$WORK/static.key"
-	openvpn_server 1195 udp 31 --tls-auth "$WORK/static.key"
-	openvpn_server 1196 tcp 32 --tls-crypt "$WORK/static.key"
+	openvpn_server 1194 udp 30 crypt
+	openvpn_server 1195 udp 31 auth
+	openvpn_server 1196 tcp 32 crypt
 	wg_server 51820 20 2
 }
 
 # all_clients KEY OF OPENVPN'S: not there yet when it returns
 all_clients() {
-	openvpn_client ovc1 1194 udp --tls-crypt "$WORK/$1.key"
-	openvpn_client ovc2 1195 udp --tls-auth "$WORK/$1.key"
-	openvpn_client ovc3 1196 tcp --tls-crypt "$WORK/$1.key"
+	OVPN_KEY=$1 openvpn_client ovc1 1194 udp crypt
+	OVPN_KEY=$1 openvpn_client ovc2 1195 udp auth
+	OVPN_KEY=$1 openvpn_client ovc3 1196 tcp crypt
 }
 
 # use_tunnels FILE PINGS
