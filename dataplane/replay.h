@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dataplane/decode.h"
 #include "dataplane/pace.h"
 #include "dataplane/rewrite.h"
 #include "dataplane/sink.h"
@@ -35,6 +36,12 @@ struct replay_config {
 	struct rewrite_config rewrite;
 	uint64_t loops;                        /* 0: 1 */
 	const atomic_bool *stop;               /* becomes true: nothing more is sent. May be NULL */
+	/*
+	 * Before each packet, when all before it have been handed on; may wait. With one queue. NULL:
+	 * nothing waits but for its due time.
+	 */
+	void (*gate)(void *user, unsigned port, const struct headers *h);
+	void *gate_user;
 };
 
 /* How a packet ended: their sum is `read`. */

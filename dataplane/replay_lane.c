@@ -170,6 +170,15 @@ static unsigned queue_of(const struct lane *l, const struct headers *h)
 	return shard % l->queues;
 }
 
+/* What is asked to wait must not keep back what was before it. */
+static void pass_gate(struct lane *l, unsigned port, const struct headers *h)
+{
+	for (unsigned p = 0; p < l->cfg->n_ports; p++)
+		if (l->out[p].filled > 0)
+			outbox_flush(l, &l->out[p]);
+	l->cfg->gate(l->cfg->gate_user, port, h);
+}
+
 static void lane_packet(struct lane *l, const struct packet *pkt)
 {
 	struct rewrite_plan plan;
@@ -189,12 +198,14 @@ static void lane_packet(struct lane *l, const struct packet *pkt)
 		due_ns = 0;
 	else
 		stretch(l->stats.due_ns, due_ns);
-	if (l->sides != NULL || l->queues > 1)
+	if (l->sides != NULL || l->queues > 1 || l->cfg->gate != NULL)
 		packet_decode(pkt, &h);
 	if (l->queues > 1 && queue_of(l, &h) != l->q)
 		return;
 	if (l->sides != NULL)
 		port = sides_port(l->sides, pkt, &h);
+	if (l->cfg->gate != NULL)
+		pass_gate(l, port, &h);
 	lane_put(l, port, pkt, &plan, due_ns);
 }
 

@@ -29,6 +29,7 @@ struct source_config {
 	uint32_t snaplen;         /* live: bytes kept of a packet; 0: all */
 	uint32_t ring_mib;        /* live: memory between kernel and us; 0: the source's choice */
 	bool no_promisc;          /* live: only what is meant for this machine */
+	bool prompt;              /* packet: hand over what came within a few ms, for more work */
 };
 
 /* A place where a capture stopped making sense: file, offset, reason. Reading stopped there. */

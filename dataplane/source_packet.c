@@ -30,6 +30,7 @@
 #define RING_MIB_MAX   4095 /* its bytes have to fit the kernel's 32 bits */
 #define RING_FRAME     2048 /* V3 packs frames itself; the kernel checks the arithmetic only */
 #define RETIRE_MS      20   /* a block that is not full is handed over after this time */
+#define PROMPT_MS      1    /* or this, which the kernel rounds up to its tick */
 #define POLL_MS        50
 #define VLAN_TAG       4
 #define MACS           12
@@ -77,7 +78,7 @@ static int set(int fd, int name, const void *value, size_t len)
 	return setsockopt(fd, SOL_PACKET, name, value, (socklen_t)len) == 0 ? 0 : -errno;
 }
 
-static int ring_open(struct packet_source *s, uint32_t mib)
+static int ring_open(struct packet_source *s, uint32_t mib, unsigned retire_ms)
 {
 	unsigned n = mib < 2 ? 2 : mib > RING_MIB_MAX ? RING_MIB_MAX : mib;
 	int err;
@@ -89,7 +90,7 @@ static int ring_open(struct packet_source *s, uint32_t mib)
 			.tp_block_nr = n,
 			.tp_frame_size = RING_FRAME,
 			.tp_frame_nr = RING_BLOCK / RING_FRAME * n,
-			.tp_retire_blk_tov = RETIRE_MS,
+			.tp_retire_blk_tov = retire_ms,
 		};
 		err = set(s->fd, PACKET_RX_RING, &req, sizeof(req));
 		s->n_blocks = n;
@@ -138,7 +139,8 @@ static int socket_start(struct packet_source *s, const struct source_config *cfg
 	if (err == 0)
 		err = set(s->fd, PACKET_RESERVE, &reserve, sizeof(reserve));
 	if (err == 0)
-		err = ring_open(s, cfg->ring_mib != 0 ? cfg->ring_mib : RING_MIB);
+		err = ring_open(s, cfg->ring_mib != 0 ? cfg->ring_mib : RING_MIB,
+				cfg->prompt ? PROMPT_MS : RETIRE_MS);
 	if (err == 0)
 		err = filter_attach(s, cfg->bpf, cfg->snaplen);
 	/* Each packet of the loopback interface goes out and comes in: once is enough. */

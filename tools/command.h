@@ -39,7 +39,7 @@ struct option_row {
 };
 
 struct command {
-	const char *name;
+	const char *name;      /* one word, or two with a blank between them */
 	const char *usage;     /* "FILE…", what follows the options */
 	const char *summary;   /* one line, lower case, no full stop */
 	const char *details;   /* a paragraph for --help and the manual, may be NULL */

@@ -10,6 +10,7 @@
 
 #include "tools/command.h"
 #include "tools/community_id.h"
+#include "tools/audit/audit.h"
 #include "tools/compare/compare.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -203,6 +204,8 @@ void facts_tally(const struct analysis *a, const struct report_options *o, struc
 		comparison_links(o->comparison, &both, &lone, &elsewhere);
 		out->flows -= both < out->flows ? both : out->flows;
 	}
+	if (o->audit != NULL)
+		out->flows = o->audit->conversations;
 	for (size_t i = 0; i < a->n_findings;) {
 		/* A flow's findings stand side by side. */
 		const struct finding *first = a->findings[i];

@@ -134,7 +134,7 @@ void options_overview(FILE *out)
 	      "Reads packet captures and reports what a middlebox did to which connection.\n\n"
 	      "Commands:\n", out);
 	for (unsigned i = 0; command_table[i] != NULL; i++)
-		fprintf(out, "  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
+		fprintf(out, "  %-11s %s\n", command_table[i]->name, command_table[i]->summary);
 	fputs("\nOptions:\n", out);
 	help_rows(common_rows, out);
 	help_statuses(out, true);
@@ -169,6 +169,13 @@ static void roff_rows(const struct option_row *rows, FILE *out)
 	}
 }
 
+/* As the page is called. */
+static void roff_name(FILE *out, const char *name)
+{
+	for (; *name != '\0'; name++)
+		fputs(*name == ' ' ? "\\-" : (char[2]){*name, '\0'}, out);
+}
+
 static void roff_program(FILE *out)
 {
 	fprintf(out, ".TH WMSCOPE 1 \"\" \"wmscope %s\" \"User commands\"\n", WMSCOPE_VERSION);
@@ -181,7 +188,9 @@ static void roff_program(FILE *out)
 	      "and \\- is standard input or output.\n.SH COMMANDS\n",
 	      out);
 	for (unsigned i = 0; command_table[i] != NULL; i++) {
-		fprintf(out, ".TP\n.BR wmscope\\-%s (1)\n", command_table[i]->name);
+		fputs(".TP\n.BR wmscope\\-", out);
+		roff_name(out, command_table[i]->name);
+		fputs(" (1)\n", out);
 		roff(out, command_table[i]->summary);
 		putc('\n', out);
 	}
@@ -189,9 +198,12 @@ static void roff_program(FILE *out)
 
 static void roff_command(const struct command *c, FILE *out)
 {
-	fprintf(out, ".TH WMSCOPE-%s 1 \"\" \"wmscope %s\" \"User commands\"\n", c->name,
-		WMSCOPE_VERSION);
-	fprintf(out, ".SH NAME\nwmscope\\-%s \\- ", c->name);
+	fputs(".TH WMSCOPE-", out);
+	roff_name(out, c->name);
+	fprintf(out, " 1 \"\" \"wmscope %s\" \"User commands\"\n", WMSCOPE_VERSION);
+	fputs(".SH NAME\nwmscope\\-", out);
+	roff_name(out, c->name);
+	fputs(" \\- ", out);
 	roff(out, c->summary);
 	fprintf(out, "\n.SH SYNOPSIS\n.B wmscope %s\n[options] ", c->name);
 	roff(out, c->usage);
@@ -222,10 +234,23 @@ void options_manual(const struct command *c, FILE *out)
 /* Words of one command, for one arm of the shell's case. */
 static void complete_command(const struct command *c, FILE *out)
 {
-	fprintf(out, "\t%s) words=\"", c->name);
+	fprintf(out, "\t\"%s \"*) words=\"", c->name);
 	for (const struct option_row *r = c->options; r->name != NULL; r++)
 		fprintf(out, "--%s ", r->name);
 	fputs("--help --version\" ;;\n", out);
+}
+
+/* Of commands of two words. */
+static void complete_second(FILE *out)
+{
+	for (unsigned i = 0; command_table[i] != NULL; i++) {
+		const char *name = command_table[i]->name, *blank = strchr(name, ' ');
+		if (blank == NULL)
+			continue;
+		fprintf(out, "\tif ((COMP_CWORD == 2)) && [[ $prev == %.*s ]]; then\n"
+			     "\t\tCOMPREPLY+=($(compgen -W %s -- \"$cur\"))\n\tfi\n",
+			(int)(blank - name), name, blank + 1);
+	}
 }
 
 void options_completion(FILE *out)
@@ -234,8 +259,10 @@ void options_completion(FILE *out)
 	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=\n"
 	      "\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W \"", out);
 	for (unsigned i = 0; command_table[i] != NULL; i++)
-		fprintf(out, "%s ", command_table[i]->name);
-	fputs("help --help --version\" -- \"$cur\"))\n\t\treturn\n\tfi\n\tcase $prev in\n", out);
+		fprintf(out, "%.*s ", (int)strcspn(command_table[i]->name, " "), command_table[i]->name);
+	fputs("help --help --version\" -- \"$cur\"))\n\t\treturn\n\tfi\n", out);
+	complete_second(out);
+	fputs("\tcase $prev in\n", out);
 	for (unsigned i = 0; command_table[i] != NULL; i++) {
 		for (const struct option_row *r = command_table[i]->options; r->name != NULL; r++) {
 			if (r->kind != OPTION_ENUM)
@@ -246,7 +273,7 @@ void options_completion(FILE *out)
 			fputs("\" -- \"$cur\")); return ;;\n", out);
 		}
 	}
-	fputs("\tesac\n\tcase ${COMP_WORDS[1]} in\n", out);
+	fputs("\tesac\n\tcase \"${COMP_WORDS[1]} ${COMP_WORDS[2]} \" in\n", out);
 	for (unsigned i = 0; command_table[i] != NULL; i++)
 		complete_command(command_table[i], out);
 	fputs("\tesac\n\tif [[ $cur == -* ]]; then\n"

@@ -21,7 +21,7 @@ static void clocks(struct json *j, const struct compare_clock *k)
 	json_end(j);
 }
 
-static void way(struct json *j, const char *key, const struct compare_totals *t)
+void jsonl_compared_way(struct json *j, const char *key, const struct compare_totals *t)
 {
 	json_object(j, key);
 	json_uint(j, "sent", t->sent);
@@ -54,8 +54,8 @@ void jsonl_comparison(struct json *j, const struct comparison *c)
 	json_end(j);
 	json_bool(j, "client_lossy", comparison_lossy(c, SIDE_CLIENT));
 	json_bool(j, "server_lossy", comparison_lossy(c, SIDE_SERVER));
-	way(j, "from_client", comparison_totals(c, WAY_UP));
-	way(j, "from_server", comparison_totals(c, WAY_DOWN));
+	jsonl_compared_way(j, "from_client", comparison_totals(c, WAY_UP));
+	jsonl_compared_way(j, "from_server", comparison_totals(c, WAY_DOWN));
 	json_end(j);
 }
 

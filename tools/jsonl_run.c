@@ -242,6 +242,7 @@ void jsonl_run(struct json *j, const struct analysis *a, const struct report_opt
 	counts(j, a, o);
 	run_errors(j, o);
 	jsonl_comparison(j, o->comparison);
+	jsonl_audit(j, o->audit);
 	json_end(j);
 	json_end(j);
 }

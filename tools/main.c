@@ -47,7 +47,8 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 static int help(int argc, char **argv)
 {
-	const struct command *c = argc > 1 ? options_find(argv[1]) : NULL;
+	int words;
+	const struct command *c = options_find_words(argc - 1, argv + 1, &words);
 
 	if (argc > 1 && c == NULL) {
 		options_error(NULL, "no such command", argv[1]);
@@ -88,10 +89,14 @@ int main(int argc, char **argv)
 		options_completion(stdout);
 		return printed();
 	}
-	const struct command *c = options_find(name);
+	int words;
+	const struct command *c = options_find_words(argc - 1, argv + 1, &words);
 	if (c == NULL) {
-		options_error(NULL, name[0] == '-' ? "unknown option" : "no such command", name);
+		bool group = options_is_group(name);
+		options_error(NULL, name[0] == '-' ? "unknown option"
+				    : group	    ? "this command has a second word"
+						    : "no such command", name);
 		return EXIT_USAGE;
 	}
-	return run_command(c, argc - 1, argv + 1);
+	return run_command(c, argc - words, argv + words);
 }

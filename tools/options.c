@@ -39,13 +39,50 @@ char **options_invocation(int *argc)
 	return invocation.argv;
 }
 
+/* "audit run" is also written audit-run, as its manual page is called. */
+static bool is_named(const struct command *c, const char *name)
+{
+	const char *n = c->name;
+
+	while (*n != '\0' && (*n == *name || (*n == ' ' && *name == '-'))) {
+		n++;
+		name++;
+	}
+	return *n == '\0' && *name == '\0';
+}
+
 const struct command *options_find(const char *name)
 {
 	for (unsigned i = 0; command_table[i] != NULL; i++) {
-		if (strcmp(command_table[i]->name, name) == 0)
+		if (is_named(command_table[i], name))
 			return command_table[i];
 	}
 	return NULL;
+}
+
+const struct command *options_find_words(int argc, char **argv, int *words)
+{
+	char two[64];
+
+	*words = 2;
+	if (argc > 1 && (size_t)snprintf(two, sizeof(two), "%s %s", argv[0], argv[1]) < sizeof(two)) {
+		const struct command *c = options_find(two);
+		if (c != NULL)
+			return c;
+	}
+	*words = 1;
+	return argc > 0 ? options_find(argv[0]) : NULL;
+}
+
+bool options_is_group(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (unsigned i = 0; command_table[i] != NULL; i++) {
+		if (strncmp(command_table[i]->name, name, n) == 0 && command_table[i]->name[n] == ' ')
+			return true;
+	}
+	return false;
 }
 
 void options_error(const struct command *c, const char *what, const char *raw)

@@ -24,6 +24,10 @@ enum options_outcome options_parse(const struct command *c, void *config, int ar
 int options_remember(int argc, char **argv); /* 0 or -errno */
 char **options_invocation(int *argc);
 
+/* The command that argv begins with, by its first word or two; *words: how many. NULL: none. */
+const struct command *options_find_words(int argc, char **argv, int *words);
+bool options_is_group(const char *name); /* the first word of commands of two */
+
 void options_help(const struct command *c, FILE *out);
 /* c NULL: of the program as a whole. */
 void options_manual(const struct command *c, FILE *out);

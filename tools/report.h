@@ -22,6 +22,7 @@ struct scrub; /* tools/privacy/scrub.h */
 struct command;  /* tools/command.h */
 struct manifest; /* tools/manifest.h */
 struct comparison; /* tools/compare/compare.h */
+struct audit_result; /* tools/audit/audit.h */
 struct study; /* tools/study/study.h */
 
 struct report_options {
@@ -41,6 +42,7 @@ struct report_options {
 	bool all_packets;         /* annotated captures hold every packet, not only of touched flows */
 	const struct ruleset *rules; /* what was looked for; NULL: nothing */
 	const struct comparison *comparison; /* of two captures of one path; else NULL */
+	const struct audit_result *audit; /* of a box between two ports; else NULL */
 	struct matcher *matcher;     /* NULL: patterns were not searched */
 	const struct command *command; /* with its config: what decided the result; NULL: not kept */
 	const void *config;

@@ -24,6 +24,10 @@ struct study;
 void jsonl_study(struct json *j, const struct study *s);
 /* jsonl_compare.c; NULL is nothing */
 struct comparison;
+struct compare_totals;
+void jsonl_compared_way(struct json *j, const char *key, const struct compare_totals *t);
 void jsonl_comparison(struct json *j, const struct comparison *c);
 void jsonl_compare_note(struct json *j, const struct compare_note *n);
+/* jsonl_audit.c; NULL is nothing */
+void jsonl_audit(struct json *j, const struct audit_result *r);
 void jsonl_run(struct json *j, const struct analysis *a, const struct report_options *o);

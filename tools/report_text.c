@@ -265,6 +265,7 @@ static int text_write(const struct analysis *a, const struct report_options *o, 
 		table(&t, list, n);
 	text_captures(&t);
 	text_comparison(&t);
+	text_audit(&t);
 	text_study(&t);
 	if (n > 0) {
 		details(&t, list, n);

@@ -45,4 +45,5 @@ void text_finding(const struct text *t, const struct finding *f, unsigned number
 void text_ladder(const struct text *t, const struct finding *f);
 void text_study(const struct text *t);
 void text_comparison(const struct text *t); /* nothing where two captures were not compared */
+void text_audit(const struct text *t);      /* nothing where no box was audited */
 void text_legend(const struct text *t);

@@ -86,7 +86,7 @@ static int rename_files(struct privacy *p, struct capture_result *c, unsigned *n
 			return -ENOMEM;
 		rename_in(c->partial_why, sizeof(c->partial_why), c->files[i], names[i]);
 	}
-	c->paths = c->files;
+	c->paths = c->paths != NULL ? c->paths : c->files;
 	c->files = names;
 	privacy_text(p, c->vantage_why, sizeof(c->vantage_why));
 	return 0;
