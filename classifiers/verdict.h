@@ -267,6 +267,7 @@ struct capture_result {
 	struct inspector_stats inspector;
 	enum vantage vantage;
 	bool vantage_given;   /* the user said so */
+	bool control;         /* what the rates of the others are compared with: the user said so */
 	bool no_throttling;   /* rates were not looked at, as the user wished */
 	char vantage_why[160];
 	bool partial;         /* damaged, cut or interrupted */

@@ -22,6 +22,7 @@ struct analyze_config {
 	struct session_config session;
 	struct analysis_options analysis;
 	bool rotated;
+	struct option_strings controls;
 };
 
 static const struct option_row analyze_options[] = {
@@ -30,6 +31,13 @@ static const struct option_row analyze_options[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct analyze_config, rotated),
 	 .help = "the files are pieces of one capture; otherwise each stands for itself"},
+	{.name = "control",
+	 .kind = OPTION_STRINGS,
+	 .offset = offsetof(struct analyze_config, controls),
+	 .argument = "FILE",
+	 .help = "a capture of the same transfers over the same path with the content changed (bits "
+		 "inverted, another name): the rates of the other captures are compared with its; "
+		 "several times for several"},
 	{.name = "from",
 	 .kind = OPTION_STRING,
 	 .offset = offsetof(struct analyze_config, session.from),
@@ -68,10 +76,12 @@ static void not_opened(struct run *r, const char *file, int err, const char *why
 	session_input_failed(&r->session, err);
 }
 
-/* One capture of n files. 0, or -errno when there is no going on. */
-static int analyze_capture(struct run *r, const char *const *files, unsigned first, unsigned n)
+/* One capture of n files, of which one alone may be a control. 0, or -errno: there is no going on. */
+static int analyze_capture(struct run *r, const char *const *files, unsigned first, unsigned n,
+			   bool control)
 {
-	struct source_config from = {.files = files, .n_files = n, .rotated = r->cfg->rotated,
+	struct source_config from = {.files = files, .n_files = n,
+				     .rotated = r->cfg->rotated && !control,
 				     .bpf = r->cfg->analysis.bpf};
 	struct pipeline_config pipe = {.workers = (unsigned)r->cfg->analysis.workers,
 				       .stop = &session_stopped,
@@ -89,6 +99,7 @@ static int analyze_capture(struct run *r, const char *const *files, unsigned fir
 	err = analysis_begin(r->analysis, files, n);
 	if (err != 0)
 		goto out;
+	r->analysis->captures[r->analysis->n_captures - 1].control = control;
 	int failed = pipeline_run(src, session_hooks(&r->session, analysis_hooks(r->analysis)),
 				  &pipe, &stats);
 	err = analysis_end(r->analysis, &stats, failed);
@@ -124,17 +135,24 @@ static void number_flows(struct run *r)
 
 static int analyze_all(struct run *r, const char *const *files, unsigned n)
 {
+	const struct option_strings *controls = &r->cfg->controls;
+	unsigned captures = (r->cfg->rotated ? 1 : n) + controls->n;
 	int err = 0;
 
-	progress_start(&r->progress, !r->cfg->session.quiet, r->cfg->rotated ? 1 : n);
-	if (r->cfg->rotated)
-		err = analyze_capture(r, files, 0, n);
-	for (unsigned i = 0; !r->cfg->rotated && i < n && err == 0; i++) {
+	progress_start(&r->progress, !r->cfg->session.quiet, captures);
+	for (unsigned i = 0; i < captures && err == 0; i++) {
+		unsigned k = i + controls->n - captures; /* of the controls, once it is their turn */
+		bool control = i + controls->n >= captures;
 		if (atomic_load(&session_stopped)) {
 			session_happened(&r->session, EXIT_PARTIAL);
 			break;
 		}
-		err = analyze_capture(r, &files[i], i, 1);
+		if (control)
+			err = analyze_capture(r, &controls->v[k], n + k, 1, true);
+		else if (r->cfg->rotated)
+			err = analyze_capture(r, files, 0, n, false);
+		else
+			err = analyze_capture(r, &files[i], i, 1, false);
 	}
 	progress_clear(&r->progress);
 	if (err == 0)
@@ -171,6 +189,8 @@ static bool usage_fits(const struct analyze_config *cfg, int argc, char **argv)
 
 	for (int i = 0; i < argc; i++)
 		stdins += strcmp(argv[i], "-") == 0;
+	for (unsigned i = 0; i < cfg->controls.n; i++)
+		stdins += strcmp(cfg->controls.v[i], "-") == 0;
 	const char *wrong = argc == 0 ? "no capture file is given"
 			    : stdins > 1 ? "standard input can be read only once"
 					 : analysis_options_wrong(&cfg->analysis);
@@ -192,8 +212,9 @@ static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 	if (!analysis_setup_open(&r.setup, &cfg->analysis, &command_analyze, &r.session))
 		goto out;
 	struct analysis_config want = analysis_setup_config(&r.setup, &cfg->analysis, &r.session);
-	r.errors = calloc((size_t)argc, sizeof(*r.errors));
-	r.first_file = calloc((size_t)argc, sizeof(*r.first_file));
+	size_t n_files = (size_t)argc + cfg->controls.n;
+	r.errors = calloc(n_files, sizeof(*r.errors));
+	r.first_file = calloc(n_files, sizeof(*r.first_file));
 	int err = r.errors == NULL || r.first_file == NULL ? -ENOMEM
 							   : analysis_new(&r.analysis, &want);
 	if (err == 0) {

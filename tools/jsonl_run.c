@@ -119,6 +119,8 @@ static void capture(struct json *j, const struct capture_result *c)
 	json_string(j, "vantage", vantage_name[c->vantage]);
 	json_bool(j, "vantage_given", c->vantage_given);
 	json_string(j, "vantage_why", c->vantage_why);
+	if (c->control)
+		json_bool(j, "control", true);
 	json_bool(j, "partial", c->partial);
 	json_string(j, "partial_why", c->partial ? c->partial_why : NULL);
 	json_bool(j, "interrupted", c->stats.interrupted);

@@ -24,7 +24,8 @@ static void inputs(struct json *j, const struct analysis *a)
 	for (unsigned i = 0; i < a->n_captures; i++) {
 		const struct capture_result *c = &a->captures[i];
 		const char *const *paths = c->paths != NULL ? c->paths : c->files;
-		for (unsigned k = 0; k < c->n_files; k++) {
+		/* Among the options, where a repeated run finds it. */
+		for (unsigned k = 0; !c->control && k < c->n_files; k++) {
 			bool there = strcmp(paths[k], "-") != 0 &&
 				     digest_file(paths[k], hex, &size) == 0;
 			json_object(j, NULL);

@@ -85,6 +85,10 @@ static void vantage(const struct text *t, const struct capture_result *c)
 		 c->vantage_given ? "as --vantage says" : "worked out from the packets",
 		 c->vantage_why[0] != '\0' ? ": " : "", c->vantage_why);
 	wrapped(t, LABEL, text);
+	if (!c->control)
+		return;
+	label(t, "Control");
+	wrapped(t, LABEL, "the rates of the other captures are compared with this one's");
 }
 
 struct not_analysed {

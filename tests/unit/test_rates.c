@@ -23,7 +23,7 @@ struct side_of {
 
 struct world {
 	struct analysis a;
-	struct capture_result capture;
+	struct capture_result captures[2]; /* the second is a control */
 	struct attempt attempts[2 * EACH];
 	struct flow_record flows[2 * EACH];
 	struct goodput *goodput[2 * EACH];
@@ -56,25 +56,50 @@ static void add(struct world *w, const struct side_of *of, const char *name, dou
 		.rate = of->held ? &limited : NULL};
 }
 
+static void start(struct world *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->a.captures = w->captures;
+	w->a.n_captures = 2;
+	w->captures[1].control = true;
+	w->a.attempts = w->attempts;
+	w->captures[0].stats.last_ns = w->captures[1].stats.last_ns = 9000 * SEC;
+}
+
+static const struct finding *study_finds(struct world *w, const char *id)
+{
+	assert_int_equal(study_new(&w->s, &w->a), 0);
+	for (size_t i = 0; i < w->a.n_findings; i++)
+		if (strcmp(w->a.findings[i]->id, id) == 0)
+			return w->a.findings[i];
+	return NULL;
+}
+
 /* The finding about the slow name, or NULL. */
 static const struct finding *compare_sides(struct world *w, const struct side_of *slow,
 					   const struct side_of *fast, double apart_s)
 {
-	memset(w, 0, sizeof(*w));
-	w->a.captures = &w->capture;
-	w->a.n_captures = 1;
-	w->a.attempts = w->attempts;
-	w->capture.stats.last_ns = 9000 * SEC;
+	start(w);
 	for (unsigned i = 0; i < slow->n; i++)
 		add(w, slow, "slow.example", 10.0 * i);
 	for (unsigned i = 0; i < fast->n; i++)
 		add(w, fast, i % 2 != 0 ? "fast.example" : "other.example", 10.0 * i + apart_s);
-	assert_int_equal(study_new(&w->s, &w->a), 0);
-	const struct finding *f = NULL;
-	for (size_t i = 0; i < w->a.n_findings; i++)
-		if (strcmp(w->a.findings[i]->id, "rate-differs") == 0)
-			f = w->a.findings[i];
-	return f;
+	return study_finds(w, "rate-differs");
+}
+
+/* The slow in one capture, the fast in the control, which other names are in. */
+static const struct finding *compare_with_control(struct world *w, const struct side_of *slow,
+						  const struct side_of *fast, double apart_s)
+{
+	start(w);
+	for (unsigned i = 0; i < slow->n; i++)
+		add(w, slow, "slow.example", 10.0 * i);
+	for (unsigned i = 0; i < fast->n; i++) {
+		add(w, fast, NULL, 10.0 * i + apart_s);
+		w->attempts[w->a.n_attempts - 1].capture = 1;
+		w->attempts[w->a.n_attempts - 1].trigger = TRIGGER_NONE;
+	}
+	return study_finds(w, "rate-differs-from-control");
 }
 
 static void world_end(struct world *w)
@@ -144,6 +169,93 @@ static void other_servers_may_be_slow_themselves(void **state)
 	world_end(&w);
 }
 
+static void a_control_capture_is_compared_with(void **state)
+{
+	struct side_of one = policed, other = quick;
+	struct world w;
+	(void)state;
+	const struct finding *f = compare_with_control(&w, &policed, &quick, 300);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_LIKELY);
+	assert_int_equal(f->scope, SCOPE_CAPTURE);
+	assert_int_equal(f->n_flows, EACH);
+	assert_int_equal(f->n_controls, EACH);
+	world_end(&w);
+	/* One replay of each. */
+	one.n = other.n = 1;
+	f = compare_with_control(&w, &one, &other, 60);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	world_end(&w);
+	/* Slower, and nothing shows that something held it. */
+	one = policed;
+	one.held = false;
+	f = compare_with_control(&w, &one, &quick, 60);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	assert_int_equal(f->n_rows, 1);
+	world_end(&w);
+	/* Of another day. */
+	f = compare_with_control(&w, &policed, &quick, 86400);
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	world_end(&w);
+}
+
+static void control_look_alikes_are_not(void **state)
+{
+	static const struct {
+		const char *what;
+		struct side_of slow, control;
+	} rows[] = {
+		{"a plan: both alike", {1e6, true, 1, 40, EACH}, {1e6, true, 1, 40, EACH}},
+		{"a plan that the control shows too", {1e6, true, 1, 40, EACH}, {3e6, true, 1, 40, EACH}},
+		{"as fast", {5e6, false, 1, 40, EACH}, {5e6, false, 1, 40, EACH}},
+		{"faster", {9e6, false, 1, 40, EACH}, {5e6, false, 1, 40, EACH}},
+		{"a longer path", {1e6, true, 1, 90, EACH}, {5e6, false, 1, 40, EACH}},
+		{"too little data", {1e5, true, 1, 40, EACH}, {5e6, false, 1, 40, EACH}},
+		{"no control", {1e6, true, 1, 40, EACH}, {5e6, false, 1, 40, 0}},
+	};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct world w;
+		if (compare_with_control(&w, &rows[i].slow, &rows[i].control, 60) != NULL)
+			fail_msg("%s", rows[i].what);
+		world_end(&w);
+	}
+}
+
+/* Tunnels have no name, but a protocol. */
+static void a_protocol_held_alone_is_named(void **state)
+{
+	struct world w;
+	(void)state;
+	start(&w);
+	for (unsigned i = 0; i < EACH; i++) {
+		add(&w, &policed, NULL, 10.0 * i);
+		w.attempts[w.a.n_attempts - 1].words = WORDS_VPN + VPN_OPENVPN;
+		w.attempts[w.a.n_attempts - 1].trigger = TRIGGER_NONE;
+	}
+	for (unsigned i = 0; i < EACH; i++)
+		add(&w, &quick, "fast.example", 10.0 * i + 5);
+	const struct finding *f = study_finds(&w, "vpn-rate-differs");
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	assert_int_equal(f->family, FAMILY_VPN_INTERFERENCE);
+	assert_int_equal(f->trigger, TRIGGER_PROTOCOL);
+	assert_string_equal(f->trigger_value, "openvpn");
+	world_end(&w);
+	/* What cannot be named is compared with nothing. */
+	start(&w);
+	for (unsigned i = 0; i < EACH; i++) {
+		add(&w, &policed, NULL, 10.0 * i);
+		w.attempts[w.a.n_attempts - 1].words = WORDS_OTHER;
+	}
+	for (unsigned i = 0; i < EACH; i++)
+		add(&w, &quick, "fast.example", 10.0 * i + 5);
+	assert_null(study_finds(&w, "vpn-rate-differs"));
+	world_end(&w);
+}
+
 static void sets_are_compared(void **state)
 {
 	double x[300], y[300], z[300];
@@ -181,6 +293,9 @@ int main(void)
 		cmocka_unit_test(a_name_held_alone_is_named),
 		cmocka_unit_test(look_alikes_are_not),
 		cmocka_unit_test(other_servers_may_be_slow_themselves),
+		cmocka_unit_test(a_control_capture_is_compared_with),
+		cmocka_unit_test(control_look_alikes_are_not),
+		cmocka_unit_test(a_protocol_held_alone_is_named),
 		cmocka_unit_test(sets_are_compared),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Names that are slower than others (catalogue, section 15, THR-DIFF): goodput of one client's
- * connections within minutes of each other, those with a name against those with others, by the tests
- * that record-and-replay studies use. Servers differ in speed by themselves, and plans hold all
- * names to one rate: so a name is only spoken of where a policer or shaper shows in its own
- * connections and not in the controls.
+ * What is slower than others (catalogue, section 15, THR-DIFF): goodput of one client's connections
+ * within minutes of each other, those with a name (or of a tunnel's protocol, VPN-THROTTLE) against the
+ * rest, by the tests that record-and-replay studies use. Servers differ in speed by themselves, and plans
+ * hold all names to one rate: so a name is only spoken of where a policer or shaper shows in its own
+ * connections and not in the controls. Where the user replayed something himself, a capture with and one
+ * without what may be throttled (analyze --control) are compared as a whole.
  */
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/app/first_words.h"
 #include "classifiers/tamper/rate.h"
 #include "tools/study/study_private.h"
 
@@ -22,6 +24,7 @@
 #define FLOW_BYTES 200000u        /* of goodput, each */
 #define HELD 0.5                  /* share of the name's connections that something held to a rate */
 #define HELD_CONTROLS 0.1         /* of the controls, at most */
+#define SAMPLES_MIN 20            /* of either capture: two seconds */
 #define RTT_NEAR 0.25             /* of the larger, or this much: */
 #define RTT_NEAR_US 10000.0
 
@@ -33,15 +36,35 @@ struct side {
 	unsigned n_samples;
 };
 
-static bool usable(const struct trial *t)
+/* What a connection is called: its name, else the tunnel's protocol that it began with; NULL. */
+static const char *label_of(const struct trial *t)
+{
+	const struct attempt *a = t->a;
+	bool tunnel = a->words == WORDS_ENCRYPTED || a->words >= WORDS_VPN;
+	if (a->name != NULL)
+		return t->row != NO_ROW ? a->name : NULL;
+	return tunnel ? first_words_name((enum first_words)a->words) : NULL;
+}
+
+static bool has_much(const struct trial *t)
 {
 	const struct goodput *g = t->a->goodput;
 	uint64_t sum = 0;
-	if (g == NULL || t->twin || t->row == NO_ROW || t->a->name == NULL || t->a->flow == NULL)
+	if (g == NULL || t->twin)
 		return false;
 	for (unsigned i = 0; i < g->n; i++)
 		sum += g->bytes[i];
 	return sum >= FLOW_BYTES;
+}
+
+static bool is_control(const struct study_run *r, const struct attempt *a)
+{
+	return r->a->captures[a->capture].control;
+}
+
+static bool usable(const struct study_run *r, const struct trial *t)
+{
+	return !is_control(r, t->a) && has_much(t) && label_of(t) != NULL;
 }
 
 /* What the sender had to say, not where it waited for more to say: the last bin is not whole. */
@@ -123,15 +146,16 @@ static bool comparable(const struct attempt *x, const struct attempt *y)
 	       x->goodput->dir == y->goodput->dir && apart <= WINDOW_NS;
 }
 
-static void gather(const struct study_run *r, const struct attempt *of, struct side *name,
+static void gather(const struct study_run *r, const struct trial *one, struct side *name,
 		   struct side *others, bool *beside)
 {
+	const struct attempt *of = one->a;
 	*beside = true;
 	for (size_t i = 0; i < r->n_trials; i++) {
 		const struct attempt *a = r->trials[i].a;
-		if (!usable(&r->trials[i]) || !comparable(of, a))
+		if (!usable(r, &r->trials[i]) || !comparable(of, a))
 			continue;
-		if (a->trigger == of->trigger && strcmp(a->name, of->name) == 0)
+		if (a->trigger == of->trigger && strcmp(label_of(&r->trials[i]), label_of(one)) == 0)
 			take(name, a);
 		else
 			take(others, a);
@@ -144,17 +168,38 @@ static void gather(const struct study_run *r, const struct attempt *of, struct s
 	}
 }
 
-static int say(struct study_run *r, const struct side *name, const struct side *others,
-	       const struct rate_comparison *c, bool beside)
+/* The two rows that say how they differ, and what held the slower. */
+static void say_rows(struct finding *f, const struct side *slow, const struct side *others,
+		     const struct rate_comparison *c, enum grade grade)
+{
+	unsigned k = 0;
+	char value[96], expected[96];
+	snprintf(value, sizeof(value), "area %.2f, p %.2g in %.2f of resamplings", c->area, c->ks_p,
+		 c->ks_trust);
+	study_row(f, "rate-differs", grade, value, "as others: area at most 0.1 or p at least 0.05");
+	if (slow->held == 0)
+		return;
+	snprintf(value, sizeof(value), "in %u of %u of them", slow->held, slow->n);
+	snprintf(expected, sizeof(expected), "as in others: %u of %u", others->held, others->n);
+	while (!is_held(slow->flow[k]))
+		k++;
+	bool shaped = slow->flow[k]->rate->form == RATE_SHAPED;
+	study_row(f, shaped ? "rate-shaped" : "rate-policed", GRADE_D1, value, expected);
+}
+
+static int say(struct study_run *r, const char *label, const struct side *name,
+	       const struct side *others, const struct rate_comparison *c, bool beside)
 {
 	const struct attempt *a = name->flow[0];
-	char value[96], expected[96], shown[121];
+	bool tunnel = a->name == NULL;
+	char shown[121];
 	struct study_cause cause = {
-		.id = "rate-differs",
-		.summary = "connections with this name are held to a rate that others are not",
+		.id = tunnel ? "vpn-rate-differs" : "rate-differs",
+		.summary = tunnel ? "connections of this protocol are held to a rate that others are not"
+				  : "connections with this name are held to a rate that others are not",
 		.refs = "Li et al., A large-scale analysis of deployed traffic differentiation "
 			"practices, SIGCOMM 2019",
-		.family = FAMILY_THROTTLING,
+		.family = tunnel ? FAMILY_VPN_INTERFERENCE : FAMILY_THROTTLING,
 		.scope = SCOPE_NAME,
 		.attempts = name->flow,
 		.n_attempts = name->n,
@@ -165,33 +210,42 @@ static int say(struct study_run *r, const struct side *name, const struct side *
 	if (f == NULL)
 		return -ENOMEM;
 	f->direction = (enum dir)a->goodput->dir;
-	f->trigger = (enum trigger_kind)a->trigger;
+	f->trigger = tunnel ? TRIGGER_PROTOCOL : (enum trigger_kind)a->trigger;
 	f->ts_ns = a->start_ns;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", a->name);
-	study_printable(a->name, shown, sizeof(shown));
+	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", label);
+	study_printable(label, shown, sizeof(shown));
 	snprintf(f->sentence, sizeof(f->sentence),
 		 "%u of %u connections with %s were held to a rate: %.0f kbit/s on average, against "
 		 "%.0f of %u others",
 		 name->held, name->n, shown, c->mean_x / 1e3, c->mean_y / 1e3, others->n);
-	snprintf(value, sizeof(value), "area %.2f, p %.2g in %.2f of resamplings", c->area, c->ks_p,
-		 c->ks_trust);
-	study_row(f, "rate-differs", GRADE_D3, value,
-		  "as other names: area at most 0.1 or p at least 0.05");
-	snprintf(value, sizeof(value), "in %u of %u of them", name->held, name->n);
-	snprintf(expected, sizeof(expected), "as in others: %u of %u", others->held, others->n);
-	bool shaped = a->rate != NULL && a->rate->form == RATE_SHAPED;
-	study_row(f, shaped ? "rate-shaped" : "rate-policed", GRADE_D1, value,
-		  expected);
+	/* The catalogue's VPN-THROTTLE is D2: whole tunnels are often slower than what they stand beside. */
+	say_rows(f, name, others, c, tunnel ? GRADE_D2 : GRADE_D3);
 	f->conditional = "yes";
-	study_benign(f, beside ? "a server that itself limits this name"
-			       : "the name's own servers, or their network, limit what they send");
+	study_benign(f, tunnel   ? "a tunnel's server or program that itself limits what it sends"
+		       : beside ? "a server that itself limits this name"
+				: "the name's own servers, or their network, limit what they send");
 	/* Other servers are reached over other paths: then it says no more than that they differ. */
 	study_weigh(f, beside ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	return 0;
 }
 
-static int compare(struct study_run *r, const struct attempt *of)
+/* Both at one width of bin. */
+static int hold_against(struct side *slow, struct side *others, struct rate_comparison *c)
 {
+	uint64_t width = widest(others, widest(slow, GOODPUT_BIN_NS));
+	int err = sample(slow, width);
+	err = err != 0 ? err : sample(others, width);
+	if (err == 0)
+		*c = rate_compare(slow->samples, slow->n_samples, others->samples,
+				  others->n_samples);
+	free(slow->samples);
+	free(others->samples);
+	return err;
+}
+
+static int compare(struct study_run *r, const struct trial *of)
+{
+	struct rate_comparison c;
 	struct side name = {.n = 0}, others = {.n = 0};
 	bool beside;
 	int err = 0;
@@ -199,33 +253,96 @@ static int compare(struct study_run *r, const struct attempt *of)
 	if (name.n < FLOWS_MIN || others.n < FLOWS_MIN || name.held < HELD * name.n ||
 	    others.held > HELD_CONTROLS * others.n || !alike_paths(&name, &others))
 		return 0;
-	uint64_t width = widest(&others, widest(&name, GOODPUT_BIN_NS));
-	err = sample(&name, width);
-	err = err != 0 ? err : sample(&others, width);
-	if (err == 0) {
-		struct rate_comparison c = rate_compare(name.samples, name.n_samples,
-							others.samples, others.n_samples);
-		if (c.said == RATE_DIFFERENT && c.area > 0)
-			err = say(r, &name, &others, &c, beside);
+	err = hold_against(&name, &others, &c);
+	if (err == 0 && c.said == RATE_DIFFERENT && c.area > 0)
+		err = say(r, label_of(of), &name, &others, &c, beside);
+	return err;
+}
+
+/* A control capture */
+
+static uint64_t first_of(const struct side *s)
+{
+	uint64_t first = UINT64_MAX;
+	for (unsigned i = 0; i < s->n; i++)
+		first = s->flow[i]->start_ns < first ? s->flow[i]->start_ns : first;
+	return first;
+}
+
+static int say_control(struct study_run *r, const struct side *slow, const struct side *control,
+		       const struct rate_comparison *c)
+{
+	uint64_t x = first_of(slow), y = first_of(control), apart = x > y ? x - y : y - x;
+	const struct study_cause cause = {
+		.id = "rate-differs-from-control",
+		.summary = "connections are slower than those of the capture given as their control",
+		.refs = "Li et al., A large-scale analysis of deployed traffic differentiation "
+			"practices, SIGCOMM 2019",
+		.family = FAMILY_THROTTLING,
+		.scope = SCOPE_CAPTURE,
+		.attempts = slow->flow,
+		.n_attempts = slow->n,
+		.controls = control->flow,
+		.n_controls = control->n,
+	};
+	struct finding *f = study_finding(r, &cause);
+	if (f == NULL)
+		return -ENOMEM;
+	f->direction = (enum dir)slow->flow[0]->goodput->dir;
+	f->ts_ns = slow->flow[0]->start_ns;
+	snprintf(f->sentence, sizeof(f->sentence),
+		 "%u connection%s went at %.0f kbit/s on average, %u of the control capture at %.0f, "
+		 "begun %.0f s apart", slow->n, slow->n != 1 ? "s" : "", c->mean_x / 1e3,
+		 control->n, c->mean_y / 1e3,
+		 (double)apart / 1e9);
+	bool held = slow->held >= HELD * slow->n;
+	say_rows(f, slow, control, c, held ? GRADE_D3 : GRADE_D2);
+	f->conditional = "yes";
+	study_benign(f, "a network that was slower when the one was taken than when the other was");
+	/* One replay of each may have met with any other traffic; so may those of another hour. */
+	bool many = slow->n >= FLOWS_MIN && control->n >= FLOWS_MIN && apart <= WINDOW_NS;
+	study_weigh(f, many && held ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
+	return 0;
+}
+
+/* All connections of the captures against all of the control captures, one way. */
+static int compare_control(struct study_run *r, enum dir dir)
+{
+	struct side slow = {.n = 0}, control = {.n = 0};
+	struct rate_comparison c;
+	for (size_t i = 0; i < r->n_trials; i++) {
+		const struct attempt *a = r->trials[i].a;
+		if (has_much(&r->trials[i]) && a->goodput->dir == dir)
+			take(is_control(r, a) ? &control : &slow, a);
 	}
-	free(name.samples);
-	free(others.samples);
+	if (slow.n == 0 || control.n == 0 || control.held > HELD_CONTROLS * control.n ||
+	    !alike_paths(&slow, &control))
+		return 0;
+	int err = hold_against(&slow, &control, &c);
+	bool enough = slow.n_samples >= SAMPLES_MIN && control.n_samples >= SAMPLES_MIN;
+	if (err == 0 && enough && c.said == RATE_DIFFERENT && c.area > 0)
+		err = say_control(r, &slow, &control, &c);
 	return err;
 }
 
 int study_rates(struct study_run *r)
 {
-	/* One comparison a name: from the first of its connections that something held. */
-	uint8_t *done = calloc(r->n_groups + 1, 1);
+	/* One comparison a name or protocol: from the first of its connections that something held. */
+	uint8_t *done = calloc(r->n_groups + WORDS_N, 1);
 	int err = done == NULL ? -ENOMEM : 0;
 	for (size_t i = 0; err == 0 && i < r->n_trials; i++) {
 		const struct trial *t = &r->trials[i];
 		bool held = is_held(t->a);
-		if (!held || !usable(t) || done[r->group_of[t->row]] != 0)
+		if (!held || !usable(r, t))
 			continue;
-		done[r->group_of[t->row]] = 1;
-		err = compare(r, t->a);
+		size_t at = t->a->name != NULL ? r->group_of[t->row] : r->n_groups + t->a->words;
+		if (done[at] != 0)
+			continue;
+		done[at] = 1;
+		err = compare(r, t);
 	}
+	for (enum dir d = DIR_C2S; err == 0 && d <= DIR_S2C; d++)
+		err = compare_control(r, d);
 	free(done);
 	return err;
 }
