@@ -202,10 +202,11 @@ static void words(struct attempt *a, const struct evidence *ev, const struct app
 	else if (w == WORDS_OTHER && v != NULL && v->fet)
 		w = WORDS_ENCRYPTED;
 	a->words = (uint8_t)w & 0x7f;
-	a->muted = c->stuck >= MUTED_COPIES && c->n_data != 0 && !c->gap &&
-		   seq_leq(c->first_seq, c->stuck_seq) &&
-		   c->stuck_seq - c->first_seq < MUTED_BYTES &&
-		   c->stuck_ns < c->first_data_ns + MUTED_NS;
+	const struct resent *r = evidence_resent(ev, DIR_C2S);
+	a->muted = r->stuck >= MUTED_COPIES && c->n_data != 0 && !c->gap &&
+		   seq_leq(c->first_seq, r->stuck_seq) &&
+		   r->stuck_seq - c->first_seq < MUTED_BYTES &&
+		   r->stuck_ns < c->first_data_ns + MUTED_NS;
 }
 
 /* How the hello lay in packets and records: what boxes that do not reassemble let pass. */
@@ -287,9 +288,10 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 		a->bits |= ATTEMPT_FET;
 		a->payload = facts->vpn->payload;
 	}
-	a->goodput = ev->goodput;
-	if (ev->more != NULL && ev->more->rate != NULL)
-		a->rate = keep_rate(t, ev->more->rate);
+	if (ev->more != NULL) {
+		a->goodput = ev->more->goodput;
+		a->rate = ev->more->rate != NULL ? keep_rate(t, ev->more->rate) : NULL;
+	}
 }
 
 void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x)

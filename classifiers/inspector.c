@@ -97,7 +97,7 @@ static void record_fill(struct flow_record *r, const struct flow *f, const struc
 		.n_vlans = f->n_vlans,
 		.vlan = {f->vlan[0], f->vlan[1]},
 	};
-	r->goodput = tcp ? x->ev.goodput : NULL;
+	r->goodput = tcp && x->ev.more != NULL ? x->ev.more->goodput : NULL;
 	memcpy(r->tunnels, f->tunnels, sizeof(r->tunnels));
 	flow_history(f, r->history);
 	facts_show(facts, r);
@@ -176,7 +176,7 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 	if (x == NULL)
 		return;
 	if (f->key.proto == PROTO_TCP)
-		evidence_icmp(&x->ev, dir, pkt, h);
+		evidence_icmp(&x->ev, dir, pkt, h, &s->counters);
 	if (x->busy != NULL && scratch_wake(s, x->busy))
 		feed_icmp(s, x, f, dir, pkt, h);
 }
@@ -305,8 +305,9 @@ void kept_free(struct kept_flow *k)
 /* Flows in which nothing was found and nothing stayed unanswered have nothing to testify. */
 static bool could_testify(const struct evidence *ev)
 {
-	const struct half *c = &ev->half[DIR_C2S], *s = &ev->half[DIR_S2C];
-	return ev->found != 0 || c->stuck != 0 || s->n_data == 0 || s->n_syn > 1;
+	const struct half *s = &ev->half[DIR_S2C];
+	return ev->found != 0 || evidence_resent(ev, DIR_C2S)->stuck != 0 || s->n_data == 0 ||
+	       s->n_syn > 1;
 }
 
 /* Whether its evidence is to wait for the capture's context. */
@@ -372,7 +373,7 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 	flow_facts(s, x, f, &facts, &label);
 	if (f->key.proto == PROTO_TCP) {
 		evidence_finish(&x->ev);
-		rate_finish(&s->rates, &s->arena, &x->ev);
+		rate_finish(&s->rates, &s->arena, &x->ev, &s->counters);
 		context_flow(s->context, f, &x->ev);
 		attempt_flow(&s->attempts, f, &x->ev, &facts);
 		testify = could_testify(&x->ev) || facts.page != NULL ||

@@ -2,7 +2,6 @@
 
 #include "classifiers/tamper/evidence.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -125,7 +124,7 @@ static int events_grow(struct evidence *ev, struct evidence_room *shared)
 	return 0;
 }
 
-static void freeze(struct evidence *ev)
+void evidence_freeze(struct evidence *ev)
 {
 	if (ev->frozen)
 		return;
@@ -228,34 +227,58 @@ static bool is_keepalive(const struct half *s, const struct event *e)
 	       e->seq == s->next - 1 && (e->len == 1 || s->n_data != 0 || s->syn);
 }
 
-static void half_stuck(struct half *s, const struct half *p, const struct event *e,
-		       struct evidence *ev)
+static void half_stuck(struct evidence *ev, struct resent *r, enum dir dir, const struct event *e)
 {
+	const struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
 	uint32_t una = p->acked ? p->max_ack : s->first_seq;
 	if (p->acked && seq_leq(e->seq + e->len, una)) {
-		s->again = s->again_seq == e->seq ? s->again : 0;
-		s->again_seq = e->seq;
-		count16(&s->again);
-		if (s->again >= 2)
+		r->again = r->again_seq == e->seq ? r->again : 0;
+		r->again_seq = e->seq;
+		count16(&r->again);
+		if (r->again >= 2)
 			ev->found |= EVIDENCE_STUCK;
 		return;
 	}
 	if (!seq_leq(e->seq, una) || !seq_lt(una, e->seq + e->len))
 		return;
-	if (s->stuck == 0 || s->stuck_seq != e->seq) {
-		s->stuck_seq = e->seq;
-		s->stuck_len = e->len;
-		s->stuck_ns = e->ts_ns;
-		s->stuck = 0;
+	if (r->stuck == 0 || r->stuck_seq != e->seq) {
+		r->stuck_seq = e->seq;
+		r->stuck_len = e->len;
+		r->stuck_ns = e->ts_ns;
+		r->stuck = 0;
 	}
-	count16(&s->stuck);
-	if (s->stuck >= 2)
+	count16(&r->stuck);
+	if (r->stuck >= 2)
 		ev->found |= EVIDENCE_STUCK;
 }
 
-static void half_payload(struct evidence *ev, struct half *s, const struct half *p, enum dir dir,
-			 struct event *e, const struct headers *h)
+/* No byte of it is new. */
+static void half_resent(struct evidence *ev, enum dir dir, struct event *e, uint32_t seq,
+			struct evidence_counters *n)
 {
+	struct half *s = &ev->half[dir];
+	e->bits |= EVENT_RETX;
+	if (s->n_retx == 0)
+		s->retx_seq = seq;
+	count16(&s->n_retx);
+	struct evidence_more *m = evidence_more(ev, n);
+	if (m != NULL && (e->bits & EVENT_PROBE) == 0)
+		half_stuck(ev, &m->resent[dir], dir, e);
+}
+
+/* The start of the first payload once more, perhaps with more behind it. */
+static void first_again(struct evidence *ev, enum dir dir, struct evidence_counters *n)
+{
+	struct evidence_more *m = evidence_more(ev, n);
+	if (m != NULL)
+		count16(&m->resent[dir].first_retx);
+}
+
+static void half_payload(struct evidence *ev, enum dir dir, struct event *e,
+			 const struct headers *h, struct evidence_counters *n)
+{
+	struct half *s = &ev->half[dir];
+	const struct half *p = &ev->half[dir_other(dir)];
 	if (is_keepalive(s, e)) {
 		count16(&s->n_keepalive);
 		return;
@@ -272,30 +295,24 @@ static void half_payload(struct evidence *ev, struct half *s, const struct half 
 		s->first_seq = seq;
 		s->first_len = e->len;
 		s->first_data_ns = e->ts_ns;
-		uint32_t n = h->payload_caplen < EVENT_EXCERPT ? h->payload_caplen : EVENT_EXCERPT;
-		if (n != 0)
-			memcpy(s->excerpt, h->payload, n);
-		s->excerpt_len = (uint8_t)n;
+		uint32_t len = h->payload_caplen < EVENT_EXCERPT ? h->payload_caplen : EVENT_EXCERPT;
+		if (len != 0)
+			memcpy(s->excerpt, h->payload, len);
+		s->excerpt_len = (uint8_t)len;
 		if (dir == DIR_S2C && (e->flags & TCP_FIN) != 0)
 			ev->found |= EVIDENCE_FINDATA;
 		if (dir == DIR_S2C && p->n_data != 0 && (e->flags & TCP_ACK) != 0 &&
 		    seq_leq(e->ack, p->first_seq))
 			ev->found |= EVIDENCE_ACKOFF;
 	} else if (seq == s->first_seq) {
-		count16(&s->first_retx);
+		first_again(ev, dir, n);
 	}
 	if (s->n_fin != 0 && seq_lt(s->next, seq + e->len))
 		ev->found |= EVIDENCE_AFTER_FIN;
-	if (s->n_data == 0 || seq_lt(s->next, seq + e->len)) {
+	if (s->n_data == 0 || seq_lt(s->next, seq + e->len))
 		s->n_data++;
-	} else {
-		e->bits |= EVENT_RETX;
-		if (s->n_retx == 0)
-			s->retx_seq = seq;
-		count16(&s->n_retx);
-		if ((e->bits & EVENT_PROBE) == 0)
-			half_stuck(s, p, e, ev);
-	}
+	else
+		half_resent(ev, dir, e, seq, n);
 }
 
 /* The flow's own header habits, after the handshake and without resets and probes. */
@@ -316,14 +333,16 @@ static void half_habits(struct evidence *ev, struct half *s, enum dir dir, const
 	s->ts_later |= (e->bits & EVENT_TS) != 0;
 }
 
-static void half_ack(struct half *s, struct half *p, const struct event *e,
+static void half_ack(struct evidence *ev, enum dir dir, const struct event *e,
 		     struct evidence_counters *n)
 {
+	struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
 	if ((e->flags & TCP_ACK) == 0)
 		return;
 	if (!s->acked || seq_lt(s->max_ack, e->ack)) {
-		if (p->stuck != 0 && seq_lt(p->stuck_seq, e->ack))
-			p->stuck = 0;
+		struct resent *r = ev->more != NULL ? &ev->more->resent[dir_other(dir)] : NULL;
+		if (r != NULL && r->stuck != 0 && seq_lt(r->stuck_seq, e->ack))
+			r->stuck = 0;
 		s->max_ack = e->ack;
 		s->acked = true;
 	}
@@ -380,14 +399,14 @@ static void half_update(struct evidence *ev, enum dir dir, struct event *e,
 		ev->found |= EVIDENCE_TSGONE;
 	half_habits(ev, s, dir, e);
 	if (e->len != 0)
-		half_payload(ev, s, p, dir, e, h);
+		half_payload(ev, dir, e, h, n);
 	if ((e->flags & TCP_FIN) != 0)
 		count16(&s->n_fin);
 	uint32_t end = e->seq + event_seqlen(e);
 	if (!s->seen || seq_lt(s->next, end))
 		s->next = end;
 	s->seen = true;
-	half_ack(s, p, e, n);
+	half_ack(ev, dir, e, n);
 }
 
 /*
@@ -449,68 +468,12 @@ bool evidence_packet(struct evidence *ev, struct evidence_room *room, const stru
 	if (e.len != 0 && (e.flags & TCP_RST) == 0)
 		evidence_keep_page(ev, before, &e, h, n);
 	if ((ev->found & ~EVIDENCE_HEADER) != 0)
-		freeze(ev);
+		evidence_freeze(ev);
 	event_append(ev, room, &e, n);
 	return true;
 }
 
-void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
-		   const struct headers *h)
-{
-	if (ev->icmp == NULL)
-		ev->icmp = calloc(ICMP_NOTES, sizeof(*ev->icmp));
-	if (ev->icmp == NULL || ev->n_icmp == ICMP_NOTES)
-		return;
-	ev->found |= EVIDENCE_ICMP;
-	freeze(ev);
-	ev->icmp[ev->n_icmp++] = (struct icmp_note){
-		.ts_ns = pkt->ts_ns,
-		.frame = (uint32_t)pkt->frame,
-		.file = (uint16_t)pkt->file,
-		.quoted_seq = h->quoted_seq,
-		.quoted_ip_id = h->quoted_ip_id,
-		.type = (uint8_t)h->sport,
-		.code = (uint8_t)h->dport,
-		.version = h->ip_version,
-		.ttl = h->ttl,
-		.quoted_dir = (uint8_t)quoted_dir,
-		.from = h->src,
-	};
-}
-
 void evidence_finish(struct evidence *ev)
 {
-	freeze(ev);
-}
-
-bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks)
-{
-	size_t size = from->n_events * sizeof(*from->events);
-	struct event *events = malloc(size != 0 ? size : 1);
-	if (events == NULL)
-		return false;
-	if (size != 0)
-		memcpy(events, from->events, size);
-	slab_set_free(blocks, from->events, from->room_events * sizeof(*events));
-	*to = *from;
-	to->events = events;
-	to->room_events = to->n_events;
-	*from = (struct evidence){.events = NULL};
-	return true;
-}
-
-void evidence_free(struct evidence *ev, struct slab_set *blocks)
-{
-	slab_set_free(blocks, ev->events, ev->room_events * sizeof(*ev->events));
-	free(ev->icmp);
-	if (ev->more != NULL) {
-		free(ev->more->page);
-		free(ev->more->rate);
-	}
-	free(ev->more);
-	ev->more = NULL;
-	ev->events = NULL;
-	ev->icmp = NULL;
-	ev->n_events = ev->room_events = 0;
-	ev->n_icmp = 0;
+	evidence_freeze(ev);
 }

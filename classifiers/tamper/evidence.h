@@ -64,18 +64,11 @@ struct half {
 	uint32_t max_ack;        /* highest acknowledgement seen, valid with acked; RSTs do not count */
 	uint32_t first_seq;      /* of the first payload, valid with n_data */
 	uint32_t first_len;
-	uint32_t stuck_seq;      /* start of the segment that is being sent again and again */
-	uint32_t stuck_len;
-	uint64_t stuck_ns;       /* when its first copy was sent again */
-	uint64_t first_data_ns, last_ns;
 	uint32_t n_data;         /* packets with new payload */
+	uint64_t first_data_ns, last_ns;
 	uint32_t n_acks;         /* pure acknowledgements */
-	uint16_t first_retx;     /* times that the first payload was sent again, saturating */
-	uint16_t stuck;          /* retransmissions of stuck_seq without progress, saturating */
-	uint32_t again_seq;      /* segment sent again although the other side had acknowledged it */
-	uint16_t again;          /* how often, saturating */
+	uint32_t retx_seq;       /* of the first packet without a new byte, valid with n_retx */
 	uint16_t n_retx;         /* packets without a new byte, saturating */
-	uint32_t retx_seq;       /* of the first of them, valid with n_retx */
 	uint16_t n_syn, n_fin, n_rst, n_rstack, n_keepalive; /* saturating */
 	uint16_t mss;
 	uint16_t mac;            /* hash of the first source MAC, 0 none */
@@ -90,6 +83,8 @@ struct half {
 	uint8_t excerpt_len;
 	uint8_t excerpt[EVENT_EXCERPT]; /* of the payload at first_seq */
 };
+
+_Static_assert(sizeof(struct half) <= 104, "every live TCP flow pays for two");
 
 /* An ICMP error that quoted a packet of the flow. */
 struct icmp_note {
@@ -129,19 +124,31 @@ struct page {
 	uint8_t bytes[];
 };
 
-/* What only odd flows have. */
+/* What one direction sent again. */
+struct resent {
+	uint64_t stuck_ns;       /* when the first copy of stuck_seq was sent again */
+	uint32_t stuck_seq;      /* start of the segment that is being sent again and again */
+	uint32_t stuck_len;
+	uint32_t again_seq;      /* segment sent again although the other side had acknowledged it */
+	uint16_t again;          /* how often, saturating */
+	uint16_t stuck;          /* retransmissions of stuck_seq without progress, saturating */
+	uint16_t first_retx;     /* times that the first payload was sent again, saturating */
+};
+
+/* What most flows do not need. */
 struct evidence_more {
-	struct page *page;  /* NULL without */
+	struct resent resent[2]; /* by sender, enum dir */
+	struct page *page;       /* NULL without */
 	struct rate_facts *rate; /* NULL: nothing limited its rate, or nobody knows */
+	struct icmp_note *icmp;  /* n_icmp, NULL without */
+	const struct goodput *goodput; /* decided at the end, the arena's; NULL without */
 };
 
 struct evidence {
 	struct half half[2];     /* by sender, enum dir */
 	struct event *events;    /* n_events of room_events */
-	struct icmp_note *icmp;  /* n_icmp, NULL without */
 	struct evidence_more *more; /* NULL without */
 	struct rate_log *rate;   /* its segments, while it lives; NULL without (tamper/rate.h) */
-	const struct goodput *goodput; /* decided at the end, the arena's; NULL without */
 	uint16_t n_events, room_events;
 	uint16_t tail_from;      /* index after the head where a ring began; 0: no ring */
 	uint16_t tail_next;      /* ring position written next, from tail_from */
@@ -150,7 +157,7 @@ struct evidence {
 	bool frozen;             /* the ring stopped */
 	bool ipv6;
 	bool rate_refused;       /* it earned a log of its segments and got none, or not all */
-	uint8_t n_icmp;
+	uint8_t n_icmp;          /* of more->icmp */
 	uint8_t n_probes;        /* TTL-limited probes, saturating */
 	uint8_t tso;             /* segments above the MSS, saturating */
 	uint8_t duplicates;      /* identical frames within 1 ms, saturating */
@@ -195,7 +202,9 @@ bool evidence_packet(struct evidence *ev, struct evidence_room *room, const stru
 		     enum dir dir, const struct packet *pkt, const struct headers *h,
 		     struct evidence_counters *n);
 void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
-		   const struct headers *h);
+		   const struct headers *h, struct evidence_counters *n);
+/* The ring stops, in order; what comes is kept. */
+void evidence_freeze(struct evidence *ev);
 /* The ring turned into order; after this no packet may be added. */
 void evidence_finish(struct evidence *ev);
 /* What it points to; blocks are those that its events are from, NULL malloc. */
@@ -208,6 +217,8 @@ bool evidence_contradicts(struct evidence *ev, const struct evidence_room *room,
 			  const struct flow *f, const struct event *e, const struct headers *h);
 void evidence_keep_answer(struct evidence_room *room, const struct flow *f, const struct event *e,
 			  const struct headers *h);
+/* evidence_more.c: ev->more, made when a flow first needs it. NULL: no memory, counted. */
+struct evidence_more *evidence_more(struct evidence *ev, struct evidence_counters *n);
 /* evidence_more.c: of a server's payload, kept if it is the first that was odd when it came; before
  * is what had been found until then. */
 void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event *e,
@@ -218,6 +229,12 @@ struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packe
 
 /* event.payhash of these bytes. */
 uint32_t evidence_payload_hash(const uint8_t *data, size_t len);
+
+static inline const struct resent *evidence_resent(const struct evidence *ev, enum dir sender)
+{
+	static const struct resent nothing;
+	return ev->more != NULL ? &ev->more->resent[sender] : &nothing;
+}
 
 static inline enum dir event_dir(const struct event *e)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What only odd flows keep, the page that came, and what overlaps a server's first answers. */
+/* What only odd flows keep, what overlaps a server's first answers, and where evidence goes. */
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/slab.h"
 #include "classifiers/tamper/evidence.h"
 #include "dataplane/seq.h"
 
@@ -26,8 +27,7 @@ static bool odd_answer(const struct half *c, const struct half *s, const struct 
 	       memcmp(s->excerpt + 8, " 403", 4) == 0;
 }
 
-/* Made when a flow first needs it: most never do. */
-static struct evidence_more *more_of(struct evidence *ev, struct evidence_counters *n)
+struct evidence_more *evidence_more(struct evidence *ev, struct evidence_counters *n)
 {
 	if (ev->more == NULL)
 		ev->more = calloc(1, sizeof(*ev->more));
@@ -46,7 +46,7 @@ void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event
 	if ((ev->found & ~before & odd) == 0 &&
 	    !odd_answer(&ev->half[DIR_C2S], &ev->half[DIR_S2C], e))
 		return;
-	struct evidence_more *m = more_of(ev, n);
+	struct evidence_more *m = evidence_more(ev, n);
 	uint32_t len = h->payload_caplen < PAGE_MAX ? h->payload_caplen : PAGE_MAX;
 	struct page *p = m != NULL ? malloc(sizeof(*p) + len) : NULL;
 	if (p == NULL)
@@ -93,4 +93,60 @@ void evidence_keep_answer(struct evidence_room *room, const struct flow *f, cons
 	a->frame = e->frame;
 	a->len = (uint16_t)n;
 	memcpy(a->bytes, h->payload, n);
+}
+
+void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
+		   const struct headers *h, struct evidence_counters *n)
+{
+	struct evidence_more *m = evidence_more(ev, n);
+	if (m != NULL && m->icmp == NULL)
+		m->icmp = calloc(ICMP_NOTES, sizeof(*m->icmp));
+	if (m == NULL || m->icmp == NULL || ev->n_icmp == ICMP_NOTES)
+		return;
+	ev->found |= EVIDENCE_ICMP;
+	evidence_freeze(ev);
+	m->icmp[ev->n_icmp++] = (struct icmp_note){
+		.ts_ns = pkt->ts_ns,
+		.frame = (uint32_t)pkt->frame,
+		.file = (uint16_t)pkt->file,
+		.quoted_seq = h->quoted_seq,
+		.quoted_ip_id = h->quoted_ip_id,
+		.type = (uint8_t)h->sport,
+		.code = (uint8_t)h->dport,
+		.version = h->ip_version,
+		.ttl = h->ttl,
+		.quoted_dir = (uint8_t)quoted_dir,
+		.from = h->src,
+	};
+}
+
+bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks)
+{
+	size_t size = from->n_events * sizeof(*from->events);
+	struct event *events = malloc(size != 0 ? size : 1);
+	if (events == NULL)
+		return false;
+	if (size != 0)
+		memcpy(events, from->events, size);
+	slab_set_free(blocks, from->events, from->room_events * sizeof(*events));
+	*to = *from;
+	to->events = events;
+	to->room_events = to->n_events;
+	*from = (struct evidence){.events = NULL};
+	return true;
+}
+
+void evidence_free(struct evidence *ev, struct slab_set *blocks)
+{
+	slab_set_free(blocks, ev->events, ev->room_events * sizeof(*ev->events));
+	if (ev->more != NULL) {
+		free(ev->more->page);
+		free(ev->more->rate);
+		free(ev->more->icmp);
+	}
+	free(ev->more);
+	ev->more = NULL;
+	ev->events = NULL;
+	ev->n_events = ev->room_events = 0;
+	ev->n_icmp = 0;
 }

@@ -47,7 +47,7 @@ static void list_suspects(const struct view *v, const struct judged_case *c, str
 		}
 	}
 	for (unsigned i = 0; icmp && i < v->ev->n_icmp; i++)
-		l->at[l->n++] = (uint64_t)v->ev->icmp[i].file << 32 | v->ev->icmp[i].frame;
+		l->at[l->n++] = (uint64_t)v->ev->more->icmp[i].file << 32 | v->ev->more->icmp[i].frame;
 }
 
 /* Every suspect's frame, once, rising within each file. */

@@ -20,8 +20,8 @@ bool freezes_is_frozen(const struct evidence *ev, enum dir *stuck)
 	if (!c->syn || !s->syn || c->n_data == 0 || s->n_data == 0 || ev->n_probes != 0 ||
 	    c->n_rst + c->n_rstack + s->n_rst + s->n_rstack != 0)
 		return false;
-	*stuck = c->stuck >= STUCK ? DIR_C2S : DIR_S2C;
-	return ev->half[*stuck].stuck >= STUCK;
+	*stuck = evidence_resent(ev, DIR_C2S)->stuck >= STUCK ? DIR_C2S : DIR_S2C;
+	return evidence_resent(ev, *stuck)->stuck >= STUCK;
 }
 
 static uint32_t net_hash(const struct ip_addr *a, unsigned ip_version)
@@ -54,7 +54,7 @@ void freezes_note(struct freezes *z, const struct flow *f, const struct evidence
 	/* Without memory it is one freeze less that others are compared with. */
 	(void)append(z, &(struct freeze){
 				.flow_id = f->id,
-				.start_ns = ev->half[d].stuck_ns,
+				.start_ns = evidence_resent(ev, d)->stuck_ns,
 				.packets = ev->half[DIR_S2C].n_data,
 				.net = net_hash(flow_addr(f, DIR_S2C), f->key.ip_version),
 			});

@@ -266,15 +266,15 @@ static int say_ladder(struct arena *a, const struct view *v, const struct judged
 		return -ENOMEM;
 	unsigned icmp = 0;
 	for (unsigned i = from; i < v->n && f->n_ladder < LADDER_MAX; i++) {
-		while (icmp < v->ev->n_icmp && v->ev->icmp[icmp].ts_ns < v->e[i].ts_ns &&
+		while (icmp < v->ev->n_icmp && v->ev->more->icmp[icmp].ts_ns < v->e[i].ts_ns &&
 		       f->n_ladder < LADDER_MAX)
-			say_icmp(&v->ev->icmp[icmp++], &f->ladder[f->n_ladder++]);
+			say_icmp(&v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
 		say_packet(v, f, i, &f->ladder[f->n_ladder]);
 		f->ladder[f->n_ladder].skipped_before |= i == from && from != 0;
 		f->n_ladder++;
 	}
 	while (icmp < v->ev->n_icmp && f->n_ladder < LADDER_MAX + ICMP_NOTES)
-		say_icmp(&v->ev->icmp[icmp++], &f->ladder[f->n_ladder++]);
+		say_icmp(&v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
 	return 0;
 }
 

@@ -74,7 +74,8 @@ void rate_packet(struct rate_pool *pool, struct evidence *ev, enum dir dir,
  * At the flow's end: what the log says goes into ev (EVIDENCE_RATE where it says that something held
  * the flow to a rate), goodput into a; the blocks go back. Nothing where there is no log.
  */
-void rate_finish(struct rate_pool *pool, struct arena *a, struct evidence *ev);
+void rate_finish(struct rate_pool *pool, struct arena *a, struct evidence *ev,
+		 struct evidence_counters *n);
 void rate_drop(struct rate_pool *pool, struct evidence *ev); /* the log alone */
 void rate_pool_free(struct rate_pool *pool);
 

@@ -274,7 +274,8 @@ static const struct goodput *make_goodput(struct rate_pool *pool, struct arena *
 	return g;
 }
 
-static void conclude(struct rate_pool *pool, struct arena *a, struct evidence *ev)
+static void conclude(struct rate_pool *pool, struct arena *a, struct evidence *ev,
+		     struct evidence_counters *n)
 {
 	const struct rate_log *l = ev->rate;
 	const struct half *s = &ev->half[l->dir];
@@ -294,15 +295,14 @@ static void conclude(struct rate_pool *pool, struct arena *a, struct evidence *e
 	struct goodput *g = judged ? (struct goodput *)make_goodput(pool, a, &t) : NULL;
 	if (g != NULL)
 		g->dir = (uint8_t)l->dir;
-	ev->goodput = g;
-	if (judged && facts.form != RATE_NONE) {
+	struct evidence_more *m = judged ? evidence_more(ev, n) : NULL;
+	if (m != NULL)
+		m->goodput = g;
+	if (m != NULL && facts.form != RATE_NONE) {
 		facts.dir = (uint8_t)l->dir;
-		if (ev->more == NULL)
-			ev->more = calloc(1, sizeof(*ev->more));
-		if (ev->more != NULL)
-			ev->more->rate = malloc(sizeof(facts));
-		if (ev->more != NULL && ev->more->rate != NULL) {
-			*ev->more->rate = facts;
+		m->rate = malloc(sizeof(facts));
+		if (m->rate != NULL) {
+			*m->rate = facts;
 			ev->found |= EVIDENCE_RATE;
 		}
 	}
@@ -323,12 +323,13 @@ void rate_drop(struct rate_pool *pool, struct evidence *ev)
 	ev->rate = NULL;
 }
 
-void rate_finish(struct rate_pool *pool, struct arena *a, struct evidence *ev)
+void rate_finish(struct rate_pool *pool, struct arena *a, struct evidence *ev,
+		 struct evidence_counters *n)
 {
 	if (ev->rate == NULL)
 		return;
 	if (ev->rate->n != 0)
-		conclude(pool, a, ev);
+		conclude(pool, a, ev, n);
 	rate_drop(pool, ev);
 }
 

@@ -59,7 +59,8 @@ static bool match_hello(const struct view *v, const struct signature *self, stru
 {
 	(void)self;
 	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
-	if (!s->syn || c->n_data == 0 || c->first_retx < RESENT)
+	const struct resent *r = evidence_resent(v->ev, DIR_C2S);
+	if (!s->syn || c->n_data == 0 || r->first_retx < RESENT)
 		return false;
 	if (v->ev->n_probes != 0) {
 		t->untestable = "TTL-limited probes: the client meant its data to be lost";
@@ -80,7 +81,7 @@ static bool match_hello(const struct view *v, const struct signature *self, stru
 		}
 	}
 	testimony_says(t, "first payload sent %u times, nothing of it acknowledged",
-		       c->first_retx + 1u);
+		       r->first_retx + 1u);
 	testimony_expects(t, "an acknowledgement within a round trip");
 	return true;
 }
@@ -89,20 +90,21 @@ static bool match_swallow(const struct view *v, const struct signature *self, st
 {
 	(void)self;
 	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
-	if (!s->syn || c->stuck < RESENT || v->ev->n_probes != 0 || !s->acked ||
-	    !seq_lt(c->first_seq, s->max_ack) || seq_lt(c->stuck_seq, c->first_seq) ||
-	    !seq_lt(c->stuck_seq, v->request_end))
+	const struct resent *r = evidence_resent(v->ev, DIR_C2S);
+	if (!s->syn || r->stuck < RESENT || v->ev->n_probes != 0 || !s->acked ||
+	    !seq_lt(c->first_seq, s->max_ack) || seq_lt(r->stuck_seq, c->first_seq) ||
+	    !seq_lt(r->stuck_seq, v->request_end))
 		return false;
-	bool ends_request = seq_leq(v->request_end, c->stuck_seq + c->stuck_len);
+	bool ends_request = seq_leq(v->request_end, r->stuck_seq + r->stuck_len);
 	bool larger = false;
 	for (unsigned i = 0; i < v->n; i++)
-		larger |= event_dir(&v->e[i]) == DIR_C2S && v->e[i].len > c->stuck_len &&
+		larger |= event_dir(&v->e[i]) == DIR_C2S && v->e[i].len > r->stuck_len &&
 			  (v->e[i].flags & TCP_RST) == 0 &&
 			  seq_leq(v->e[i].seq + v->e[i].len, s->max_ack);
-	t->grade = ends_request || (c->stuck_len <= SMALL && larger) ? GRADE_D3 : GRADE_D2;
+	t->grade = ends_request || (r->stuck_len <= SMALL && larger) ? GRADE_D3 : GRADE_D2;
 	suspect_unacked(v, t, DIR_C2S);
 	testimony_says(t, "%u bytes%s sent %u times and never acknowledged, while earlier ones were",
-		       c->stuck_len, ends_request ? " that end the request" : "", c->stuck + 1u);
+		       r->stuck_len, ends_request ? " that end the request" : "", r->stuck + 1u);
 	testimony_expects(t, "equal fate for all segments of the request");
 	return true;
 }
@@ -111,6 +113,7 @@ static bool match_muted(const struct view *v, const struct signature *self, stru
 {
 	(void)self;
 	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	const struct resent *r = evidence_resent(v->ev, DIR_C2S);
 	bool tls = v->flow->tls != NULL, http = v->flow->http != NULL;
 	if (!s->syn || c->n_data == 0 || s->n_data != 0 || !s->acked || (!tls && !http) ||
 	    v->ev->n_probes != 0 || rst_seen(v) || s->n_fin != 0 ||
@@ -123,7 +126,7 @@ static bool match_muted(const struct view *v, const struct signature *self, stru
 	if (waited < need || c->last_ns < s->last_ns)
 		return false;
 	/* A web server may hold a request back until it has news; but then the client does not ask again. */
-	bool again = c->again != 0 && c->again_seq == c->first_seq;
+	bool again = r->again != 0 && r->again_seq == c->first_seq;
 	t->grade = tls || (again && waited >= SLOW_NS) ? GRADE_D2 : GRADE_D1;
 	t->frame = v->first_c2s >= 0 ? v->e[v->first_c2s].frame : 0;
 	if (v->first_c2s >= 0)
@@ -154,17 +157,17 @@ static unsigned growing_copies(const struct view *v, uint32_t seq)
 static bool match_one_way(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
-	const struct half *s = &v->ev->half[DIR_S2C];
-	if (s->again < RESENT || (v->ctx != NULL && context_vantage(v->ctx, NULL, 0) == VANTAGE_SERVER))
+	const struct resent *r = evidence_resent(v->ev, DIR_S2C);
+	if (r->again < RESENT || (v->ctx != NULL && context_vantage(v->ctx, NULL, 0) == VANTAGE_SERVER))
 		return false;
-	unsigned copies = growing_copies(v, s->again_seq);
+	unsigned copies = growing_copies(v, r->again_seq);
 	if (copies < RESENT + 1)
 		return false;
 	/* What the client sent after the segment's first copy did not get through. */
 	bool from = false;
 	for (unsigned i = 0; i < v->n; i++) {
 		from |= event_dir(&v->e[i]) == DIR_S2C && v->e[i].len != 0 &&
-			v->e[i].seq == s->again_seq;
+			v->e[i].seq == r->again_seq;
 		if (from && event_dir(&v->e[i]) == DIR_C2S)
 			testimony_suspect(t, i);
 	}
@@ -182,8 +185,10 @@ static bool match_answer_dropped(const struct view *v, const struct signature *s
 {
 	(void)self;
 	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
-	if (!s->syn || s->stuck < RESENT || s->stuck_seq != s->first_seq || c->first_retx == 0 ||
-	    rst_seen(v))
+	const struct resent *asked = evidence_resent(v->ev, DIR_C2S);
+	const struct resent *answered = evidence_resent(v->ev, DIR_S2C);
+	if (!s->syn || answered->stuck < RESENT || answered->stuck_seq != s->first_seq ||
+	    asked->first_retx == 0 || rst_seen(v))
 		return false;
 	bool again = false;
 	for (unsigned i = 0; i < v->n; i++)
@@ -193,7 +198,8 @@ static bool match_answer_dropped(const struct view *v, const struct signature *s
 		return false;
 	t->grade = GRADE_D2;
 	suspect_unacked(v, t, DIR_S2C);
-	testimony_says(t, "the answer was sent %u times, while the client asked again", s->stuck + 1u);
+	testimony_says(t, "the answer was sent %u times, while the client asked again",
+		       answered->stuck + 1u);
 	testimony_expects(t, "an acknowledgement, as the client is there");
 	return true;
 }
@@ -209,7 +215,7 @@ static bool match_frozen(const struct view *v, const struct signature *self, str
 	suspect_unacked(v, t, d);
 	testimony_says(t, "frozen after %llu packets and %llu bytes from the server: a segment sent %u "
 		       "times, unanswered", (unsigned long long)v->flow->pkts[DIR_S2C],
-		       (unsigned long long)v->flow->bytes[DIR_S2C], v->ev->half[d].stuck + 1u);
+		       (unsigned long long)v->flow->bytes[DIR_S2C], evidence_resent(v->ev, d)->stuck + 1u);
 	testimony_expects(t, "an acknowledgement, a FIN or a RST");
 	return true;
 }

@@ -50,7 +50,7 @@ static bool match_unreachable(const struct view *v, const struct signature *self
 {
 	(void)self;
 	for (unsigned i = 0; i < v->ev->n_icmp; i++) {
-		const struct icmp_note *n = &v->ev->icmp[i];
+		const struct icmp_note *n = &v->ev->more->icmp[i];
 		int q = quoted_packet(v, n);
 		if (v->dir != DIR_S2C || n->quoted_dir != DIR_C2S || !is_refusal(n) || q < 0 ||
 		    same_addr(&n->from, &v->flow->server) || same_addr(&n->from, &v->flow->client) ||
@@ -92,7 +92,7 @@ static int answer_to(const struct view *v, unsigned q, bool want_rst)
 static bool match_probe(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	for (unsigned i = 0; v->dir == DIR_S2C && i < v->ev->n_icmp; i++) {
-		const struct icmp_note *n = &v->ev->icmp[i];
+		const struct icmp_note *n = &v->ev->more->icmp[i];
 		int q = quoted_packet(v, n);
 		if (n->quoted_dir != DIR_C2S || !is_time_exceeded(n) || q < 0 || v->e[q].len == 0 ||
 		    (!v->ev->ipv6 && n->quoted_ip_id == 0))

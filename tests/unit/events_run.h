@@ -25,10 +25,10 @@ static inline struct evidence evidence_copy(const struct evidence *of)
 {
 	struct evidence ev = *of;
 	ev.events = copy_of(ev.events, ev.n_events * sizeof(*ev.events));
-	ev.icmp = copy_of(ev.icmp, ev.n_icmp * sizeof(*ev.icmp));
 	if (ev.more != NULL) {
 		const struct page *p = ev.more->page;
 		ev.more = copy_of(ev.more, sizeof(*ev.more));
+		ev.more->icmp = copy_of(ev.more->icmp, ev.n_icmp * sizeof(*ev.more->icmp));
 		ev.more->page = p != NULL ? copy_of(p, sizeof(*p) + p->len) : NULL;
 	}
 	return ev;

@@ -86,6 +86,7 @@ static void line_close(struct line *l)
 {
 	rate_drop(&l->pool, &l->ev);
 	assert_null(l->ev.rate);
+	evidence_free(&l->ev, NULL);
 	rate_pool_free(&l->pool);
 	assert_int_equal(l->pool.used, 0);
 }
@@ -230,8 +231,9 @@ static void goodput_is_what_got_through(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		data(&l, 10.0 * i, i * 1000, 1000);
 	data(&l, 995, 5000, 1000); /* again: its first copy does not count */
-	rate_finish(&l.pool, &a, &l.ev);
-	const struct goodput *g = l.ev.goodput;
+	struct evidence_counters counters = {0};
+	rate_finish(&l.pool, &a, &l.ev, &counters);
+	const struct goodput *g = l.ev.more->goodput;
 	assert_non_null(g);
 	assert_int_equal(g->n, 10);
 	assert_int_equal(g->bin_ns, GOODPUT_BIN_NS);
