@@ -7,16 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/study/study_private.h"
+#include "tools/study/tries.h"
 
 /* Tries of one name by one client within this count once, unless something passed in between. */
 #define UNIT_NS 600000000000ull /* catalogue, section 18, point 10 */
 #define BURST_NS 100000000ull   /* connections that a browser opens at once */
 #define SOON_NS 30000000000ull  /* the shortest residual window published is longer; section 8 */
 #define FEATURE_TRIES 2
-#define CONTROLS_MAX 16
 #define CONDITIONAL_TRIES 2 /* too few to call a name filtered, enough to say what was compared */
-#define SHOWN_MAX 64
 
 /*
  * A failure may only be what an earlier one brought about: tries of one moment are one, and so are those
@@ -173,88 +171,6 @@ static bool has_control(const struct study_name *n)
 	return tries >= STUDY_CONTROL_TRIES && n->control_failed <= STUDY_CONTROL_SHARE * tries;
 }
 
-/* Networks that no one server sits in: /16, or /32 of IPv6. */
-static unsigned networks(const struct study_run *r, const struct study_group *g)
-{
-	unsigned n = 0;
-	const struct study_name *rows = &r->pub.names[g->first_row];
-	for (unsigned i = 0; i < g->n_rows; i++) {
-		bool known = rows[i].failed == 0 || rows[i].ok != 0;
-		bool v4 = rows[i].ip_version == 4;
-		size_t from = v4 ? 12 : 0, len = v4 ? 2 : 4;
-		for (unsigned k = 0; k < i && !known; k++)
-			known = rows[k].failed != 0 && rows[k].ok == 0 &&
-				rows[k].ip_version == rows[i].ip_version &&
-				memcmp(rows[k].server.b + from, rows[i].server.b + from, len) == 0;
-		n += !known;
-	}
-	return n;
-}
-
-/* What the failed tries of a name have in common. */
-struct common {
-	const struct attempt *shown[SHOWN_MAX];
-	unsigned n_shown, failed;
-	unsigned by_end[ATTEMPT_N], strong, with_grade[GRADE_D4 + 1];
-	const char *id;            /* of what was found of most of them */
-	enum family family;
-	unsigned with_id;
-	const struct attempt *controls[CONTROLS_MAX];
-	unsigned n_controls;
-};
-
-/* That a server itself would do so is ruled out: by its packets, or as no server does it. */
-static bool is_strong(const struct attempt *a)
-{
-	const struct finding *f = a->finding;
-	if (f == NULL)
-		return false;
-	if (study_grade(a) >= GRADE_D3)
-		return true;
-	return f->verdict >= VERDICT_ANOMALY &&
-	       (strcmp(f->id, "request-dropped") == 0 || strcmp(f->id, "request-part-dropped") == 0);
-}
-
-static void gather(const struct study_run *r, const struct study_group *g, struct common *c)
-{
-	memset(c, 0, sizeof(*c));
-	for (size_t i = 0; i < r->n_pairs; i++) {
-		const struct trial *t = &r->trials[r->pairs[i]];
-		if (t->row == NO_ROW || t->dependent)
-			continue;
-		bool mine = t->row >= g->first_row && t->row < g->first_row + g->n_rows;
-		if (mine && t->failed) {
-			c->failed++;
-			c->by_end[t->a->end]++;
-			c->strong += is_strong(t->a);
-			c->with_grade[study_grade(t->a)]++;
-			if (c->n_shown < SHOWN_MAX)
-				c->shown[c->n_shown++] = t->a;
-		}
-		if (mine || !t->ok || c->n_controls == CONTROLS_MAX)
-			continue;
-		for (unsigned k = 0; k < g->n_rows; k++) {
-			if (compare_server(&r->pub.names[g->first_row + k],
-					   &r->pub.names[t->row]) != 0)
-				continue;
-			c->controls[c->n_controls++] = t->a;
-			break;
-		}
-	}
-	for (unsigned i = 0; i < c->n_shown; i++) {
-		unsigned same = 0;
-		const struct finding *f = c->shown[i]->finding;
-		for (unsigned k = 0; f != NULL && k < c->n_shown; k++)
-			same += c->shown[k]->finding != NULL &&
-				strcmp(c->shown[k]->finding->id, f->id) == 0;
-		if (same > c->with_id) {
-			c->with_id = same;
-			c->id = f->id;
-			c->family = f->family;
-		}
-	}
-}
-
 /* The grade that at least half of the failed tries reach. */
 static enum grade common_grade(const struct common *c)
 {
@@ -365,7 +281,7 @@ static bool tested(enum trigger_kind k)
 	return by_kind[k].id != NULL;
 }
 
-static int conclude(struct study_run *r, struct study_group *g)
+static int conclude(struct study_run *r, const struct tries *t, struct study_group *g)
 {
 	const struct study_name *rows = &r->pub.names[g->first_row];
 	struct common c;
@@ -380,10 +296,10 @@ static int conclude(struct study_run *r, struct study_group *g)
 		any = true;
 		controlled &= has_control(&rows[i]);
 	}
-	unsigned nets = networks(r, g);
+	unsigned nets = tries_networks(r, t, g);
 	if (!any || (!controlled && nets < 2))
 		return 0;
-	gather(r, g, &c);
+	tries_gather(r, t, g, &c);
 	/* One kind of failure, as of one cause; of several kinds each has to be somebody else's doing. */
 	unsigned most = 0;
 	for (unsigned e = 0; e < ATTEMPT_N; e++)
@@ -426,7 +342,10 @@ static void mark_findings(struct study_run *r)
 
 int study_names(struct study_run *r)
 {
+	struct tries tries = {.of_row = NULL};
 	int err = collapse(r);
+	if (err == 0)
+		err = tries_new(r, &tries);
 	if (err != 0)
 		return err;
 	count(r);
@@ -434,8 +353,9 @@ int study_names(struct study_run *r)
 		divide(&r->groups[i]);
 	err = find_controls(r);
 	for (size_t i = 0; err == 0 && i < r->n_groups; i++)
-		err = conclude(r, &r->groups[i]);
+		err = conclude(r, &tries, &r->groups[i]);
 	if (err == 0)
 		mark_findings(r);
+	tries_free(&tries);
 	return err;
 }

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "tools/study/tries.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Neither a repetition nor without a name. */
+static bool counts(const struct trial *t)
+{
+	return t->row != NO_ROW && !t->dependent;
+}
+
+/* Of counts at i + 1, where each list begins. */
+static void add_up(uint32_t *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		from[i + 1] += from[i];
+}
+
+int tries_new(const struct study_run *r, struct tries *out)
+{
+	size_t rows = r->pub.n_names, hosts = r->n_hosts;
+	*out = (struct tries){
+		.of_row = malloc((r->n_pairs + 1) * sizeof(*out->of_row)),
+		.row_from = calloc(rows + 2, sizeof(*out->row_from)),
+		.passed = malloc((r->n_pairs + 1) * sizeof(*out->passed)),
+		.passed_from = calloc(hosts + 2, sizeof(*out->passed_from)),
+		.sorted = malloc((r->n_pairs + 1) * sizeof(*out->sorted)),
+	};
+	if (out->of_row == NULL || out->row_from == NULL || out->passed == NULL ||
+	    out->passed_from == NULL || out->sorted == NULL) {
+		tries_free(out);
+		return -ENOMEM;
+	}
+	/* Counted one place further on: filling the lists moves each start to where it belongs. */
+	for (size_t i = 0; i < r->n_pairs; i++) {
+		const struct trial *t = &r->trials[r->pairs[i]];
+		if (!counts(t))
+			continue;
+		out->row_from[t->row + 2]++;
+		out->passed_from[r->host_of[t->row] + 2] += t->ok;
+	}
+	add_up(out->row_from, rows + 1);
+	add_up(out->passed_from, hosts + 1);
+	for (size_t i = 0; i < r->n_pairs; i++) {
+		const struct trial *t = &r->trials[r->pairs[i]];
+		if (!counts(t))
+			continue;
+		out->of_row[out->row_from[t->row + 1]++] = (uint32_t)i;
+		if (t->ok)
+			out->passed[out->passed_from[r->host_of[t->row] + 1]++] = (uint32_t)i;
+	}
+	return 0;
+}
+
+void tries_free(struct tries *t)
+{
+	free(t->of_row);
+	free(t->row_from);
+	free(t->passed);
+	free(t->passed_from);
+	free(t->sorted);
+}
+
+static int by_place(const void *x, const void *y)
+{
+	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+	return a < b ? -1 : a > b;
+}
+
+/* That a server itself would do so is ruled out: by its packets, or as no server does it. */
+static bool is_strong(const struct attempt *a)
+{
+	const struct finding *f = a->finding;
+	if (f == NULL)
+		return false;
+	if (study_grade(a) >= GRADE_D3)
+		return true;
+	return f->verdict >= VERDICT_ANOMALY &&
+	       (strcmp(f->id, "request-dropped") == 0 || strcmp(f->id, "request-part-dropped") == 0);
+}
+
+/* The rows of a name are adjacent, and so are the lists of their tries. */
+static void gather_failed(const struct study_run *r, const struct tries *t,
+			  const struct study_group *g, struct common *c)
+{
+	size_t from = t->row_from[g->first_row], n = t->row_from[g->first_row + g->n_rows] - from;
+	if (n != 0)
+		memcpy(t->sorted, t->of_row + from, n * sizeof(*t->sorted));
+	if (g->n_rows > 1)
+		qsort(t->sorted, n, sizeof(*t->sorted), by_place);
+	for (size_t i = 0; i < n; i++) {
+		const struct trial *one = &r->trials[r->pairs[t->sorted[i]]];
+		if (!one->failed)
+			continue;
+		c->failed++;
+		c->by_end[one->a->end]++;
+		c->strong += is_strong(one->a);
+		c->with_grade[study_grade(one->a)]++;
+		if (c->n_shown < SHOWN_MAX)
+			c->shown[c->n_shown++] = one->a;
+	}
+}
+
+/* Into places, its first CONTROLS_MAX in order and each once. */
+static void keep_first(uint32_t places[CONTROLS_MAX], unsigned *n, uint32_t place)
+{
+	unsigned at = *n;
+	while (at > 0 && places[at - 1] > place)
+		at--;
+	if (at == CONTROLS_MAX || (at > 0 && places[at - 1] == place))
+		return;
+	unsigned last = *n < CONTROLS_MAX ? (*n)++ : CONTROLS_MAX - 1;
+	memmove(&places[at + 1], &places[at], (last - at) * sizeof(*places));
+	places[at] = place;
+}
+
+/* Tries of other names that passed at one of this name's servers, the earliest. */
+static void gather_controls(const struct study_run *r, const struct tries *t,
+			    const struct study_group *g, struct common *c)
+{
+	uint32_t places[CONTROLS_MAX];
+	unsigned n = 0;
+	for (uint32_t row = g->first_row; row < g->first_row + g->n_rows; row++) {
+		uint32_t host = r->host_of[row];
+		unsigned of_row = 0;
+		for (uint32_t i = t->passed_from[host];
+		     i < t->passed_from[host + 1] && of_row < CONTROLS_MAX; i++) {
+			const struct trial *one = &r->trials[r->pairs[t->passed[i]]];
+			bool mine = one->row >= g->first_row && one->row < g->first_row + g->n_rows;
+			if (mine || r->pub.names[one->row].proto != r->pub.names[row].proto)
+				continue;
+			keep_first(places, &n, t->passed[i]);
+			of_row++;
+		}
+	}
+	for (unsigned i = 0; i < n; i++)
+		c->controls[c->n_controls++] = r->trials[r->pairs[places[i]]].a;
+}
+
+void tries_gather(const struct study_run *r, const struct tries *t, const struct study_group *g,
+		  struct common *c)
+{
+	memset(c, 0, sizeof(*c));
+	gather_failed(r, t, g, c);
+	gather_controls(r, t, g, c);
+	for (unsigned i = 0; i < c->n_shown; i++) {
+		unsigned same = 0;
+		const struct finding *f = c->shown[i]->finding;
+		for (unsigned k = 0; f != NULL && k < c->n_shown; k++)
+			same += c->shown[k]->finding != NULL &&
+				strcmp(c->shown[k]->finding->id, f->id) == 0;
+		if (same > c->with_id) {
+			c->with_id = same;
+			c->id = f->id;
+			c->family = f->family;
+		}
+	}
+}
+
+/* The part of an address that its network has in common, as a number. */
+static uint32_t network_of(const struct study_name *n)
+{
+	const uint8_t *b = n->server.b;
+	return n->ip_version == 4 ? (uint32_t)b[12] << 8 | b[13]
+				  : (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
+					    (uint32_t)b[2] << 8 | b[3];
+}
+
+static unsigned networks(const struct study_run *r, const struct tries *t,
+			 const struct study_group *g, unsigned ip_version)
+{
+	const struct study_name *rows = &r->pub.names[g->first_row];
+	unsigned distinct = 0;
+	size_t n = 0; /* a row that failed has a try, so that there is room */
+	for (unsigned i = 0; i < g->n_rows; i++)
+		if (rows[i].failed != 0 && rows[i].ok == 0 && rows[i].ip_version == ip_version)
+			t->sorted[n++] = network_of(&rows[i]);
+	qsort(t->sorted, n, sizeof(*t->sorted), by_place);
+	for (size_t i = 0; i < n; i++)
+		distinct += i == 0 || t->sorted[i] != t->sorted[i - 1];
+	return distinct;
+}
+
+unsigned tries_networks(const struct study_run *r, const struct tries *t,
+			const struct study_group *g)
+{
+	return networks(r, t, g, 4) + networks(r, t, g, 6);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * The tries of each name, and those that passed at each host, found without going through all: there
+ * may be a million, and thousands of names to ask about. Built once the study knows which tries are
+ * independent; places are indices into study_run.pairs, rising in each list.
+ */
+
+#include "tools/study/study_private.h"
+
+struct tries {
+	uint32_t *of_row, *row_from;     /* tries of row i: of_row[row_from[i]] to row_from[i + 1] */
+	uint32_t *passed, *passed_from;  /* the same by host, of those that passed */
+	uint32_t *sorted;                /* scratch, as long as pairs */
+};
+
+int tries_new(const struct study_run *r, struct tries *out); /* 0 or -ENOMEM */
+void tries_free(struct tries *t);
+
+#define CONTROLS_MAX 16
+#define SHOWN_MAX 64
+
+/* What the failed tries of a name have in common. */
+struct common {
+	const struct attempt *shown[SHOWN_MAX];
+	unsigned n_shown, failed;
+	unsigned by_end[ATTEMPT_N], strong, with_grade[GRADE_D4 + 1];
+	const char *id;            /* of what was found of most of them */
+	enum family family;
+	unsigned with_id;
+	const struct attempt *controls[CONTROLS_MAX]; /* that passed at the same servers */
+	unsigned n_controls;
+};
+
+void tries_gather(const struct study_run *r, const struct tries *t, const struct study_group *g,
+		  struct common *c);
+/* Networks that no one server sits in, /16, or /32 of IPv6, where the name fails and never passed. */
+unsigned tries_networks(const struct study_run *r, const struct tries *t,
+			const struct study_group *g);
