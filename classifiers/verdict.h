@@ -84,7 +84,7 @@ struct ladder_packet {
 	uint16_t flags, window, ip_id;
 	uint32_t seq, ack;    /* relative to the initial sequence numbers where known */
 	uint32_t len;         /* payload bytes */
-	char note[64];        /* "ClientHello sni=…", "ICMP 3/13 from …"; may hold hostile bytes */
+	const char *note;     /* "ClientHello sni=…", "ICMP 3/13 from …", ""; may hold hostile bytes */
 };
 
 /* What a DNS finding is about. Strings are presentation form (RFC 1035 5.1), printable ASCII. */

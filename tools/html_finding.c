@@ -266,7 +266,7 @@ static void packet_row(const struct html *h, const struct finding *f, const stru
 		fputs("<td></td>", h->out);
 	fprintf(h->out, "<td>%s%s</td><td>", p->df && !v6 ? "DF " : "", p->has_ts ? "TS" : "");
 	if (p->note[0] != '\0')
-		html_name(h, p->note, strnlen(p->note, sizeof(p->note)));
+		html_name(h, p->note, strlen(p->note));
 	fputs("</td></tr>\n", h->out);
 }
 

@@ -285,7 +285,7 @@ static void ladder(struct json *j, const struct finding *f)
 		json_uint(j, "window", p->window);
 		json_bool(j, "df", p->df);
 		json_bool(j, "tcp_timestamp", p->has_ts);
-		json_bytes(j, "note", p->note, strnlen(p->note, sizeof(p->note)));
+		json_bytes(j, "note", p->note, strlen(p->note));
 		json_end(j);
 	}
 	json_end(j);

@@ -125,7 +125,7 @@ static void facts_of(const struct finding *f, const struct ladder_packet *p, cha
 static void words_of(const struct finding *f, const struct ladder_packet *p, char *out, size_t room)
 {
 	char flags[WORDS_FLAGS_SIZE] = "";
-	int note = (int)strnlen(p->note, sizeof(p->note));
+	int note = (int)strlen(p->note);
 
 	if (p->icmp)
 		snprintf(flags, sizeof(flags), "ICMP");

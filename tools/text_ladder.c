@@ -120,10 +120,10 @@ static unsigned put_cells(const struct text *t, const struct cells *c, const uns
 static void put_note(const struct text *t, const struct ladder_packet *p, unsigned owed,
 		     unsigned used)
 {
-	enum { BELOW = 26 };
-	char note[4 * sizeof(p->note) + 1];
+	enum { BELOW = 26, SHOWN = 257 };
+	char note[SHOWN];
 
-	escape_bytes(note, sizeof(note), p->note, strnlen(p->note, sizeof(p->note)), t->escape);
+	escape_bytes(note, sizeof(note), p->note, strlen(p->note), t->escape);
 	if (note[0] == '\0') {
 		putc('\n', t->out);
 	} else if (used + 2 + text_columns(note) > TEXT_WIDTH) {

@@ -14,6 +14,7 @@
 #define LADDER_MAX 48
 #define LADDER_BEFORE 12 /* rows kept before the first suspect once the ladder is too long */
 #define BENIGN_MAX 8
+#define NOTE_SIZE 64
 #define PROTO_UDP 17
 
 /* Hostile bytes of a name as printable ASCII, for the sentence only. */
@@ -159,21 +160,22 @@ static bool known(const char **list, unsigned n, const char *s)
 
 static int say_benign(struct arena *a, const struct judged_case *c, struct finding *f)
 {
-	f->benign = arena_alloc(a, BENIGN_MAX * sizeof(*f->benign));
-	f->ruled_out = arena_alloc(a, BENIGN_MAX * sizeof(*f->ruled_out));
+	unsigned room = c->n_rows + 1 < BENIGN_MAX ? c->n_rows + 1 : BENIGN_MAX;
+	f->benign = arena_alloc(a, room * sizeof(*f->benign));
+	f->ruled_out = arena_alloc(a, room * sizeof(*f->ruled_out));
 	if (f->benign == NULL || f->ruled_out == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < c->n_rows; i++) {
 		const struct row *r = &c->rows[i];
 		const char *out = r->sig->rules_out;
-		if (out != NULL && r->t.grade == GRADE_D4 && f->n_ruled_out < BENIGN_MAX &&
+		if (out != NULL && r->t.grade == GRADE_D4 && f->n_ruled_out < room &&
 		    !known(f->ruled_out, f->n_ruled_out, out))
 			f->ruled_out[f->n_ruled_out++] = out;
 	}
 	if (c->cap_why != NULL)
 		f->benign[f->n_benign++] = c->cap_why;
 	/* What explains the strongest evidence is what remains open. */
-	for (unsigned i = 0; i < c->n_rows && f->n_benign < BENIGN_MAX; i++) {
+	for (unsigned i = 0; i < c->n_rows && f->n_benign < room; i++) {
 		const struct row *r = &c->rows[i];
 		if (r->t.grade == c->best && r->counted &&
 		    strncmp(r->sig->benign, "none", 4) != 0 &&
@@ -191,7 +193,39 @@ static bool is_suspect(const struct finding *f, uint64_t frame)
 	return false;
 }
 
-static void say_packet(const struct view *v, const struct finding *f, unsigned i,
+/* What is said of one packet, as long as the finding; NULL: no memory. */
+static const char *keep_note(struct arena *a, const char *note)
+{
+	size_t n = strlen(note) + 1;
+	char *copy = n > 1 ? arena_alloc(a, n) : NULL;
+	return n == 1 ? "" : copy != NULL ? memcpy(copy, note, n) : NULL;
+}
+
+static const char *packet_note(struct arena *a, const struct view *v, const struct finding *f,
+			       unsigned i)
+{
+	char note[NOTE_SIZE];
+	const struct event *e = &v->e[i];
+	if (f->dns != NULL && narrate_dns_packet(v, i, note, sizeof(note)))
+		return keep_note(a, note);
+	if ((int)i == v->trigger_event && v->trigger != TRIGGER_NONE) {
+		snprintf(note, sizeof(note), "%s%.44s",
+			 v->trigger == TRIGGER_SNI	? "ClientHello sni="
+			 : v->trigger == TRIGGER_HOST	? "request host="
+			 : v->trigger == TRIGGER_QUIC_SNI ? "Initial sni="
+			 : v->flow->vpn != NULL		? "first message: "
+			 : v->ex != NULL		? "Initial "
+							: "ClientHello ",
+			 v->trigger_value);
+		return keep_note(a, note);
+	}
+	return (e->flags & EVENT_BAD_CHECKSUM) != 0 ? "checksum wrong: ignored"
+	       : (e->bits & EVENT_PROBE) != 0	    ? "TTL-limited probe"
+	       : (e->bits & EVENT_RETX) != 0	    ? "sent again"
+						    : "";
+}
+
+static void say_packet(struct arena *a, const struct view *v, const struct finding *f, unsigned i,
 		       struct ladder_packet *p)
 {
 	const struct event *e = &v->e[i];
@@ -217,31 +251,17 @@ static void say_packet(const struct view *v, const struct finding *f, unsigned i
 			       ? 0
 			       : e->ack - (o->syn ? o->isn : o->n_data != 0 ? o->first_seq : e->ack),
 		.len = e->len,
+		.note = packet_note(a, v, f, i),
 	};
 	if (f->dns != NULL && !f->dns->told_apart)
 		p->forged = false;
-	if (f->dns != NULL && narrate_dns_packet(v, i, p->note, sizeof(p->note)))
-		return;
-	if ((int)i == v->trigger_event && v->trigger != TRIGGER_NONE)
-		snprintf(p->note, sizeof(p->note), "%s%.44s",
-			 v->trigger == TRIGGER_SNI	? "ClientHello sni="
-			 : v->trigger == TRIGGER_HOST	? "request host="
-			 : v->trigger == TRIGGER_QUIC_SNI ? "Initial sni="
-			 : v->flow->vpn != NULL		? "first message: "
-			 : v->ex != NULL		? "Initial "
-							: "ClientHello ",
-			 v->trigger_value);
-	else if ((e->flags & EVENT_BAD_CHECKSUM) != 0)
-		snprintf(p->note, sizeof(p->note), "checksum wrong: ignored");
-	else if ((e->bits & EVENT_PROBE) != 0)
-		snprintf(p->note, sizeof(p->note), "TTL-limited probe");
-	else if ((e->bits & EVENT_RETX) != 0)
-		snprintf(p->note, sizeof(p->note), "sent again");
 }
 
-static void say_icmp(const struct icmp_note *n, struct ladder_packet *p)
+static void say_icmp(struct arena *a, const struct icmp_note *n, struct ladder_packet *p)
 {
-	char from[64];
+	char from[64], note[NOTE_SIZE];
+	snprintf(note, sizeof(note), "ICMP %u/%u from %s", n->type, n->code,
+		 ip_addr_format(&n->from, n->version, from, sizeof(from)));
 	*p = (struct ladder_packet){
 		.frame = n->frame,
 		.file = n->file,
@@ -249,9 +269,8 @@ static void say_icmp(const struct icmp_note *n, struct ladder_packet *p)
 		.dir = (uint8_t)dir_other((enum dir)n->quoted_dir),
 		.ttl = n->ttl,
 		.icmp = true,
+		.note = keep_note(a, note),
 	};
-	snprintf(p->note, sizeof(p->note), "ICMP %u/%u from %s", n->type, n->code,
-		 ip_addr_format(&n->from, n->version, from, sizeof(from)));
 }
 
 /* Packets in order of time; where there are too many, those around the first suspect. */
@@ -261,20 +280,24 @@ static int say_ladder(struct arena *a, const struct view *v, const struct judged
 	unsigned from = 0;
 	if (v->n > LADDER_MAX && c->first > LADDER_BEFORE)
 		from = (unsigned)c->first - LADDER_BEFORE;
-	f->ladder = arena_alloc(a, (LADDER_MAX + ICMP_NOTES) * sizeof(*f->ladder));
+	unsigned room = v->n - from < LADDER_MAX ? v->n - from : LADDER_MAX;
+	f->ladder = arena_alloc(a, (room + v->ev->n_icmp) * sizeof(*f->ladder));
 	if (f->ladder == NULL)
 		return -ENOMEM;
 	unsigned icmp = 0;
 	for (unsigned i = from; i < v->n && f->n_ladder < LADDER_MAX; i++) {
 		while (icmp < v->ev->n_icmp && v->ev->more->icmp[icmp].ts_ns < v->e[i].ts_ns &&
 		       f->n_ladder < LADDER_MAX)
-			say_icmp(&v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
-		say_packet(v, f, i, &f->ladder[f->n_ladder]);
+			say_icmp(a, &v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
+		say_packet(a, v, f, i, &f->ladder[f->n_ladder]);
 		f->ladder[f->n_ladder].skipped_before |= i == from && from != 0;
 		f->n_ladder++;
 	}
-	while (icmp < v->ev->n_icmp && f->n_ladder < LADDER_MAX + ICMP_NOTES)
-		say_icmp(&v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
+	while (icmp < v->ev->n_icmp && f->n_ladder < room + v->ev->n_icmp)
+		say_icmp(a, &v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
+	for (unsigned i = 0; i < f->n_ladder; i++)
+		if (f->ladder[i].note == NULL)
+			return -ENOMEM;
 	return 0;
 }
 

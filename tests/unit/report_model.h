@@ -73,7 +73,7 @@ static struct ladder_packet ladder_a[] = {
 	 .note = "ClientHello sni=" EVIL, .skipped_before = true},
 	{.frame = 19, .ts_ns = START + 43100000, .dir = DIR_S2C, .ttl = 188, .forged = true,
 	 .flags = TCP_RST | TCP_ACK | TCP_RESERVED, .window = 0, .ip_id = 30000, .seq = 1,
-	 .ack = 518},
+	 .ack = 518, .note = ""},
 	{.frame = 21, .ts_ns = START - 1500000, .dir = DIR_S2C, .ttl = 50, .icmp = true, .len = 8,
 	 .note = "ICMP 3/13"},
 };

@@ -110,7 +110,7 @@ void privacy_finding(struct privacy *p, struct finding *f)
 		privacy_text(p, f->rows[i].expected, sizeof(f->rows[i].expected));
 	}
 	for (unsigned i = 0; i < f->n_ladder; i++)
-		privacy_text(p, f->ladder[i].note, sizeof(f->ladder[i].note));
+		f->ladder[i].note = privacy_string(p, f->ladder[i].note);
 	for (unsigned i = 0; i < f->n_devices; i++)
 		f->devices[i].detail = privacy_string(p, f->devices[i].detail);
 	if (f->dns != NULL)
