@@ -169,6 +169,19 @@ static void other_servers_may_be_slow_themselves(void **state)
 	world_end(&w);
 }
 
+/* The others may have come before as well as after, but no longer ago than the window. */
+static void others_are_near_in_time(void **state)
+{
+	static const double apart_s[] = {500, -500, 700, -700};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(apart_s) / sizeof(*apart_s); i++) {
+		struct world w;
+		bool found = compare_sides(&w, &policed, &quick, apart_s[i]) != NULL;
+		world_end(&w);
+		assert_int_equal(found, i < 2);
+	}
+}
+
 static void a_control_capture_is_compared_with(void **state)
 {
 	struct side_of one = policed, other = quick;
@@ -291,6 +304,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_held_alone_is_named),
+		cmocka_unit_test(others_are_near_in_time),
 		cmocka_unit_test(look_alikes_are_not),
 		cmocka_unit_test(other_servers_may_be_slow_themselves),
 		cmocka_unit_test(a_control_capture_is_compared_with),

@@ -136,26 +136,73 @@ static void take(struct side *s, const struct attempt *a)
 	s->held += is_held(a);
 }
 
-/* Same client, same capture, same direction of data, near in time. */
-static bool comparable(const struct attempt *x, const struct attempt *y)
+/* Connections that can be compared, those of one client together and in order of time. */
+struct candidates {
+	const struct trial **list;
+	size_t n;
+};
+
+/* Same client, same capture, same direction of data. */
+static int compare_kind(const struct attempt *x, const struct attempt *y)
 {
-	uint64_t apart = x->start_ns > y->start_ns ? x->start_ns - y->start_ns
-						   : y->start_ns - x->start_ns;
-	return x->capture == y->capture && x->ip_version == y->ip_version &&
-	       memcmp(&x->client, &y->client, sizeof(x->client)) == 0 &&
-	       x->goodput->dir == y->goodput->dir && apart <= WINDOW_NS;
+	int by = (int)x->capture - (int)y->capture;
+	by = by != 0 ? by : (int)x->ip_version - (int)y->ip_version;
+	by = by != 0 ? by : memcmp(&x->client, &y->client, sizeof(x->client));
+	return by != 0 ? by : (int)x->goodput->dir - (int)y->goodput->dir;
 }
 
-static void gather(const struct study_run *r, const struct trial *one, struct side *name,
+static int by_kind(const void *x, const void *y)
+{
+	const struct trial *a = *(const struct trial *const *)x;
+	const struct trial *b = *(const struct trial *const *)y;
+	int by = compare_kind(a->a, b->a);
+	if (by == 0 && a->a->start_ns != b->a->start_ns)
+		by = a->a->start_ns < b->a->start_ns ? -1 : 1;
+	return by != 0 ? by : a < b ? -1 : a > b;
+}
+
+static int find_candidates(const struct study_run *r, struct candidates *c)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n_trials; i++)
+		n += usable(r, &r->trials[i]);
+	c->list = malloc((n + 1) * sizeof(*c->list));
+	if (c->list == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n_trials; i++)
+		if (usable(r, &r->trials[i]))
+			c->list[c->n++] = &r->trials[i];
+	qsort(c->list, c->n, sizeof(*c->list), by_kind);
+	return 0;
+}
+
+/* The first of the same kind that began within the window before this one, or after it. */
+static size_t first_near(const struct candidates *c, const struct attempt *of)
+{
+	uint64_t from = of->start_ns > WINDOW_NS ? of->start_ns - WINDOW_NS : 0;
+	size_t lo = 0, hi = c->n;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int by = compare_kind(c->list[mid]->a, of);
+		if (by < 0 || (by == 0 && c->list[mid]->a->start_ns < from))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void gather(const struct candidates *c, const struct trial *one, struct side *name,
 		   struct side *others, bool *beside)
 {
 	const struct attempt *of = one->a;
 	*beside = true;
-	for (size_t i = 0; i < r->n_trials; i++) {
-		const struct attempt *a = r->trials[i].a;
-		if (!usable(r, &r->trials[i]) || !comparable(of, a))
-			continue;
-		if (a->trigger == of->trigger && strcmp(label_of(&r->trials[i]), label_of(one)) == 0)
+	for (size_t i = first_near(c, of); i < c->n; i++) {
+		const struct attempt *a = c->list[i]->a;
+		if (compare_kind(a, of) != 0 ||
+		    (a->start_ns > of->start_ns && a->start_ns - of->start_ns > WINDOW_NS))
+			break;
+		if (a->trigger == of->trigger && strcmp(label_of(c->list[i]), label_of(one)) == 0)
 			take(name, a);
 		else
 			take(others, a);
@@ -243,13 +290,13 @@ static int hold_against(struct side *slow, struct side *others, struct rate_comp
 	return err;
 }
 
-static int compare(struct study_run *r, const struct trial *of)
+static int compare(struct study_run *r, const struct candidates *near, const struct trial *of)
 {
 	struct rate_comparison c;
 	struct side name = {.n = 0}, others = {.n = 0};
 	bool beside;
 	int err = 0;
-	gather(r, of, &name, &others, &beside);
+	gather(near, of, &name, &others, &beside);
 	if (name.n < FLOWS_MIN || others.n < FLOWS_MIN || name.held < HELD * name.n ||
 	    others.held > HELD_CONTROLS * others.n || !alike_paths(&name, &others))
 		return 0;
@@ -328,8 +375,9 @@ static int compare_control(struct study_run *r, enum dir dir)
 int study_rates(struct study_run *r)
 {
 	/* One comparison a name or protocol: from the first of its connections that something held. */
+	struct candidates near = {.n = 0};
 	uint8_t *done = calloc(r->n_groups + WORDS_N, 1);
-	int err = done == NULL ? -ENOMEM : 0;
+	int err = done == NULL ? -ENOMEM : find_candidates(r, &near);
 	for (size_t i = 0; err == 0 && i < r->n_trials; i++) {
 		const struct trial *t = &r->trials[i];
 		bool held = is_held(t->a);
@@ -339,10 +387,11 @@ int study_rates(struct study_run *r)
 		if (done[at] != 0)
 			continue;
 		done[at] = 1;
-		err = compare(r, t);
+		err = compare(r, &near, t);
 	}
 	for (enum dir d = DIR_C2S; err == 0 && d <= DIR_S2C; d++)
 		err = compare_control(r, d);
+	free(near.list);
 	free(done);
 	return err;
 }
