@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 
+JUDGED = (6, 17, 47)    # TCP, UDP, GRE
 TAIL = 3 * 10**8        # as in the comparison: sent so late it may be under way
 
 
@@ -108,6 +109,8 @@ def triggers(name, rows, events):
     for event in events:
         if event["event_type"] != "finding" or event["finding"]["verdict"] == "inconclusive":
             continue
+        if "src_port" not in event:     # GRE
+            continue
         ends = "{src_ip}:{src_port}>{dest_ip}:{dest_port}".format(**event)
         trigger = event["finding"].get("trigger") or {}
         got = f"{trigger.get('kind')}={trigger.get('value')}"
@@ -134,11 +137,12 @@ def alike(frames):
 def judge(raw, said):
     """the complaints about one scenario, what was left open, and what was found"""
     bad, left, count = [], 0, collections.Counter()
-    ends = {view: (min(f.ts for f in frames), max(f.ts for f in frames)) for view, frames in raw.items() if frames}
+    times = {view: [f.ts for f in frames if f.proto in JUDGED] for view, frames in raw.items()}
+    ends = {view: (min(ts), max(ts)) for view, ts in times.items() if ts}
     for view, frames in raw.items():
         other = "server" if view == "client" else "client"
         for frames in alike(frames).values():
-            frames = [f for f in frames if f.proto in (6, 17, 47)]     # TCP, UDP, GRE
+            frames = [f for f in frames if f.proto in JUDGED]
             got = collections.Counter(said.pop((view, f.number), None) for f in frames)
             want = collections.Counter(f.fate for f in frames)
             found = {"forged": got["injected"] + got["modified"], "dropped": got["dropped"]}

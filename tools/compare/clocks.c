@@ -196,19 +196,36 @@ static int64_t smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-int64_t clocks_floor(const struct comparison *c, enum compare_way way, uint64_t client_ns)
+/* Of its own window and its neighbours, or else the nearest that know. */
+static int64_t quickest_near(const struct comparison *c, unsigned way, uint64_t client_ns)
 {
 	int at = (int)window_at(c, client_ns);
 	int64_t least = INT64_MAX;
 
-	/* Its own window and its neighbours, or else the nearest that know. */
 	for (int off = 0; off < WINDOWS && (off <= 1 || least == INT64_MAX); off++) {
 		for (int k = at - off; k <= at + off; k += off != 0 ? 2 * off : 1) {
 			if (k >= 0 && k < WINDOWS && c->windows[k].have[way])
 				least = smaller(least, c->windows[k].quickest[way]);
 		}
 	}
-	return least == INT64_MAX ? least : least - c->slack_ns;
+	return least;
+}
+
+/*
+ * Clocks that drift leave the round trip as it is: what it is longer by, there and then, than the
+ * least of all is delay, and any one packet may have been without.
+ */
+int64_t clocks_floor(const struct comparison *c, enum compare_way way, uint64_t client_ns)
+{
+	int64_t least = quickest_near(c, way, client_ns), back = INT64_MAX, delay = 0;
+
+	if (least == INT64_MAX)
+		return least;
+	if (c->clock.both_ways)
+		back = quickest_near(c, way == WAY_UP ? WAY_DOWN : WAY_UP, client_ns);
+	if (back != INT64_MAX && least + back > (int64_t)c->clock.rtt_ns)
+		delay = least + back - (int64_t)c->clock.rtt_ns;
+	return least - delay - c->slack_ns;
 }
 
 static void note_step(struct compare_clock *k, const struct clock_window *a,

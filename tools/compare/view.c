@@ -91,16 +91,32 @@ static uint64_t keep(struct view *v, const uint8_t *payload, uint32_t n)
 	return v->arena_n - n;
 }
 
+/* What a packet carries: of protocols without ports (GRE, ESP) all that follows the IP header. */
+struct carried {
+	const uint8_t *p;
+	uint32_t len, held;
+};
+
+static struct carried carried_of(const struct headers *h)
+{
+	if (h->end != DECODE_NO_PORTS || h->l3 == NULL || h->l3_caplen < h->ip_hlen ||
+	    h->ip_len < h->ip_hlen)
+		return (struct carried){h->payload, h->payload_len, h->payload_caplen};
+	return (struct carried){h->l3 + h->ip_hlen, h->ip_len - h->ip_hlen,
+				h->l3_caplen - h->ip_hlen};
+}
+
 static struct digest digest_of(const struct packet *pkt, const struct headers *h, bool from_lo)
 {
+	struct carried b = carried_of(h);
 	struct digest d = {
 		.ts_ns = pkt->ts_ns,
 		.frame = pkt->frame,
 		.bytes = NO_BYTES,
 		.seq = h->seq,
 		.ack = h->ack,
-		.len = h->payload_len,
-		.held = h->payload_caplen,
+		.len = b.len,
+		.held = b.held,
 		.ip_len = h->ip_len,
 		.tsval = h->tsval,
 		.peer = NO_INDEX,
@@ -118,8 +134,8 @@ static struct digest digest_of(const struct packet *pkt, const struct headers *h
 				 (h->ip_version == 6 ? HAS_V6 : 0)),
 	};
 
-	d.hash = XXH3_64bits(h->payload, d.held);
-	d.head = d.held > HEAD_BYTES ? XXH3_64bits(h->payload, HEAD_BYTES) : d.hash;
+	d.hash = XXH3_64bits(b.p, d.held);
+	d.head = d.held > HEAD_BYTES ? XXH3_64bits(b.p, HEAD_BYTES) : d.hash;
 	if (h->n_options > 0 && !h->options_cut)
 		d.options = (uint32_t)XXH3_64bits(h->options, h->n_options);
 	return d;
@@ -225,7 +241,8 @@ void view_add(struct view *v, const struct flow_key *key, bool from_lo, const st
 	v->d = more;
 	v->d[v->n] = digest_of(pkt, h, from_lo);
 	v->d[v->n].conv = conv;
-	v->d[v->n].bytes = keep(v, h->payload, h->payload_caplen);
+	struct carried b = carried_of(h);
+	v->d[v->n].bytes = keep(v, b.p, b.held);
 	if (v->n == 0 || pkt->ts_ns < v->first_ns)
 		v->first_ns = pkt->ts_ns;
 	v->last_ns = pkt->ts_ns > v->last_ns ? pkt->ts_ns : v->last_ns;
