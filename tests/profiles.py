@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 DEEDS = {"rst": ("injects_resets",), "page": ("injects_pages",), "forge-dns": ("injects_dns_answers",),
-         "drop": ("drops", "drops_quic"), "alert": ("injects_alerts",),
+         "drop": ("drops", "drops_quic"), "icmp": ("drops",), "alert": ("injects_alerts",),
          "intercept": ("injects_dns_answers", "injects_pages")}
 NAMES = {"sni", "host", "qname", "quic-sni"}
 RANK = {"none": 0, "inconclusive": 1, "anomaly": 2, "likely": 3, "confirmed": 4}

@@ -64,6 +64,11 @@ static bool both_answered(const struct finding *f)
 	return has_row(f, "dns-race") || has_row(f, "bytes-differ") || has_row(f, "synack-and-rst");
 }
 
+static bool is_drop(const struct finding *f)
+{
+	return f->family == FAMILY_SILENT_DROP || f->family == FAMILY_QUIC_FILTERING;
+}
+
 void profile_say_mode(struct writer *w)
 {
 	struct study_line *on = profile_line(w, "lets_packets_pass");
@@ -71,10 +76,9 @@ void profile_say_mode(struct writer *w)
 	unsigned alone = 0;
 	for (size_t i = 0; i < w->box->n; i++) {
 		const struct finding *f = w->box->findings[i];
-		bool drop = f->family == FAMILY_SILENT_DROP || f->family == FAMILY_QUIC_FILTERING;
 		if (genuine_after(f) || both_answered(f)) {
 			profile_seen(on, f->flow->id);
-		} else if (drop || has_row(f, "request-dropped")) {
+		} else if (is_drop(f) || has_row(f, "request-dropped")) {
 			profile_seen(in, f->flow->id);
 		} else if (f->direction == DIR_S2C &&
 			   (vantage_of(w, f) == VANTAGE_CLIENT ||
@@ -109,6 +113,28 @@ void profile_say_mode(struct writer *w)
 	}
 }
 
+/*
+ * To the client a request that was lost and one whose answer was lost look alike; a capture of the
+ * same connection beyond the box tells them apart.
+ */
+static bool answer_was_lost(const struct writer *w, const struct finding *f)
+{
+	const struct analysis *a = w->r->a;
+	if (has_row(f, "answer-dropped"))
+		return true;
+	for (size_t i = 0; a->n_captures > 1 && i < a->n_findings; i++) {
+		const struct finding *g = a->findings[i];
+		const struct flow_record *x = f->flow, *y = g->flow;
+		if (x->capture != y->capture && x->proto == y->proto &&
+		    x->client_port == y->client_port && x->server_port == y->server_port &&
+		    memcmp(&x->client, &y->client, sizeof(x->client)) == 0 &&
+		    memcmp(&x->server, &y->server, sizeof(x->server)) == 0 &&
+		    has_row(g, "answer-dropped"))
+			return true;
+	}
+	return false;
+}
+
 /* Which end its packets went to. One capture shows what passes it, no more. */
 void profile_say_directions(struct writer *w)
 {
@@ -119,10 +145,10 @@ void profile_say_directions(struct writer *w)
 		bool to[2] = {false, false};
 		for (unsigned k = 0; k < f->n_ladder; k++)
 			to[f->ladder[k].dir & 1] |= f->ladder[k].forged;
-		bool drop = f->family == FAMILY_SILENT_DROP || f->family == FAMILY_QUIC_FILTERING;
-		if (to[DIR_S2C])
+		bool answer = is_drop(f) && answer_was_lost(w, f);
+		if (to[DIR_S2C] || answer)
 			profile_seen(c, f->flow->id);
-		if (to[DIR_C2S] || (drop && f->direction == DIR_C2S))
+		if (to[DIR_C2S] || (is_drop(f) && f->direction == DIR_C2S && !answer))
 			profile_seen(s, f->flow->id);
 	}
 	bool middle = any_from(w, VANTAGE_MIDDLE) || any_from(w, VANTAGE_ONE_SIDED);
