@@ -30,8 +30,10 @@ def analyse(wmscope, path):
 
 
 def endpoints(flow):
-    """'tcp 1.2.3.4:5>6.7.8.9:10 …' -> (proto, {(addr, port)…})"""
+    """'tcp 1.2.3.4:5>6.7.8.9:10 …' or 'gre 1.2.3.4>6.7.8.9' -> (proto, {(addr, port)…})"""
     proto, pair = flow.split()[:2]
+    if proto == "gre":
+        return "47", {(addr.strip("[]"), None) for addr in pair.split(">")}
     ends = [side.rsplit(":", 1) for side in pair.split(">")]
     return proto.upper(), {(addr.strip("[]"), int(port)) for addr, port in ends}
 

@@ -23,7 +23,7 @@ scenario() {
 }
 
 # shellcheck source=/dev/null
-for part in "$LAB"/{topology,services,tunnels,ipsec,dialup,box}.sh "$LAB"/scenarios/*.sh; do
+for part in "$LAB"/{topology,services,tunnels,ipsec,dialup,tor,box}.sh "$LAB"/scenarios/*.sh; do
 	source "$part"
 done
 
@@ -56,7 +56,7 @@ run_scenario() { # run_scenario ROW
 	/usr/bin/python3 "$LAB/truth.py" --name "$name" --kind "$kind" --note "$note" \
 		--until "$STOPPED" --work "$WORK" --out "$OUT" --publish "${PUBLISH:-plain}" \
 		--vantages "${VANTAGES:-client,box,server}" --nat "${NAT:-}" \
-		--residual "${RESIDUAL:-}" --claim "${CLAIM:-}" --unscored "${UNSCORED:-}" \
+		--residual "${RESIDUAL:-}" --claim "${CLAIM:-}" --unscored "${UNSCORED:-}" --rate "${RATE:-}" \
 		--client "$C4,$C6" --server "$S4,$X4,$Y4,$S6,$X6" >"$WORK/rows"
 	echo "lab: $name: $(tail -n 1 "$WORK/rows")" >&2
 }

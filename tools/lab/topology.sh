@@ -200,7 +200,7 @@ capture_start() {
 	for spec in "client c ${CLIENT_IF:-c0}" "box b ${BOX_IF:-b0}" "server s s0"; do
 		read -r file role dev <<<"$spec"
 		spawn "$role" "tcpdump-$file.log" tcpdump --immediate-mode -U -n -i "$dev" -s "${SNAP:-2000}" \
-			--time-stamp-precision="${PRECISION:-micro}" -B 16384 -w "$WORK/$file.pcap"
+			--time-stamp-precision="${PRECISION:-micro}" -B 16384 -w "$WORK/$file.pcap" ${FILTER:+"${FILTER//:/ }"}
 		CAPTURES+=("$SPAWNED")
 		wait_for "$WORK/tcpdump-$file.log" 'listening on'
 	done

@@ -33,8 +33,9 @@ def arguments():
     parser = argparse.ArgumentParser()
     for name in "name kind note until work out publish vantages nat client server".split():
         parser.add_argument("--" + name, required=True)
-    for name in ("--residual", "--claim", "--unscored"):    # SCOPE:SECONDS; FAMILY:VERDICT:TRIGGER of all flows; 1
-        parser.add_argument(name, default="")
+    # SCOPE:SECONDS; FAMILY:VERDICT:TRIGGER of all flows; a view, all or names; bit/s
+    for name in "residual claim unscored rate".split():
+        parser.add_argument("--" + name, default="")
     args = parser.parse_args()
     args.client, args.server = set(args.client.split(",")), set(args.server.split(","))
     args.until = int(float(args.until) * 1e9)
@@ -72,8 +73,9 @@ def quickest_transit(sent, got):
     return min(times) if times else 0
 
 
-def match(sent, got):
-    """ties each frame in `got` to the frame in `sent` that it is; untied ones came from elsewhere"""
+def match(sent, got, until):
+    """ties each frame in `got` to the frame in `sent` that it is; untied ones came from elsewhere, or left
+    when that capture had ended"""
     floor = quickest_transit(sent, got) * 0.9
     waiting = collections.defaultdict(collections.deque)
     for frame in sent:
@@ -84,7 +86,7 @@ def match(sent, got):
             queue.popleft()
         if queue and frame.ts - queue[0].ts >= floor:
             frame.origin = queue.popleft()
-        else:
+        elif frame.ts < until:
             frame.fate = "forged"
 
 
@@ -97,12 +99,12 @@ def compare(views, args):
 
     for who, here, there in ((args.client, "client", "server"), (args.server, "server", "client")):
         sent = of(here, who)
-        match(sent, of(there, who))
+        match(sent, of(there, who), args.until)
         arrived = {id(f.origin) for f in of(there, who) if f.origin}
         for frame in sent:
             if id(frame) not in arrived and frame.ts < args.until - TAIL:
                 frame.fate = "dropped"
-        match(sent, of("box", who))
+        match(sent, of("box", who), args.until)
         for frame in of("box", who):
             if frame.origin and frame.origin.fate == "dropped":
                 frame.fate = "dropped"
@@ -211,15 +213,18 @@ def rows_of_file(args, file, side, frames, numbers, touched, view):
             charge = charge_flow(args, mine, flow, view, side)
         family, bad, verdict, facts = charge
         seen[-1].verdict = verdict
-        if verdict is None or args.unscored:
+        if verdict is None or args.unscored in ("all", view):
             yield row(args, file, flow, "unscored", "-", [], trigger, view, f"{args.note}: {facts}")
             continue
         if trigger.startswith("sni="):      # an alert is of TLS, a reset of TCP
             said = args.kind != "drop" and any(f.fate == "forged" and f.paylen for f in bad)
             family = f"tls-filtering|{family}" if said else f"{family}|tls-filtering"
-        yield row(args, file, flow, family, verdict, [numbers[id(f)] for f in bad], trigger, view,
+        # What was taken out of GRE is of GRE, which has no ports.
+        gre = bad and bad[0].proto == GRE
+        where = f"gre {bracket(flow.client[0])}>{bracket(flow.server[0])}" if gre else flow
+        yield row(args, file, where, family, verdict, [numbers[id(f)] for f in bad], trigger, view,
                   f"{args.note}; {facts}")
-    if not side and args.kind != "throttle" and not args.unscored:
+    if not side and args.kind != "throttle" and args.unscored not in ("all", "names", view):
         for flow, expect, verdict, trigger, decisive, note in conclusions(args, seen, view, numbers):
             yield row(args, file, flow, expect, verdict, decisive, trigger, view, note)
 
@@ -351,7 +356,8 @@ def main():
         for file, side, frames in publish(view, raw[view], args):
             numbers = {id(f): n for n, f in enumerate(frames, 1)}
             if args.kind == "benign":
-                lines = [row(args, file, "*", "none", "-", [], "-", view, args.note)]
+                rate = f"rate={args.rate}" if args.rate else "-"
+                lines = [row(args, file, "*", "none", "-", [], rate, view, args.note)]
             elif args.kind == "mitm" and view == "server":
                 lines = [row(args, file, "*", "none", "-", [], "-", view, "the proxy is a client like others")]
             elif args.kind == "mitm":

@@ -9,6 +9,20 @@ quiet_end() {
 	"$@"
 }
 
+# thrice URL CONTROL…: as often as it takes to tell a rule from an accident, a control before each try, so that
+# none of them can be what is left of the one before
+thrice() {
+	local url=$1 _
+	shift
+	for _ in 1 2 3; do
+		"$@"
+		GIVE_UP=11 fetch "$url" &
+		sleep 0.7
+	done
+	"$@"
+	wait_children
+}
+
 scenario sni-drop drop "in-path box drops every packet that holds the name: hello and its retransmissions"
 sni_drop() {
 	nginx_start
@@ -30,8 +44,7 @@ sni_drop_flow() {
 	mark_flow box "${BAD[@]}"
 	box -A FORWARD -m connmark --mark 1 -j DROP
 	capture_start
-	controls_tls
-	GIVE_UP=11 fetch https://blocked.example/
+	thrice https://blocked.example/ controls_tls
 	quiet_end controls_tls
 }
 
@@ -40,8 +53,7 @@ host_drop() {
 	nginx_start
 	box -A FORWARD "${HOST[@]}" -j DROP
 	capture_start
-	controls_http
-	GIVE_UP=11 fetch http://blocked.example/
+	thrice http://blocked.example/ controls_http
 	quiet_end controls_http
 }
 
@@ -51,19 +63,17 @@ sni_drop_reply() {
 	mark_flow box "${BAD[@]}"
 	box -A FORWARD -i b1 -m connmark --mark 1 -j DROP
 	capture_start
-	controls_tls
-	GIVE_UP=11 fetch https://blocked.example/
+	thrice https://blocked.example/ controls_tls
 	quiet_end controls_tls
 }
 
-scenario sni-drop-c2s drop "once the name was seen the box drops client to server only; the hello itself passes"
+scenario sni-drop-c2s drop "once the name was seen the box drops client to server only; the hello itself passes" UNSCORED=names
 sni_drop_c2s() {
 	nginx_start
 	box -A FORWARD -i b0 -m connmark --mark 1 -j DROP
 	mark_flow box "${BAD[@]}"
 	capture_start
-	controls_tls
-	GIVE_UP=11 fetch https://blocked.example/ --tls-max 1.2
+	thrice https://blocked.example/ controls_tls
 	quiet_end controls_tls
 }
 
@@ -112,20 +122,19 @@ sni_unreachable() {
 	nginx_start
 	box -A FORWARD "${BAD[@]}" -j REJECT --reject-with icmp-admin-prohibited
 	capture_start
-	controls_tls
-	GIVE_UP=11 fetch https://blocked.example/
+	thrice https://blocked.example/ controls_tls
 	quiet_end controls_tls
 }
 
-scenario packets-drop drop "a connection that named the site is cut after its 25th packet, both directions" SNAP=360 VANTAGES=client,server
+scenario packets-drop drop "a connection that named the site is cut after its 25th packet, both directions" SNAP=360 VANTAGES=client,server UNSCORED=names
 packets_drop() {
 	nginx_start
 	mark_flow box "${BAD[@]}"
 	box -A FORWARD -m connmark --mark 1 -m connbytes --connbytes 26: --connbytes-dir both \
 		--connbytes-mode packets -j DROP
 	capture_start
-	fetch https://allowed.example/mid
 	for _ in 1 2 3 4; do
+		fetch https://allowed.example/mid
 		GIVE_UP=11 fetch https://blocked.example/mid &
 		sleep 0.5
 	done
@@ -134,15 +143,15 @@ packets_drop() {
 	quiet_end controls_tls
 }
 
-scenario bytes-drop drop "the box drops server to client once 16 KB of answer passed on a connection that named the site" SNAP=360 VANTAGES=client,server
+scenario bytes-drop drop "the box drops server to client once 16 KB of answer passed on a connection that named the site" SNAP=360 VANTAGES=client,server UNSCORED=names
 bytes_drop() {
 	nginx_start
 	mark_flow box "${BAD[@]}"
 	box -A FORWARD -i b1 -m connmark --mark 1 -m connbytes --connbytes 16384: \
 		--connbytes-dir reply --connbytes-mode bytes -j DROP
 	capture_start
-	fetch https://allowed.example/mid
 	for _ in 1 2 3; do
+		fetch https://allowed.example/mid
 		GIVE_UP=11 fetch https://blocked.example/mid &
 		sleep 0.5
 	done
@@ -167,8 +176,13 @@ ssh_drop() {
 	sshd_start
 	box -A FORWARD -i b0 -p tcp --dport 22 -m string --algo bm --string SSH-2.0 -j DROP
 	capture_start
-	controls_http
-	ssh_run true
+	local _
+	for _ in 1 2 3; do
+		controls_http
+		ssh_run true &
+		sleep 0.7
+	done
+	wait_children
 	quiet_end controls_http
 }
 
@@ -177,8 +191,7 @@ sni_drop_v6() {
 	nginx_start
 	box6 -A FORWARD "${BAD[@]}" -j DROP
 	capture_start
-	PIN=[$S6] controls_tls
-	GIVE_UP=11 PIN=[$S6] fetch https://blocked.example/
+	PIN=[$S6] thrice https://blocked.example/ controls_tls
 	PIN=[$S6] quiet_end controls_tls
 }
 
@@ -194,11 +207,15 @@ sni_drop_residual() {
 	box -A FORWARD -m connmark --mark 1 -j DROP
 	capture_start
 	controls_tls
-	GIVE_UP=3 fetch https://blocked.example/
-	sleep 0.5
-	GIVE_UP=6 fetch https://allowed.example/
-	sleep 13
-	controls_tls
+	local _
+	for _ in 1 2 3; do
+		GIVE_UP=3 fetch https://blocked.example/ &
+		sleep 1
+		GIVE_UP=4 fetch https://allowed.example/
+		sleep 8
+		wait_children
+		controls_tls
+	done
 }
 
 scenario name-policed throttle "connections that named the site are policed to 20 packets a second: what exceeds it is dropped" SNAP=140 VANTAGES=client,server

@@ -44,7 +44,7 @@ ipsec_auth_drop() {
 	controls_tls
 }
 
-scenario ipsec-cut drop "the box drops all packets of an IPsec session (port 4500) after its 20th; OpenVPN to the same server is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=ike UNSCORED=1
+scenario ipsec-cut drop "the box drops all packets of an IPsec session (port 4500) after its 20th; OpenVPN to the same server is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=ike UNSCORED=all
 ipsec_cut() {
 	nginx_start
 	openvpn_server 1194 udp 30 crypt

@@ -24,7 +24,7 @@ l2tp_handshake_drop() {
 	controls_tls
 }
 
-scenario l2tp-cut drop "the box drops all packets of an L2TP tunnel after its 24th; WireGuard to the same server is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=l2tp UNSCORED=1
+scenario l2tp-cut drop "the box drops all packets of an L2TP tunnel after its 24th; WireGuard to the same server is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=l2tp UNSCORED=all
 l2tp_cut() {
 	nginx_start
 	l2tp_server
@@ -91,7 +91,7 @@ pptp_drop() {
 	controls_tls
 }
 
-scenario pptp-gre-drop drop "PPTP's control connection is left alone, GRE towards the client is dropped" VANTAGES=client UNSCORED=1
+scenario pptp-gre-drop drop "PPTP's control connection is left alone, GRE towards the client is dropped" VANTAGES=client,server
 pptp_gre_drop() {
 	nginx_start
 	pptp_server
@@ -103,7 +103,7 @@ pptp_gre_drop() {
 	controls_tls
 }
 
-scenario pptp-gre-cut drop "PPTP's control connection is left alone, GRE is dropped both ways after its 24th" VANTAGES=client UNSCORED=1
+scenario pptp-gre-cut drop "PPTP's control connection is left alone, GRE is dropped both ways after its 24th" VANTAGES=client,server UNSCORED=all
 pptp_gre_cut() {
 	nginx_start
 	pptp_server

@@ -33,14 +33,14 @@ vpns_use() {
 	sleep 2
 }
 
-scenario vpns-alone benign "IPsec (from ports 500 and 4500), L2TP, PPTP with GRE and obfs4, each used for a while and ended" VANTAGES=client
+scenario vpns-alone benign "IPsec (from ports 500 and 4500), L2TP, PPTP with GRE and obfs4, each used for a while and ended" VANTAGES=client,server
 vpns_alone() {
 	vpns_servers
 	capture_start
 	vpns_use small 10
 }
 
-scenario vpns-lossy-1 benign "1 % loss both ways under IPsec, L2TP, PPTP with GRE and obfs4" VANTAGES=client SNAP=220
+scenario vpns-lossy-1 benign "1 % loss both ways under IPsec, L2TP, PPTP with GRE and obfs4" VANTAGES=client,server SNAP=220
 vpns_lossy_1() {
 	vpns_servers
 	lose 0.01
@@ -48,7 +48,7 @@ vpns_lossy_1() {
 	vpns_use mid 60
 }
 
-scenario vpns-lossy-3 benign "3 % loss both ways under IPsec, L2TP, PPTP with GRE and obfs4" VANTAGES=client SNAP=220
+scenario vpns-lossy-3 benign "3 % loss both ways under IPsec, L2TP, PPTP with GRE and obfs4" VANTAGES=client,server SNAP=220
 vpns_lossy_3() {
 	vpns_servers
 	lose 0.03
@@ -56,7 +56,7 @@ vpns_lossy_3() {
 	vpns_use mid 60
 }
 
-scenario vpns-policed benign "all traffic towards the client is held to 20 packets a second: IPsec, obfs4 and the rest alike, a measurement" VANTAGES=client SNAP=220
+scenario vpns-policed benign "all traffic towards the client is held to 20 packets a second: IPsec, obfs4 and the rest alike, a measurement" VANTAGES=client,server SNAP=220
 vpns_policed() {
 	vpns_servers
 	box -A FORWARD -i b1 -m hashlimit --hashlimit-name slow --hashlimit-mode srcport \
@@ -90,7 +90,7 @@ vpns_wrong_key() {
 	controls_http
 }
 
-scenario vpns-server-off benign "the servers of IPsec, L2TP, PPTP and obfs4 are killed while in use; their host answers for closed ports" VANTAGES=client
+scenario vpns-server-off benign "the servers of IPsec, L2TP, PPTP and obfs4 are killed while in use; their host answers for closed ports" VANTAGES=client,server
 vpns_server_off() {
 	vpns_servers
 	capture_start
@@ -111,7 +111,7 @@ vpns_server_off() {
 	controls_http
 }
 
-scenario vpns-server-silent benign "the same behind a firewall of the server's own that answers nothing for closed ports" VANTAGES=client
+scenario vpns-server-silent benign "the same behind a firewall of the server's own that answers nothing for closed ports" VANTAGES=client,server
 vpns_server_silent() {
 	nx s iptables-legacy -w -A OUTPUT -p icmp --icmp-type 3 -j DROP
 	nx s iptables-legacy -w -A OUTPUT -p tcp --tcp-flags RST RST -j DROP

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2153
+# Tor in a network of its own, its bridge reached over obfs4 and over Tor's own TLS; obfs4 and Shadowsocks
+# cut within a transfer and held to a rate.
+
+# tor_two: both clients, used once they are there
+tor_two() {
+	tor_client torc1 9051 obfs4
+	tor_client torc2 9052 tls
+	tor_up torc1
+	tor_up torc2
+	GIVE_UP=20 socks_fetch 9051 "http://$S4/mid" &
+	GIVE_UP=20 socks_fetch 9052 "http://$S4/mid"
+	wait_children
+	controls_http
+}
+
+scenario tor-alone benign "Tor through a bridge, over obfs4 and over its own TLS, each used for a while" VANTAGES=client,server SNAP=600
+tor_alone() {
+	nginx_start
+	tor_network
+	capture_start
+	tor_two
+}
+
+scenario tor-lossy-1 benign "1 % loss both ways under Tor, over obfs4 and over its own TLS" VANTAGES=client SNAP=220
+tor_lossy_1() {
+	nginx_start
+	tor_network
+	lose 0.01
+	capture_start
+	tor_two
+}
+
+scenario tor-lossy-3 benign "3 % loss both ways under Tor, over obfs4 and over its own TLS" VANTAGES=client SNAP=220
+tor_lossy_3() {
+	nginx_start
+	tor_network
+	lose 0.03
+	capture_start
+	tor_two
+}
+
+# tor_beside BLOCKED OTHER: a client that is let down, tried for a while, and beside it one that is left alone
+tor_beside() {
+	tor_client torc1 9051 "$1"
+	controls_http
+	tor_client torc2 9052 "$2"
+	tor_up torc2
+	socks_fetch 9052 "http://$S4/small"
+	controls_http
+	sleep 16
+	socks_fetch 9052 "http://$S4/small"
+	controls_http
+}
+
+scenario tor-rst-onpath inject "an on-path device resets both ends of Tor's TLS to a bridge; obfs4 to that bridge is left alone" VANTAGES=client,server SNAP=600
+tor_rst_onpath() {
+	nginx_start
+	tor_network
+	mirror both
+	mark_flow device -p tcp --dport 7030 -m length --length 100:
+	device -A FORWARD -m connmark --mark 1 -p tcp ! --tcp-flags RST RST "${RESET[@]}"
+	capture_start
+	tor_beside tls obfs4
+}
+
+scenario tor-drop drop "the box drops the ClientHello of Tor's TLS to a bridge and what follows; obfs4 to that bridge is left alone" VANTAGES=client,server SNAP=600
+tor_drop() {
+	nginx_start
+	tor_network
+	box -A FORWARD -i b0 -p tcp --dport 7030 -m length --length 100: -j DROP
+	capture_start
+	tor_beside tls obfs4
+}
+
+scenario tor-obfs4-cut drop "the box drops all packets of Tor over obfs4 after the 24th of a connection; Tor's TLS to that bridge is left alone" VANTAGES=client,server SNAP=220
+tor_obfs4_cut() {
+	nginx_start
+	tor_network
+	cut_after 9443 24 tcp
+	capture_start
+	tor_beside obfs4 tls
+}
+
+scenario tor-policed throttle "Tor's connections to its bridge (TLS and obfs4) are policed to 25 packets a second each" VANTAGES=client SNAP=220
+tor_policed() {
+	nginx_start
+	tor_network
+	box -A FORWARD -i b1 -p tcp -m multiport --sports 7030,9443 -m hashlimit --hashlimit-name slow \
+		--hashlimit-mode srcport --hashlimit-above 25/s --hashlimit-burst 25 -j DROP
+	capture_start
+	fetch http://allowed.example/wide
+	tor_two
+	fetch http://allowed.example/wide
+}
+
+scenario tor-bridge-off benign "the bridge is killed while in use; its host answers for closed ports" VANTAGES=client,server SNAP=220
+tor_bridge_off() {
+	nginx_start
+	tor_network
+	capture_start
+	tor_two
+	crash "$TOR_BRIDGE"
+	GIVE_UP=12 socks_fetch 9051 "http://$S4/small" &
+	GIVE_UP=12 socks_fetch 9052 "http://$S4/small"
+	wait_children
+	controls_http
+}
+
+# ── cut and policed without Tor ───────────────────────────────────────────────────────────────
+
+scenario obfs4-cut drop "the box drops all packets of an obfs4 connection after its 40th, in an upload; Shadowsocks to the same server is left alone" VANTAGES=client,server SNAP=400 UNSCORED=server
+obfs4_cut() {
+	nginx_start
+	shadowsocks_server 8388
+	obfs4_server 9443
+	cut_after 9443 40 tcp
+	capture_start
+	obfs4_client
+	shadowsocks_client 8388 1080
+	local _
+	for _ in 1 2 3; do
+		GIVE_UP=14 obfs4_fetch 9443 /upload/one -T "$KEYS/www/wide" &
+		socks_fetch 1080 "http://$S4/upload/one" -T "$KEYS/www/mid"
+		sleep 4
+	done
+	wait_children
+	sleep 8
+	controls_http
+}
+
+scenario obfs4-policed throttle "obfs4's connection is policed to 25 packets a second" VANTAGES=client SNAP=220
+obfs4_policed() {
+	nginx_start
+	obfs4_server 9443
+	box -A FORWARD -i b1 -p tcp --sport 9443 -m hashlimit --hashlimit-name slow \
+		--hashlimit-mode srcport --hashlimit-above 25/s --hashlimit-burst 25 -j DROP
+	capture_start
+	obfs4_client
+	fetch http://allowed.example/wide
+	GIVE_UP=25 obfs4_fetch 9443 /wide
+	fetch http://allowed.example/wide
+}
+
+scenario shadowsocks-download-cut drop "the box drops all packets of a Shadowsocks connection after its 30th, in a download: the client waits and has nothing to say again" VANTAGES=client,server SNAP=220 UNSCORED=client
+shadowsocks_download_cut() {
+	nginx_start
+	shadowsocks_server 8388
+	shadowsocks_server 8389
+	cut_after 8388 30 tcp
+	capture_start
+	shadowsocks_client 8388 1080
+	shadowsocks_client 8389 1081
+	local _
+	for _ in 1 2 3; do
+		GIVE_UP=18 socks_fetch 1080 "http://$S4/mid" &
+		socks_fetch 1081 "http://$S4/mid"
+		sleep 5
+	done
+	wait_children
+	controls_http
+}
