@@ -76,6 +76,7 @@ static enum box_deed deed_of(const struct finding *f)
 		return BOX_ALERTS;
 	case FAMILY_SILENT_DROP:
 	case FAMILY_QUIC_FILTERING:
+	case FAMILY_VPN_INTERFERENCE:
 		return BOX_DROPS;
 	default:
 		return BOX_DEEDS;
@@ -178,7 +179,9 @@ static bool is_deed(const struct finding *f)
 {
 	if (f->scope != SCOPE_FLOW || f->echo)
 		return false;
-	bool controlled = strcmp(f->conditional, "yes") == 0;
+	/* A tunnel's silence is one only as that client was answered before and others go on. */
+	bool tunnel = f->family == FAMILY_VPN_INTERFERENCE;
+	bool controlled = tunnel || strcmp(f->conditional, "yes") == 0;
 	return f->verdict >= VERDICT_LIKELY || (f->verdict >= VERDICT_ANOMALY && controlled) ||
 	       (f->verdict >= VERDICT_INCONCLUSIVE && f->filtered);
 }

@@ -66,7 +66,8 @@ static bool both_answered(const struct finding *f)
 
 static bool is_drop(const struct finding *f)
 {
-	return f->family == FAMILY_SILENT_DROP || f->family == FAMILY_QUIC_FILTERING;
+	return f->family == FAMILY_SILENT_DROP || f->family == FAMILY_QUIC_FILTERING ||
+	       f->family == FAMILY_VPN_INTERFERENCE;
 }
 
 void profile_say_mode(struct writer *w)
@@ -140,16 +141,24 @@ void profile_say_directions(struct writer *w)
 {
 	struct study_line *c = profile_line(w, "acts_towards_client");
 	struct study_line *s = profile_line(w, "acts_towards_server");
+	bool silent = false;
 	for (size_t i = 0; i < w->box->n; i++) {
 		const struct finding *f = w->box->findings[i];
 		bool to[2] = {false, false};
 		for (unsigned k = 0; k < f->n_ladder; k++)
 			to[f->ladder[k].dir & 1] |= f->ladder[k].forged;
 		bool answer = is_drop(f) && answer_was_lost(w, f);
+		/* A tunnel's datagrams are not acknowledged: either way may be the one that is lost. */
+		bool either = f->family == FAMILY_VPN_INTERFERENCE;
+		silent |= either;
 		if (to[DIR_S2C] || answer)
 			profile_seen(c, f->flow->id);
-		if (to[DIR_C2S] || (is_drop(f) && f->direction == DIR_C2S && !answer))
+		if (to[DIR_C2S] || (is_drop(f) && !either && f->direction == DIR_C2S && !answer))
 			profile_seen(s, f->flow->id);
+	}
+	if (silent) {
+		profile_out_of_sight(s, "datagrams are not acknowledged, whichever way is lost");
+		profile_out_of_sight(c, "datagrams are not acknowledged, whichever way is lost");
 	}
 	bool middle = any_from(w, VANTAGE_MIDDLE) || any_from(w, VANTAGE_ONE_SIDED);
 	if (!middle && !any_from(w, VANTAGE_SERVER))
@@ -175,7 +184,9 @@ void profile_say_deeds(struct writer *w)
 		for (size_t i = 0; i < w->box->n; i++) {
 			const struct finding *f = w->box->findings[i];
 			unsigned forged = 0;
-			if (f->family != deeds[d].family)
+			enum family of = f->family == FAMILY_VPN_INTERFERENCE ? FAMILY_SILENT_DROP
+									      : f->family;
+			if (of != deeds[d].family)
 				continue;
 			profile_seen(l, f->flow->id);
 			for (unsigned k = 0; k < f->n_ladder; k++)
