@@ -130,13 +130,19 @@ scenario openvpn-tcp-drop drop "the box drops the hard reset of OpenVPN's client
 openvpn_tcp_drop() {
 	nginx_start
 	openvpn_server 1194 tcp 30 crypt
+	openvpn_server 1195 udp 31 auth
 	box -A FORWARD "${OVPN_TCP[@]}" -j DROP
 	capture_start
-	controls_tls
-	openvpn_client ovc1 1194 tcp crypt
+	local k
+	for k in 1 2 3; do
+		controls_tls
+		openvpn_client ovc$k 1194 tcp crypt
+		sleep 1
+	done
+	openvpn_control ovc4 1195 31 auth
 	sleep 12
 	controls_tls
-	sleep 9
+	sleep 7
 	controls_tls
 }
 
@@ -400,15 +406,24 @@ obfs4_rst_onpath() {
 	controls_http
 }
 
-scenario obfs4-drop drop "the box drops the first payload of obfs4 and what follows" VANTAGES=client,server
+scenario obfs4-drop drop "the box drops the first payload of obfs4 and what follows; Shadowsocks to the same server is left alone" VANTAGES=client,server
 obfs4_drop() {
 	nginx_start
+	shadowsocks_server 8388
 	obfs4_server 9443
 	box -A FORWARD -p tcp --dport 9443 -m length --length 100: -j DROP
 	capture_start
 	obfs4_client
-	controls_http
-	GIVE_UP=14 obfs4_fetch 9443 /small
-	sleep 12
+	shadowsocks_client 8388 1080
+	local _
+	for _ in 1 2 3; do
+		socks_fetch 1080 "http://$S4/small"
+		GIVE_UP=14 obfs4_fetch 9443 /small &
+		controls_http
+		sleep 1
+	done
+	wait_children
+	sleep 8
+	socks_fetch 1080 "http://$S4/small"
 	controls_http
 }
