@@ -19,10 +19,27 @@ wireguard_handshake_drop() {
 	wg_server 51820 20 3
 	wg_server 51821 21 1
 	capture_start
-	wg_client 51820 20 1
-	wg_pings 20 1 5 0.3
+	wg_control 51820 20
 	controls_tls
 	box -A FORWARD -p udp --dport 51820 -m u32 --u32 '28=0x01000000' -j DROP
+	wg_client 51820 20 2
+	wg_client 51820 20 3
+	wg_pings 20 2 18 1 &
+	wg_pings 20 3 18 1
+	wg_control 51821 21
+	controls_tls
+	wait_children
+}
+
+scenario wireguard-answer-drop drop "the box drops the server's answers to WireGuard's initiations, of one port that had answered that client before; another port is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=wireguard
+wireguard_answer_drop() {
+	nginx_start
+	wg_server 51820 20 3
+	wg_server 51821 21 1
+	capture_start
+	wg_control 51820 20
+	controls_tls
+	box -A FORWARD -p udp --sport 51820 -m u32 --u32 '28=0x02000000' -j DROP
 	wg_client 51820 20 2
 	wg_client 51820 20 3
 	wg_pings 20 2 18 1 &
