@@ -306,6 +306,44 @@ int analysis_judge(struct analysis *a)
 	return 0;
 }
 
+static bool append(void *list, size_t *n, const void *more, uint64_t n_more, size_t size)
+{
+	void **at = list;
+	if (n_more == 0)
+		return true;
+	void *bigger = n_more < SIZE_MAX / size - *n ? realloc(*at, (*n + (size_t)n_more) * size) : NULL;
+	if (bigger == NULL)
+		return false;
+	memcpy((char *)bigger + *n * size, more, (size_t)n_more * size);
+	*at = bigger;
+	*n += (size_t)n_more;
+	return true;
+}
+
+int analysis_take(struct analysis *a, const struct judged_capture *j)
+{
+	struct inspector *in = of(a);
+	unsigned n = a->n_captures;
+	int err = analysis_begin(a, j->result.files, j->result.n_files);
+	if (err != 0)
+		return err;
+	a->captures[n] = j->result;
+	for (uint64_t i = 0; i < j->n_flows; i++)
+		j->flows[i]->capture = n;
+	for (uint64_t i = 0; i < j->n_attempts; i++)
+		j->attempts[i].capture = (uint16_t)n;
+	bool all = append(&a->flows, &a->n_flows, j->flows, j->n_flows, sizeof(*a->flows)) &&
+		   append(&a->findings, &a->n_findings, j->findings, j->n_findings,
+			  sizeof(*a->findings)) &&
+		   append(&a->attempts, &a->n_attempts, j->attempts, j->n_attempts,
+			  sizeof(*a->attempts));
+	in->room_flows = a->n_flows;
+	in->room_attempts = a->n_attempts;
+	if (all && !a->all_flows)
+		drop_untouched(a);
+	return all ? 0 : -ENOMEM;
+}
+
 void analysis_free(struct analysis *a)
 {
 	if (a == NULL)

@@ -34,4 +34,19 @@ const struct pipeline_hooks *analysis_hooks(struct analysis *a);
 /* Takes the counters; damage is copied. error: 0 or the -errno of pipeline_run(). */
 int analysis_end(struct analysis *a, const struct pipeline_stats *stats, int error);
 int analysis_judge(struct analysis *a);
+
+/* A capture that was judged, of an analysis of this process or another. */
+struct judged_capture {
+	struct capture_result result;
+	uint64_t n_flows, n_findings, n_attempts;
+	struct flow_record **flows; /* order (end time, id) */
+	struct finding **findings;  /* of single flows, in the order of these */
+	struct attempt *attempts;   /* order (start time, flow id), settled */
+};
+/*
+ * Adds it behind the captures that are there, in place of analysis_begin() to analysis_judge(). The
+ * lists are copied, what they point to must outlive the analysis, and flows learn their capture's
+ * number. 0 or -ENOMEM.
+ */
+int analysis_take(struct analysis *a, const struct judged_capture *j);
 void analysis_free(struct analysis *a); /* NULL is fine */

@@ -258,11 +258,19 @@ struct inspector_stats {
 	uint64_t no_memory;
 };
 
+/* Of a file, as it was when it was read. */
+struct capture_digest {
+	char sha256[65]; /* hexadecimal; "": it could not be read twice */
+	uint64_t size;   /* bytes */
+};
+
 /* One capture: a file, or several that are one timeline. */
 struct capture_result {
 	const char *const *files; /* what reports call them */
 	const char *const *paths; /* to read them again; NULL: files */
+	const struct capture_digest *digests; /* n_files; NULL: nobody has worked them out */
 	unsigned n_files;
+	unsigned first_input; /* place of the first of them among all files of the run */
 	struct pipeline_stats stats;
 	struct inspector_stats inspector;
 	enum vantage vantage;

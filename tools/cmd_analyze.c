@@ -8,22 +8,14 @@
 
 #include "classifiers/inspector.h"
 #include "dataplane/log.h"
-#include "tools/analysis_options.h"
+#include "tools/analyze.h"
 #include "tools/command.h"
 #include "tools/manifest.h"
 #include "tools/options.h"
 #include "tools/progress.h"
 #include "tools/session.h"
 #include "tools/study/study.h"
-
-extern const struct command command_analyze;
-
-struct analyze_config {
-	struct session_config session;
-	struct analysis_options analysis;
-	bool rotated;
-	struct option_strings controls;
-};
+#include "tools/testimony/testimony.h"
 
 static const struct option_row analyze_options[] = {
 	SESSION_OPTIONS(struct analyze_config, session),
@@ -56,8 +48,7 @@ struct run {
 	struct session session;
 	struct progress progress;
 	struct report_input_error *errors;
-	unsigned n_errors, n_captures;
-	unsigned *first_file; /* of each capture: place of its first file on the command line */
+	unsigned n_errors;
 };
 
 static void out_of_memory(struct run *r, int err)
@@ -116,21 +107,19 @@ static int analyze_capture(struct run *r, const char *const *files, unsigned fir
 			 (unsigned long long)stats.source.damage[i].offset,
 			 stats.source.damage[i].reason);
 	log_info(NULL, "%s: %llu packets", files[0], (unsigned long long)stats.source.received);
-	r->first_file[r->n_captures++] = first;
+	r->analysis->captures[r->analysis->n_captures - 1].first_input = first;
 out:
 	source_close(src);
 	return err;
 }
 
 /* A source numbers its own files from 0: a flow's id says which of all the files it is in. */
-static void number_flows(struct run *r)
+static void number_flows(struct analysis *a)
 {
-	struct analysis *a = r->analysis;
-
 	for (size_t i = 0; i < a->n_flows; i++)
-		a->flows[i]->id += (uint64_t)r->first_file[a->flows[i]->capture] << 40;
+		a->flows[i]->id += (uint64_t)a->captures[a->flows[i]->capture].first_input << 40;
 	for (size_t i = 0; i < a->n_attempts; i++)
-		a->attempts[i].flow_id += (uint64_t)r->first_file[a->attempts[i].capture] << 40;
+		a->attempts[i].flow_id += (uint64_t)a->captures[a->attempts[i].capture].first_input << 40;
 }
 
 static int analyze_all(struct run *r, const char *const *files, unsigned n)
@@ -159,7 +148,14 @@ static int analyze_all(struct run *r, const char *const *files, unsigned n)
 		err = analysis_judge(r->analysis);
 	if (err != 0)
 		return err;
-	number_flows(r);
+	number_flows(r->analysis);
+	const struct testimony_run run = {.command = &command_analyze,
+					  .config = r->cfg,
+					  .rules = r->setup.lists.rules,
+					  .errors = r->errors,
+					  .n_errors = r->n_errors,
+					  .n_inputs = n + controls->n};
+	testimony_keep(&r->session, r->analysis, &run);
 	return study_new(&r->study, r->analysis);
 }
 
@@ -203,7 +199,7 @@ static bool usage_fits(const struct analyze_config *cfg, int argc, char **argv)
 static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 			const struct manifest *expected)
 {
-	struct run r = {.cfg = cfg, .session = {.expected = expected}};
+	struct run r = {.cfg = cfg, .session = {.expected = expected, .may_testify = true}};
 
 	if (!usage_fits(cfg, argc, argv))
 		return EXIT_USAGE;
@@ -212,11 +208,8 @@ static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 	if (!analysis_setup_open(&r.setup, &cfg->analysis, &command_analyze, &r.session))
 		goto out;
 	struct analysis_config want = analysis_setup_config(&r.setup, &cfg->analysis, &r.session);
-	size_t n_files = (size_t)argc + cfg->controls.n;
-	r.errors = calloc(n_files, sizeof(*r.errors));
-	r.first_file = calloc(n_files, sizeof(*r.first_file));
-	int err = r.errors == NULL || r.first_file == NULL ? -ENOMEM
-							   : analysis_new(&r.analysis, &want);
+	r.errors = calloc((size_t)argc + cfg->controls.n, sizeof(*r.errors));
+	int err = r.errors == NULL ? -ENOMEM : analysis_new(&r.analysis, &want);
 	if (err == 0) {
 		session_catch_signals();
 		err = analyze_all(&r, (const char *const *)argv, (unsigned)argc);
@@ -229,7 +222,6 @@ out:
 	study_free(r.study);
 	analysis_free(r.analysis);
 	analysis_setup_close(&r.setup);
-	free(r.first_file);
 	free(r.errors);
 	session_end(&r.session);
 	return session_exit_status(&r.session);
@@ -286,8 +278,10 @@ const struct command command_analyze = {
 		   "write has pseudonyms in place of the clients' addresses, and names only of "
 		   "connections that a finding is about; all else has the real ones. The report for "
 		   "people goes to standard output unless an output is named. With --jsonl or -o a "
-		   "record of every flow is kept in memory. SIGINT or SIGTERM ends the input and the "
-		   "report of what was read is written; a second one ends the program at once.",
+		   "record of every flow is kept in memory. With --key or --show-clients the folder of "
+		   "-o also keeps what wmscope-merge(1) needs to join it to others. SIGINT or SIGTERM "
+		   "ends the input and the report of what was read is written; a second one ends the "
+		   "program at once.",
 	.options = analyze_options,
 	.config_size = sizeof(struct analyze_config),
 	.run = analyze_run,

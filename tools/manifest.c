@@ -183,6 +183,14 @@ static bool may_say(const struct command *c, const char *option)
 	return false;
 }
 
+bool manifest_options_known(const struct command *c, int n, char *const *options)
+{
+	for (int i = 0; i < n; i++)
+		if (!may_say(c, options[i]))
+			return false;
+	return true;
+}
+
 int manifest_command(const struct manifest *m, const struct command *c, int argc, char **argv,
 		     bool files, int *out_argc, char ***out_argv, char *why, size_t len)
 {

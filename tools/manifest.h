@@ -40,4 +40,6 @@ int manifest_command(const struct manifest *m, const struct command *c, int argc
  * Puts the files into the order of the inputs that the manifest names, by their hashes. 0, or -EBADMSG and
  * why: one is none of them, one is missing, or one cannot be read.
  */
+/* All of these are options that decide, in long form. */
+bool manifest_options_known(const struct command *c, int n, char *const *options);
 int manifest_match(const struct manifest *m, int n, char **files, char *why, size_t len);

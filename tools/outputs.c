@@ -271,18 +271,47 @@ int outputs_write(struct outputs *o, const struct analysis *a, const struct repo
 	return first;
 }
 
+static void close_one(struct output *out)
+{
+	if (out->file != NULL && out->file != stdout) {
+		/* A report that there was not before is not left there empty. */
+		if (out->made)
+			unlink(out->path);
+		fclose(out->file);
+	}
+	if (out->part != NULL)
+		unlink(out->part);
+	free(out->part);
+	free(out->path);
+}
+
+void outputs_drop(struct outputs *o, const char *report)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < o->n; i++) {
+		struct output *out = &o->list[i];
+		struct stat st;
+		if (strcmp(out->report->name, report) != 0) {
+			o->list[n++] = *out;
+			continue;
+		}
+		if (lstat(out->path, &st) == 0 && S_ISREG(st.st_mode))
+			unlink(out->path);
+		close_one(out);
+	}
+	o->n = n;
+}
+
 void outputs_close(struct outputs *o)
 {
-	for (unsigned i = 0; i < o->n; i++) {
-		if (o->list[i].file != NULL && o->list[i].file != stdout)
-			fclose(o->list[i].file);
-		if (o->list[i].part != NULL)
-			unlink(o->list[i].part);
-		free(o->list[i].part);
-		free(o->list[i].path);
-	}
-	for (unsigned i = 0; i < o->n_made_dirs; i++)
+	for (unsigned i = 0; i < o->n; i++)
+		close_one(&o->list[i]);
+	for (unsigned i = 0; i < o->n_made_dirs; i++) {
+		if (o->made_dirs[i] != NULL)
+			rmdir(o->made_dirs[i]); /* unless something is in it */
 		free(o->made_dirs[i]);
+	}
 	o->n_made_dirs = 0;
 	o->n = 0;
 }

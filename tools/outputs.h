@@ -36,6 +36,8 @@ int outputs_add_folder(struct outputs *o, const char *dir);
 void outputs_share(struct outputs *o, unsigned first);
 bool outputs_any(const struct outputs *o, bool shared); /* there is one of this kind */
 bool outputs_has(const struct outputs *o, const char *report);
+/* This report cannot be written after all; what an earlier run left in its place goes too. */
+void outputs_drop(struct outputs *o, const char *report);
 /* More than one report on stdout, or a report that would overwrite an input: says so on stderr. */
 bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs);
 /* 0 or -errno, said on stderr. */

@@ -18,6 +18,7 @@ struct report_input_error {
 	char reason[320];
 };
 
+struct seal_key; /* tools/privacy/seal.h */
 struct scrub; /* tools/privacy/scrub.h */
 struct command;  /* tools/command.h */
 struct manifest; /* tools/manifest.h */
@@ -39,6 +40,7 @@ struct report_options {
 	const struct study *study; /* NULL: none was made */
 	const char *filter;       /* the pcap-filter expression that packets passed; NULL: all */
 	struct scrub *scrub;      /* that packets go through; NULL: they are as captured */
+	const struct seal_key *seal_key; /* of the report's key; NULL: it was not kept, or there is none */
 	bool all_packets;         /* annotated captures hold every packet, not only of touched flows */
 	const struct ruleset *rules; /* what was looked for; NULL: nothing */
 	const struct comparison *comparison; /* of two captures of one path; else NULL */

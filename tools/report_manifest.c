@@ -13,7 +13,9 @@
 #include "tools/json.h"
 #include "tools/libraries.h"
 #include "tools/manifest.h"
+#include "tools/privacy/seal.h"
 #include "tools/report.h"
+#include "tools/testimony/testimony.h"
 
 static void inputs(struct json *j, const struct analysis *a)
 {
@@ -26,8 +28,15 @@ static void inputs(struct json *j, const struct analysis *a)
 		const char *const *paths = c->paths != NULL ? c->paths : c->files;
 		/* Among the options, where a repeated run finds it. */
 		for (unsigned k = 0; !c->control && k < c->n_files; k++) {
-			bool there = strcmp(paths[k], "-") != 0 &&
-				     digest_file(paths[k], hex, &size) == 0;
+			bool there;
+			if (c->digests != NULL) {
+				snprintf(hex, sizeof(hex), "%s", c->digests[k].sha256);
+				size = c->digests[k].size;
+				there = hex[0] != '\0';
+			} else {
+				there = strcmp(paths[k], "-") != 0 &&
+					digest_file(paths[k], hex, &size) == 0;
+			}
 			json_object(j, NULL);
 			json_string(j, "file", c->files[k]);
 			if (there)
@@ -39,6 +48,13 @@ static void inputs(struct json *j, const struct analysis *a)
 		}
 	}
 	json_end(j);
+}
+
+/* Reports with the same value share a key; of the key itself it says nothing (seal.h). */
+static void key_check(struct json *j, const struct report_options *o)
+{
+	if (o->seal_key != NULL && !o->real_clients)
+		json_hex(j, "key_check", o->seal_key->check, sizeof(o->seal_key->check));
 }
 
 static void strings(struct json *j, const char *key, char **list, int n)
@@ -182,6 +198,7 @@ static void files(struct json *j, const char *dir)
 		if (tables_list[i]->file)
 			file(j, dir, name);
 	}
+	file(j, dir, TESTIMONY_NAME);
 	files_of(j, dir, "figures");
 	files_of(j, dir, "wireshark");
 	json_end(j);
@@ -202,6 +219,7 @@ static int manifest_write(const struct analysis *a, const struct report_options 
 	json_string(&j, "version", WMSCOPE_VERSION);
 	versions(&j);
 	json_string(&j, "clients", o->real_clients ? "real" : "pseudonymous");
+	key_check(&j, o);
 	strings(&j, "command", o->argv, o->argc);
 	err = options(&j, o);
 	inputs(&j, a);

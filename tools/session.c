@@ -12,6 +12,8 @@
 #include "tools/manifest.h"
 #include "tools/options.h"
 #include "tools/privacy/model.h"
+#include "tools/privacy/survey.h"
+#include "tools/testimony/testimony.h"
 
 /* The first value is the default. */
 const char *const session_min_verdicts[] = {"inconclusive", "anomaly", "likely", "confirmed", NULL};
@@ -70,9 +72,10 @@ void session_input_failed(struct session *s, int err)
 					     : EXIT_INPUT);
 }
 
-static int name_outputs(struct outputs *o, const struct session_config *cfg,
-			const struct manifest *expected)
+static int name_outputs(struct session *s)
 {
+	const struct session_config *cfg = s->cfg;
+	struct outputs *o = &s->outputs;
 	int err = 0;
 
 	if (cfg->text != NULL)
@@ -98,7 +101,7 @@ static int name_outputs(struct outputs *o, const struct session_config *cfg,
 		outputs_share(o, cfg->show_clients ? o->n : first);
 	/* What another report has without clients is compared without them. */
 	if (err == 0 && cfg->from != NULL)
-		o->list[same].shared = manifest_is_private(expected);
+		o->list[same].shared = manifest_is_private(s->expected);
 	return err;
 }
 
@@ -130,6 +133,18 @@ static bool open_privacy(struct session *s)
 	return err == 0;
 }
 
+/* Pseudonyms of a key that is not kept can meet no others: then there is nobody to testify to. */
+static bool open_testimony(struct session *s)
+{
+	s->testify = s->may_testify && s->cfg->dir != NULL &&
+		     (s->privacy == NULL || s->cfg->key != NULL);
+	if (s->testify && s->privacy == NULL && survey_new(&s->survey) != 0) {
+		session_happened(s, EXIT_IO);
+		return false;
+	}
+	return true;
+}
+
 bool session_start(struct session *s, const struct session_config *cfg, char *const *inputs,
 		   int n_inputs)
 {
@@ -137,7 +152,7 @@ bool session_start(struct session *s, const struct session_config *cfg, char *co
 	log_set_level(cfg->quiet     ? LOG_LEVEL_ERROR
 		      : cfg->verbose ? LOG_LEVEL_INFO
 				     : LOG_LEVEL_WARN);
-	if (name_outputs(&s->outputs, cfg, s->expected) != 0) {
+	if (name_outputs(s) != 0) {
 		session_happened(s, EXIT_IO);
 		return false;
 	}
@@ -151,7 +166,7 @@ bool session_start(struct session *s, const struct session_config *cfg, char *co
 		session_happened(s, EXIT_USAGE);
 		return false;
 	}
-	if (!open_privacy(s))
+	if (!open_privacy(s) || !open_testimony(s))
 		return false;
 	if (outputs_open(&s->outputs) != 0) {
 		session_happened(s, EXIT_IO);
@@ -162,7 +177,19 @@ bool session_start(struct session *s, const struct session_config *cfg, char *co
 
 const struct pipeline_hooks *session_hooks(struct session *s, const struct pipeline_hooks *inner)
 {
+	if (s->survey != NULL)
+		return survey_hooks(s->survey, inner);
 	return s->privacy != NULL ? privacy_hooks(s->privacy, inner) : inner;
+}
+
+struct survey *session_survey(const struct session *s)
+{
+	return s->privacy != NULL ? privacy_survey(s->privacy) : s->survey;
+}
+
+const struct seal_key *session_seal_key(const struct session *s)
+{
+	return s->privacy != NULL ? privacy_seal_key(s->privacy) : NULL;
 }
 
 static bool want_colour(const struct session_config *cfg)
@@ -205,6 +232,9 @@ void session_write(struct session *s, struct analysis *a, struct report_options 
 	o->argv = options_invocation(&o->argc);
 	o->conditions = s->conditions;
 	o->exit_status = session_exit_status(s);
+	if (s->cfg->dir != NULL && !s->testified)
+		testimony_forget(s->cfg->dir);
+	o->seal_key = session_seal_key(s);
 	o->expected = s->expected;
 	o->same = &s->same;
 	if (outputs_write(&s->outputs, a, o, false) != 0)
@@ -219,5 +249,8 @@ void session_end(struct session *s)
 {
 	outputs_close(&s->outputs);
 	privacy_free(s->privacy);
+	survey_free(s->survey);
+	arena_free(&s->arena);
 	s->privacy = NULL;
+	s->survey = NULL;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "classifiers/arena.h"
 #include "tools/command.h"
 #include "dataplane/pipeline.h"
 #include "tools/outputs.h"
@@ -113,12 +114,19 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .offset = offsetof(type, field.verbose),                                                  \
 	 .help = "more words about the run on standard error"}
 
-struct privacy; /* tools/privacy/model.h */
+struct privacy;  /* tools/privacy/model.h */
+struct seal_key; /* tools/privacy/seal.h */
+struct survey;   /* tools/privacy/survey.h */
 
 struct session {
 	const struct session_config *cfg;
 	struct outputs outputs;
 	struct privacy *privacy; /* NULL: nothing is shared */
+	bool may_testify;        /* set before session_start(): the command can keep its testimony */
+	bool testify;            /* and this run does: whoever merges it needs no other key */
+	bool testified;          /* it is in the folder */
+	struct survey *survey;   /* who is a client, where privacy does not know; else NULL */
+	struct arena arena;      /* what is said of the run, as long as the session */
 	const struct manifest *expected; /* set before session_start(): the run repeats another */
 	bool same;
 	unsigned conditions; /* 1 << enum exit_status, or'ed: all that apply */
@@ -141,6 +149,10 @@ int session_exit_status(const struct session *s);
 void session_input_failed(struct session *s, int err);
 /* In place of the analysis's own, which they call: what is shared needs to know who is a client. */
 const struct pipeline_hooks *session_hooks(struct session *s, const struct pipeline_hooks *inner);
+/* What is known of who is a client; NULL: nobody needs to know. */
+struct survey *session_survey(const struct session *s);
+/* What a folder's testimony is sealed with; NULL: it is in the clear, as the report is. */
+const struct seal_key *session_seal_key(const struct session *s);
 /*
  * Fills what of o is the session's (verdicts, colour, invocation, exit status) and writes every
  * report; the caller has set the rest. What is shared comes last: a and all that o points to are

@@ -26,6 +26,8 @@ int privacy_new(struct privacy **out, const struct privacy_config *cfg, char *wh
 					: privacy_key_random(key);
 	if (err == 0)
 		err = pseudonyms_new(&p->pseudonyms, key);
+	if (err == 0 && cfg->key_file != NULL)
+		err = seal_key_make(&p->seal, key, sizeof(key));
 	privacy_key_forget(key);
 	if (err == 0)
 		err = survey_new(&p->survey);
@@ -44,6 +46,7 @@ void privacy_free(struct privacy *p)
 	pseudonyms_free(p->pseudonyms);
 	survey_free(p->survey);
 	scrub_free(p->scrub);
+	seal_key_forget(&p->seal);
 	arena_free(&p->arena);
 	free(p->cited);
 	free(p);
@@ -52,6 +55,16 @@ void privacy_free(struct privacy *p)
 const struct pipeline_hooks *privacy_hooks(struct privacy *p, const struct pipeline_hooks *inner)
 {
 	return survey_hooks(p->survey, inner);
+}
+
+const struct seal_key *privacy_seal_key(const struct privacy *p)
+{
+	return p->cfg.key_file != NULL ? &p->seal : NULL;
+}
+
+struct survey *privacy_survey(struct privacy *p)
+{
+	return p->survey;
 }
 
 const struct pseudonyms *privacy_pseudonyms(const struct privacy *p)

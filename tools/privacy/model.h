@@ -26,6 +26,8 @@ struct privacy_config {
 };
 
 struct privacy;
+struct seal_key; /* tools/privacy/seal.h */
+struct survey;   /* tools/privacy/survey.h */
 /* 0 or -errno; of the key's file why (of len bytes) says more, and is "" for all else. */
 int privacy_new(struct privacy **out, const struct privacy_config *cfg, char *why, size_t len);
 void privacy_free(struct privacy *p); /* NULL is fine */
@@ -36,5 +38,8 @@ const struct pipeline_hooks *privacy_hooks(struct privacy *p, const struct pipel
  * own fields. 0 or -errno: then nothing of it may be shared.
  */
 int privacy_apply(struct privacy *p, struct analysis *a, struct report_options *o);
+/* What keeps to the key's file (seal.h); NULL: there is none. */
+const struct seal_key *privacy_seal_key(const struct privacy *p);
+struct survey *privacy_survey(struct privacy *p);
 /* Settled by privacy_apply(). */
 const struct pseudonyms *privacy_pseudonyms(const struct privacy *p);

@@ -6,12 +6,14 @@
 #include "classifiers/arena.h"
 #include "tools/privacy/model.h"
 #include "tools/privacy/scrub.h"
+#include "tools/privacy/seal.h"
 #include "tools/privacy/survey.h"
 
 struct privacy {
 	struct privacy_config cfg;
 	struct pseudonyms *pseudonyms;
 	struct survey *survey;
+	struct seal_key seal; /* zero without a key's file */
 	struct scrub *scrub; /* for the packets that are written again */
 	struct arena arena;
 	bool no_memory;

@@ -10,22 +10,9 @@
 
 #define HOSTS_SHARD    (1u << 20)
 #define PAIRS_SHARD    (1u << 14)
-#define STAMPS	       8u
 #define SCANNED_WINDOW 128u /* the generator's smallest (tsg.h) */
 #define PROTO_TCP      6
 #define PROTO_ICMP6    58
-
-struct host {
-	struct ip_addr addr;
-	uint8_t role; /* enum pseudonym_role, or'ed */
-};
-
-/* Resets from one IPv4 address to another. */
-struct stamps {
-	struct ip_addr pair; /* the 4 bytes of each, zeros behind them */
-	uint8_t n;
-	struct tsg_stamp stamp[STAMPS]; /* different ones */
-};
 
 struct survey_shard {
 	struct survey *survey;
@@ -42,7 +29,7 @@ struct survey {
 static void note(struct survey_shard *s, const struct ip_addr *a, unsigned role)
 {
 	bool fresh;
-	struct host *h = host_table_get(&s->hosts, a, 0, &fresh, HOSTS_SHARD);
+	struct survey_host *h = host_table_get(&s->hosts, a, 0, &fresh, HOSTS_SHARD);
 
 	if (h != NULL)
 		h->role |= (uint8_t)role;
@@ -68,23 +55,31 @@ static struct ip_addr pair_of(const struct ip_addr *src, const struct ip_addr *d
 	return pair;
 }
 
+static void note_stamp(struct survey_shard *s, const struct ip_addr *pair,
+		       const struct tsg_stamp *stamp)
+{
+	bool fresh;
+	struct survey_stamps *t = host_table_get(&s->pairs, pair, 0, &fresh, PAIRS_SHARD);
+
+	if (t == NULL || t->n == SURVEY_STAMPS)
+		return;
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->stamp[i].window == stamp->window && t->stamp[i].ip_id == stamp->ip_id)
+			return;
+	t->stamp[t->n++] = *stamp;
+}
+
 /* Shaped as the generator shapes them (catalogue 5.1); of each connection's copies one counts. */
 static void note_reset(struct survey_shard *s, const struct headers *h)
 {
 	unsigned flags = h->flags & 0xfff;
-	bool fresh;
 
 	if (h->ip_version != 4 || h->proto != PROTO_TCP || !h->df || h->window < SCANNED_WINDOW ||
 	    (flags != TCP_RST && flags != (TCP_RST | TCP_ACK)) || h->tcp_hlen != 20)
 		return;
 	struct ip_addr pair = pair_of(&h->src, &h->dst);
-	struct stamps *t = host_table_get(&s->pairs, &pair, 0, &fresh, PAIRS_SHARD);
-	if (t == NULL || t->n == STAMPS)
-		return;
-	for (unsigned i = 0; i < t->n; i++)
-		if (t->stamp[i].window == h->window && t->stamp[i].ip_id == h->ip_id)
-			return;
-	t->stamp[t->n++] = (struct tsg_stamp){h->window, h->ip_id, h->ttl};
+	struct tsg_stamp stamp = {h->window, h->ip_id, h->ttl};
+	note_stamp(s, &pair, &stamp);
 }
 
 static void on_packet(void *shard, struct flow *f, enum dir dir, const struct packet *pkt,
@@ -149,8 +144,8 @@ int survey_new(struct survey **out)
 		return -ENOMEM;
 	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
 		s->shard[i].survey = s;
-		s->shard[i].hosts.size = sizeof(struct host);
-		s->shard[i].pairs.size = sizeof(struct stamps);
+		s->shard[i].hosts.size = sizeof(struct survey_host);
+		s->shard[i].pairs.size = sizeof(struct survey_stamps);
 	}
 	*out = s;
 	return 0;
@@ -192,7 +187,7 @@ uint64_t survey_refused(const struct survey *s)
 }
 
 /* Another seed than the usual one, which relation.h knows by itself. */
-static int fill_seed(const struct stamps *t, struct pseudonyms *p)
+static int fill_seed(const struct survey_stamps *t, struct pseudonyms *p)
 {
 	struct ip_addr end[2] = {{.b = {[10] = 0xff, 0xff}}, {.b = {[10] = 0xff, 0xff}}};
 
@@ -218,7 +213,7 @@ int survey_fill(const struct survey *s, struct pseudonyms *p)
 	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
 		const struct host_table *hosts = &s->shard[i].hosts, *pairs = &s->shard[i].pairs;
 		for (uint32_t k = 0; k < hosts->room && err == 0; k++) {
-			const struct host *h = (const void *)host_table_slot(hosts, k);
+			const struct survey_host *h = (const void *)host_table_slot(hosts, k);
 			if (hosts->hashes[k] != 0)
 				err = pseudonyms_note(p, &h->addr, h->role);
 		}
@@ -228,4 +223,40 @@ int survey_fill(const struct survey *s, struct pseudonyms *p)
 		}
 	}
 	return err;
+}
+
+static void copy_entries(const struct host_table *t, void *to)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < t->room; i++)
+		if (t->hashes[i] != 0)
+			memcpy((uint8_t *)to + n++ * t->size, host_table_slot(t, i), t->size);
+}
+
+int survey_part(const struct survey *s, unsigned shard, struct arena *a, struct survey_part *out)
+{
+	const struct survey_shard *from = &s->shard[shard];
+
+	*out = (struct survey_part){.n_hosts = from->hosts.n, .n_pairs = from->pairs.n,
+				    .refused = from->hosts.refused};
+	out->hosts = arena_alloc(a, (size_t)from->hosts.n * sizeof(*out->hosts) + 1);
+	out->pairs = arena_alloc(a, (size_t)from->pairs.n * sizeof(*out->pairs) + 1);
+	if (out->hosts == NULL || out->pairs == NULL)
+		return -ENOMEM;
+	copy_entries(&from->hosts, out->hosts);
+	copy_entries(&from->pairs, out->pairs);
+	return 0;
+}
+
+void survey_add(struct survey *s, unsigned shard, const struct survey_part *part)
+{
+	struct survey_shard *to = &s->shard[shard];
+
+	for (uint64_t i = 0; i < part->n_hosts; i++)
+		note(to, &part->hosts[i].addr, part->hosts[i].role);
+	for (uint64_t i = 0; i < part->n_pairs; i++)
+		for (unsigned k = 0; k < part->pairs[i].n; k++)
+			note_stamp(to, &part->pairs[i].pair, &part->pairs[i].stamp[k]);
+	to->hosts.refused += part->refused;
 }
