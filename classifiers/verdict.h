@@ -194,6 +194,7 @@ struct compare_note; /* tools/compare/compare.h */
 
 struct finding {
 	const char *id;       /* the strongest signature's */
+	unsigned number;      /* among all of a report, shown or not, from 1; 0 before there is one */
 	const char *summary;  /* that signature's one sentence on what it is */
 	const char *refs;
 	enum family family;

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 # What a column is in an event, where it is no key of the event itself or of the object of its name.
-INSIDE = {"sni": ("tls", "sni"), "ja3": ("tls", "ja3"), "host": ("http", "host"), "status": ("http", "status")}
+INSIDE = {"finding": ("finding", "number"), "sni": ("tls", "sni"), "ja3": ("tls", "ja3"), "host": ("http", "host"), "status": ("http", "status")}
 LISTS = ("packets", "flows", "controls")
 
 
@@ -142,6 +142,19 @@ def check_dns(tables, findings):
     assert accused <= told, f"dns.csv lacks {accused - told}"
 
 
+def check_numbers(folder, findings):
+    """A number means the same finding for who reads, who opens a table and who counts events."""
+    told = {(e["finding"]["number"], e["finding"]["verdict"], e["finding"]["id"]) for e in findings}
+    assert sorted(n for n, _, _ in told) == list(range(1, len(findings) + 1)), told
+    with open(f"{folder}/report.txt", encoding="utf-8") as f:
+        text = {(int(n), verdict, id_) for n, verdict, id_ in re.findall(r"(?m)^\[(\d+)\] (\w+)  (\S+)  \(", f.read())}
+    assert text <= told and bool(text) == bool(told), text - told
+    with open(f"{folder}/report.html", encoding="utf-8") as f:
+        page = {(int(n), verdict) for n, verdict in
+                re.findall(r'id="finding-(\d+)">\s*<h3>\[\1\] <.*?> (\w+)</span>', f.read())}
+    assert page <= {(n, v) for n, v, _ in told} and bool(page) == bool(told), page
+
+
 def check(wmscope, schema, capture):
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run([wmscope, "analyze", "-q", "--no-ndpi", "--show-clients", "-o", folder, capture],
@@ -162,6 +175,7 @@ def check(wmscope, schema, capture):
         hellos = [e for e in flows if "tls" in e or "quic" in e]
         assert [int(r["flow_id"]) for r in tables["tls"][1]] == [e["flow_id"] for e in hellos]
         check_dns(tables, findings)
+        check_numbers(folder, findings)
         forged = 0
         if os.path.exists(f"{folder}/wmscope.sqlite"):
             forged = check_views(check_database(folder, tables, schema), findings, flows)

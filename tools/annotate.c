@@ -15,7 +15,6 @@
 struct note {
 	uint64_t frame;
 	const struct finding *f;
-	uint64_t number;  /* of the finding */
 	uint32_t capture, file;
 	bool trigger;     /* else one of the finding's packets */
 };
@@ -50,11 +49,10 @@ static uint32_t trigger_file(const struct finding *f, uint32_t home)
 	return home;
 }
 
-static int add_finding(struct annotations *n, const struct analysis *a, const struct finding *f,
-		       uint64_t number)
+static int add_finding(struct annotations *n, const struct analysis *a, const struct finding *f)
 {
 	const struct capture_result *c = &a->captures[f->flow->capture];
-	struct note note = {.f = f, .number = number, .capture = f->flow->capture};
+	struct note note = {.f = f, .capture = f->flow->capture};
 	uint32_t home = c->n_files > 1 ? (uint32_t)(f->flow->id >> 40) : 0;
 	int err = 0;
 
@@ -87,7 +85,7 @@ static int compare_notes(const void *x, const void *y)
 	int order = compare_places(a, b->capture, b->file, b->frame);
 
 	if (order == 0)
-		order = a->number < b->number ? -1 : a->number > b->number;
+		order = a->f->number < b->f->number ? -1 : a->f->number > b->f->number;
 	return order != 0 ? order : (int)a->trigger - (int)b->trigger;
 }
 
@@ -95,17 +93,15 @@ int annotations_new(struct annotations **out, const struct analysis *a,
 		    const struct report_options *o)
 {
 	struct annotations *n = calloc(1, sizeof(*n));
-	uint64_t number = 0;
 	int err = n != NULL ? 0 : -ENOMEM;
 
 	*out = NULL;
 	for (size_t i = 0; i < a->n_findings && err == 0; i++) {
 		if (!tables_shown(o, a->findings[i]))
 			continue;
-		number++;
 		/* What a wider finding names is in the findings that it stands on. */
 		if (a->findings[i]->scope == SCOPE_FLOW)
-			err = add_finding(n, a, a->findings[i], number);
+			err = add_finding(n, a, a->findings[i]);
 	}
 	if (err != 0) {
 		annotations_free(n);
@@ -218,7 +214,7 @@ static void say_for_people(FILE *out, const struct note *n, const struct packet 
 		say_packet(out, pkt);
 		fprintf(out, " to the %s", f->direction == DIR_S2C ? "client" : "server");
 	}
-	fprintf(out, "; finding %" PRIu64 " %s, %s", n->number, f->id, verdict_name[f->verdict]);
+	fprintf(out, "; finding %u %s, %s", f->number, f->id, verdict_name[f->verdict]);
 	if (!n->trigger)
 		say_evidence(out, f);
 	if (!n->trigger && f->trigger_packet != 0)
@@ -237,7 +233,7 @@ static void say_for_machines(FILE *out, const struct note *n, const struct packe
 	json_start(&j, out);
 	json_object(&j, NULL);
 	json_string(&j, "v", n->trigger ? "trigger" : facts_role_name[facts_role(f)]);
-	json_uint(&j, "finding", n->number);
+	json_uint(&j, "finding", n->f->number);
 	json_string(&j, "id", f->id);
 	json_string(&j, "verdict", verdict_name[f->verdict]);
 	json_id(&j, "flow_id", f->flow->id);

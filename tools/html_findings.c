@@ -73,11 +73,11 @@ static void summary_line(const struct html *h, const struct html_group *g)
 	fputs("</span></summary>\n", h->out);
 }
 
-static void one(const struct html *h, const struct finding *f, unsigned number)
+static void one(const struct html *h, const struct finding *f)
 {
 	char sentence[WORDS_SENTENCE_SIZE];
 
-	fprintf(h->out, "<article id=\"finding-%u\">\n<h3>", number);
+	fprintf(h->out, "<article id=\"finding-%u\">\n<h3>[%u] ", f->number, f->number);
 	html_verdict(h, f->verdict);
 	fputs(" ", h->out);
 	words_sentence(f, sentence);
@@ -121,7 +121,7 @@ static size_t full_of(const struct html_group *g, size_t extra)
 	return g->n < most ? g->n : most;
 }
 
-static void group(const struct html *h, const struct html_group *g, unsigned number, size_t full,
+static void group(const struct html *h, const struct html_group *g, size_t full,
 		  bool open)
 {
 	fprintf(h->out,
@@ -129,14 +129,14 @@ static void group(const struct html *h, const struct html_group *g, unsigned num
 		"data-time=\"%" PRIu64 "\">",
 		open ? " open" : "", (int)g->list[0]->verdict, g->n, g->list[0]->ts_ns / 1000000);
 	summary_line(h, g);
-	one(h, g->list[0], number);
+	one(h, g->list[0]);
 	for (size_t i = 1; i < full; i++) {
 		fputs("<details class=\"next\"><summary>", h->out);
 		html_verdict(h, g->list[i]->verdict);
 		fprintf(h->out, " frame %" PRIu64 " ", facts_decisive_frame(g->list[i]));
 		html_connection(h, g->list[i]->flow);
 		fputs("</summary>\n", h->out);
-		one(h, g->list[i], number + (unsigned)i);
+		one(h, g->list[i]);
 		fputs("</details>\n", h->out);
 	}
 	rest_of_group(h, g, full);
@@ -159,7 +159,6 @@ static uint64_t in_full(const struct html_groups *g)
 
 void html_findings(const struct html *h, const struct html_groups *g)
 {
-	unsigned number = 1;
 	size_t extra = HTML_EXTRA_MAX;
 
 	if (g->n == 0) {
@@ -187,9 +186,8 @@ void html_findings(const struct html *h, const struct html_groups *g)
 	fputs("<div id=\"groups\">\n", h->out);
 	for (size_t i = 0; i < g->n && i < HTML_GROUPS_MAX; i++) {
 		size_t full = full_of(&g->list[i], extra);
-		group(h, &g->list[i], number, full, i < OPEN_GROUPS);
+		group(h, &g->list[i], full, i < OPEN_GROUPS);
 		extra -= full - 1;
-		number += (unsigned)full;
 	}
 	fputs("</div>\n", h->out);
 	html_left_out(h, g->n > HTML_GROUPS_MAX ? g->n - HTML_GROUPS_MAX : 0,

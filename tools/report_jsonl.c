@@ -310,6 +310,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	common(j, a, f->flow, f->scope == SCOPE_FLOW ? "finding" : NULL, f->ts_ns,
 	       facts_decisive_frame(f));
 	json_object(j, "finding");
+	json_uint(j, "number", f->number);
 	json_string(j, "id", f->id);
 	json_string(j, "family", family_name[f->family]);
 	jsonl_scope(j, f);

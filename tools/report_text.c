@@ -196,7 +196,7 @@ static void in_file(const struct text *t, const struct flow_record *f, unsigned 
 
 static void table(const struct text *t, const struct text_finding *list, size_t n)
 {
-	unsigned w_frame = 5, w_id = 4, w_trigger = 7, number = 0;
+	unsigned w_frame = 5, w_id = 4, w_trigger = 7;
 	struct table_row r;
 
 	for (size_t i = 0; i < n; i++) {
@@ -217,7 +217,7 @@ static void table(const struct text *t, const struct text_finding *list, size_t 
 		if (list[i].folded)
 			continue;
 		table_row(t, list[i].f, &r);
-		fprintf(t->out, "%4u  ", ++number);
+		fprintf(t->out, "%4u  ", list[i].f->number);
 		text_colour(t, list[i].f->verdict);
 		fprintf(t->out, "%-12s", r.verdict);
 		text_plain(t);
@@ -236,13 +236,11 @@ static void table(const struct text *t, const struct text_finding *list, size_t 
 
 static void details(const struct text *t, const struct text_finding *list, size_t n)
 {
-	unsigned number = 0;
-
 	putc('\n', t->out);
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].folded)
 			continue;
-		text_finding(t, list[i].f, ++number);
+		text_finding(t, list[i].f);
 		more_like_it(t, &list[i], "  ");
 		if (list[i].more != 0)
 			putc('\n', t->out);

@@ -41,7 +41,7 @@ const char *text_flow(const struct text *t, const struct flow_record *f, char *o
 const char *text_trigger(const struct text *t, const struct finding *f, char *out, size_t room);
 
 void text_captures(const struct text *t);
-void text_finding(const struct text *t, const struct finding *f, unsigned number);
+void text_finding(const struct text *t, const struct finding *f);
 void text_ladder(const struct text *t, const struct finding *f);
 void text_study(const struct text *t);
 void text_comparison(const struct text *t); /* nothing where two captures were not compared */

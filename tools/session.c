@@ -224,6 +224,8 @@ void session_write(struct session *s, struct analysis *a, struct report_options 
 		if (a->captures[i].partial)
 			session_happened(s, EXIT_PARTIAL);
 	}
+	for (size_t i = 0; i < a->n_findings; i++)
+		a->findings[i]->number = (unsigned)i + 1;
 	/* A run that repeats another is asked whether it found the same. */
 	for (size_t i = 0; i < a->n_findings && s->expected == NULL; i++) {
 		if (a->findings[i]->verdict >= fail_on_of[s->cfg->fail_on])

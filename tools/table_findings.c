@@ -61,14 +61,13 @@ static const struct column finding_columns[] = {
 	{"refs", COLUMN_TEXT, false},
 };
 
-static void identity(const struct tables *t, struct rows *r, const struct finding *f,
-		     uint64_t number)
+static void identity(const struct tables *t, struct rows *r, const struct finding *f)
 {
 	const char *file = facts_filename(t->a, f->flow);
 	bool one = f->scope == SCOPE_FLOW;
 	char id[32];
 
-	row_uint(r, "finding", number);
+	row_uint(r, "finding", f->number);
 	row_time_if(r, "timestamp", true, f->ts_ns);
 	row_uint_if(r, "flow_id", one, f->flow->id);
 	row_uint(r, "pcap_cnt", facts_decisive_frame(f));
@@ -183,13 +182,11 @@ static void page_of(struct rows *r, const struct page_facts *p)
 
 static int findings_write(const struct tables *t, struct rows *r)
 {
-	uint64_t number = 0;
-
 	for (size_t i = 0; i < t->a->n_findings; i++) {
 		const struct finding *f = t->a->findings[i];
 		if (!tables_shown(t->o, f))
 			continue;
-		identity(t, r, f, ++number);
+		identity(t, r, f);
 		packets_and_trigger(r, f);
 		reasons(r, f);
 		box(r, f);
@@ -209,16 +206,13 @@ static int findings_write(const struct tables *t, struct rows *r)
 /* Below a finding */
 
 /* What table_below() calls for each finding that is shown. */
-typedef void (*below_fn)(const struct tables *t, struct rows *r, const struct finding *f,
-			 uint64_t number);
+typedef void (*below_fn)(const struct tables *t, struct rows *r, const struct finding *f);
 
 static int below(const struct tables *t, struct rows *r, below_fn fn)
 {
-	uint64_t number = 0;
-
 	for (size_t i = 0; i < t->a->n_findings && r->error == 0; i++) {
 		if (tables_shown(t->o, t->a->findings[i]))
-			fn(t, r, t->a->findings[i], ++number);
+			fn(t, r, t->a->findings[i]);
 	}
 	return r->error;
 }
@@ -230,8 +224,7 @@ static const struct column evidence_columns[] = {
 	{"expected", COLUMN_TEXT, true},
 };
 
-static void evidence_rows(const struct tables *t, struct rows *r, const struct finding *f,
-			  uint64_t number)
+static void evidence_rows(const struct tables *t, struct rows *r, const struct finding *f)
 {
 	char grade[3] = "D0";
 
@@ -239,7 +232,7 @@ static void evidence_rows(const struct tables *t, struct rows *r, const struct f
 	for (unsigned i = 0; i < f->n_rows && r->error == 0; i++) {
 		const struct evidence_row *e = &f->rows[i];
 		grade[1] = (char)('0' + grade_of(e));
-		row_uint(r, "finding", number);
+		row_uint(r, "finding", f->number);
 		row_text(r, "kind", e->kind);
 		row_text(r, "grade", grade);
 		row_uint(r, "counted", e->counted);
@@ -260,18 +253,17 @@ static const struct column packet_columns[] = {
 	{"pcap_filename", COLUMN_TEXT, true}, {"role", COLUMN_TEXT, false},
 };
 
-static void packet_row(struct rows *r, uint64_t number, uint64_t frame, const char *file,
+static void packet_row(struct rows *r, const struct finding *f, uint64_t frame, const char *file,
 		       const char *role)
 {
-	row_uint(r, "finding", number);
+	row_uint(r, "finding", f->number);
 	row_uint(r, "packet", frame);
 	row_bytes(r, "pcap_filename", file, strlen(file));
 	row_text(r, "role", role);
 	row_end(r);
 }
 
-static void packet_rows(const struct tables *t, struct rows *r, const struct finding *f,
-			uint64_t number)
+static void packet_rows(const struct tables *t, struct rows *r, const struct finding *f)
 {
 	const struct capture_result *c = &t->a->captures[f->flow->capture];
 	const char *role = facts_role_name[facts_role(f)];
@@ -281,13 +273,13 @@ static void packet_rows(const struct tables *t, struct rows *r, const struct fin
 		return;
 	for (unsigned i = 0; i < f->n_packets && r->error == 0; i++) {
 		uint32_t file = f->packet_files != NULL ? f->packet_files[i] : 0;
-		packet_row(r, number, f->packets[i],
+		packet_row(r, f, f->packets[i],
 			   c->n_files > 1 && file < c->n_files ? c->files[file]
 							       : facts_filename(t->a, f->flow),
 			   role);
 	}
 	if (f->trigger_packet != 0)
-		packet_row(r, number, f->trigger_packet, facts_filename(t->a, f->flow), "trigger");
+		packet_row(r, f, f->trigger_packet, facts_filename(t->a, f->flow), "trigger");
 }
 
 static int packets_write(const struct tables *t, struct rows *r)
@@ -300,13 +292,12 @@ static const struct column flow_columns[] = {
 	{"role", COLUMN_TEXT, false},
 };
 
-static void flow_rows(const struct tables *t, struct rows *r, const struct finding *f,
-		      uint64_t number)
+static void flow_rows(const struct tables *t, struct rows *r, const struct finding *f)
 {
 	(void)t;
 	for (unsigned i = 0; i < f->n_flows + f->n_controls && r->error == 0; i++) {
 		bool control = i >= f->n_flows;
-		row_uint(r, "finding", number);
+		row_uint(r, "finding", f->number);
 		row_uint(r, "flow_id", control ? f->controls[i - f->n_flows] : f->flows[i]);
 		row_text(r, "role", control ? "control" : "flow");
 		row_end(r);
@@ -325,13 +316,12 @@ static const struct column device_columns[] = {
 	{"detail", COLUMN_TEXT, true},	    {"source", COLUMN_TEXT, false},
 };
 
-static void device_rows(const struct tables *t, struct rows *r, const struct finding *f,
-			uint64_t number)
+static void device_rows(const struct tables *t, struct rows *r, const struct finding *f)
 {
 	(void)t;
 	for (unsigned i = 0; i < f->n_devices && r->error == 0; i++) {
 		const struct device_match *d = &f->devices[i];
-		row_uint(r, "finding", number);
+		row_uint(r, "finding", f->number);
 		row_text(r, "id", d->id);
 		row_text(r, "grade", attribution_name[d->grade]);
 		row_text(r, "mbx", d->mbx);

@@ -46,14 +46,14 @@ static void sentence(const struct text *t, const struct finding *f)
 	wrapped(t, 2, text, ESCAPE_KEEP_BACKSLASH);
 }
 
-static void head(const struct text *t, const struct finding *f, unsigned number)
+static void head(const struct text *t, const struct finding *f)
 {
 	char flow[192], proto[8];
 	unsigned score = (unsigned)(f->score > 0 && f->score < 1e6 ? f->score * 10 + 0.5 : 0);
 
 	for (unsigned i = 0; i < TEXT_WIDTH; i++)
 		putc('-', t->out);
-	fprintf(t->out, "\n[%u] ", number);
+	fprintf(t->out, "\n[%u] ", f->number);
 	text_colour(t, f->verdict);
 	fprintf(t->out, "%s", verdict_name[f->verdict]);
 	text_plain(t);
@@ -274,11 +274,11 @@ static void place(const struct text *t, const char *word, const struct geo_place
 	line(t, word, text);
 }
 
-void text_finding(const struct text *t, const struct finding *f, unsigned number)
+void text_finding(const struct text *t, const struct finding *f)
 {
 	char when[FACTS_TIME_SIZE];
 
-	head(t, f, number);
+	head(t, f);
 	line(t, "What it is", f->summary);
 	if (f->scope == SCOPE_FLOW)
 		carried(t, f->flow);

@@ -78,7 +78,7 @@ static struct ladder_packet ladder_a[] = {
 	 .note = "ICMP 3/13"},
 };
 static struct finding finding_a = {
-	.id = "data-after-rst", .summary = "Data went on after a reset.",
+	.id = "data-after-rst", .number = 1, .summary = "Data went on after a reset.",
 	.refs = "a paper; another",
 	.family = FAMILY_TCP_INJECTION, .verdict = VERDICT_CONFIRMED, .score = 9.5,
 	.stage = STAGE_PRE_SYNACK, .direction = DIR_S2C, .ts_ns = START + 43100000, .flow = &flow_a,
@@ -91,7 +91,7 @@ static struct finding finding_a = {
 };
 /* The least that a finding can be. */
 static struct finding finding_b = {
-	.id = "drop-hello", .family = FAMILY_SILENT_DROP, .verdict = VERDICT_INCONCLUSIVE,
+	.id = "drop-hello", .number = 2, .family = FAMILY_SILENT_DROP, .verdict = VERDICT_INCONCLUSIVE,
 	.score = NAN, .stage = STAGE_LATER, .direction = DIR_C2S, .ts_ns = START, .flow = &flow_b,
 	.reaction_ms = -1,
 };

@@ -42,7 +42,7 @@ static void test_jsonl_finding(void **state)
 		"\\u202e\\\"\\\\\\u000a<b>\xf0\x9f\x98\x80",
 		"\"alpn\":[\"h2\",\"\xef\xbf\xbd\\u001b[\"],\"alpn_hex\":[\"6832\",\"fe1b5b\"]",
 		"\"host\":\"h\xef\xbf\xbd\xef\xbf\xbd.example\",\"host_hex\":\"68c0802e",
-		"\"finding\":{\"id\":\"data-after-rst\",\"family\":\"tcp-injection\","
+		"\"finding\":{\"number\":1,\"id\":\"data-after-rst\",\"family\":\"tcp-injection\","
 		"\"verdict\":\"confirmed\",\"score\":9.5,\"stage\":\"post_syn\","
 		"\"direction\":\"to_client\",\"packets\":[19,20,1099511627776],\"pcap_filename\"",
 		"\"trigger\":{\"kind\":\"sni\",\"value\":\"blocked",
@@ -223,9 +223,11 @@ static void test_text_folds_after_twenty(void **state)
 		many[i].id = 4000 + 4 * i;
 		same[i] = finding_a;
 		same[i].flow = &many[i];
+		same[i].number = i + 1;
 		list[i] = &same[i];
 	}
 	list[N] = &finding_b;
+	finding_b.number = N + 1;
 	model.findings = list;
 	model.n_findings = N + 1;
 	char *text = written(&report_text);
@@ -234,7 +236,7 @@ static void test_text_folds_after_twenty(void **state)
 		heads++;
 	assert_int_equal(heads, 20);
 	assert_non_null(strstr(text, "30 more data-after-rst towards 192.0.2.2:443"));
-	assert_non_null(strstr(text, "[21] inconclusive"));
+	assert_non_null(strstr(text, "[51] inconclusive"));
 	assert_non_null(strstr(text, "50 of 58 connections were"));
 	free(text);
 }

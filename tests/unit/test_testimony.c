@@ -136,6 +136,8 @@ static void report_of(const struct judged_capture *j, char *out[2])
 				  .findings = j->findings, .n_findings = (size_t)j->n_findings};
 	for (unsigned i = 0; i < 3; i++)
 		j->flows[i]->capture = 0;
+	for (unsigned i = 0; i < 2; i++)
+		j->findings[i]->number = i + 1;
 	out[0] = written(&report_jsonl);
 	out[1] = written(&report_text);
 }

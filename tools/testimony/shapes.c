@@ -190,7 +190,7 @@ static const struct wire_shape shape_injector = {SHAPE(injector, injector_rows)}
 
 #define T struct finding
 static const struct wire_field finding_rows[] = {
-	STRING(T, id, .required = true), STRING(T, summary, .required = true),
+	STRING(T, id, .required = true), LEFT_OUT(T, number), STRING(T, summary, .required = true),
 	STRING(T, refs, .required = true), BELOW(T, family, FAMILY_N), BELOW(T, verdict, VERDICT_N),
 	REAL(T, score), BELOW(T, stage, STAGE_N), BELOW(T, direction, 2), U(T, ts_ns),
 	POINTER(T, flow, &shape_flow, .required = true), BELOW(T, scope, SCOPE_N), U(T, n_flows),
