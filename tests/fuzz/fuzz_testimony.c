@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Input: what a testimony's blocks hold, from behind the layout's hash on. Whatever it is, a merge either
- * refuses it, or can pool it and print it.
+ * Input: what a testimony's blocks hold, from behind the layout's hash on. Whatever it is, a merge
+ * either refuses it, or can pool it and print it.
  */
 
 #include "tools/testimony/testimony.c"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * A model made by hand becomes bytes and comes back as it was; no member of what is kept was forgotten;
- * bytes of a stranger are read to their first fault and no further; a sealed file is one that nobody
- * changed.
+ * A model made by hand becomes bytes and comes back as it was; no member of what is kept was
+ * forgotten; bytes of a stranger are read to their first fault and no further; a sealed file is
+ * one that nobody changed.
  */
 
 #include <math.h>

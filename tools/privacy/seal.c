@@ -31,7 +31,8 @@ struct seal {
 	uint8_t sealed[SEAL_BLOCK];
 };
 
-static int derive(const void *key, size_t key_len, const void *text, size_t len, uint8_t out[SEAL_KEY])
+static int derive(const void *key, size_t key_len, const void *text, size_t len,
+		  uint8_t out[SEAL_KEY])
 {
 	unsigned n = 0;
 	bool done = HMAC(EVP_sha256(), key, (int)key_len, text, len, out, &n) != NULL;

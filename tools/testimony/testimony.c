@@ -192,7 +192,7 @@ void testimony_free(struct testimony *t)
 	free(t);
 }
 
-/* Lists are in the order that those who search them rely on, and ids are of files that there are. */
+/* Lists are in the order that those who search them rely on, ids are of files that there are. */
 static const char *out_of_order(const struct judged_capture *j, uint64_t n_inputs)
 {
 	unsigned n_files = j->result.n_files, first = j->result.first_input;
@@ -290,7 +290,8 @@ static int note_option(void *user, const char *option)
 	return 0;
 }
 
-static int take_options(struct session *s, const struct testimony_run *run, struct testimony_head *head)
+static int take_options(struct session *s, const struct testimony_run *run,
+			struct testimony_head *head)
 {
 	struct option_list l = {.arena = &s->arena};
 

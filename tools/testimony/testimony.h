@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * The testimony that a report's folder keeps, so that `wmscope merge` can judge over several of them
- * without their captures: every flow, finding and attempt of each capture as the judge left it. What
- * a capture's own context decides is decided by then, since every capture is judged by itself; what
- * pools over captures (triggers, controls, windows, profiles), all totals and all privacy come after,
- * and are done again. So what is kept is real, and sealed where the report is not (privacy/seal.h):
- * pseudonyms would not do, for names that a report withholds may be another one's control.
+ * The testimony that a report's folder keeps, so that `wmscope merge` can judge over several of
+ * them without their captures: every flow, finding and attempt of each capture as the judge left
+ * it. What a capture's own context decides is decided by then, since every capture is judged by
+ * itself; what pools over captures (triggers, controls, windows, profiles), all totals and all
+ * privacy come after, and are done again. So what is kept is real, and sealed where the report is
+ * not (privacy/seal.h): pseudonyms would not do, for names that a report withholds may be another
+ * one's control.
  *
  *   DIR/testimony.bin: a sealed file of wire.h's bytes: the layout's hash, struct testimony_head, then
  *   its captures and the parts of its survey
@@ -35,7 +36,7 @@ struct testimony_head {
 	uint64_t n_options;      /* that decide what is found: "--vantage=client" (manifest.h) */
 	const char **options;
 	uint8_t rules[TESTIMONY_RULES]; /* what was looked for; zero: nothing */
-	uint64_t n_inputs;       /* files that were given, those that could not be read among them */
+	uint64_t n_inputs;       /* files that were given, unreadable ones among them */
 	uint64_t conditions;     /* 1 << enum exit_status, of reading them */
 	uint64_t n_errors;
 	struct report_input_error *errors;
@@ -44,13 +45,17 @@ struct testimony_head {
 
 struct testimony;
 
-/* 0, or -errno and why (of len bytes) names the file; -ENOENT: the folder has none. key as in seal.h. */
+/*
+ * 0, or -errno and why (of len bytes) names the file; -ENOENT: the folder has none. key as in
+ * seal.h.
+ */
 int testimony_open(struct testimony **out, const char *dir, const struct seal_key *key, char *why,
 		   size_t len);
 const struct testimony_head *testimony_head(const struct testimony *t);
 /*
- * Its captures go into a, behind those that are there, as if their files had followed `inputs` others;
- * who is a client goes into survey (NULL: nobody asks). rules: of the same hash as the head's. Once.
+ * Its captures go into a, behind those that are there, as if their files had followed `inputs`
+ * others; who is a client goes into survey (NULL: nobody asks). rules: of the same hash as the
+ * head's. Once.
  */
 int testimony_take(struct testimony *t, struct analysis *a, const struct ruleset *rules,
 		   struct survey *survey, uint64_t inputs, char *why, size_t len);
@@ -65,8 +70,8 @@ struct testimony_run {
 	unsigned n_errors, n_inputs;
 };
 /*
- * Writes s's folder's testimony if s->testify: a is judged, and nobody has pooled or rewritten anything
- * yet. Says what fails on stderr, and in s's conditions.
+ * Writes s's folder's testimony if s->testify: a is judged, and nobody has pooled or rewritten
+ * anything yet. Says what fails on stderr, and in s's conditions.
  */
 void testimony_keep(struct session *s, struct analysis *a, const struct testimony_run *run);
 /* An earlier run's goes away. */

@@ -162,7 +162,8 @@ static void sint_one(struct wire *w, void *p)
 	if (folded > UINT32_MAX - 1)
 		bad(w, "a number out of range");
 	else
-		v = (int)((folded & 1) != 0 ? -(int64_t)((folded + 1) >> 1) : (int64_t)(folded >> 1));
+		v = (int)((folded & 1) != 0 ? -(int64_t)((folded + 1) >> 1)
+					    : (int64_t)(folded >> 1));
 	memcpy(p, &v, sizeof(v));
 }
 
@@ -430,7 +431,7 @@ static void list(struct wire *w, const struct wire_field *f, uint8_t *of)
 	size_t size = size_of_element(f);
 	uint8_t *p = NULL;
 	if (w->reading) {
-		/* What has none may still be looked at, but for lists of structs: NULL says something. */
+		/* An empty list may still be looked at, but for one of structs: NULL says something. */
 		if (n != 0 || f->kind != WIRE_STRUCTS)
 			p = room_for(w, n, size, f->kind == WIRE_STRUCTS ? f->shape->n_fields : 1);
 		memcpy(of + f->at, &p, sizeof(p));
@@ -449,9 +450,9 @@ void wire_walk(struct wire *w, const struct wire_shape *shape, void *of)
 {
 	for (unsigned i = 0; i < shape->n_fields && w->err == 0; i++) {
 		const struct wire_field *f = &shape->fields[i];
-		size_t size = f->kind == WIRE_STRING || f->kind == WIRE_POINTER || f->kind == WIRE_RULE
-				      ? sizeof(void *)
-				      : f->size;
+		bool pointer = f->kind == WIRE_STRING || f->kind == WIRE_POINTER ||
+			       f->kind == WIRE_RULE;
+		size_t size = pointer ? sizeof(void *) : f->size;
 		if (f->count_size != 0)
 			list(w, f, of);
 		for (unsigned k = 0; f->count_size == 0 && k < f->n && w->err == 0; k++)

@@ -5,15 +5,15 @@
  * Structs as bytes and back. What a struct holds is said once, in a table of its fields, which both
  * directions walk, so that neither can know a field that the other forgot.
  *
- * Numbers are LEB128, seven bits a byte and the lowest first (negative ones folded, -1 as 1); reals are
- * IEEE 754 binary64, little-endian; fixed text and bytes are their length without the zeros behind
- * them, and that many bytes. A pointer or string is 0 (NULL), 1 and what it points to, or 2 and more:
- * the number, counted from 2, of something that came before. So what was shared is shared again, and a
- * reader's memory is at most a constant times the bytes it was given.
+ * Numbers are LEB128, seven bits a byte and the lowest first (negative ones folded, -1 as 1);
+ * reals are IEEE 754 binary64, little-endian; fixed text and bytes are their length without the
+ * zeros behind them, and that many bytes. A pointer or string is 0 (NULL), 1 and what it points
+ * to, or 2 and more: the number, counted from 2, of something that came before. So what was shared
+ * is shared again, and a reader's memory is at most a constant times the bytes it was given.
  *
- * The bytes may be anybody's. A reader, and a writer for its sake, checks every number against
- * its field's bounds and every reference against what it refers to, and stops at the first that does not
- * fit.
+ * The bytes may be anybody's. A reader, and a writer for its sake, checks every number against its
+ * field's bounds and every reference against what it refers to, and stops at the first that does
+ * not fit.
  */
 
 #include <stdbool.h>
@@ -29,7 +29,7 @@ enum wire_kind {
 	WIRE_SINT,     /* an int */
 	WIRE_REAL,     /* .n doubles, finite */
 	WIRE_TEXT,     /* .n char arrays of .size bytes, each up to its NUL */
-	WIRE_SENT,     /* a char array of bytes as they were sent, NULs among them, zeros behind them */
+	WIRE_SENT,     /* a char array of bytes as sent, NULs among them, zeros behind them */
 	WIRE_BYTES,    /* .size bytes */
 	WIRE_STRING,   /* const char * */
 	WIRE_STRUCT,   /* .n structs in place */
@@ -62,7 +62,7 @@ struct wire_shape {
 	size_t size;
 	const struct wire_field *fields;
 	unsigned n_fields;
-	/* A flexible array member of unsigned integers: their size (0: none), it, and their count. */
+	/* A flexible array member of unsigned integers: their size (0: none), it, their count. */
 	uint32_t flex, flex_at, flex_count_at;
 };
 
@@ -93,7 +93,7 @@ struct wire {
 
 /* One struct, all that it points to included. After an error nothing is moved any more. */
 void wire_walk(struct wire *w, const struct wire_shape *shape, void *of);
-/* Writing: what is still in the block is given away. 0, or the first -errno; -EBADMSG: wire_why(). */
+/* Writing: what is still in the block is given away. 0, or the first -errno, and wire_why(). */
 int wire_end(struct wire *w);
 /* "offset 12: capture.flows: a number out of range". */
 void wire_why(const struct wire *w, char *why, size_t len);
@@ -108,7 +108,8 @@ uint64_t wire_layout(const struct wire_shape *shape);
 	.align = _Alignof(__typeof__(WIRE_MEMBER(T, f)))
 #define WIRE_COUNT(T, c) .count_at = offsetof(T, c), .count_size = sizeof(WIRE_MEMBER(T, c))
 
-#define U(T, f, ...) {WIRE_ROW(T, f, WIRE_UINT), .size = sizeof(WIRE_MEMBER(T, f)), .n = 1, __VA_ARGS__}
+#define U(T, f, ...)                                                                               \
+	{WIRE_ROW(T, f, WIRE_UINT), .size = sizeof(WIRE_MEMBER(T, f)), .n = 1, __VA_ARGS__}
 #define FLAG(T, f) U(T, f, .most = 1)
 /* An enum, or a number that is below this. */
 #define BELOW(T, f, n_) U(T, f, .most = (n_) - 1)
@@ -118,7 +119,8 @@ uint64_t wire_layout(const struct wire_shape *shape);
 #define S(T, f) {WIRE_ROW(T, f, WIRE_SINT), .size = sizeof(WIRE_MEMBER(T, f)), .n = 1}
 #define REAL(T, f) {WIRE_ROW(T, f, WIRE_REAL), .size = sizeof(double), .n = 1}
 /* A char array, or a string that is never NULL: by the member's type. */
-#define WIRE_IS_STRING(T, f) __builtin_types_compatible_p(__typeof__(WIRE_MEMBER(T, f)), const char *)
+#define WIRE_IS_STRING(T, f)                                                                       \
+	__builtin_types_compatible_p(__typeof__(WIRE_MEMBER(T, f)), const char *)
 #define TEXT(T, f)                                                                                 \
 	{WIRE_ROW(T, f, WIRE_IS_STRING(T, f) ? WIRE_STRING : WIRE_TEXT),                           \
 	 .size = sizeof(WIRE_MEMBER(T, f)), .n = 1, .required = WIRE_IS_STRING(T, f)}
