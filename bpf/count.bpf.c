@@ -68,9 +68,12 @@ int count_frame(struct xdp_md *ctx)
 	struct numbered frame;
 	__u8 last;
 
-	q->last_ns = bpf_ktime_get_ns();
-	if (q->frames == 0)
-		q->first_ns = q->last_ns;
+	if (gaps.asked_ns != 0 || q->frames % COUNT_TIMED == 0) {
+		q->last_ns = bpf_ktime_get_ns();
+		q->timed = q->frames + 1;
+		if (q->frames == 0)
+			q->first_ns = q->last_ns;
+	}
 	q->frames++;
 	q->bytes += len;
 	if (gaps.asked_ns != 0)

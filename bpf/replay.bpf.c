@@ -23,7 +23,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set before loading. */
 const volatile __u32 ifindex = 0;
-const volatile __u32 room = 0;     /* bytes that a slot holds, and length of a blank frame */
+const volatile __u32 room = 0;     /* bytes of the longest frame, and length of a blank one */
 const volatile __u64 stuck_ns = 0; /* without one frame taken for this long, frames are refused */
 
 struct {
@@ -31,8 +31,16 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, REPLAY_SLOTS);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct replay_slot) + REPLAY_FRAME_MAX); /* made to fit by the loader */
+	__uint(value_size, sizeof(struct replay_slot));
 } ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* as many as are needed: the loader knows */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, REPLAY_CHUNK_LEN);
+} chunks SEC(".maps");
 
 struct replay_shared shared __attribute__((aligned(REPLAY_LINE)));
 
@@ -124,9 +132,11 @@ int replay_frame(struct xdp_md *ctx)
 		return XDP_DROP;
 	if (slot->due_ns != 0 && slot->due_ns > bpf_ktime_get_ns())
 		return XDP_DROP;
-	__u32 len = slot->len;
-	if (len == 0 || len > room || bpf_xdp_adjust_tail(ctx, (int)len - (int)room) != 0 ||
-	    bpf_xdp_store_bytes(ctx, 0, slot->data, len) != 0) {
+	__u32 len = slot->len, at_chunk = slot->at / REPLAY_CHUNK, at_byte = slot->at % REPLAY_CHUNK;
+	__u8 *chunk = bpf_map_lookup_elem(&chunks, &at_chunk);
+	if (chunk == NULL || len == 0 || len > room ||
+	    bpf_xdp_adjust_tail(ctx, (int)len - (int)room) != 0 ||
+	    bpf_xdp_store_bytes(ctx, 0, chunk + at_byte, len) != 0) {
 		/* User space lets no such slot in. */
 		blocked = true;
 		return XDP_DROP;

@@ -2,10 +2,11 @@
 #pragma once
 
 /*
- * What replay.bpf.c and dataplane/sink_live.c share: one ring of frames and one page of counters a
- * thread. User space writes slots and `head`; the kernel takes them in order and moves `tail` past
- * a frame only when the device has taken it, so a slot between the two is either waiting or on its
- * way and may be sent again.
+ * What replay.bpf.c and dataplane/sink_live.c share: one ring of what to send, the frames' memory and
+ * one page of counters a thread. User space writes slots and `head`; the kernel takes them in order
+ * and moves `tail` past one only when the device has taken its frame, so a slot between the two is
+ * either waiting or on its way and may be sent again. Slots are apart from frames so that a frame
+ * that is sent many times is written once, and stays in the cache of the CPU that sends it.
  */
 
 #include <linux/types.h>
@@ -27,11 +28,17 @@
 
 #define REPLAY_LINE 64 /* bytes written by one side and read by the other stay on lines of their own */
 
+/*
+ * Frames lie in chunks: one begins at byte `at % REPLAY_CHUNK` of chunk `at / REPLAY_CHUNK`, and may
+ * end past REPLAY_CHUNK, in bytes that are the chunk's own too.
+ */
+#define REPLAY_CHUNK     65536u
+#define REPLAY_CHUNK_LEN (REPLAY_CHUNK + REPLAY_FRAME_MAX)
+
 struct replay_slot {
 	__u64 due_ns; /* CLOCK_MONOTONIC; 0: at once */
-	__u32 len;    /* bytes of data, without FCS; 14 to the ring's room */
-	__u32 pad;
-	__u8 data[];
+	__u32 at;
+	__u32 len;    /* bytes, without FCS; 14 to the ring's room */
 };
 
 /*

@@ -135,6 +135,21 @@ void pace_seam(struct pace *p)
 	p->clock = (struct capture_clock){.started = false};
 }
 
+uint64_t pace_loop_ns(const struct pace *one, uint64_t loop)
+{
+	switch (one->rate.kind) {
+	case PACE_ORIGINAL:
+		return one->base_ns * loop;
+	case PACE_PACKETS:
+		return scaled(one->packets * loop, (double)NS_PER_S / one->rate.value);
+	case PACE_BITS:
+		return scaled(one->wire_bits * loop, (double)NS_PER_S / one->rate.value);
+	case PACE_MAX:
+		break;
+	}
+	return 0;
+}
+
 static unsigned bucket_of(uint64_t ns)
 {
 	if (ns < PACE_STEPS)

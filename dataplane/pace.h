@@ -53,6 +53,9 @@ uint64_t pace_due(struct pace *p, uint64_t ts_ns, uint32_t len);
 /* What follows has times of its own: it is due the mean gap after what was before. */
 void pace_seam(struct pace *p);
 
+/* Where loop number `loop` starts, after the first: `one` went through one, and a seam. */
+uint64_t pace_loop_ns(const struct pace *one, uint64_t loop);
+
 /*
  * Sent minus due: 32 steps in each power of two, so that a quantile is at most 1/32 too large. What
  * went out early counts by how much, and in `early` too.

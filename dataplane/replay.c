@@ -85,6 +85,9 @@ static bool reads_stdin(const struct source_config *cfg)
 static int open_ports(struct replay *r, char *err, size_t errlen)
 {
 	r->queues = reads_stdin(&r->cfg.source) ? 1 : REPLAY_QUEUES;
+	const struct sink_ops *ops = sink_find(r->cfg.engine);
+	if (ops != NULL && !reads_stdin(&r->cfg.source) && held_suits(&r->cfg, ops))
+		held_measure(&r->cfg, &r->cfg.port[0]);
 	for (unsigned p = 0; p < r->cfg.n_ports; p++) {
 		int ret = sink_open(&r->sinks[p], r->cfg.engine, &r->cfg.port[p], err, errlen);
 		if (ret != 0)
@@ -191,9 +194,11 @@ static void level(struct replay_stats *s)
 
 int replay_run(struct replay *r, char *err, size_t errlen)
 {
-	uint64_t start_ns = pace_now() + LEAD_NS;
 	unsigned started;
 
+	for (unsigned q = 0; q < r->queues; q++)
+		lane_prepare(r->lanes[q]);
+	uint64_t start_ns = pace_now() + LEAD_NS;
 	for (unsigned q = 0; q < r->queues; q++)
 		r->lanes[q]->start_ns = start_ns;
 	int ret = start_others(r, &started);

@@ -21,7 +21,12 @@ static const enum replay_end end_of[REWRITE_N] = {
 	[REWRITE_RUNT] = REPLAY_RUNT,
 };
 
-static bool stopped(const struct lane *l)
+enum replay_end lane_end_of(enum rewrite_end end)
+{
+	return end_of[end];
+}
+
+bool lane_stopped(const struct lane *l)
 {
 	return atomic_load_explicit(l->failed, memory_order_relaxed) ||
 	       (l->cfg->stop != NULL &&
@@ -33,12 +38,12 @@ static bool lane_wait(struct lane *l, uint64_t due_ns)
 {
 	uint64_t now = pace_now();
 
-	while (now < due_ns && !stopped(l))
+	while (now < due_ns && !lane_stopped(l))
 		now = pace_wait(&l->sleeper, due_ns - now > NAP_NS ? now + NAP_NS : due_ns);
 	return now >= due_ns;
 }
 
-static void fail(struct lane *l, int err, const char *what)
+void lane_fail(struct lane *l, int err, const char *what)
 {
 	atomic_store(l->failed, true);
 	if (l->error != 0)
@@ -47,7 +52,7 @@ static void fail(struct lane *l, int err, const char *what)
 	snprintf(l->why, sizeof(l->why), "%s: %s", what, strerror(-err));
 }
 
-static void stretch(uint64_t range[2], uint64_t t)
+void lane_stretch(uint64_t range[2], uint64_t t)
 {
 	if (range[0] == 0 || t < range[0])
 		range[0] = t;
@@ -62,7 +67,7 @@ static void count_sent(struct lane *l, const struct outbox *o, const struct fram
 	l->stats.wire_bytes += pace_wire_bytes(f->len);
 	if (f->tx_ns == 0)
 		return;
-	stretch(l->stats.sent_ns, f->tx_ns);
+	lane_stretch(l->stats.sent_ns, f->tx_ns);
 	if (f->due_ns != 0 && !o->ops->paces && !o->ops->offline)
 		pace_errors_add(&l->stats.errors, f->due_ns, f->tx_ns);
 }
@@ -80,7 +85,7 @@ static void outbox_flush(struct lane *l, struct outbox *o)
 	int sent = sink_send(o->sink, l->q, o->frames, n);
 	if (sent < 0) {
 		l->stats.ends[REPLAY_UNSENT] += filled;
-		fail(l, sent, o->ops->name);
+		lane_fail(l, sent, o->ops->name);
 		return;
 	}
 	unsigned went = (unsigned)sent < filled ? (unsigned)sent : filled, counted = 0;
@@ -101,10 +106,10 @@ static bool outbox_room(struct lane *l, struct outbox *o)
 	if (o->filled < o->allocated)
 		return true;
 	outbox_flush(l, o);
-	while (!stopped(l)) {
+	while (!lane_stopped(l)) {
 		int n = sink_alloc(o->sink, l->q, o->frames, o->want);
 		if (n < 0) {
-			fail(l, n, o->ops->name);
+			lane_fail(l, n, o->ops->name);
 			return false;
 		}
 		if (n > 0) {
@@ -179,6 +184,16 @@ static void pass_gate(struct lane *l, unsigned port, const struct headers *h)
 	l->cfg->gate(l->cfg->gate_user, port, h);
 }
 
+bool lane_takes(const struct lane *l, const struct packet *pkt)
+{
+	struct headers h;
+
+	if (l->queues == 1)
+		return true;
+	packet_decode(pkt, &h);
+	return queue_of(l, &h) == l->q;
+}
+
 static void lane_packet(struct lane *l, const struct packet *pkt)
 {
 	struct rewrite_plan plan;
@@ -197,7 +212,7 @@ static void lane_packet(struct lane *l, const struct packet *pkt)
 	if (l->cfg->rate.kind == PACE_MAX && !l->out[0].ops->offline)
 		due_ns = 0;
 	else
-		stretch(l->stats.due_ns, due_ns);
+		lane_stretch(l->stats.due_ns, due_ns);
 	if (l->sides != NULL || l->queues > 1 || l->cfg->gate != NULL)
 		packet_decode(pkt, &h);
 	if (l->queues > 1 && queue_of(l, &h) != l->q)
@@ -240,8 +255,7 @@ static void lane_closed(struct lane *l)
 	l->source = NULL;
 }
 
-/* One capture from its first packet to its last. */
-static void lane_capture(struct lane *l)
+static void lane_capture(struct lane *l, void (*each)(struct lane *l, const struct packet *pkt))
 {
 	struct packet pkts[LANE_BATCH];
 	int n = 0;
@@ -252,13 +266,13 @@ static void lane_capture(struct lane *l)
 		atomic_store(l->failed, true);
 		return;
 	}
-	while (!stopped(l)) {
+	while (!lane_stopped(l)) {
 		n = source_recv(l->source, 0, pkts, LANE_BATCH);
 		if (n < 0)
 			break;
 		for (int i = 0; i < n; i++) {
-			if (!stopped(l)) {
-				lane_packet(l, &pkts[i]);
+			if (!lane_stopped(l)) {
+				each(l, &pkts[i]);
 			} else if (l->q == 0) {
 				l->stats.read++;
 				l->stats.ends[REPLAY_UNSENT]++;
@@ -271,7 +285,7 @@ static void lane_capture(struct lane *l)
 				outbox_flush(l, &l->out[p]);
 	}
 	if (n < 0 && n != SOURCE_EOF)
-		fail(l, n, l->cfg->source.files[l->file]);
+		lane_fail(l, n, l->cfg->source.files[l->file]);
 	lane_closed(l);
 	pace_seam(&l->pace);
 	if (l->sides != NULL)
@@ -299,20 +313,28 @@ static void stay_on_one_cpu(unsigned n)
 	}
 }
 
-void lane_run(struct lane *l)
+void lane_read_all(struct lane *l, void (*each)(struct lane *l, const struct packet *pkt))
 {
-	uint64_t loops = l->cfg->loops != 0 ? l->cfg->loops : 1;
 	unsigned files = l->cfg->source.rotated ? 1 : l->cfg->source.n_files;
 
-	if (l->queues > 1)
-		stay_on_one_cpu(l->q);
-	pace_sleeper_start(&l->sleeper);
-	pace_start(&l->pace, l->cfg->rate, l->start_ns);
-	for (l->loop = 0; l->loop < loops && !stopped(l); l->loop++) {
+	for (l->file = 0; l->file < files && !lane_stopped(l); l->file++)
+		lane_capture(l, each);
+}
+
+void lane_prepare(struct lane *l)
+{
+	if (l->cfg->port[0].hold_frames > 0)
+		l->held = held_new(l);
+}
+
+static void lane_loops(struct lane *l)
+{
+	uint64_t loops = l->cfg->loops != 0 ? l->cfg->loops : 1;
+
+	for (l->loop = 0; l->loop < loops && !lane_stopped(l); l->loop++) {
 		uint64_t before = l->pace.packets;
 		l->stats.loops++;
-		for (l->file = 0; l->file < files && !stopped(l); l->file++)
-			lane_capture(l);
+		lane_read_all(l, lane_packet);
 		/* Captures of which nothing can be sent would go round for ever. */
 		if (l->pace.packets == before)
 			break;
@@ -324,6 +346,18 @@ void lane_run(struct lane *l)
 	l->stats.interrupted = l->cfg->stop != NULL && atomic_load(l->cfg->stop);
 	if (l->sides != NULL)
 		l->stats.undecided = sides_undecided(l->sides);
+}
+
+void lane_run(struct lane *l)
+{
+	if (l->queues > 1)
+		stay_on_one_cpu(l->q);
+	pace_sleeper_start(&l->sleeper);
+	pace_start(&l->pace, l->cfg->rate, l->start_ns);
+	if (l->held != NULL)
+		held_run(l, l->held);
+	else
+		lane_loops(l);
 }
 
 int lane_new(struct lane **out, const struct replay_config *cfg, struct sink *const sinks[],
@@ -363,5 +397,6 @@ void lane_free(struct lane *l)
 		return;
 	source_close(l->source);
 	sides_free(l->sides);
+	held_free(l->held);
 	free(l);
 }

@@ -13,16 +13,23 @@ struct sink {
 	_Alignas(max_align_t) unsigned char state[];
 };
 
+const struct sink_ops *sink_find(const char *name)
+{
+	for (unsigned i = 0; sink_table[i] != NULL; i++) {
+		if (strcmp(sink_table[i]->name, name) == 0)
+			return sink_table[i];
+	}
+	return NULL;
+}
+
 int sink_open(struct sink **out, const char *name, const struct sink_config *cfg, char *err,
 	      size_t errlen)
 {
-	const struct sink_ops *ops = NULL;
+	const struct sink_ops *ops = sink_find(name);
 
 	*out = NULL;
 	if (errlen != 0)
 		err[0] = 0;
-	for (unsigned i = 0; sink_table[i] != NULL && ops == NULL; i++)
-		ops = strcmp(sink_table[i]->name, name) == 0 ? sink_table[i] : NULL;
 	if (ops == NULL)
 		ops = plugin_sink(name, err, errlen);
 	if (ops == NULL)
@@ -59,6 +66,16 @@ int sink_alloc(struct sink *s, unsigned q, struct frame frames[], unsigned n)
 int sink_send(struct sink *s, unsigned q, struct frame frames[], unsigned n)
 {
 	return s->ops->send(s->state, q, frames, n);
+}
+
+int sink_hold(struct sink *s, unsigned q, struct frame *f)
+{
+	return s->ops->hold != NULL ? s->ops->hold(s->state, q, f) : -ENOSPC;
+}
+
+int sink_resend(struct sink *s, unsigned q, const struct frame frames[], unsigned n)
+{
+	return s->ops->resend(s->state, q, frames, n);
 }
 
 int sink_flush(struct sink *s)

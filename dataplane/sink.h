@@ -30,6 +30,8 @@ struct sink_config {
 	const char *eal;       /* dpdk: arguments of the EAL, blank-separated; NULL for none */
 	bool copy;             /* xdp: do not ask for zero copy */
 	bool qdisc;            /* packet: through the kernel's queueing discipline, not past it */
+	/* Room wanted in each queue for frames that stay (hold()), and bytes of them all. */
+	uint64_t hold_frames, hold_bytes;
 };
 
 struct sink_stats {
@@ -54,6 +56,15 @@ struct sink_ops {
 	int (*alloc)(void *state, unsigned q, struct frame frames[], unsigned n);
 	/* Takes all n back. How many went out (or were queued in order), or -errno when none ever will. */
 	int (*send)(void *state, unsigned q, struct frame frames[], unsigned n);
+	/*
+	 * Frames that stay with the sink until it is closed, to be written once and sent many times:
+	 * both, or neither where there is no such memory. hold(), on the thread that opened and
+	 * before anything is sent, has len in *f and gives data; -ENOSPC: no more of them, -EMSGSIZE:
+	 * this one cannot be sent. resend() queues those of hold(), in order: how many, the first of
+	 * n; 0 after it has waited for room in vain for a while; -errno. tx_ns stays as it is.
+	 */
+	int (*hold)(void *state, unsigned q, struct frame *f);
+	int (*resend)(void *state, unsigned q, const struct frame frames[], unsigned n);
 	int (*flush)(void *state); /* returns when everything left this machine: 0 or -errno */
 	void (*stats)(void *state, struct sink_stats *out);
 	void (*close)(void *state);
@@ -63,6 +74,7 @@ extern const struct sink_ops *const sink_table[]; /* NULL-terminated, generated 
 
 struct sink;
 
+const struct sink_ops *sink_find(const char *name); /* of those linked in; NULL: none of them */
 /* As the ops of the same name. name NULL: never; -ENOENT: there is no such sink. */
 int sink_open(struct sink **out, const char *name, const struct sink_config *cfg, char *err,
 	      size_t errlen);
@@ -70,6 +82,8 @@ const struct sink_ops *sink_ops_of(const struct sink *s);
 unsigned sink_queues(const struct sink *s);
 int sink_alloc(struct sink *s, unsigned q, struct frame frames[], unsigned n);
 int sink_send(struct sink *s, unsigned q, struct frame frames[], unsigned n);
+int sink_hold(struct sink *s, unsigned q, struct frame *f); /* -ENOSPC where the sink has none */
+int sink_resend(struct sink *s, unsigned q, const struct frame frames[], unsigned n);
 int sink_flush(struct sink *s);
 void sink_stats(struct sink *s, struct sink_stats *out);
 void sink_close(struct sink *s); /* NULL is fine */

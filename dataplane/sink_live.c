@@ -23,6 +23,7 @@
 
 #include "bpf/replay.h"
 #include "dataplane/interface.h"
+#include "dataplane/live_ring.h"
 #include "dataplane/log.h"
 #include "dataplane/xdp_features.h"
 #include "bpf/replay.skel.h"
@@ -32,21 +33,18 @@
 #endif
 
 #define LANES_MAX 16
-#define FRAME_MIN 14 /* an Ethernet header; BPF_PROG_RUN takes no less */
+#define ETHER_LEN 14
 #define VLAN_TAG  4  /* that a device lets through above its MTU (Linux is_skb_forwardable()) */
 #define STUCK_NS  2000000000ULL /* a receiver that takes nothing for so long is not there */
 #define YIELD_NS  20000000ULL
+#define FULL_NS   100000 /* a quarter of what a full ring lasts at 10 M packets/s */
 
 /* Ends a BPF_PROG_RUN, which a signal alone can. */
 #define SIGNAL_END (SIGRTMIN + 1)
 
 struct lane {
 	struct replay *skel;
-	struct replay_shared *shared;
-	uint8_t *slots;
-	size_t slots_len;
-	uint64_t head;          /* ours; shared->head is what the kernel may take */
-	uint64_t refused;       /* by us: shorter or longer than the device takes */
+	struct live_ring ring;
 	int cpu;
 	bool started;
 	pthread_t thread;
@@ -58,12 +56,13 @@ struct lane {
 struct live {
 	char iface[32];
 	unsigned ifindex;
-	uint32_t room, stride;
-	uint32_t len_max;       /* what the device takes */
+	uint32_t room, len_max;
+	uint32_t n_chunks;
 	unsigned n_lanes;
 	struct lane *lanes;
 	struct sigaction before;
-	bool caught, warned;
+	cpu_set_t callers;      /* where the caller ran before it made room for us */
+	bool caught, moved, warned;
 };
 
 __attribute__((format(printf, 2, 0)))
@@ -89,11 +88,6 @@ static void nap(long ns)
 	struct timespec t = {.tv_nsec = ns};
 
 	nanosleep(&t, NULL);
-}
-
-static struct replay_slot *slot_at(const struct live *l, const struct lane *lane, uint64_t i)
-{
-	return (struct replay_slot *)(void *)(lane->slots + (i & (REPLAY_SLOTS - 1)) * l->stride);
 }
 
 /* The thread. */
@@ -154,7 +148,7 @@ static void lane_stop(struct lane *lane)
  */
 static void lane_yield(struct lane *lane)
 {
-	uint64_t since = __atomic_load_n(&lane->shared->failing_since, __ATOMIC_RELAXED);
+	uint64_t since = __atomic_load_n(&lane->ring.shared->failing_since, __ATOMIC_RELAXED);
 
 	if (since == 0)
 		return;
@@ -187,9 +181,19 @@ static int lane_start(struct lane *lane)
 
 /* Opening. */
 
+/* Of a map of n elements; NULL with errno set. */
+static void *map_memory(const struct bpf_map *map, size_t n, size_t element)
+{
+	void *memory = mmap(NULL, n * element, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+			    bpf_map__fd(map), 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
 static int lane_load(const struct live *l, struct lane *lane, const char **step)
 {
 	struct replay *skel = lane->skel = replay__open();
+	struct live_ring *ring = &lane->ring;
 	int ret;
 
 	*step = "loading the XDP program";
@@ -198,7 +202,7 @@ static int lane_load(const struct live *l, struct lane *lane, const char **step)
 	skel->rodata->ifindex = l->ifindex;
 	skel->rodata->room = l->room;
 	skel->rodata->stuck_ns = STUCK_NS;
-	bpf_map__set_value_size(skel->maps.ring, l->stride);
+	bpf_map__set_max_entries(skel->maps.chunks, l->n_chunks);
 	ret = replay__load(skel);
 	if (ret != 0)
 		return ret;
@@ -207,15 +211,28 @@ static int lane_load(const struct live *l, struct lane *lane, const char **step)
 	if (skel->links.replay_sent == NULL)
 		return -errno;
 	*step = "mapping the ring";
-	lane->slots_len = (size_t)REPLAY_SLOTS * l->stride;
-	void *slots = mmap(NULL, lane->slots_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-			   bpf_map__fd(skel->maps.ring), 0);
-	if (slots == MAP_FAILED)
+	*ring = (struct live_ring){.shared = &skel->bss->shared, .n_chunks = l->n_chunks,
+				   .room = l->room, .len_max = l->len_max};
+	ring->slots = map_memory(skel->maps.ring, REPLAY_SLOTS, sizeof(*ring->slots));
+	ring->chunks = map_memory(skel->maps.chunks, l->n_chunks, REPLAY_CHUNK_LEN);
+	if (ring->slots == NULL || ring->chunks == NULL)
 		return -errno;
-	lane->slots = slots;
-	lane->shared = &skel->bss->shared;
+	live_ring_start(ring);
 	*step = "BPF_PROG_RUN with live frames (Linux 5.18 or newer)";
 	return lane_start(lane);
+}
+
+static void lane_close(struct lane *lane)
+{
+	struct live_ring *ring = &lane->ring;
+
+	lane_stop(lane);
+	if (ring->slots != NULL)
+		munmap(ring->slots, REPLAY_SLOTS * sizeof(*ring->slots));
+	if (ring->chunks != NULL)
+		munmap(ring->chunks, (size_t)ring->n_chunks * REPLAY_CHUNK_LEN);
+	replay__destroy(lane->skel);
+	*lane = (struct lane){.cpu = lane->cpu};
 }
 
 static int check_xmit(const struct interface *dev, char *err, size_t errlen)
@@ -252,48 +269,64 @@ static int check_device(struct live *l, const struct sink_config *cfg, char *err
 		snprintf(err, errlen, "%s is down: ip link set %s up", dev.name, dev.name);
 		return -ENETDOWN;
 	}
-	if (l->room > REPLAY_FRAME_MAX) {
-		snprintf(err, errlen, "live frames are at most %d bytes long, not %u; use another"
-			 " engine", REPLAY_FRAME_MAX, l->room);
-		return -EMSGSIZE;
-	}
 	snprintf(l->iface, sizeof(l->iface), "%s", dev.name);
 	l->ifindex = dev.index;
-	l->len_max = dev.mtu + FRAME_MIN + VLAN_TAG;
+	l->len_max = dev.mtu + ETHER_LEN + VLAN_TAG;
 	if (l->len_max > l->room)
 		l->len_max = l->room;
 	return check_xmit(&dev, err, errlen);
 }
 
-/* One CPU a lane, from the last down: the first ones have other work. */
+/*
+ * One CPU a lane, from the last down: the first ones have other work. A lane never sleeps, so who
+ * fills its ring goes to the other CPUs, where there are any: the scheduler may not think of it.
+ */
 static unsigned choose_cpus(struct live *l, unsigned wanted)
 {
-	cpu_set_t cpus;
+	cpu_set_t *cpus = &l->callers;
 	unsigned n = 0;
 
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0) {
-		CPU_ZERO(&cpus);
-		CPU_SET(0, &cpus);
+	if (sched_getaffinity(0, sizeof(*cpus), cpus) != 0) {
+		CPU_ZERO(cpus);
+		CPU_SET(0, cpus);
 	}
-	for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && n < wanted; cpu--)
-		if (CPU_ISSET(cpu, &cpus))
-			l->lanes[n++].cpu = cpu;
+	cpu_set_t left = *cpus;
+	for (int cpu = CPU_SETSIZE - 1; cpu >= 0 && n < wanted; cpu--) {
+		if (!CPU_ISSET(cpu, cpus))
+			continue;
+		l->lanes[n++].cpu = cpu;
+		CPU_CLR(cpu, &left);
+	}
+	l->moved = CPU_COUNT(&left) > 0 && sched_setaffinity(0, sizeof(left), &left) == 0;
 	return n;
+}
+
+static void close_lanes(struct live *l)
+{
+	while (l->n_lanes > 0)
+		lane_close(&l->lanes[--l->n_lanes]);
+}
+
+static int load_lanes(struct live *l, unsigned wanted, const char **step)
+{
+	int ret = 0;
+
+	while (ret == 0 && l->n_lanes < wanted)
+		ret = lane_load(l, &l->lanes[l->n_lanes++], step);
+	if (ret != 0)
+		close_lanes(l);
+	return ret;
 }
 
 static void live_close(void *state)
 {
 	struct live *l = state;
 
-	for (unsigned i = 0; i < l->n_lanes; i++) {
-		struct lane *lane = &l->lanes[i];
-		lane_stop(lane);
-		if (lane->slots != NULL)
-			munmap(lane->slots, lane->slots_len);
-		replay__destroy(lane->skel);
-	}
+	close_lanes(l);
 	if (l->caught)
 		sigaction(SIGNAL_END, &l->before, NULL);
+	if (l->moved)
+		(void)sched_setaffinity(0, sizeof(l->callers), &l->callers);
 	free(l->lanes);
 }
 
@@ -305,17 +338,13 @@ static int live_open(void *state, const struct sink_config *cfg, char *err, size
 	const char *step = "";
 
 	l->room = cfg->frame_max == 0 ? 1514 : cfg->frame_max;
-	if (l->room < FRAME_MIN)
-		l->room = FRAME_MIN;
+	if (l->room < ETHER_LEN)
+		l->room = ETHER_LEN;
+	if (l->room > REPLAY_FRAME_MAX)
+		l->room = REPLAY_FRAME_MAX;
 	int ret = check_device(l, cfg, err, errlen);
 	if (ret != 0)
 		return ret;
-	/* An odd number of cache lines, so that short frames use all sets of the cache. */
-	l->stride = (uint32_t)sizeof(struct replay_slot) + l->room + REPLAY_LINE - 1;
-	l->stride = l->stride / REPLAY_LINE * REPLAY_LINE;
-	if (l->stride / REPLAY_LINE % 2 == 0)
-		l->stride += REPLAY_LINE;
-
 	if (wanted > LANES_MAX)
 		wanted = LANES_MAX;
 	l->lanes = calloc(wanted, sizeof(*l->lanes));
@@ -325,8 +354,14 @@ static int live_open(void *state, const struct sink_config *cfg, char *err, size
 	sigaction(SIGNAL_END, &act, &l->before);
 	l->caught = true;
 	wanted = choose_cpus(l, wanted);
-	while (ret == 0 && l->n_lanes < wanted)
-		ret = lane_load(l, &l->lanes[l->n_lanes++], &step);
+	l->n_chunks = live_ring_chunks(l->room, cfg->hold_frames, cfg->hold_bytes);
+	ret = load_lanes(l, wanted, &step);
+	if (ret == -ENOMEM && cfg->hold_frames > 0) {
+		log_info("live", "no memory for %llu bytes of frames that stay",
+			 (unsigned long long)cfg->hold_bytes);
+		l->n_chunks = live_ring_chunks(l->room, 0, 0);
+		ret = load_lanes(l, wanted, &step);
+	}
 	if (ret == -EPERM || ret == -EACCES)
 		snprintf(err, errlen, "%s: %s: needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN",
 			 cfg->iface, step);
@@ -344,60 +379,54 @@ static unsigned live_queues(const void *state)
 	return ((const struct live *)state)->n_lanes;
 }
 
-static unsigned lane_free(const struct lane *lane)
+/* The ring is full, and lasts for longer than this. */
+static void lane_wait(struct lane *lane)
 {
-	uint64_t tail = __atomic_load_n(&lane->shared->tail, __ATOMIC_ACQUIRE);
+	lane_yield(lane);
+	nap(FULL_NS);
+}
 
-	return (unsigned)(REPLAY_SLOTS - (lane->head - tail));
+static int lane_error(const struct lane *lane)
+{
+	return lane->error != 0 ? lane->error : -EIO;
 }
 
 static int live_alloc(void *state, unsigned q, struct frame frames[], unsigned n)
 {
 	struct live *l = state;
 	struct lane *lane = &l->lanes[q];
-	unsigned room = lane_free(lane);
 
 	if (atomic_load(&lane->ended))
-		return lane->error != 0 ? lane->error : -EIO;
-	if (room < n) {
-		/* The ring is full, and lasts for longer than this. */
-		lane_yield(lane);
-		nap(20000);
-		room = lane_free(lane);
-	}
-	if (n > room)
-		n = room;
-	for (unsigned i = 0; i < n; i++)
-		frames[i] = (struct frame){.data = slot_at(l, lane, lane->head + i)->data,
-					   .room = l->room};
-	return (int)n;
+		return lane_error(lane);
+	if (live_ring_free(&lane->ring) < n)
+		lane_wait(lane);
+	return (int)live_ring_alloc(&lane->ring, frames, n);
 }
 
 static int live_send(void *state, unsigned q, struct frame frames[], unsigned n)
 {
 	struct live *l = state;
-	struct lane *lane = &l->lanes[q];
-	unsigned out = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct frame *f = &frames[i];
-		f->tx_ns = 0;
-		if (f->len == 0)
-			continue;
-		if (f->len < FRAME_MIN || f->len > l->len_max) {
-			lane->refused++;
-			continue;
-		}
-		struct replay_slot *slot = slot_at(l, lane, lane->head + out);
-		if (slot->data != f->data)
-			memcpy(slot->data, f->data, f->len);
-		slot->len = f->len;
-		slot->due_ns = f->due_ns;
-		out++;
-	}
-	lane->head += out;
-	__atomic_store_n(&lane->shared->head, lane->head, __ATOMIC_RELEASE);
-	return (int)out;
+	return (int)live_ring_send(&l->lanes[q].ring, frames, n);
+}
+
+static int live_hold(void *state, unsigned q, struct frame *f)
+{
+	struct live *l = state;
+
+	return live_ring_hold(&l->lanes[q].ring, f);
+}
+
+static int live_resend(void *state, unsigned q, const struct frame frames[], unsigned n)
+{
+	struct live *l = state;
+	struct lane *lane = &l->lanes[q];
+
+	if (live_ring_free(&lane->ring) < n)
+		lane_wait(lane);
+	if (atomic_load(&lane->ended))
+		return lane_error(lane);
+	return (int)live_ring_resend(&lane->ring, frames, n);
 }
 
 static int live_flush(void *state)
@@ -407,32 +436,18 @@ static int live_flush(void *state)
 
 	for (unsigned i = 0; i < l->n_lanes; i++) {
 		struct lane *lane = &l->lanes[i];
-		while (lane_free(lane) != REPLAY_SLOTS) {
+		while (live_ring_free(&lane->ring) != REPLAY_SLOTS) {
 			if (atomic_load(&lane->ended))
-				return lane->error != 0 ? lane->error : -EIO;
-			lane_yield(lane);
-			nap(100000);
+				return lane_error(lane);
+			lane_wait(lane);
 		}
-		refused += lane->shared->refused;
+		refused += lane->ring.shared->refused;
 	}
 	if (refused != 0 && !l->warned) {
-		int error = -l->lanes[0].shared->error;
+		int error = -l->lanes[0].ring.shared->error;
 		log_warn("live", "%s took none for two seconds, so frames were given up: %s", l->iface,
 			 error > 0 ? strerror(error) : "is it up, and does the receiver receive?");
 		l->warned = true;
-	}
-	return 0;
-}
-
-/* The p-th part of n times in hist, rounded up to its bucket. */
-static uint64_t percentile(const uint64_t hist[], uint64_t n, double p)
-{
-	uint64_t below = 0, rank = (uint64_t)((double)n * p);
-
-	for (uint32_t b = 0; b < REPLAY_BUCKETS; b++) {
-		below += hist[b];
-		if (below > rank)
-			return replay_bucket_end(b);
 	}
 	return 0;
 }
@@ -442,24 +457,14 @@ static void live_stats(void *state, struct sink_stats *out)
 	const struct live *l = state;
 	uint64_t late[REPLAY_BUCKETS] = {0};
 
-	for (unsigned i = 0; i < l->n_lanes; i++) {
-		const volatile struct replay_shared *s = l->lanes[i].shared;
-		out->frames += s->frames;
-		out->bytes += s->bytes;
-		out->refused += s->refused + l->lanes[i].refused;
-		out->lost += s->lost;
-		out->waits += s->waits;
-		if (s->late_max > out->late_max_ns)
-			out->late_max_ns = s->late_max;
-		for (unsigned b = 0; b < REPLAY_BUCKETS; b++) {
-			late[b] += s->late[b];
-			out->timed += s->late[b];
-		}
-	}
-	out->late_p50_ns = percentile(late, out->timed, 0.5);
-	out->late_p99_ns = percentile(late, out->timed, 0.99);
-	snprintf(out->mode, sizeof(out->mode), "live frames, batch %d, %u thread%s", REPLAY_BATCH,
-		 l->n_lanes, l->n_lanes == 1 ? "" : "s");
+	for (unsigned i = 0; i < l->n_lanes; i++)
+		live_ring_count(&l->lanes[i].ring, out, late);
+	out->late_p50_ns = live_ring_quantile(late, out->timed, 0.5);
+	out->late_p99_ns = live_ring_quantile(late, out->timed, 0.99);
+	int n = snprintf(out->mode, sizeof(out->mode), "live frames, batch %d, %u thread%s",
+			 REPLAY_BATCH, l->n_lanes, l->n_lanes == 1 ? "" : "s");
+	if (l->room == REPLAY_FRAME_MAX)
+		snprintf(out->mode + n, sizeof(out->mode) - (size_t)n, ", to %d bytes", REPLAY_FRAME_MAX);
 }
 
 const struct sink_ops sink_live = {
@@ -471,6 +476,8 @@ const struct sink_ops sink_live = {
 	.queues = live_queues,
 	.alloc = live_alloc,
 	.send = live_send,
+	.hold = live_hold,
+	.resend = live_resend,
 	.flush = live_flush,
 	.stats = live_stats,
 	.close = live_close,

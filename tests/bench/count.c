@@ -6,7 +6,7 @@
  *
  * pass: counts and leaves it to the host.
  * Prints "ready", then for each line on its input one JSON object of what arrived since the last
- * one; ends with the input. A number on the line is the gap in ns that is expected from then on, and
+ * one; ends with the input. ns is the time that `timed` of the frames took. A number on the line is the gap in ns that is expected from then on, and
  * the next object tells how far gaps were from it.
  */
 #include <bpf/bpf.h>
@@ -38,12 +38,14 @@ static unsigned long long quantile(const struct count_gaps *g, double p)
 static void print_counts(const struct count_queue q[], const struct count_gaps *g)
 {
 	unsigned long long frames = 0, bytes = 0, first = 0, last = 0, disordered = 0, changed = 0;
+	unsigned long long timed = 0;
 
 	for (unsigned i = 0; i < COUNT_QUEUES; i++) {
 		if (q[i].frames == 0)
 			continue;
 		frames += q[i].frames;
 		bytes += q[i].bytes;
+		timed += q[i].timed;
 		disordered += q[i].disordered;
 		changed += q[i].changed;
 		if (first == 0 || q[i].first_ns < first)
@@ -51,8 +53,9 @@ static void print_counts(const struct count_queue q[], const struct count_gaps *
 		if (q[i].last_ns > last)
 			last = q[i].last_ns;
 	}
-	printf("{\"frames\":%llu,\"bytes\":%llu,\"ns\":%llu,\"disordered\":%llu,\"changed\":%llu,"
-	       "\"queues\":[", frames, bytes, last - first, disordered, changed);
+	printf("{\"frames\":%llu,\"bytes\":%llu,\"ns\":%llu,\"timed\":%llu,\"disordered\":%llu,"
+	       "\"changed\":%llu,\"queues\":[",
+	       frames, bytes, last - first, timed, disordered, changed);
 	const char *comma = "";
 	for (unsigned i = 0; i < COUNT_QUEUES; i++) {
 		if (q[i].frames != 0)

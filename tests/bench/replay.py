@@ -3,13 +3,17 @@
 """Replay engines beside tcpreplay on one veth pair: replay.py --wmscope W --count COUNT --pcaps DIR
 
 Both ends are namespaces of its own; the far end counts in XDP and drops. All send the same capture,
-and what counts is what arrived: frames, and the time from the first to the last of them.
+and what counts is what arrived: frames, and the time from the first to the last of them. Engines take
+turns, several rounds of them, and the median of each is told; beside it the processor time that the
+sender and, on veth, the receiver with it took for a frame, which does not depend on who else is busy.
 """
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
+import statistics
 import struct
 import subprocess
 import sys
@@ -26,6 +30,8 @@ def run(*args, **kwargs):
 
 class Wire:
     """The pair, and the counting program at its far end."""
+
+    cpu = 0
 
     def __init__(self, count):
         self.near, self.far = (f"wmb{os.getpid()}{side}" for side in "nf")
@@ -50,9 +56,12 @@ class Wire:
         return json.loads(self.counter.stdout.readline())
 
     def send(self, command):
-        """None, or why it failed."""
+        """None, or why it failed; self.cpu: seconds of processor that it took."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(["nsenter", f"--net=/run/netns/{self.near}", *command],
                               capture_output=True, text=True, check=False, timeout=300)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         return None if done.returncode == 0 else (done.stderr.strip() or "failed").split("\n")[0]
 
     def close(self):
@@ -105,39 +114,54 @@ def commands(wmscope, capture, loops, rate):
             "--rate", "max" if rate is None else f"{rate}pps"]
     for engine in ("live", "xdp", "packet"):
         yield engine, [*base, "--engine", engine, capture]
+    if rate is None and os.cpu_count() > 1:
+        for engine in ("live", "xdp", "packet"):
+            yield f"{engine} x 2", [*base, "--engine", engine, "--queues", "2", capture]
     dpdk = [word if word != "v0" else "net_af_packet0,iface=v0" for word in base]
     yield "dpdk", [*dpdk, "--engine", "dpdk", "--eal", "--no-huge -m 256 --no-pci", capture]
     speed = ["-t"] if rate is None else ["-p", str(rate)]
     yield "tcpreplay", [*TCPREPLAY, *speed, "--loop", str(loops), capture]
 
 
-def rate_table(wire, wmscope, captures):
-    rows = []
-    print(f"{'capture':8} {'engine':10} {'sent':>9} {'received':>9} {'Mpps':>7} {'Gb/s':>7} "
-          f"{'x tcpreplay':>11}")
-    for name, path, frames, loops in captures:
-        found = []
+def rate_rounds(wire, wmscope, path, frames, loops, rounds):
+    """By engine: why it failed, or None, and what was counted in each round."""
+    found = {}
+    for _ in range(rounds):
         for engine, command in commands(wmscope, path, loops, None):
-            if not shutil.which(command[0]):
+            row = found.setdefault(engine, {"error": None, "runs": []})
+            if not shutil.which(command[0]) or row["error"]:
                 continue
             wire.counted()
-            why = wire.send(command)
+            row["error"] = wire.send(command)
             got = wire.counted()
-            row = {"capture": name, "engine": engine, "sent": frames * loops,
-                   "received": got["frames"], "error": why,
-                   "pps": got["frames"] / max(got["ns"], 1) * 1e9,
-                   "bps": got["bytes"] * 8 / max(got["ns"], 1) * 1e9}
-            found.append(row)
-        theirs = [r["pps"] for r in found if r["engine"] == "tcpreplay" and not r["error"]]
-        for row in found:
+            row["runs"].append({"received": got["frames"], "cpu_ns": wire.cpu / frames * 1e9,
+                                "pps": got["timed"] / max(got["ns"], 1) * 1e9,
+                                "length": got["bytes"] / max(got["frames"], 1)})
+    return {engine: row for engine, row in found.items() if row["runs"]}
+
+
+def rate_table(wire, wmscope, captures, rounds):
+    rows = []
+    print(f"{'capture':8} {'engine':10} {'sent':>9} {'received':>9} {'Mpps':>7} {'Gb/s':>7} "
+          f"{'x tcpreplay':>11} {'CPU ns':>7}")
+    for name, path, frames, loops in captures:
+        found = rate_rounds(wire, wmscope, path, frames * loops, loops, rounds)
+        theirs = None
+        for engine, row in sorted(found.items(), key=lambda item: item[0] != "tcpreplay"):
             if row["error"]:
-                print(f"{name:8} {row['engine']:10} {row['error']}")
+                print(f"{name:8} {engine:10} {row['error']}")
+                rows.append({"capture": name, "engine": engine, "error": row["error"]})
                 continue
-            row["times"] = row["pps"] / theirs[0] if theirs else None
-            times = f"{row['times']:.1f}" if theirs else "-"
-            print(f"{name:8} {row['engine']:10} {row['sent']:9} {row['received']:9} "
-                  f"{row['pps'] / 1e6:7.2f} {row['bps'] / 1e9:7.2f} {times:>11}", flush=True)
-        rows += found
+            pps, cpu = (statistics.median(r[key] for r in row["runs"]) for key in ("pps", "cpu_ns"))
+            theirs = pps if engine == "tcpreplay" else theirs
+            out = {"capture": name, "engine": engine, "error": None, "sent": frames * loops,
+                   "received": min(r["received"] for r in row["runs"]), "pps": pps,
+                   "bps": pps * row["runs"][0]["length"] * 8, "cpu_ns": cpu,
+                   "times": pps / theirs if theirs else None, "runs": row["runs"]}
+            times = f"{out['times']:.1f}" if theirs else "-"
+            print(f"{name:8} {engine:10} {out['sent']:9} {out['received']:9} {pps / 1e6:7.2f} "
+                  f"{out['bps'] / 1e9:7.2f} {times:>11} {cpu:7.0f}", flush=True)
+            rows.append(out)
     return rows
 
 
@@ -180,6 +204,7 @@ def main():
     parser.add_argument("--count", required=True)
     parser.add_argument("--pcaps", required=True)
     parser.add_argument("--frames", type=int, default=2_000_000, help="sent in each run, about")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each paced run")
     parser.add_argument("--json")
     args = parser.parse_args()
@@ -199,7 +224,7 @@ def main():
             frames = mixed(path, args.pcaps)
             captures.append(("mixed", path, frames, max(1, args.frames // frames)))
             result = {"kernel": os.uname().release, "cpus": os.cpu_count(),
-                      "rates": rate_table(wire, args.wmscope, captures),
+                      "rates": rate_table(wire, args.wmscope, captures, args.rounds),
                       "pacing": pace_table(wire, args.wmscope, args.seconds)}
     finally:
         wire.close()

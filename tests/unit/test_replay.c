@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include "dataplane/replay.c"
+#include "dataplane/replay_held.c"
 #include "dataplane/replay_lane.c"
 #include "dataplane/replay_side.c"
 #include "dataplane/sink.c"
@@ -33,6 +34,9 @@ static struct fake {
 	} seen[QUEUES][KEPT];
 	unsigned n[QUEUES];
 	uint8_t bytes[REPLAY_PORTS][QUEUES][LANE_BATCH][2048];
+	uint8_t held[QUEUES][KEPT][160];
+	unsigned n_held[QUEUES], hold_room;
+	uint64_t hold_bytes;
 	unsigned hungry[QUEUES];
 } fake;
 static atomic_bool stop;
@@ -45,10 +49,10 @@ static int fake_open(void *state, const struct sink_config *cfg, char *err, size
 {
 	struct fake_state *s = state;
 
-	(void)cfg;
 	(void)err;
 	(void)errlen;
 	s->port = fake.opened++;
+	fake.hold_bytes = cfg->hold_bytes;
 	return 0;
 }
 
@@ -97,6 +101,30 @@ static int fake_send(void *state, unsigned q, struct frame frames[], unsigned n)
 	return sent;
 }
 
+static int fake_hold(void *state, unsigned q, struct frame *f)
+{
+	(void)state;
+	if (f->len > sizeof(fake.held[0][0]))
+		return -EMSGSIZE;
+	if (fake.n_held[q] == (fake.hold_room != 0 ? fake.hold_room : KEPT))
+		return -ENOSPC;
+	f->data = fake.held[q][fake.n_held[q]++];
+	f->room = f->len;
+	return 0;
+}
+
+/* Takes as many as it has room for, and at times none. */
+static int fake_resend(void *state, unsigned q, const struct frame frames[], unsigned n)
+{
+	struct frame copy[LANE_BATCH];
+
+	if (++fake.hungry[q] % 3 == 0)
+		return 0;
+	n = n < fake.room ? n : fake.room;
+	memcpy(copy, frames, n * sizeof(*frames));
+	return fake_send(state, q, copy, n);
+}
+
 static int fake_flush(void *state)
 {
 	(void)state;
@@ -121,7 +149,10 @@ static void fake_close(void *state)
 static const struct sink_ops plain = FAKE("plain", .paces = false);
 static const struct sink_ops pacing = FAKE("pacing", .paces = true);
 static const struct sink_ops offline = FAKE("offline", .offline = true);
-const struct sink_ops *const sink_table[] = {&plain, &pacing, &offline, NULL};
+static const struct sink_ops holding =
+	FAKE("holding", .paces = true, .hold = fake_hold, .resend = fake_resend);
+static const struct sink_ops unpaced = FAKE("unpaced", .hold = fake_hold, .resend = fake_resend);
+const struct sink_ops *const sink_table[] = {&plain, &pacing, &offline, &holding, &unpaced, NULL};
 
 /* Captures: packet i belongs to flow i % flows, odd ones go back. */
 static struct temporary tmp;
@@ -391,6 +422,105 @@ static void not_a_capture(void **state)
 	assert_false(at_input);
 }
 
+/* Frames that stay with the sink go out as those that are written anew in each loop. */
+static void held_as_streamed(void **state)
+{
+	static const char *const rates[] = {"max", "original", "x3", "200kpps", "100mbps"};
+	static struct seen want[QUEUES][KEPT];
+	(void)state;
+
+	write_capture(&(struct capture_plan){.packets = 600, .flows = 20, .gap_ns = 1700,
+					     .truncate_every = 9});
+	for (unsigned i = 0; i < 20; i++) {
+		struct replay_stats was, is;
+		unsigned queues = i / 5 % 2 == 0 ? 1 : QUEUES;
+		for (unsigned k = 0; k < 2; k++) {
+			struct replay_config cfg = config(k == 0 ? "pacing" : "holding", rates[i % 5]);
+			cfg.loops = 3;
+			cfg.source.n_files = 2;
+			cfg.rewrite.truncated = i < 10 ? REWRITE_CUT_REFUSE : REWRITE_CUT_PAD;
+			cfg.source.bpf = "not host 10.0.0.3"; /* the client of a flow */
+			fake.queues = queues;
+			fake.room = i % 3 == 0 ? 5 : LANE_BATCH;
+			*(k == 0 ? &was : &is) = run(&cfg, 0);
+			if (k == 0)
+				memcpy(want, fake.seen, sizeof(want));
+		}
+		assert_true(fake.n_held[0] > 0 && fake.n_held[0] * 3 == fake.n[0]);
+		assert_int_equal(was.read, is.read);
+		assert_int_equal(was.filtered, is.filtered);
+		assert_memory_equal(was.ends, is.ends, sizeof(was.ends));
+		assert_int_equal(was.bytes, is.bytes);
+		assert_int_equal(was.wire_bytes, is.wire_bytes);
+		assert_int_equal(was.loops, is.loops);
+		assert_int_equal(was.planned, is.planned);
+		assert_int_equal(was.planned_wire_bytes, is.planned_wire_bytes);
+		if (i % 5 != 0)
+			assert_in_range(is.due_ns[1] - is.due_ns[0], was.due_ns[1] - was.due_ns[0] - 3,
+					was.due_ns[1] - was.due_ns[0] + 3);
+		for (unsigned q = 0; q < queues; q++) {
+			for (unsigned n = 0; n < fake.n[q]; n++) {
+				const struct seen *a = &want[q][n], *b = &fake.seen[q][n];
+				uint64_t due = i % 5 == 0 ? 0 : a->due_ns - was.due_ns[0] + is.due_ns[0];
+				assert_int_equal(a->id, b->id);
+				assert_in_range(b->due_ns, due - (due > 3 ? 3 : 0), due + 3);
+			}
+		}
+	}
+}
+
+static void not_held(void **state)
+{
+	(void)state;
+	write_capture(&(struct capture_plan){.packets = 300, .flows = 20, .truncate_every = 2});
+	for (unsigned i = 0; i < 6; i++) {
+		struct replay_config cfg = config(i == 3 ? "unpaced" : "holding", i == 3 ? "1mpps" : "max");
+		cfg.loops = i == 0 ? 1 : 2;
+		cfg.rewrite.vary = i == 1 ? REWRITE_VARY_ADDRESSES : REWRITE_VARY_NONE;
+		cfg.n_ports = i == 2 ? 2 : 1;
+		cfg.rewrite.truncated = i == 5 ? REWRITE_CUT_PAD : REWRITE_CUT_REFUSE;
+		fake.hold_room = i == 4 ? 149 : 0; /* one too few */
+		struct replay_stats s = run(&cfg, 0);
+		if (i < 5) {
+			assert_int_equal(s.ends[REPLAY_SENT], 150 * cfg.loops);
+			assert_int_equal(s.ends[REPLAY_TRUNCATED], 150 * cfg.loops);
+		}
+		assert_int_equal(fake.hold_bytes, i < 4 ? 0 : i == 4 ? 150 * 54 : 150 * 54 + 150 * 154);
+		assert_int_equal(s.read, 300 * cfg.loops);
+	}
+	struct replay_config cfg = config("unpaced", "max");
+	cfg.loops = 2;
+	struct replay_stats s = run(&cfg, 0);
+	assert_int_equal(fake.n_held[0], 150);
+	assert_int_equal(s.ends[REPLAY_SENT], 300);
+}
+
+static void held_ends_early(void **state)
+{
+	(void)state;
+	write_capture(&(struct capture_plan){.packets = 900, .flows = 30, .gap_ns = 10000});
+	for (unsigned queues = 1; queues <= QUEUES; queues++) {
+		struct replay_config cfg = config("holding", "original");
+		cfg.loops = REPLAY_FOREVER;
+		fake.queues = queues;
+		fake.fail_after = 1000;
+		struct replay_stats s = run(&cfg, -ENETDOWN);
+		assert_in_range(s.ends[REPLAY_SENT], 1000 - LANE_BATCH, 1000);
+
+		cfg = config("holding", "max");
+		cfg.loops = REPLAY_FOREVER;
+		fake.queues = queues;
+		fake.stop_after = 1000;
+		s = run(&cfg, 0);
+		assert_true(s.interrupted);
+		assert_in_range(s.ends[REPLAY_SENT], 1000, 1000 + QUEUES * LANE_BATCH);
+	}
+	struct replay_config cfg = config("holding", "max");
+	cfg.loops = REPLAY_FOREVER;
+	cfg.rewrite.mtu = 20;
+	assert_int_equal(run(&cfg, 0).loops, 1);
+}
+
 /* Odd packets are answers: each side by its port, in the capture's order over both. */
 static void two_ports(void **state)
 {
@@ -488,6 +618,9 @@ int main(void)
 		cmocka_unit_test(who_waits),
 		cmocka_unit_test(ends_early),
 		cmocka_unit_test(not_a_capture),
+		cmocka_unit_test(held_as_streamed),
+		cmocka_unit_test(not_held),
+		cmocka_unit_test(held_ends_early),
 		cmocka_unit_test(two_ports),
 		cmocka_unit_test(sides_of_odd_packets),
 	};
