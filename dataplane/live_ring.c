@@ -27,7 +27,7 @@ static uint32_t ring_chunks(uint32_t room)
 {
 	uint32_t a_chunk = places_a_chunk(stride_of(room));
 
-	return (REPLAY_SLOTS + a_chunk - 1) / a_chunk;
+	return (REPLAY_PLACES + a_chunk - 1) / a_chunk;
 }
 
 uint32_t live_ring_chunks(uint32_t room, uint64_t n, uint64_t bytes)
@@ -52,10 +52,10 @@ void live_ring_start(struct live_ring *r)
 
 static uint8_t *place(const struct live_ring *r, uint64_t i)
 {
-	uint32_t slot = (uint32_t)i & (REPLAY_SLOTS - 1);
+	uint32_t n = (uint32_t)i & (REPLAY_PLACES - 1);
 
-	return r->chunks + (size_t)(slot / r->a_chunk) * REPLAY_CHUNK_LEN +
-	       slot % r->a_chunk * r->stride;
+	return r->chunks + (size_t)(n / r->a_chunk) * REPLAY_CHUNK_LEN +
+	       n % r->a_chunk * r->stride;
 }
 
 static void put(struct live_ring *r, uint64_t i, const uint8_t *data, uint32_t len, uint64_t due_ns)
@@ -75,16 +75,15 @@ static void advance(struct live_ring *r, unsigned by)
 	__atomic_store_n(&r->shared->head, r->head, __ATOMIC_RELEASE);
 }
 
-unsigned live_ring_free(const struct live_ring *r)
+unsigned live_ring_used(const struct live_ring *r)
 {
-	uint64_t tail = __atomic_load_n(&r->shared->tail, __ATOMIC_ACQUIRE);
-
-	return (unsigned)(REPLAY_SLOTS - (r->head - tail));
+	return (unsigned)(r->head - __atomic_load_n(&r->shared->tail, __ATOMIC_ACQUIRE));
 }
 
 unsigned live_ring_alloc(struct live_ring *r, struct frame frames[], unsigned n)
 {
-	unsigned room = live_ring_free(r);
+	unsigned used = live_ring_used(r);
+	unsigned room = used < REPLAY_PLACES ? REPLAY_PLACES - used : 0;
 
 	if (n > room)
 		n = room;
@@ -134,7 +133,7 @@ int live_ring_hold(struct live_ring *r, struct frame *f)
 
 unsigned live_ring_resend(struct live_ring *r, const struct frame frames[], unsigned n)
 {
-	unsigned room = live_ring_free(r);
+	unsigned room = REPLAY_SLOTS - live_ring_used(r);
 
 	if (n > room)
 		n = room;

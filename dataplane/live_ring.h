@@ -3,8 +3,8 @@
 
 /*
  * Private to sink_live.c: our side of the ring of bpf/replay.h, over memory that the kernel's side
- * is mapped to. Frames from alloc lie in places of equal size, one a slot, and are gone once sent;
- * frames from hold lie close together behind them, and stay.
+ * is mapped to. Frames from alloc lie in places of equal size, fewer than slots, and are gone once
+ * sent; frames from hold lie close together behind them, and stay.
  */
 
 #include <stdint.h>
@@ -31,7 +31,7 @@ struct live_ring {
 uint32_t live_ring_chunks(uint32_t room, uint64_t n, uint64_t bytes);
 void live_ring_start(struct live_ring *r);
 
-unsigned live_ring_free(const struct live_ring *r); /* slots */
+unsigned live_ring_used(const struct live_ring *r); /* slots */
 /* As sink.h says; both alloc and resend may find no room, and nothing here waits. */
 unsigned live_ring_alloc(struct live_ring *r, struct frame frames[], unsigned n);
 unsigned live_ring_send(struct live_ring *r, struct frame frames[], unsigned n);

@@ -187,17 +187,34 @@ static void count_due(struct lane *l, uint64_t due_ns)
 		lane_stretch(l->stats.due_ns, due_ns);
 }
 
+/* How many there are to send now, with their times; the first is waited for. 0: it was stopped. */
+static unsigned due_now(struct lane *l, const struct held *h, size_t at, uint64_t start_ns)
+{
+	unsigned n = h->n - at < LANE_BATCH ? (unsigned)(h->n - at) : LANE_BATCH;
+
+	if (l->cfg->rate.kind == PACE_MAX)
+		return n;
+	if (!lane_approach(l, start_ns + h->offsets[at]))
+		return 0;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t due_ns = start_ns + h->offsets[at + i];
+		if (due_ns > l->horizon_ns)
+			return i;
+		h->frames[at + i].due_ns = due_ns;
+	}
+	return n;
+}
+
 /* One loop. False: it was stopped in the middle, or failed. */
 static bool held_loop(struct lane *l, const struct held *h, uint64_t start_ns)
 {
 	struct outbox *o = &l->out[0];
-	bool paced = l->cfg->rate.kind != PACE_MAX;
 	size_t at = 0;
 
 	while (at < h->n && !lane_stopped(l)) {
-		unsigned n = h->n - at < LANE_BATCH ? (unsigned)(h->n - at) : LANE_BATCH;
-		for (unsigned i = 0; paced && i < n; i++)
-			h->frames[at + i].due_ns = start_ns + h->offsets[at + i];
+		unsigned n = due_now(l, h, at, start_ns);
+		if (n == 0)
+			break;
 		int went = sink_resend(o->sink, l->q, h->frames + at, n);
 		if (went < 0) {
 			lane_fail(l, went, o->ops->name);

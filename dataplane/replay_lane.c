@@ -12,6 +12,7 @@
 
 #define FULL_NS 20000u     /* how long a full sink is left alone */
 #define NAP_NS  100000000u /* how soon a stop is noticed */
+#define AHEAD_NS 50000000u /* what a sink that paces has before its time, and sends after a stop */
 
 static const enum replay_end end_of[REWRITE_N] = {
 	[REWRITE_OK] = REPLAY_SENT,
@@ -41,6 +42,19 @@ static bool lane_wait(struct lane *l, uint64_t due_ns)
 	while (now < due_ns && !lane_stopped(l))
 		now = pace_wait(&l->sleeper, due_ns - now > NAP_NS ? now + NAP_NS : due_ns);
 	return now >= due_ns;
+}
+
+bool lane_approach(struct lane *l, uint64_t due_ns)
+{
+	if (due_ns <= l->horizon_ns)
+		return true;
+	l->horizon_ns = pace_now() + AHEAD_NS;
+	if (due_ns <= l->horizon_ns)
+		return true;
+	if (!lane_wait(l, due_ns - AHEAD_NS / 2))
+		return false;
+	l->horizon_ns = due_ns + AHEAD_NS / 2;
+	return true;
 }
 
 void lane_fail(struct lane *l, int err, const char *what)
@@ -134,6 +148,14 @@ static void lane_put(struct lane *l, unsigned port, const struct packet *pkt,
 	/* Over two ports the capture's order holds, unless they keep to due times themselves. */
 	if (!o->ops->paces && l->out[1 - port].filled > 0)
 		outbox_flush(l, &l->out[1 - port]);
+	if (o->ops->paces && due_ns > l->horizon_ns) {
+		for (unsigned p = 0; p < l->cfg->n_ports; p++)
+			outbox_flush(l, &l->out[p]);
+		if (!lane_approach(l, due_ns)) {
+			l->stats.ends[REPLAY_UNSENT]++;
+			return;
+		}
+	}
 	bool early = waits && due_ns > pace_now();
 	if (early) {
 		outbox_flush(l, o);

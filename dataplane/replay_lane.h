@@ -30,6 +30,7 @@ struct lane {
 	struct outbox out[REPLAY_PORTS];
 	struct pace pace;
 	struct pace_sleeper sleeper;
+	uint64_t horizon_ns;    /* what is due until then a sink that paces may have already */
 	uint64_t loop;
 	unsigned file;
 	atomic_bool *failed;    /* of all lanes: one has */
@@ -52,6 +53,8 @@ void lane_read_all(struct lane *l, void (*each)(struct lane *l, const struct pac
 /* Whether a packet goes by this queue. */
 bool lane_takes(const struct lane *l, const struct packet *pkt);
 bool lane_stopped(const struct lane *l);
+/* Waits, where the sink paces, until this time is near. False: it was stopped before. */
+bool lane_approach(struct lane *l, uint64_t due_ns);
 void lane_fail(struct lane *l, int err, const char *what);
 enum replay_end lane_end_of(enum rewrite_end end);
 void lane_stretch(uint64_t range[2], uint64_t t);

@@ -37,7 +37,7 @@
 #define VLAN_TAG  4  /* that a device lets through above its MTU (Linux is_skb_forwardable()) */
 #define STUCK_NS  2000000000ULL /* a receiver that takes nothing for so long is not there */
 #define YIELD_NS  20000000ULL
-#define FULL_NS   100000 /* a quarter of what a full ring lasts at 10 M packets/s */
+#define FULL_NS   100000 /* a full ring lasts longer */
 
 /* Ends a BPF_PROG_RUN, which a signal alone can. */
 #define SIGNAL_END (SIGRTMIN + 1)
@@ -398,7 +398,7 @@ static int live_alloc(void *state, unsigned q, struct frame frames[], unsigned n
 
 	if (atomic_load(&lane->ended))
 		return lane_error(lane);
-	if (live_ring_free(&lane->ring) < n)
+	if (live_ring_used(&lane->ring) + n > REPLAY_PLACES)
 		lane_wait(lane);
 	return (int)live_ring_alloc(&lane->ring, frames, n);
 }
@@ -422,7 +422,7 @@ static int live_resend(void *state, unsigned q, const struct frame frames[], uns
 	struct live *l = state;
 	struct lane *lane = &l->lanes[q];
 
-	if (live_ring_free(&lane->ring) < n)
+	if (live_ring_used(&lane->ring) + n > REPLAY_SLOTS)
 		lane_wait(lane);
 	if (atomic_load(&lane->ended))
 		return lane_error(lane);
@@ -436,7 +436,7 @@ static int live_flush(void *state)
 
 	for (unsigned i = 0; i < l->n_lanes; i++) {
 		struct lane *lane = &l->lanes[i];
-		while (live_ring_free(&lane->ring) != REPLAY_SLOTS) {
+		while (live_ring_used(&lane->ring) > 0) {
 			if (atomic_load(&lane->ended))
 				return lane_error(lane);
 			lane_wait(lane);

@@ -128,7 +128,7 @@ static void full_ring(void **state)
 		assert_int_equal(live_ring_send(&ring, frames, n), n);
 		sent += n;
 	}
-	assert_int_equal(sent, REPLAY_SLOTS);
+	assert_int_equal(sent, REPLAY_PLACES);
 	shared.tail = 5;
 	assert_int_equal(live_ring_alloc(&ring, frames, 64), 5);
 	assert_ptr_equal(frames[0].data, place(&ring, 0));
@@ -149,10 +149,10 @@ static void nothing_overlaps(void **state)
 		start(room, room, n, bytes);
 		uint8_t *used = calloc(ring.n_chunks, REPLAY_CHUNK_LEN);
 		assert_non_null(used);
-		for (uint64_t k = 0; k < REPLAY_SLOTS + n; k++) {
+		for (uint64_t k = 0; k < REPLAY_PLACES + n; k++) {
 			struct frame f = {.data = place(&ring, k), .len = room};
-			if (k >= REPLAY_SLOTS) {
-				f.len = 14 + (uint32_t)(k - REPLAY_SLOTS) * 7919 % (room - 13);
+			if (k >= REPLAY_PLACES) {
+				f.len = 14 + (uint32_t)(k - REPLAY_PLACES) * 7919 % (room - 13);
 				assert_int_equal(live_ring_hold(&ring, &f), 0);
 				held += f.len;
 			}
@@ -207,13 +207,17 @@ static void held_frames(void **state)
 	shared.tail = 2;
 	assert_int_equal(live_ring_resend(&ring, wanted, 3), 2);
 	assert_int_equal(wanted[0].data[59], 'a');
+	/* Places are fewer than slots. */
+	assert_int_equal(live_ring_alloc(&ring, f, 1), 0);
+	shared.tail = shared.head - REPLAY_PLACES + 2;
+	assert_int_equal(live_ring_alloc(&ring, f, 3), 2);
 }
 
 static void too_much_to_hold(void **state)
 {
 	(void)state;
 	uint32_t least = live_ring_chunks(1518, 0, 0);
-	assert_true((uint64_t)least * REPLAY_CHUNK_LEN >= (uint64_t)REPLAY_SLOTS * 1518);
+	assert_true((uint64_t)least * REPLAY_CHUNK_LEN >= (uint64_t)REPLAY_PLACES * 1518);
 	assert_int_equal(live_ring_chunks(1518, UINT64_MAX, 1), least);
 	assert_int_equal(live_ring_chunks(1518, 1, UINT64_MAX), least);
 	assert_int_equal(live_ring_chunks(1518, 1 << 20, UINT32_MAX), least);

@@ -398,6 +398,15 @@ static void ends_early(void **state)
 	struct replay_stats s = run(&cfg, 0);
 	assert_int_equal(s.ends[REPLAY_SENT], 1);
 	assert_int_equal(s.ends[REPLAY_UNSENT], 1);
+	/* A sink that waits itself has not got it already. */
+	for (unsigned i = 0; i < 2; i++) {
+		cfg = config(i == 0 ? "pacing" : "holding", "original");
+		cfg.loops = 2;
+		fake.stop_after = 1;
+		s = run(&cfg, 0);
+		assert_true(s.interrupted);
+		assert_int_equal(s.ends[REPLAY_SENT], 1);
+	}
 }
 
 static void not_a_capture(void **state)
