@@ -17,6 +17,8 @@ extern const struct sink_ops sink_xdp;
 
 #define BURST    256u
 #define FLUSH_MS 2000
+#define HOLD_MAX (128u << 20) /* bytes of frames that stay: memory that is locked */
+#define NAP_NS   20000
 
 struct lane {
 	uint64_t frames, bytes, refused;
@@ -34,6 +36,16 @@ static int refuse(char *err, size_t errlen, int code, const char *iface, const c
 {
 	snprintf(err, errlen, "%s: %s", iface, why);
 	return code;
+}
+
+/* Frames begin on cache lines and lie within chunks, which the longest leave half empty. */
+static size_t bytes_to_hold(const struct sink_config *cfg)
+{
+	if (cfg->hold_frames > HOLD_MAX / 64 || cfg->hold_bytes > HOLD_MAX)
+		return 0;
+	uint64_t bytes = cfg->hold_bytes + cfg->hold_frames * 63;
+	bytes = cfg->hold_bytes / 1024 > cfg->hold_frames ? 2 * bytes : bytes + bytes / 2;
+	return bytes <= HOLD_MAX ? (size_t)bytes : 0;
 }
 
 static int xdp_open(void *state, const struct sink_config *cfg, char *err, size_t errlen)
@@ -60,7 +72,7 @@ static int xdp_open(void *state, const struct sink_config *cfg, char *err, size_
 	if (x->n_queues > XSK_QUEUES_MAX)
 		x->n_queues = XSK_QUEUES_MAX;
 	const struct xsk_options o = {.iface = cfg->iface, .n_queues = x->n_queues, .tx = true,
-				      .copy = cfg->copy};
+				      .copy = cfg->copy, .hold = bytes_to_hold(cfg)};
 	failed = xsk_open(&x->xsk, &o, err, errlen);
 	if (failed != 0)
 		return failed;
@@ -109,6 +121,40 @@ static int xdp_send(void *state, unsigned q, struct frame frames[], unsigned n)
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	for (unsigned i = 0; i < n; i++)
 		frames[i].tx_ns = now;
+	return sent;
+}
+
+static int xdp_hold(void *state, unsigned q, struct frame *f)
+{
+	struct xdp_sink *x = state;
+
+	(void)q;
+	if (f->len > xsk_room(x->xsk))
+		return -EMSGSIZE;
+	f->data = xsk_hold(x->xsk, f->len);
+	f->room = f->len;
+	return f->data != NULL ? 0 : -ENOSPC;
+}
+
+static int xdp_resend(void *state, unsigned q, const struct frame frames[], unsigned n)
+{
+	static const struct timespec step = {.tv_nsec = NAP_NS};
+	struct xdp_sink *x = state;
+	struct lane *lane = &x->lanes[q];
+	uint8_t *data[BURST] = {NULL};
+	uint32_t len[BURST] = {0};
+
+	n = n < BURST ? n : BURST;
+	for (unsigned i = 0; i < n; i++) {
+		data[i] = frames[i].data;
+		len[i] = frames[i].len;
+	}
+	int sent = xsk_resend(x->xsk, q, data, len, n);
+	if (sent == 0)
+		nanosleep(&step, NULL);
+	for (int i = 0; i < sent; i++)
+		lane->bytes += len[i];
+	lane->frames += sent > 0 ? (unsigned)sent : 0;
 	return sent;
 }
 
@@ -169,6 +215,8 @@ const struct sink_ops sink_xdp = {
 	.queues = xdp_queues,
 	.alloc = xdp_alloc,
 	.send = xdp_send,
+	.hold = xdp_hold,
+	.resend = xdp_resend,
 	.flush = xdp_flush,
 	.stats = xdp_stats,
 	.close = xdp_close,

@@ -24,7 +24,14 @@
 #define XDP_PKT_CONTD (1 << 0)
 #endif
 
+/* Linux 6.17: descriptors that one system call sends in copy mode, 32 unless told. */
+#ifndef XDP_MAX_TX_SKB_BUDGET
+#define XDP_MAX_TX_SKB_BUDGET 9
+#endif
+
 #define FRAMES_DEFAULT 4096u
+#define TX_BUDGET      256
+#define LINE           64u /* of the cache */
 #define FRAMES_MIN     256u
 #define BUSY_MS        3000
 #define BUSY_STEP_MS   100
@@ -35,6 +42,7 @@ struct queue {
 	struct xsk_ring_cons complete, rx;
 	uint64_t *free;      /* addresses of frames that nobody has; tx only */
 	unsigned n_free;
+	uint64_t free_end;   /* frames from here on stay, and are nobody's to take */
 	unsigned pending;    /* handed to the kernel, not completed */
 	uint64_t waits;
 };
@@ -42,6 +50,7 @@ struct queue {
 struct xsk {
 	uint8_t *area;
 	size_t area_size;
+	size_t hold_at, hold; /* where the next frame that stays may begin; bytes for them, at the end */
 	struct xsk_umem *umem;
 	unsigned n_queues, frames;
 	bool zero_copy;
@@ -115,7 +124,8 @@ static int make_umem(struct xsk *x)
 		.frame_size = XSK_FRAME_SIZE,
 	};
 
-	x->area_size = (size_t)x->n_queues * x->frames * XSK_FRAME_SIZE;
+	x->hold_at = (size_t)x->n_queues * x->frames * XSK_FRAME_SIZE;
+	x->area_size = x->hold_at + x->hold;
 	x->area = mmap(NULL, x->area_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		       0);
 	if (x->area == MAP_FAILED) {
@@ -161,6 +171,7 @@ static int deal_frames(struct xsk *x, unsigned q, const struct xsk_options *o)
 	queue->free = calloc(x->frames, sizeof(*queue->free));
 	if (queue->free == NULL)
 		return -ENOMEM;
+	queue->free_end = (uint64_t)x->n_queues * x->frames * XSK_FRAME_SIZE;
 	for (unsigned i = x->frames; i-- > to_fill;)
 		queue->free[queue->n_free++] = base + (uint64_t)i * XSK_FRAME_SIZE;
 	return 0;
@@ -168,6 +179,8 @@ static int deal_frames(struct xsk *x, unsigned q, const struct xsk_options *o)
 
 static int open_once(struct xsk *x, const struct xsk_options *o, uint16_t bind_flags, unsigned *q)
 {
+	const int budget = TX_BUDGET;
+
 	*q = 0;
 	memset(x->queues, 0, sizeof(x->queues));
 	int err = make_umem(x);
@@ -177,6 +190,8 @@ static int open_once(struct xsk *x, const struct xsk_options *o, uint16_t bind_f
 			err = deal_frames(x, *q, o);
 		if (err != 0)
 			break;
+		/* Older kernels know no such option, and do with more calls. */
+		(void)setsockopt(xsk_fd(x, *q), SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof(budget));
 	}
 	if (err != 0)
 		close_all(x);
@@ -244,14 +259,18 @@ int xsk_open(struct xsk **out, const struct xsk_options *o, char *err, size_t er
 	libxdp_set_print(quiet_libxdp);
 	lift_memlock();
 	x->n_queues = o->n_queues;
+	x->hold = (o->hold + XSK_FRAME_SIZE - 1) / XSK_FRAME_SIZE * XSK_FRAME_SIZE;
 	int failed;
-	for (x->frames = o->frames != 0 ? o->frames : FRAMES_DEFAULT;; x->frames /= 2) {
+	for (x->frames = o->frames != 0 ? o->frames : FRAMES_DEFAULT;;) {
 		failed = o->copy ? -EOPNOTSUPP
 				 : open_patiently(x, o, flags | XDP_ZEROCOPY, &q);
 		if (failed != 0 && failed != -EBUSY && failed != -EPERM)
 			failed = open_patiently(x, o, flags | XDP_COPY, &q);
 		if ((failed != -ENOMEM && failed != -ENOBUFS) || x->frames / 2 < FRAMES_MIN)
 			break;
+		if (x->hold == 0)
+			x->frames /= 2;
+		x->hold = 0;
 	}
 	if (failed != 0) {
 		free(x);
@@ -270,11 +289,6 @@ int xsk_fd(const struct xsk *x, unsigned q)
 bool xsk_zero_copy(const struct xsk *x)
 {
 	return x->zero_copy;
-}
-
-unsigned xsk_frames(const struct xsk *x)
-{
-	return x->frames;
 }
 
 uint32_t xsk_room(const struct xsk *x)
@@ -321,8 +335,11 @@ static void take_completed(struct queue *queue)
 	uint32_t at;
 	unsigned n = xsk_ring_cons__peek(&queue->complete, queue->pending, &at);
 
-	for (unsigned i = 0; i < n; i++)
-		queue->free[queue->n_free++] = *xsk_ring_cons__comp_addr(&queue->complete, at + i);
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t addr = *xsk_ring_cons__comp_addr(&queue->complete, at + i);
+		if (addr < queue->free_end)
+			queue->free[queue->n_free++] = addr;
+	}
 	if (n > 0)
 		xsk_ring_cons__release(&queue->complete, n);
 	queue->pending -= n;
@@ -337,6 +354,28 @@ static int kick(struct queue *queue)
 		return 0;
 	/* The device is full or busy: it is asked again. */
 	return errno == EAGAIN || errno == EBUSY || errno == ENOBUFS || errno == EINTR ? 0 : -errno;
+}
+
+/* Descriptors that the kernel has not looked at yet. */
+static unsigned untaken(const struct queue *queue)
+{
+	return queue->tx.cached_prod - __atomic_load_n(queue->tx.consumer, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * Copy mode: until all of the ring is sent. Frames are then the same few again and again; a ring
+ * full of them, each with a page of its own, would have them all in the same sets of the cache.
+ */
+static int kick_all(struct queue *queue)
+{
+	unsigned left = untaken(queue), before = left + 1;
+	int err = 0;
+
+	for (; err == 0 && left > 0 && left < before; left = untaken(queue)) {
+		before = left;
+		err = kick(queue);
+	}
+	return err;
 }
 
 unsigned xsk_alloc(struct xsk *x, unsigned q, uint8_t *data[], unsigned n)
@@ -359,6 +398,17 @@ unsigned xsk_alloc(struct xsk *x, unsigned q, uint8_t *data[], unsigned n)
 	return n;
 }
 
+/* n descriptors are written: n, or -errno of the device. */
+static int transmit(const struct xsk *x, struct queue *queue, unsigned n)
+{
+	if (n > 0)
+		xsk_ring_prod__submit(&queue->tx, n);
+	queue->pending += n;
+	int err = x->zero_copy ? kick(queue) : kick_all(queue);
+	take_completed(queue);
+	return err != 0 ? err : (int)n;
+}
+
 int xsk_send(struct xsk *x, unsigned q, uint8_t *const data[], const uint32_t len[], unsigned n)
 {
 	struct queue *queue = &x->queues[q];
@@ -379,12 +429,36 @@ int xsk_send(struct xsk *x, unsigned q, uint8_t *const data[], const uint32_t le
 		*xsk_ring_prod__tx_desc(&queue->tx, at + k++) =
 			(struct xdp_desc){.addr = addr, .len = len[i]};
 	}
-	if (sent > 0)
-		xsk_ring_prod__submit(&queue->tx, sent);
-	queue->pending += sent;
-	int err = kick(queue);
-	take_completed(queue);
-	return err != 0 ? err : (int)sent;
+	return transmit(x, queue, sent);
+}
+
+uint8_t *xsk_hold(struct xsk *x, uint32_t len)
+{
+	/* Of a chunk many may have a part, none parts of two. */
+	if (x->hold_at % XSK_FRAME_SIZE + len > XSK_FRAME_SIZE)
+		x->hold_at += XSK_FRAME_SIZE - x->hold_at % XSK_FRAME_SIZE;
+	if (len > XSK_FRAME_SIZE || x->hold_at + len > x->area_size)
+		return NULL;
+	uint8_t *data = x->area + x->hold_at;
+	x->hold_at += (len + LINE - 1) / LINE * LINE;
+	return data;
+}
+
+int xsk_resend(struct xsk *x, unsigned q, uint8_t *const data[], const uint32_t len[], unsigned n)
+{
+	struct queue *queue = &x->queues[q];
+	uint32_t at = 0;
+
+	/* No more than the ring of completions takes. */
+	if (n > x->frames - queue->pending)
+		n = x->frames - queue->pending;
+	if (n > 0 && xsk_ring_prod__reserve(&queue->tx, n, &at) != n)
+		n = 0;
+	for (unsigned i = 0; i < n; i++)
+		*xsk_ring_prod__tx_desc(&queue->tx, at + i) =
+			(struct xdp_desc){.addr = (uint64_t)(data[i] - x->area), .len = len[i]};
+	queue->waits += n == 0;
+	return transmit(x, queue, n);
 }
 
 int xsk_pending(struct xsk *x, unsigned q)

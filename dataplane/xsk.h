@@ -23,6 +23,7 @@ struct xsk_options {
 	bool rx, tx;        /* which rings; one of them, or both */
 	bool copy;          /* do not ask for zero copy */
 	bool big;           /* frames of several buffers (MTU above 3,500 or so) */
+	size_t hold;        /* bytes of UMEM for xsk_hold(); none if memory is short */
 };
 
 /* One buffer that arrived. more: the frame goes on in the next one. */
@@ -47,7 +48,6 @@ struct xsk;
 int xsk_open(struct xsk **out, const struct xsk_options *o, char *err, size_t errlen);
 int xsk_fd(const struct xsk *x, unsigned q);      /* for an XSKMAP */
 bool xsk_zero_copy(const struct xsk *x);          /* what the kernel says that it got */
-unsigned xsk_frames(const struct xsk *x);         /* a queue */
 
 unsigned xsk_recv(struct xsk *x, unsigned q, struct xsk_buffer bufs[], unsigned max);
 void xsk_recycle(struct xsk *x, unsigned q, const uint8_t *data); /* any byte of the frame */
@@ -57,6 +57,10 @@ unsigned xsk_alloc(struct xsk *x, unsigned q, uint8_t *data[], unsigned n);
 uint32_t xsk_room(const struct xsk *x);
 /* In order; len 0 gives the frame back unsent. How many went, or -errno of the device. */
 int xsk_send(struct xsk *x, unsigned q, uint8_t *const data[], const uint32_t len[], unsigned n);
+/* Room for a frame that stays, of any queue, or NULL: there is no more, or it is too long. */
+uint8_t *xsk_hold(struct xsk *x, uint32_t len);
+/* Sends such ones, in order: how many, as far as there is room. Or -errno. */
+int xsk_resend(struct xsk *x, unsigned q, uint8_t *const data[], const uint32_t len[], unsigned n);
 /* Frames handed to the kernel that it has not said to be sent; looks, and kicks it on. Or -errno. */
 int xsk_pending(struct xsk *x, unsigned q);
 
