@@ -51,14 +51,17 @@ netns_need() {
 on_left() { nsenter --net="/run/netns/$left" "$@"; }
 on_right() { nsenter --net="/run/netns/$right" "$@"; }
 
-# A function in the background would be a shell around the process, with an id of its own.
+# A function in the background would be a shell around the process, with an id of its own. That one
+# opens FILE when it comes to it: what an earlier one wrote there must not be taken for its words.
 start_left() {
+	: >"$1"
 	nsenter --net="/run/netns/$left" "${@:2}" >"$1" 2>&1 &
 	id=$!
 	ours+=("$id")
 }
 
 start_right() {
+	: >"$1"
 	nsenter --net="/run/netns/$right" "${@:2}" >"$1" 2>&1 &
 	id=$!
 	ours+=("$id")
