@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/dpdk_env.h"
+#include "dataplane/refuse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +24,6 @@
 
 /* What DPDK said last: better than an errno, and never to standard output. */
 static char last_words[200];
-
-static int refuse(char *err, size_t errlen, int code, const char *what, const char *why)
-{
-	snprintf(err, errlen, "%s: %s", what, why);
-	return code;
-}
 
 static ssize_t listen_to(void *cookie, const char *text, size_t len)
 {
@@ -245,7 +240,7 @@ static int start_port(struct dpdk_port *p, const struct dpdk_wish *w)
 	if (ret == 0)
 		ret = rte_eth_dev_start(p->id);
 	/* Not every driver can; one that cannot sees what it sees. */
-	if (ret == 0)
+	if (ret == 0 && !w->only_ours)
 		(void)rte_eth_promiscuous_enable(p->id);
 	return ret;
 }
@@ -277,6 +272,14 @@ void dpdk_port_close(struct dpdk_port *p)
 	(void)rte_eth_dev_close(p->id);
 	rte_mempool_free(p->pool);
 	p->pool = NULL;
+}
+
+bool dpdk_port_up(const struct dpdk_port *p)
+{
+	struct rte_eth_link link = {.link_status = RTE_ETH_LINK_UP};
+
+	(void)rte_eth_link_get_nowait(p->id, &link);
+	return link.link_status == RTE_ETH_LINK_UP;
 }
 
 void dpdk_thread(void)

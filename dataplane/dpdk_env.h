@@ -8,6 +8,7 @@
  * device as --vdev takes it ("net_af_packet0,iface=eth1"), which is then made.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct dpdk_wish {
 	const char *eal;      /* more arguments of the EAL, blank-separated; NULL: none */
 	uint16_t rx_queues, tx_queues; /* at most so many */
 	uint32_t frame_max;   /* bytes */
+	bool only_ours;       /* not what is for other stations */
 };
 
 /*
@@ -39,5 +41,7 @@ struct dpdk_wish {
  */
 int dpdk_port_open(struct dpdk_port *p, const struct dpdk_wish *w, char *err, size_t errlen);
 void dpdk_port_close(struct dpdk_port *p);
+/* What the driver says, which for some virtual devices is that it is up whatever happens. */
+bool dpdk_port_up(const struct dpdk_port *p);
 /* Before a thread's first burst: it then gets a cache of buffers of its own. */
 void dpdk_thread(void);

@@ -11,17 +11,12 @@
 
 #include "config.h"
 #include "dataplane/abi.h"
+#include "dataplane/refuse.h"
 
 #define MODULES_MAX 16u
 
 static const struct plugin *modules[MODULES_MAX];
 static unsigned n_modules;
-
-static int refuse(char *err, size_t errlen, int code, const char *path, const char *why)
-{
-	snprintf(err, errlen, "%s: %s", path, why);
-	return code;
-}
 
 int plugin_load(const char *path, char *err, size_t errlen)
 {

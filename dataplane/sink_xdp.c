@@ -10,6 +10,7 @@
 #include "dataplane/interface.h"
 #include "dataplane/now.h"
 #include "dataplane/packet.h"
+#include "dataplane/refuse.h"
 #include "dataplane/sink.h"
 #include "dataplane/xsk.h"
 
@@ -31,12 +32,6 @@ struct xdp_sink {
 	char iface[32];
 	struct lane lanes[XSK_QUEUES_MAX];
 };
-
-static int refuse(char *err, size_t errlen, int code, const char *iface, const char *why)
-{
-	snprintf(err, errlen, "%s: %s", iface, why);
-	return code;
-}
 
 /* Frames begin on cache lines and lie within chunks, which the longest leave half empty. */
 static size_t bytes_to_hold(const struct sink_config *cfg)

@@ -25,6 +25,7 @@
 #include "dataplane/capture.h"
 #include "dataplane/interface.h"
 #include "dataplane/now.h"
+#include "dataplane/refuse.h"
 #include "dataplane/source.h"
 #include "dataplane/xsk.h"
 #include "bpf/steer.skel.h"
@@ -66,12 +67,6 @@ struct xdp_source {
 	struct joined *joining[XSK_QUEUES_MAX];
 	bool skipping[XSK_QUEUES_MAX]; /* what is left of a frame that found no room */
 };
-
-static int refuse(char *err, size_t errlen, int code, const char *iface, const char *why)
-{
-	snprintf(err, errlen, "%s: %s", iface, why);
-	return code;
-}
 
 /* A membership of a socket, so that it ends with the process. */
 static int listen_to_all(const struct interface *i)

@@ -47,6 +47,43 @@ static bool make_wire(void)
 	       rte_eth_from_rings("wire", &to_port, 1, &from_port, 1, 0) >= 0;
 }
 
+/* Only what the filter wants, and no more of it than asked for; a link that goes down is an end. */
+static int narrowed(const struct dpdk_port *port)
+{
+	static struct dpdk_source source = {.snaplen = 64, .was_up = true};
+	struct rte_mbuf *bufs[10];
+	struct packet pkts[RING];
+	struct source_stats in;
+	char err[320];
+
+	source.port = *port;
+	if (filter_new(&source.filter, "less 104", LINKTYPE_ETHERNET, err, sizeof(err)) != 0)
+		return failed(err);
+	for (unsigned i = 0; i < 10; i++) {
+		bufs[i] = rte_pktmbuf_alloc(port->pool);
+		memset(rte_pktmbuf_append(bufs[i], (uint16_t)(100 + i)), (int)i, 100 + i);
+	}
+	if (rte_ring_enqueue_burst(to_port, (void **)bufs, 10, NULL) != 10)
+		return failed("the wire is full");
+	int got = source_dpdk.recv(&source, 0, pkts, RING);
+	if (got != 5 || pkts[4].caplen != 64 || pkts[4].wirelen != 104 || pkts[4].data[63] != 4)
+		return failed("not what was asked for");
+	source_dpdk.release(&source, 0, pkts, (unsigned)got);
+	source_dpdk.stats(&source, &in);
+	if (in.received != 5 || in.filtered != 5 || in.truncated != 5 || in.bytes != 5 * 64)
+		return failed("miscounted what was narrowed");
+	if (rte_mempool_in_use_count(port->pool) != 0)
+		return failed("buffers of filtered packets are lost");
+	if (source_dpdk.recv(&source, 0, pkts, RING) != 0)
+		return failed("a link that is up is quiet");
+	(void)rte_eth_dev_set_link_down(port->id);
+	source.looked_ns = 0;
+	if (source_dpdk.recv(&source, 0, pkts, RING) != -ENETDOWN)
+		return failed("a link that went down is no end");
+	filter_free(source.filter);
+	return 0;
+}
+
 /* The sink's frames come out of the ring whole and in order, and go back into the source. */
 static int through(void)
 {
@@ -76,10 +113,11 @@ static int through(void)
 		return failed("the wire carries something else");
 	/* The same port cannot be opened twice: the source is looked at by hand. */
 	source.port = sink.port;
+	source.snaplen = CAPLEN_MAX;
 	if (rte_ring_enqueue_burst(to_port, (void **)bufs, n, NULL) != n)
 		return failed("the wire back is full");
 	int got = source_dpdk.recv(&source, 0, pkts, RING);
-	if (got != 31 || pkts[7].caplen != 108 || pkts[7].wirelen != 108 || pkts[7].frame != 8 ||
+	if (got != 31 || pkts[7].caplen != 108 || pkts[7].wirelen != 108 || pkts[7].frame != 0 ||
 	    pkts[7].data[100] != 8 || pkts[7].ts_ns == 0)
 		return failed("the source hands out something else");
 	source_dpdk.release(&source, 0, pkts, (unsigned)got);
@@ -103,8 +141,11 @@ static int through(void)
 	sink_dpdk.stats(&sink, &st);
 	if (sent != 63 || st.refused != 1 || st.waits == 0)
 		return failed("a full wire is not told");
+	n = rte_ring_dequeue_burst(from_port, (void **)bufs, RING, NULL);
+	rte_pktmbuf_free_bulk(bufs, n);
+	int wrong = narrowed(&sink.port);
 	sink_dpdk.close(&sink);
-	return 0;
+	return wrong;
 }
 
 int main(void)
