@@ -23,7 +23,7 @@ import frames  # noqa: E402
 from capturing import Live, Pair, analyze, blocks, events, skip  # noqa: E402
 
 SENDERS = ("packet", "xdp", "live", "dpdk")
-TAKERS = ("packet", "xdp")
+TAKERS = ("packet", "xdp", "dpdk")
 LATE_NS = 1_000_000  # above it the times of a capture may say something else
 TRIES = 3
 LONGEST = 1514  # what a link with an MTU of 1500 takes
@@ -123,8 +123,9 @@ def once(pair, wmscope, count, task, folder):
     sent = [data for _, data, _ in frames.read(task.capture)]
     limit = int(seconds(task.capture)) + 30  # a frame that is lost must not hold it for ever
     path, live = folder + "/live.pcapng", folder + "/live.jsonl"
+    device = "right0" if task.taker != "dpdk" else "net_af_packet0,iface=right0"
     run = Live(pair, wmscope, "--engine", task.taker, "-w", path, "--jsonl", live, "-c",
-               str(len(sent)), "--duration", str(limit), folder=folder)
+               str(len(sent)), "--duration", str(limit), folder=folder, iface=device)
     try:
         try:
             run.ready()
@@ -132,7 +133,7 @@ def once(pair, wmscope, count, task, folder):
             if any(words in run.said() for words in NO_ENGINE):
                 raise Skipped(f"{task.taker}: {run.said().strip()}") from None
             raise
-        with Taps(pair, count, task.sender == "live" and task.taker == "packet"):
+        with Taps(pair, count, task.sender == "live" and task.taker != "xdp"):
             stats = replay(pair, wmscope, task, folder)
             code = run.end(seconds=limit + 10)
     finally:
