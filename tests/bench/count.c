@@ -6,8 +6,8 @@
  *
  * pass: counts and leaves it to the host.
  * Prints "ready", then for each line on its input one JSON object of what arrived since the last
- * one; ends with the input. ns is the time that `timed` of the frames took. A number on the line is the gap in ns that is expected from then on, and
- * the next object tells how far gaps were from it.
+ * one; ends with the input. ns is the time that `timed` of the frames took. A number on the line is
+ * the gap in ns that is expected from then on, and the next object tells how far gaps were from it.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
