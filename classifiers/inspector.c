@@ -305,9 +305,9 @@ void kept_free(struct kept_flow *k)
 /* Flows in which nothing was found and nothing stayed unanswered have nothing to testify. */
 static bool could_testify(const struct evidence *ev)
 {
-	const struct half *s = &ev->half[DIR_S2C];
+	const struct half *c = &ev->half[DIR_C2S], *s = &ev->half[DIR_S2C];
 	return ev->found != 0 || evidence_resent(ev, DIR_C2S)->stuck != 0 || s->n_data == 0 ||
-	       s->n_syn > 1;
+	       s->n_syn > 1 || c->n_fin > 3;
 }
 
 /* Whether its evidence is to wait for the capture's context. */

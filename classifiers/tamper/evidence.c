@@ -14,6 +14,7 @@
 #define DUPLICATE_NS 1000000ull
 /* Room kept for what matters at the end of a long record. */
 #define EVENTS_RESERVE 24
+#define FULL_SHORT 40u /* bytes that options take of a full segment, at most */
 #define PAYLOAD_HASHED 64
 
 static void count8(uint8_t *n)
@@ -274,6 +275,13 @@ static void first_again(struct evidence *ev, enum dir dir, struct evidence_count
 		count16(&m->resent[dir].first_retx);
 }
 
+/* As long as the receiver's MSS allows, but for options (RFC 9293, section 3.7.1). */
+static bool is_full(const struct half *s, const struct half *p, const struct event *e)
+{
+	unsigned most = s->has_mss && p->mss > s->mss ? s->mss : p->mss;
+	return p->has_mss && e->len + FULL_SHORT >= most;
+}
+
 static void half_payload(struct evidence *ev, enum dir dir, struct event *e,
 			 const struct headers *h, struct evidence_counters *n)
 {
@@ -309,10 +317,12 @@ static void half_payload(struct evidence *ev, enum dir dir, struct event *e,
 	}
 	if (s->n_fin != 0 && seq_lt(s->next, seq + e->len))
 		ev->found |= EVIDENCE_AFTER_FIN;
-	if (s->n_data == 0 || seq_lt(s->next, seq + e->len))
+	if (s->n_data == 0 || seq_lt(s->next, seq + e->len)) {
 		s->n_data++;
-	else
+		s->last_full = is_full(s, p, e);
+	} else {
 		half_resent(ev, dir, e, seq, n);
+	}
 }
 
 /* The flow's own header habits, after the handshake and without resets and probes. */

@@ -79,6 +79,7 @@ struct half {
 	bool seen : 1, syn : 1, acked : 1, ts_ok : 1, sack_ok : 1, has_mss : 1, has_wscale : 1;
 	bool sums : 1;           /* the SYN's checksum was right: wrong ones are damage or decoys */
 	bool ts_later : 1;       /* a packet after the SYN carried timestamps */
+	bool last_full : 1;      /* the newest packet with new payload was a full segment */
 	bool gap : 1;            /* the peer acknowledged bytes that the capture does not hold */
 	uint8_t excerpt_len;
 	uint8_t excerpt[EVENT_EXCERPT]; /* of the payload at first_seq */

@@ -31,7 +31,12 @@ struct freeze_peers {
 	uint64_t span_ns;     /* from the first freeze to the last */
 };
 
-/* ev is finished. The direction whose data is no longer acknowledged; false: the flow did not freeze. */
+/*
+ * ev is finished. The direction whose data, or whose FIN, is no longer acknowledged; false: the flow
+ * did not freeze. A client that only receives has nothing to send again but its FIN, and an idle
+ * connection that a translator forgot ends like that too: so the server must have stopped at a full
+ * segment, with more to come, and ten seconds before.
+ */
 bool freezes_is_frozen(const struct evidence *ev, enum dir *stuck);
 
 void freezes_note(struct freezes *z, const struct flow *f, const struct evidence *ev);

@@ -213,9 +213,12 @@ static bool match_frozen(const struct view *v, const struct signature *self, str
 		return false;
 	t->grade = GRADE_D1;
 	suspect_unacked(v, t, d);
-	testimony_says(t, "frozen after %llu packets and %llu bytes from the server: a segment sent %u "
+	const struct resent *r = evidence_resent(v->ev, d);
+	testimony_says(t, "frozen after %llu packets and %llu bytes from the server: a %s sent %u "
 		       "times, unanswered", (unsigned long long)v->flow->pkts[DIR_S2C],
-		       (unsigned long long)v->flow->bytes[DIR_S2C], evidence_resent(v->ev, d)->stuck + 1u);
+		       (unsigned long long)v->flow->bytes[DIR_S2C],
+		       r->stuck != 0 ? "segment" : "FIN",
+		       r->stuck != 0 ? r->stuck + 1u : v->ev->half[d].n_fin);
 	testimony_expects(t, "an acknowledgement, a FIN or a RST");
 	return true;
 }

@@ -32,6 +32,12 @@
 #define THIRD " flow=2 server=5"
 #define ITS_OWN "< connection-frozen D1 @16: 16 17 18 19"
 
+/* Two full segments, of timestamps' 1,448 bytes; then the client closes, four times. */
+#define DOWNLOAD                                                                                  \
+	"80 < PA 1 518 1448", "81 < PA 1449 518 1448", "81.1 > A 518 1449", "81.2 > A 518 2897"
+#define FINS                                                                                      \
+	"9000 > FA 518 2897", "9300 > FA 518 2897", "9900 > FA 518 2897", "13000 > FA 518 2897"
+
 static const struct sig_case cases[] = {
 	/* request-dropped */
 	{.name = "a hello sent four times", .ev.line = LINES(SHAKE, ASK, AGAIN3),
@@ -213,6 +219,27 @@ static const struct sig_case cases[] = {
 	{.name = "the answer sent three times, the client asks again", .says = SILENT,
 	 .ev.line = LINES(SHAKE, ASK, "80 < PA 1 518 700", "340 > PA 1 1 517", "380 < PA 1 518 700",
 			  "980 < PA 1 518 700")},
+
+	/* connection-frozen, in a download */
+	{.name = "a download that stopped, and a FIN that nobody answers",
+	 .ev.line = LINES(SHAKE, ASK, DOWNLOAD, FINS),
+	 .says = LINES("< connection-frozen D1 @9: 9 10 11 12")},
+	{.name = "a FIN sent three times", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, DOWNLOAD, "9000 > FA 518 2897", "9300 > FA 518 2897",
+			  "13000 > FA 518 2897")},
+	{.name = "the server stopped with less than a full segment: it had nothing more to say",
+	 .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, "80 < PA 1 518 1448", "81 < PA 1449 518 1400",
+			  "81.1 > A 518 2849", "81.2 > A 518 2849", "9000 > FA 518 2849",
+			  "9300 > FA 518 2849", "9900 > FA 518 2849", "13000 > FA 518 2849")},
+	{.name = "the server had closed, and forgot the connection", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, DOWNLOAD, "90 < FA 2897 518", FINS)},
+	{.name = "the FIN is acknowledged in the end", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, DOWNLOAD, FINS, "13050 < A 2897 519")},
+	{.name = "the server was there nine seconds ago", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, DOWNLOAD, "4001 < A 2897 518", FINS)},
+	{.name = "the client resets in the end", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, DOWNLOAD, FINS, "14000 > R 519 0")},
 
 	/* connection-frozen */
 	{.name = "frozen, but reset in the end",
