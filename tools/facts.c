@@ -6,8 +6,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
+#include "classifiers/app/vpn.h"
 #include "tools/command.h"
 #include "tools/community_id.h"
 #include "tools/audit/audit.h"
@@ -327,4 +329,51 @@ void facts_notes(const struct capture_result *c, struct facts_notes *out)
 	memset(out, 0, sizeof(*out));
 	notes_of_capture(c, out);
 	notes_of_packets(c, out);
+}
+
+/* What nDPI calls these protocols where its name is another one. */
+static const char *const ndpi_alias[VPN_N][2] = {
+	[VPN_IKE] = {"IPsec", "ISAKMP"},
+	[VPN_ESP] = {"IPsec", "ISAKMP"},
+	[VPN_DTLS] = {"CiscoVPN", "STUN"}, /* the latter went before */
+	[VPN_SSTP] = {"HTTP", "HTTP"},
+	[VPN_PPTP] = {"GRE", "GRE"},
+};
+
+static bool ndpi_says(const struct label *l, const char *name)
+{
+	size_t n = strcspn(l->app, ".");
+	return name != NULL && strlen(name) == n && strncasecmp(name, l->app, n) == 0;
+}
+
+/* A label by nDPI that is more than a guess; NULL: none. */
+static const struct label *ndpi_label(const struct flow_record *f)
+{
+	for (unsigned i = 0; i < f->n_labels; i++)
+		if (strcmp(f->labels[i].by, "ndpi") == 0 &&
+		    strncmp(f->labels[i].confidence, "dpi", 3) == 0)
+			return &f->labels[i];
+	return NULL;
+}
+
+bool facts_is_disputed(const struct flow_record *f)
+{
+	const struct label *l = ndpi_label(f);
+	unsigned proto = f->vpn != NULL ? f->vpn->proto : VPN_NONE;
+	return l != NULL && proto != VPN_NONE && !ndpi_says(l, vpn_label_name[proto]) &&
+	       !ndpi_says(l, ndpi_alias[proto][0]) && !ndpi_says(l, ndpi_alias[proto][1]) &&
+	       !ndpi_says(l, "Unknown");
+}
+
+const char *facts_dispute(const struct flow_record *f)
+{
+	const struct label *l = ndpi_label(f);
+	if (facts_is_disputed(f))
+		return "nDPI and wmscope's own reader disagree";
+	if (l == NULL || (f->vpn != NULL && f->vpn->proto != VPN_NONE))
+		return NULL;
+	for (unsigned k = VPN_NONE + 1; k < VPN_N; k++)
+		if (ndpi_says(l, vpn_label_name[k]))
+			return "wmscope's own reader does not see that";
+	return NULL;
 }

@@ -22,6 +22,13 @@ const char *facts_tunnel(uint8_t tunnel);
 const char *facts_linktype(uint32_t linktype); /* NULL: not known by name */
 const char *facts_exit_status(unsigned status);
 bool facts_has_ports(const struct flow_record *f);
+/* Of a tunnel: another classifier read the same packets and names another protocol. */
+bool facts_is_disputed(const struct flow_record *f);
+/*
+ * The same in words: of tunnels, and of what another calls one that wmscope's own readers do not. NULL:
+ * nobody disagrees.
+ */
+const char *facts_dispute(const struct flow_record *f);
 
 /* More than one file was analysed, so that a frame number alone does not say which packet. */
 bool facts_several_files(const struct analysis *a);

@@ -8,6 +8,7 @@
 #include "classifiers/app/quic.h"
 #include "classifiers/lists/page.h"
 #include "tools/compare/compare.h"
+#include "tools/facts.h"
 #include "tools/html.h"
 #include "tools/svg_ladder.h"
 #include "tools/words.h"
@@ -35,6 +36,9 @@ static void carried(const struct html *h, const struct flow_record *f)
 		fputs(" says ", h->out);
 		html_text(h, f->labels[i].app);
 	}
+	const char *dispute = facts_dispute(f);
+	if (dispute != NULL)
+		fprintf(h->out, "; %s", dispute);
 	const struct tls_client_hello *hello = f->quic != NULL ? &f->quic->tls : f->tls;
 	if (hello != NULL && hello->ja4[0] != '\0') {
 		fputs("; JA4 ", h->out);

@@ -3,13 +3,13 @@
 /* What a flow's bytes said, as objects of its event: TLS, HTTP, QUIC; rules and pages. */
 
 #include <string.h>
-#include <strings.h>
 
 #include "classifiers/app/http_response.h"
 #include "classifiers/app/quic.h"
 #include "classifiers/app/tls_server.h"
 #include "classifiers/app/vpn.h"
 #include "classifiers/lists/page.h"
+#include "tools/facts.h"
 #include "tools/json.h"
 #include "tools/report_jsonl.h"
 
@@ -146,33 +146,6 @@ static void time_or_null(struct json *j, const char *key, uint64_t ts_ns)
 		json_null(j, key);
 }
 
-/* Another classifier read the same packets and names another protocol. */
-static bool is_disputed(const struct flow_record *f)
-{
-	static const char *const aliases[VPN_N][2] = {
-		[VPN_IKE] = {"IPsec", "ISAKMP"},
-		[VPN_ESP] = {"IPsec", "ISAKMP"},
-		[VPN_DTLS] = {"CiscoVPN", "STUN"}, /* the latter went before */
-		[VPN_SSTP] = {"HTTP", "HTTP"},
-	};
-	const char *ours = vpn_label_name[f->vpn->proto];
-	for (unsigned i = 0; ours != NULL && i < f->n_labels; i++) {
-		const struct label *l = &f->labels[i];
-		size_t n = strcspn(l->app, ".");
-		if (strcmp(l->by, "ndpi") != 0 || strncmp(l->confidence, "dpi", 3) != 0)
-			continue;
-		const char *const names[] = {ours, aliases[f->vpn->proto][0],
-					     aliases[f->vpn->proto][1], "Unknown"};
-		bool same = false;
-		for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++)
-			same |= names[k] != NULL && strlen(names[k]) == n &&
-				strncasecmp(names[k], l->app, n) == 0;
-		if (!same)
-			return true;
-	}
-	return false;
-}
-
 /* What the outcome of a VPN's session may be judged by; proto null: only fet was said. */
 static void vpn(struct json *j, const struct flow_record *f)
 {
@@ -181,7 +154,7 @@ static void vpn(struct json *j, const struct flow_record *f)
 	json_string(j, "proto", vpn_proto_name[v->proto]);
 	json_string(j, "variant", v->variant[0] != '\0' ? v->variant : NULL);
 	json_string(j, "confidence", v->proto == VPN_NONE ? NULL : v->both ? "dpi" : "guess");
-	json_bool(j, "disputed", is_disputed(f));
+	json_bool(j, "disputed", facts_is_disputed(f));
 	json_bool(j, "midway", v->midway);
 	json_uint(j, "handshakes_toserver", v->handshakes[DIR_C2S]);
 	json_uint(j, "handshakes_toclient", v->handshakes[DIR_S2C]);

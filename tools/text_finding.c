@@ -256,6 +256,9 @@ static void carried(const struct text *t, const struct flow_record *f)
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "; %.16s says %s", l->by,
 					      l->app);
 	}
+	const char *dispute = facts_dispute(f);
+	if (dispute != NULL && n + 100 < sizeof(text))
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "; %s", dispute);
 	const struct tls_client_hello *hello = f->quic != NULL ? &f->quic->tls : f->tls;
 	if (hello != NULL && hello->ja4[0] != '\0' && n + 50 < sizeof(text))
 		snprintf(text + n, sizeof(text) - n, "; JA4 %s", hello->ja4);
