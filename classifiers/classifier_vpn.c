@@ -17,6 +17,8 @@
 #include "classifiers/app/fet.h"
 #include "classifiers/app/vpn.h"
 #include "classifiers/classifier.h"
+#include "classifiers/inspector.h"
+#include "classifiers/tamper/tunnel_rate.h"
 #include "classifiers/tamper/vpn_exchange.h"
 #include "dataplane/cursor.h"
 
@@ -31,6 +33,7 @@ struct vpn_track {
 	struct vpn_first first[2]; /* the last initiation of either side; VPN_NONE: none */
 	struct vpn_midway midway;  /* while nothing else is known */
 	struct vpn_facts facts;
+	struct tunnel_rate rate[2]; /* over UDP, by direction */
 	struct vpn_exchange *ex;   /* over UDP; NULL: no memory, or not yet known */
 };
 
@@ -166,11 +169,21 @@ static enum classify gre(struct vpn_flow *x, const struct flow *f, enum dir dir,
 	return CLASSIFY_MORE;
 }
 
+/* What its data says of a rate; the session's id may be the other direction's too. */
+static void follow(struct vpn_track *t, struct tunnel_room *room, enum dir dir,
+		   const struct packet *pkt, const struct headers *h)
+{
+	struct tunnel_number p = {.len = h->payload_len, .ts_ns = pkt->ts_ns, .frame = pkt->frame};
+	if (vpn_data_number((enum vpn_proto)t->facts.proto, h->payload, h->payload_caplen,
+			    h->payload_len, &p.id, &p.number))
+		tunnel_rate_packet(&t->rate[dir], room, p);
+}
+
 static enum classify packet(void *shard, void *state, const struct flow *f, enum dir dir,
 			    const struct packet *pkt, const struct headers *h,
 			    struct app_facts *facts, struct label *out)
 {
-	(void)shard, (void)out;
+	(void)out;
 	struct vpn_flow *x = state;
 	if (f->key.proto == IPPROTO_GRE)
 		return gre(x, f, dir, pkt, h);
@@ -191,6 +204,8 @@ static enum classify packet(void *shard, void *state, const struct flow *f, enum
 	const struct vpn_first *any = theirs->proto != VPN_NONE ? theirs : &x->t->first[dir];
 	kind = vpn_datagram_kind(h->payload, h->payload_caplen, h->payload_len, any);
 	note(x->t, f, dir, pkt, h, (struct vpn_said){begins, answers, kind});
+	if (kind == VPN_DATA || kind == VPN_KEEPALIVE)
+		follow(x->t, shard, dir, pkt, h);
 	return CLASSIFY_MORE;
 }
 
@@ -269,16 +284,32 @@ static void icmp(void *shard, void *state, const struct flow *f, enum dir dir,
 		x->t->ex->x.n_icmp++;
 }
 
+/* Of the two directions that which lost more. */
+static void judge_rate(struct vpn_track *t, struct tunnel_room *room)
+{
+	enum dir d = t->rate[DIR_S2C].missing >= t->rate[DIR_C2S].missing ? DIR_S2C : DIR_C2S;
+	struct rate_facts facts;
+	uint64_t asked = t->ex != NULL ? t->ex->x.request_ns : 0;
+	double rtt_us = asked != 0 && t->ex->answered ? (double)(t->ex->x.end_ns - asked) / 1e3 : 0;
+	if (t->ex != NULL && tunnel_rate_judge(&t->rate[d], rtt_us, &facts)) {
+		t->ex->rate = facts;
+		t->ex->rate.dir = (uint8_t)d;
+	}
+	for (d = DIR_C2S; d <= DIR_S2C; d++)
+		tunnel_rate_free(&t->rate[d], room);
+}
+
 /* What only looks like one is left to others to name: see record_labels(). */
 static void flow_end(void *shard, void *state, const struct flow *f, struct app_facts *facts,
 		     struct label *out)
 {
-	(void)shard, (void)f, (void)out;
+	(void)f, (void)out;
 	struct vpn_flow *x = state;
 	struct vpn_track *t = x->t;
 	x->t = NULL;
 	if (t == NULL)
 		return;
+	judge_rate(t, shard);
 	vpn_exchange_finish(t->ex, &t->facts, facts);
 	if (t->facts.proto != VPN_NONE || t->facts.fet)
 		facts->vpn = malloc(sizeof(*facts->vpn));
@@ -291,9 +322,18 @@ static void flow_end(void *shard, void *state, const struct flow *f, struct app_
 	free(t);
 }
 
+static int shard_open(void *shard, const struct analysis_config *cfg)
+{
+	struct tunnel_room *room = shard;
+	room->off = cfg->no_throttling;
+	return 0;
+}
+
 const struct classifier classifier_vpn = {
 	.name = "vpn",
 	.doc = "OpenVPN, WireGuard, IKE, L2TP, DTLS, PPTP, SSTP, SSH; fully encrypted data",
+	.shard_size = sizeof(struct tunnel_room),
+	.shard_open = shard_open,
 	.flow_size = sizeof(struct vpn_flow),
 	/* Over UDP, and PPTP's over GRE; of others it is told the first packet. */
 	.packet_proto = IPPROTO_UDP,

@@ -217,6 +217,24 @@ static enum vpn_proto midway_read(const uint8_t *p, size_t caplen, size_t len, b
 	return VPN_NONE;
 }
 
+bool vpn_data_number(enum vpn_proto proto, const uint8_t *p, size_t caplen, size_t len,
+		     uint32_t *session, uint64_t *number)
+{
+	/* OpenVPN's ssl_pkt.h: opcode and key, the peer's id, then the packet's. */
+	enum { OPENVPN_DATA_V2 = 9, OPENVPN_LEAST = 24 };
+	if (proto == VPN_OPENVPN) {
+		if (caplen < 8 || len < OPENVPN_LEAST || p[0] >> 3 != OPENVPN_DATA_V2)
+			return false;
+		*session = load_be32(p);
+		*number = load_be32(p + 4);
+		return true;
+	}
+	bool esp = proto == VPN_IKE || proto == VPN_ESP;
+	return (esp || proto == VPN_WIREGUARD) &&
+	       midway_read(p, caplen, len, esp, session, number) ==
+		       (esp ? VPN_ESP : VPN_WIREGUARD);
+}
+
 int vpn_midway_next(struct vpn_midway *m, unsigned dir, const uint8_t *p, size_t caplen, size_t len,
 		    bool natt)
 {

@@ -61,6 +61,13 @@ bool vpn_answer_datagram(const uint8_t *p, size_t caplen, size_t len,
 enum vpn_kind vpn_datagram_kind(const uint8_t *p, size_t caplen, size_t len,
 				const struct vpn_first *first);
 
+/*
+ * The number that a packet of data has in the clear, and the session that it counts in: WireGuard, ESP,
+ * and OpenVPN's DATA_V2 with an AEAD cipher (with others the place holds noise). False: none.
+ */
+bool vpn_data_number(enum vpn_proto proto, const uint8_t *p, size_t caplen, size_t len,
+		     uint32_t *session, uint64_t *number);
+
 /* Data of a session that began before the capture. Zeroed before use. */
 struct vpn_midway {
 	uint8_t proto;         /* enum vpn_proto */

@@ -12,6 +12,7 @@
 #include "classifiers/tamper/narrate_dns.h"
 
 #include "classifiers/lists/page.h"
+#include "classifiers/tamper/vpn_exchange.h"
 
 static const struct signature *strongest(const struct judged_case *c)
 {
@@ -187,7 +188,7 @@ static int take_rate(struct arena *a, const struct view *v, struct finding *f)
 	struct rate_facts *r = arena_alloc(a, sizeof(*r));
 	if (r == NULL)
 		return -ENOMEM;
-	*r = *v->ev->more->rate;
+	*r = v->ex != NULL ? vpn_exchange_of(v->ex)->rate : *v->ev->more->rate;
 	f->rate = r;
 	f->direction = (enum dir)r->dir;
 	return 0;
@@ -216,7 +217,7 @@ struct finding *finding_make(struct arena *a, const struct view *v, const struct
 	f->stage = view_stage(v, cause_is_absence(c->cause) || c->first < 0 ? v->n
 									    : (unsigned)c->first);
 	f->conditional = "untested";
-	if (c->cause == CAUSE_RATE && take_rate(a, v, f) != 0)
+	if ((c->cause == CAUSE_RATE || sig->fact == FACT_RATE) && take_rate(a, v, f) != 0)
 		return NULL;
 	take_trigger(v, c, f);
 	if (c->cause == CAUSE_DNS && narrate_dns_facts(a, v, c, f) != 0)

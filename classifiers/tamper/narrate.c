@@ -129,7 +129,7 @@ static void say_sentence(const struct judged_case *c, struct finding *f)
 		const char *why = say_why(c);
 		snprintf(f->sentence, sizeof(f->sentence), "connection reset %s%s%s%s", who, after,
 			 why != NULL ? ", " : "", why != NULL ? why : "");
-	} else if (c->cause == CAUSE_RATE) {
+	} else if (f->rate != NULL) {
 		say_rate(f->direction == DIR_S2C ? "towards the client" : "towards the server", after,
 			 f);
 	} else if (c->cause == CAUSE_CONTENT && f->page != NULL) {

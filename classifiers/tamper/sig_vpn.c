@@ -206,6 +206,21 @@ static bool match_gre(const struct view *v, const struct signature *self, struct
 	return true;
 }
 
+/* THR-POLICE of a tunnel, by the numbers of its datagrams. */
+static bool match_rate(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	const struct rate_facts *r = &of(v)->rate;
+	if (r->form != RATE_POLICED)
+		return false;
+	t->grade = GRADE_D1;
+	t->frame = r->frame;
+	testimony_says(t, "%.0f kbit/s, %.1f %% of %u datagrams missing on arrival", r->rate_bps / 1e3,
+		       100 * r->loss, r->n_lost + r->n_passed);
+	testimony_expects(t, "losses apart from a bucket's level");
+	return true;
+}
+
 /* VPN-REHS-STORM. */
 static bool match_storm(const struct view *v, const struct signature *self, struct testimony *t)
 {
@@ -257,6 +272,12 @@ const struct signature sig_vpn[] = {
 	 .summary = "PPTP's control connection works, and its data over GRE is never answered",
 	 .benign = "a translator without a helper for PPTP; a firewall that lets only TCP and UDP out",
 	 .refs = "RFC 2637 section 4", .match = match_gre},
+	{.id = "vpn-rate-policed", .family = FAMILY_THROTTLING, .cause = CAUSE_VPN,
+	 .fact = FACT_RATE, .names = true,
+	 .summary = "what exceeded a rate of a tunnel's datagrams was dropped, as a token bucket does",
+	 .benign = "a limit of the client's plan or access link, for all of its traffic alike",
+	 .refs = "Flach et al., An Internet-Wide Analysis of Traffic Policing, SIGCOMM 2016",
+	 .match = match_rate},
 	{.id = "vpn-data-stopped", ROW,
 	 .summary = "a tunnel that had been set up went silent while its client went on asking",
 	 .benign = "a server that is down; a client that moved to another network; a wrong cipher or "

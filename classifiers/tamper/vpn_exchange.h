@@ -8,6 +8,7 @@
 
 #include "classifiers/app/vpn.h"
 #include "classifiers/tamper/exchange.h"
+#include "classifiers/verdict.h"
 
 #define VPN_FLIGHT_NS 1000000000ull    /* initiations closer than that are one try: all retry later */
 #define VPN_SILENCE_NS 15000000000ull  /* catalogue section 14, VPN-HS-NOANS; WireGuard's own limit */
@@ -31,6 +32,7 @@ struct vpn_exchange {
 	uint32_t data;          /* data packets either way */
 	uint32_t data_heard;    /* the same up to the server's last datagram */
 	uint16_t n_datagrams;   /* saturating */
+	struct rate_facts rate; /* RATE_NONE: nothing held it to one, or nobody knows */
 	struct event last_heard, after[VPN_AFTER];
 	uint8_t kept_after;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Messages of one flow through the VPN classifier. Input: a byte whose bit 0 says TCP and bit 1 port
- * 4500, then records of an operation (bit 0: from the server; bit 1: cut by the capture; bit 2: the
+ * Messages of one flow through the VPN classifier. Input: a byte whose bit 0 says TCP, bit 1 port 4500
+ * and bit 2 GRE in the place of UDP, then records of an operation (bit 0: from the server; bit 1: cut by the capture; bit 2: the
  * stream ends), half a length, and that many bytes.
  */
 
@@ -40,6 +40,7 @@ static void check_exchange(const struct vpn_exchange *q, const struct vpn_facts 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct vpn_flow x = {.t = NULL};
+	struct tunnel_room room = {.used = 0};
 	struct app_facts facts = {.app_proto = NULL};
 	struct label said = {0};
 	struct flow f = {.key = {.ip_version = 4}, .syn_seen = {true, true}};
@@ -47,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct packet pkt = {.ts_ns = 1};
 	unsigned how = cursor_u8(&c);
 	bool tcp = (how & 1) != 0, packets = !tcp, streams[2] = {tcp, tcp};
-	f.key.proto = tcp ? IPPROTO_TCP : IPPROTO_UDP;
+	f.key.proto = tcp ? IPPROTO_TCP : (how & 4) != 0 ? IPPROTO_GRE : IPPROTO_UDP;
 	f.key.lo_port = (how & 2) != 0 ? NATT_PORT : 0;
 	while ((packets || streams[0] || streams[1]) && cursor_left(&c) >= 2) {
 		unsigned op = cursor_u8(&c);
@@ -60,11 +61,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			memcpy(exact, bytes, len);
 		enum dir dir = (op & 1) != 0 ? DIR_S2C : DIR_C2S;
 		struct headers h = {.payload = exact, .payload_caplen = (uint32_t)len,
-				    .payload_len = (uint32_t)len + ((op & 2) != 0 ? 40 : 0)};
+				    .payload_len = (uint32_t)len + ((op & 2) != 0 ? 40 : 0),
+				    .l3 = exact, .l3_caplen = (uint32_t)len,
+				    .ip_len = (uint32_t)len + ((op & 2) != 0 ? 40 : 0)};
 		pkt.ts_ns += 1000000000;
 		pkt.frame++;
 		packets = packets &&
-			  packet(NULL, &x, &f, dir, &pkt, &h, &facts, &said) == CLASSIFY_MORE;
+			  packet(&room, &x, &f, dir, &pkt, &h, &facts, &said) == CLASSIFY_MORE;
 		if (streams[dir] && len != 0)
 			streams[dir] = stream(NULL, &x, &f, dir, &pkt, &h, exact, len, &facts) ==
 				       CLASSIFY_MORE;
@@ -74,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		free(exact);
 	}
-	flow_end(NULL, &x, &f, &facts, &said);
+	flow_end(&room, &x, &f, &facts, &said);
+	require(room.used == 0);
 	if (facts.vpn != NULL)
 		check(facts.vpn);
 	if (facts.done != NULL) {

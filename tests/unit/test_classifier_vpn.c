@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+static struct tunnel_room room;
+
 /* One flow, and what is said at its end. */
 struct talk {
 	struct vpn_flow x;
@@ -34,7 +36,7 @@ static void tell(struct talk *t, enum dir dir, const uint8_t *p, size_t n)
 	struct packet pkt = {.ts_ns = ++t->now};
 	struct headers h = {.payload = p, .payload_caplen = (uint32_t)n, .payload_len = (uint32_t)n};
 	if (t->wanted)
-		t->wanted = packet(NULL, &t->x, &t->f, dir, &pkt, &h, &t->facts, &t->said) ==
+		t->wanted = packet(&room, &t->x, &t->f, dir, &pkt, &h, &t->facts, &t->said) ==
 			    CLASSIFY_MORE;
 }
 
@@ -52,7 +54,7 @@ static void say(struct talk *t, enum dir dir, const char *words)
 
 static const struct vpn_facts *end(struct talk *t)
 {
-	flow_end(NULL, &t->x, &t->f, &t->facts, &t->said);
+	flow_end(&room, &t->x, &t->f, &t->facts, &t->said);
 	return t->facts.vpn;
 }
 

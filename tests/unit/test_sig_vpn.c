@@ -4,12 +4,12 @@
  * Tunnels over UDP as tables of datagrams, through decode, flow table, classifier and judge. A line:
  *
  *   "MS > PORT KIND [key=N …]"   a client's datagram; "<" a server's; "!" ICMP about the port's last
- *   "MS * PORT KIND every=MS n=N [key=N …]"   the client's, N times
+ *   "MS * PORT KIND every=MS n=N [key=N …]"   the client's, N times; "@" the server's
  *
  * KIND: W, O, X an initiation of WireGuard, OpenVPN, IKE; w, o, x its answer; D and P data and
  * keepalive of WireGuard, d and p data and ping of OpenVPN; S a hello of DTLS; G data of PPTP, over
  * GRE; T something over TCP. Keys: server, client (other addresses), sport (51820), id (of the
- * initiation). Frames are numbered from 1.
+ * initiation), skip (numbers of data left out before each). Frames are numbered from 1.
  */
 
 #include "tests/unit/udp_cases.h"
@@ -29,7 +29,7 @@ struct vpn_case {
 struct vpn_line {
 	double ms, every;
 	char dir, kind;
-	unsigned port, server, client, sport, id, n;
+	unsigned port, server, client, sport, id, n, skip;
 };
 
 static void parse_vpn(const char *text, struct vpn_line *l)
@@ -47,6 +47,7 @@ static void parse_vpn(const char *text, struct vpn_line *l)
 			  : strncmp(word, "client=", 7) == 0 ? &l->client
 			  : strncmp(word, "sport=", 6) == 0  ? &l->sport
 			  : strncmp(word, "id=", 3) == 0     ? &l->id
+			  : strncmp(word, "skip=", 5) == 0   ? &l->skip
 							     : &l->n) = v;
 	}
 }
@@ -70,7 +71,9 @@ static size_t build(const struct vpn_line *l, uint8_t p[256])
 	case 'P':
 		memcpy(p, (uint8_t[]){4, 0, 0, 0, tag, 2, 2, 2}, 8);
 		memset(p + 8, 0, 8);
-		p[8] = (uint8_t)++counter;
+		counter += 1 + l->skip;
+		p[8] = (uint8_t)counter;
+		p[9] = (uint8_t)(counter >> 8);
 		return l->kind == 'D' ? 128 : 32;
 	case 'O':
 	case 'o':
@@ -116,7 +119,7 @@ static void frame_line(const struct vpn_line *l, struct frame *f)
 {
 	uint8_t p[256];
 	size_t n = build(l, p);
-	frame_datagram(&(struct datagram){.s2c = l->dir == '<', .client = l->client,
+	frame_datagram(&(struct datagram){.s2c = l->dir == '<' || l->dir == '@', .client = l->client,
 					  .server = l->server, .port = l->port, .sport = l->sport,
 					  .proto = l->kind == 'G' ? 47 : l->kind == 'T' ? 6 : 0},
 		       p, n, f);
@@ -167,7 +170,7 @@ static void say_first(const struct finding *f, char *out, size_t len)
 {
 	snprintf(out, len, "%s %s: %u", f->id, verdict_name[f->verdict],
 		 f->n_packets != 0 ? (unsigned)f->packets[0] : 0);
-	assert_int_equal(f->family, FAMILY_VPN_INTERFERENCE);
+	assert_int_equal(f->family, f->rate != NULL ? FAMILY_THROTTLING : FAMILY_VPN_INTERFERENCE);
 	assert_int_equal(f->trigger, TRIGGER_PROTOCOL);
 	assert_string_equal(f->trigger_value, vpn_proto_name[f->flow->vpn->proto]);
 	assert_true(f->sentence[0] != '\0' && f->n_ladder != 0 && f->n_devices == 0);
@@ -242,6 +245,12 @@ static const struct vpn_case cases[] = {
 	{"GRE refused by ICMP", LINES(CONTROL, "1000 * 0 G every=500 n=20", "11000 ! 0 G"), SILENT},
 	{"GRE, and the capture ends", LINES(CONTROL, "1000 * 0 G every=500 n=20"), SILENT,
 	 .end_ms = 12000},
+	{"a tunnel whose every second datagram is dropped at once, and no more",
+	 LINES(WORKS("1", "40000"), "1500 * 40000 D every=1 n=20", "1600 < 40000 D skip=40"), SILENT},
+	/* A measurement. */
+	{"a tunnel that is held to a rate",
+	 LINES("0 > 40000 W", "40 < 40000 w", "80 > 40000 D", "1500 @ 40000 D every=10 n=150 skip=1"),
+	 LINES("vpn-rate-policed inconclusive: 0")},
 	/* Silence that accuses nobody: a wrong key, a server that is off. */
 	{"WireGuard with a wrong key", LINES(ANSWERED, "1000 * 40000 W every=5000 n=18"),
 	 LINES("vpn-handshake-unanswered inconclusive: 3")},
