@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define RECORDED 12 /* a session's first packets; the last come from after[] */
+#define DIALOGUE 10 /* packets of PPP either way: configuration takes about as many */
 #define CUT_ASKED 3 /* three losses in a row at 1 % are one in a million */
 
 struct vpn_exchange *vpn_exchange_new(bool ipv6)
@@ -103,11 +104,19 @@ void vpn_exchange_finish(struct vpn_exchange *q, const struct vpn_facts *v,
 	exchange_done(&q->x, facts);
 }
 
+/*
+ * Whether data has an answer, if only an echo of the tunnel's own: keepalives of OpenVPN and WireGuard;
+ * PPP's (RFC 1661, section 5.8) once it had spoken for a while. Of the others nothing says so.
+ */
+static bool has_answers(const struct vpn_exchange *q)
+{
+	bool ppp = q->proto == VPN_L2TP || q->proto == VPN_PPTP;
+	return q->proto == VPN_OPENVPN || q->proto == VPN_WIREGUARD ||
+	       (ppp && q->data_heard >= DIALOGUE);
+}
+
 bool vpn_exchange_is_cut(const struct vpn_exchange *q)
 {
-	/* Of the others nothing says that data has an answer, or even an echo of the tunnel's own. */
-	if (q->proto != VPN_OPENVPN && q->proto != VPN_WIREGUARD)
-		return false;
-	return q->heard && (q->answered || !q->initiated || q->data_heard != 0) &&
+	return has_answers(q) && q->heard && (q->answered || !q->initiated || q->data_heard != 0) &&
 	       q->n_after >= CUT_ASKED && q->after_ns >= q->heard_ns + VPN_SILENCE_NS;
 }

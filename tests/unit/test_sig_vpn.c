@@ -100,8 +100,8 @@ static size_t build(const struct vpn_line *l, uint8_t p[256])
 		p[27] = 60;
 		return 60;
 	case 'G':
-		memcpy(p, (uint8_t[]){0x30, 1, 0x88, 0x0b, 0, 40, 0, 1}, 8);
-		return 52;
+		memcpy(p, (uint8_t[]){0x30, 1, 0x88, 0x0b, 0, 128, 0, 1}, 8);
+		return 140;
 	case 'T':
 		return 156;
 	default:
@@ -271,6 +271,12 @@ static const struct vpn_case cases[] = {
 	       "vpn-data-stopped inconclusive: 19", "vpn-data-stopped inconclusive: 20")},
 	{"a translator that does not know PPTP", LINES(CONTROL, "1000 * 0 G every=500 n=20"),
 	 LINES("pptp-gre-unanswered inconclusive: 3")},
+	{"PPTP that worked, and whose GRE then stopped",
+	 LINES(CONTROL, "1000 * 0 G every=500 n=12", "1200 @ 0 G every=500 n=12",
+	       "9000 * 0 G every=4000 n=6"), LINES("vpn-data-stopped inconclusive: 27")},
+	{"the same of one that only configured itself",
+	 LINES(CONTROL, "1000 * 0 G every=500 n=4", "1200 @ 0 G every=500 n=4",
+	       "9000 * 0 G every=4000 n=6"), SILENT},
 	{"no new keys for minutes", LINES(WORKS("1", "40000"), "121000 * 40000 W every=5000 n=18"),
 	 LINES("vpn-rekey-unanswered inconclusive: 5")},
 	{"a port that is silent, of a server nobody knows",
