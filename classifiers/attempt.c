@@ -201,6 +201,9 @@ static void words(struct attempt *a, const struct evidence *ev, const struct app
 		w = WORDS_VPN + v->proto;
 	else if (w == WORDS_OTHER && v != NULL && v->fet)
 		w = WORDS_ENCRYPTED;
+	else if (w == WORDS_OTHER && c->n_data == 1 && c->first_len == c->excerpt_len &&
+		 first_words_is_cut_reset(c->excerpt, c->excerpt_len))
+		w = WORDS_CUT_RESET;
 	a->words = (uint8_t)w & 0x7f;
 	const struct resent *r = evidence_resent(ev, DIR_C2S);
 	a->muted = r->stuck >= MUTED_COPIES && c->n_data != 0 && !c->gap &&

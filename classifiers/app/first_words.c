@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "classifiers/app/openvpn.h"
 #include "dataplane/cursor.h"
 
 /* RFC 8446 section 5.1: handshake, legacy version, length; what filters look at of TLS. */
@@ -41,9 +42,16 @@ enum first_words first_words_of(const uint8_t *p, size_t len)
 	return is_tls(p) || is_http(p, len) || is_dns(p, len) ? WORDS_COMMON : WORDS_OTHER;
 }
 
+bool first_words_is_cut_reset(const uint8_t *p, size_t len)
+{
+	return len + 1 >= 2 + OPENVPN_RESET_LEAST && load_be16(p) + 2u == len + 1 &&
+	       openvpn_is_opening(p[2]);
+}
+
 const char *first_words_name(enum first_words w)
 {
-	static const char *const name[WORDS_VPN] = {"unknown", "common", "fet", "other"};
+	static const char *const name[WORDS_VPN] = {"unknown", "common", "fet", "other",
+						    "openvpn-probe"};
 	if (w < WORDS_VPN)
 		return name[w];
 	const char *vpn = w < WORDS_N ? vpn_proto_name[w - WORDS_VPN] : NULL;

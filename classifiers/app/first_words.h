@@ -18,11 +18,14 @@ enum first_words {
 	WORDS_COMMON,       /* DNS over TCP, HTTP or TLS */
 	WORDS_ENCRYPTED,    /* fet_is() */
 	WORDS_OTHER,
+	WORDS_CUT_RESET,    /* OpenVPN's hard reset over TCP without its last byte, and nothing more */
 	WORDS_VPN,          /* + enum vpn_proto: that protocol's first message */
 	WORDS_N = WORDS_VPN + VPN_N
 };
 
 /* Of the payload's first bytes; WORDS_UNKNOWN, WORDS_COMMON or WORDS_OTHER. */
 enum first_words first_words_of(const uint8_t *p, size_t len);
+/* The whole of what a client said: WORDS_CUT_RESET. */
+bool first_words_is_cut_reset(const uint8_t *p, size_t len);
 /* "fet", "openvpn", …; never NULL. */
 const char *first_words_name(enum first_words w);

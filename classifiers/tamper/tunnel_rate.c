@@ -9,7 +9,7 @@
 #define EARN_MISSING 3u    /* packets: then the log begins */
 #define PACKETS_MAX 16384u /* as many as are logged of a TCP connection */
 #define SEGMENTS_MAX 65536u
-#define STEP_MAX 1024u     /* numbers missing at once: more is another session, or a hole in the capture */
+#define STEP_MAX 1024u     /* numbers missing at once: more is another session, or a capture's hole */
 #define JUMPS_MAX 3u       /* steps beyond that without a new session: they are no numbers */
 #define REORDER 64u        /* packets that a late one is looked for among */
 #define LOST_MIN 15u       /* the published detector's (rate.c) */

@@ -2,8 +2,8 @@
 
 /*
  * Messages of one flow through the VPN classifier. Input: a byte whose bit 0 says TCP, bit 1 port 4500
- * and bit 2 GRE in the place of UDP, then records of an operation (bit 0: from the server; bit 1: cut by the capture; bit 2: the
- * stream ends), half a length, and that many bytes.
+ * and bit 2 GRE in the place of UDP, then records of an operation (bit 0: from the server; bit 1: cut
+ * by the capture; bit 2: the stream ends), half a length, and that many bytes.
  */
 
 #include "classifiers/classifier_vpn.c"

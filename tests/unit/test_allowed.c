@@ -2,80 +2,37 @@
 
 /* When a port is said to let some protocols through and no others, and when it must not be. */
 
+#include "tests/unit/study_world.h"
+
 #include "tools/study/allowed.c"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
+static double at_s;
 
-#define SEC 1000000000ull
-#define ATTEMPTS 64
-
-static struct world {
-	struct analysis a;
-	struct capture_result capture;
-	struct attempt attempts[ATTEMPTS];
-	struct flow_record flows[ATTEMPTS];
-	struct finding findings[ATTEMPTS];
-	struct evidence_row row;
-	struct study *s;
-	double at_s;
-} w;
+static int start(void **state)
+{
+	at_s = 0;
+	return world_start(state);
+}
 
 /* n connections to server:port that begin so, 100 s apart: past any residual window. */
 static void add(unsigned n, unsigned server, uint16_t port, unsigned words, bool muted)
 {
 	for (unsigned k = 0; k < n; k++) {
-		size_t i = w.a.n_attempts++;
-		assert_true(i < ATTEMPTS);
-		uint64_t at = 1000 * SEC + (uint64_t)(w.at_s * 1e9);
-		w.flows[i] = (struct flow_record){.id = 4 * (i + 1), .first_frame = i + 1,
-						  .first_ns = at, .last_ns = at + 20 * SEC};
-		w.findings[i] = (struct finding){
-			.id = "connection-frozen", .verdict = VERDICT_INCONCLUSIVE,
-			.family = FAMILY_SILENT_DROP, .rows = &w.row, .n_rows = 1,
-			.flow = &w.flows[i], .conditional = "untested"};
-		w.attempts[i] = (struct attempt){
-			.flow_id = 4 * (i + 1), .start_ns = at, .request_ns = at + SEC / 10,
-			.end_ns = at + SEC, .client = {{[15] = 1}},
-			.server = {{[12] = (uint8_t)server, [15] = 1}},
-			.client_port = (uint16_t)(40000 + i), .server_port = port, .ip_version = 4,
-			.proto = 6, .end = ATTEMPT_OK, .stage = STAGE_LATER,
-			.bits = ATTEMPT_HANDSHAKE, .flow = &w.flows[i], .ja4 = "",
-			.words = words & 0x7f, .muted = muted,
-			.finding = muted ? &w.findings[i] : NULL};
-		w.at_s += 100;
+		struct attempt *a = world_add(at_s);
+		size_t i = w.a.n_attempts - 1;
+		w.flows[i].last_ns = w.flows[i].first_ns + 20 * SEC;
+		a->server.b[12] = (uint8_t)server;
+		a->server_port = port;
+		a->words = words & 0x7f;
+		a->muted = muted;
+		a->finding = muted ? &w.findings[i] : NULL;
+		at_s += 100;
 	}
 }
 
 static const struct finding *conclude_all(void)
 {
-	assert_int_equal(study_new(&w.s, &w.a), 0);
-	for (size_t i = 0; i < w.a.n_findings; i++)
-		if (strcmp(w.a.findings[i]->id, "protocol-not-allowed") == 0)
-			return w.a.findings[i];
-	return NULL;
-}
-
-static int start(void **state)
-{
-	(void)state;
-	memset(&w, 0, sizeof(w));
-	w.a.captures = &w.capture;
-	w.a.n_captures = 1;
-	w.a.attempts = w.attempts;
-	w.capture.stats.last_ns = 900000 * SEC;
-	w.row = (struct evidence_row){.kind = "connection-frozen", .grade = GRADE_D1, .counted = true};
-	return 0;
-}
-
-static int end(void **state)
-{
-	(void)state;
-	study_free(w.s);
-	free(w.a.findings);
-	return 0;
+	return world_finds("protocol-not-allowed");
 }
 
 #define SSH (WORDS_VPN + VPN_SSH)
@@ -172,9 +129,9 @@ static void a_retry_storm(void **state)
 {
 	for (unsigned i = 0; i < 6; i++) {
 		add(1, 9, 443, i & 1 ? SSH : OPENVPN, true);
-		w.at_s -= 95;
+		at_s -= 95;
 	}
-	w.at_s += 600;
+	at_s += 600;
 	add(3, 9, 443, WORDS_COMMON, false);
 	silent(state);
 }
@@ -223,7 +180,7 @@ static void first_words_are_read(void **state)
 	assert_string_equal(first_words_name(WORDS_ENCRYPTED), "fet");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, start, end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, start, world_end)
 
 int main(void)
 {

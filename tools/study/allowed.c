@@ -91,7 +91,7 @@ static void gather(const struct attempt *const *list, size_t n, struct tries *t)
 		unsigned port = port_of(a);
 		if (i != 0 && !study_same_pair(list[i - 1], a))
 			memset(until, 0, sizeof(until));
-		if (a->words <= WORDS_COMMON)
+		if (a->words <= WORDS_COMMON || a->words == WORDS_CUT_RESET)
 			continue;
 		if (is_muted(a) && a->start_ns >= until[port])
 			take_muted(t, a);
@@ -116,10 +116,10 @@ static void say_kinds(const struct tries *t, char *out, size_t len)
 {
 	size_t n = 0;
 	out[0] = '\0';
-	for (unsigned w = WORDS_ENCRYPTED; w < WORDS_N && n < len; w++)
-		if ((t->kinds[w / 8] & 1u << (w & 7)) != 0)
+	for (unsigned k = WORDS_ENCRYPTED; k < WORDS_N && n < len; k++)
+		if ((t->kinds[k / 8] & 1u << (k & 7)) != 0)
 			n += (size_t)snprintf(out + n, len - n, "%s%s", n != 0 ? ", " : "",
-					      first_words_name((enum first_words)w));
+					      first_words_name((enum first_words)k));
 }
 
 static void mark(const struct tries *t, const struct finding *f)

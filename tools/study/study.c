@@ -199,6 +199,10 @@ int study_new(struct study **out, struct analysis *a)
 	if (err == 0)
 		err = study_allowed(r);
 	if (err == 0)
+		err = study_probes(r);
+	if (err == 0)
+		err = study_bursts(r);
+	if (err == 0)
 		err = study_profiles(r);
 	if (err != 0) {
 		study_free(&r->pub);

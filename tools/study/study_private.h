@@ -79,6 +79,10 @@ int study_rates(struct study_run *r);
 int study_encrypted(struct study_run *r);
 /* allowed.c: protocols that are dropped on ports where DNS, HTTP and TLS pass. */
 int study_allowed(struct study_run *r);
+/* bursts.c: new connections that freeze once there were many. */
+int study_bursts(struct study_run *r);
+/* probes.c: servers of OpenVPN that somebody probes. */
+int study_probes(struct study_run *r);
 /* profile.c */
 int study_profiles(struct study_run *r);
 
