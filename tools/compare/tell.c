@@ -240,8 +240,7 @@ static void tell_one_way(struct comparison *c, struct finding *f, const struct l
 	bool up = (f->direction == DIR_C2S) == l->a_up;
 
 	if (f->flow->proto != PROTO_UDP || f->family != FAMILY_SILENT_DROP || up == l->a_up ||
-	    f->verdict < VERDICT_ANOMALY || f->n_packets < ANSWERS_MIN || l->convs[0] == 0 ||
-	    l->convs[1] == 0)
+	    f->n_packets < ANSWERS_MIN || l->convs[0] == 0 || l->convs[1] == 0)
 		return;
 	for (unsigned side = 0; side < SIDES; side++) {
 		const struct conversation *v = &c->view[side].conv[l->first_conv[side]];
@@ -256,13 +255,17 @@ static void tell_one_way(struct comparison *c, struct finding *f, const struct l
 	f->id = "vpn-handshake-one-way";
 	f->summary = "a tunnel's server answered, and none of its answers reached the client";
 	f->family = FAMILY_VPN_INTERFERENCE;
-	f->verdict = VERDICT_LIKELY;
-	f->score = 6;
-	f->benign = (const char **)benign_one_way;
-	f->n_benign = 1;
+	/* Where nothing else got through meanwhile, an outage explains it as well. */
+	bool proven = f->verdict >= VERDICT_ANOMALY;
+	if (proven) {
+		f->verdict = VERDICT_LIKELY;
+		f->score = 6;
+		f->benign = (const char **)benign_one_way;
+		f->n_benign = 1;
+	}
 	snprintf(value, sizeof(value), "%" PRIu32 " of its answers left, and none arrived",
 		 f->n_packets);
-	finding_row(f, "handshake-one-way", GRADE_D4, f->packets[0], value,
+	finding_row(f, "handshake-one-way", proven ? GRADE_D4 : GRADE_D1, f->packets[0], value,
 		    "an answer, as the first message had arrived");
 	const char *name = vpn_label_name[answerer->proto];
 	snprintf(f->sentence, sizeof(f->sentence),
