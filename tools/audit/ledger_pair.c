@@ -164,6 +164,13 @@ static bool same_place(const struct ledger *l, const struct ledger_frame *s,
 	return s->len > 0 || (s->flags & TCP_SYN) != 0 || s->ack == r->ack;
 }
 
+/* With all its bytes: only its headers can be others. */
+static bool same_place_and_bytes(const struct ledger *l, const struct ledger_frame *s,
+				 const struct ledger_frame *r)
+{
+	return s->payload == r->payload && same_place(l, s, r);
+}
+
 /* An identification of 0 is everybody's. */
 static uint64_t key_marked(const struct ledger_frame *f)
 {
@@ -290,6 +297,8 @@ int ledger_pair(struct ledger *l, enum compare_way way)
 
 	if (err == 0)
 		err = find_reflected(l, way_to(way));
+	if (err == 0)
+		err = pass(l, way, key_place, same_place_and_bytes, FATE_MODIFIED, false);
 	if (err == 0)
 		err = ledger_stream(l, way);
 	if (err == 0)

@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* wmscope audit load: how much a box between two ports takes before it loses frames, and how long they
+ * are in it. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dataplane/log.h"
+#include "dataplane/now.h"
+#include "dataplane/replay.h"
+#include "tools/audit/bench.h"
+#include "tools/audit/ledger.h"
+#include "tools/audit/search.h"
+#include "tools/audit/taps.h"
+#include "tools/command.h"
+#include "tools/facts.h"
+#include "tools/json.h"
+#include "tools/options.h"
+#include "tools/session.h"
+
+#define SECONDS_DEFAULT 5u
+#define SECONDS_MAX	3600u
+#define SETTLE_NS	300000000u
+#define NAP_NS		20000000u
+#define NEAR		0.95 /* of the rate asked for: less, and the tester is what is slow */
+#define LATENCY_FRAMES	500000u /* that are paired one by one */
+#define RING_MIB	256u
+
+extern const struct command command_audit_load;
+
+struct audit_load_options {
+	struct option_strings ifaces, clients;
+	const char *from, *to, *src_mac, *dst_mac, *jsonl;
+	unsigned long seconds, ring_mib;
+	bool yes, quiet, verbose;
+};
+
+#define AT(field) .offset = offsetof(struct audit_load_options, field)
+static const struct option_row audit_load_rows[] = {
+	{.name = "interface",
+	 .letter = 'i',
+	 .kind = OPTION_STRINGS,
+	 AT(ifaces),
+	 .argument = "IFACE",
+	 .help = "given twice: the port that clients' frames leave by, then that of servers' frames"},
+	{.name = "from",
+	 .kind = OPTION_STRING,
+	 AT(from),
+	 .argument = "RATE",
+	 .help = "the lowest rate, as for replay: Nkpps, Nmbps and so on; 1kpps by default"},
+	{.name = "to",
+	 .kind = OPTION_STRING,
+	 AT(to),
+	 .argument = "RATE",
+	 .help = "the highest rate, of the same kind; 100kpps by default"},
+	{.name = "seconds",
+	 .kind = OPTION_UINT,
+	 AT(seconds),
+	 .argument = "N",
+	 .help = "of a trial; 5 by default, and RFC 2544 asks for 60"},
+	{.name = "client",
+	 .kind = OPTION_STRINGS,
+	 AT(clients),
+	 .argument = "PREFIX",
+	 .help = "who the clients are; without it, who opened each flow"},
+	{.name = "src-mac",
+	 .kind = OPTION_STRING,
+	 AT(src_mac),
+	 .argument = "MAC[,MAC]",
+	 .help = "source MAC address of all frames; the second is of the servers' port"},
+	{.name = "dst-mac",
+	 .kind = OPTION_STRING,
+	 AT(dst_mac),
+	 .argument = "MAC[,MAC]",
+	 .help = "the same of the destination"},
+	{.name = "buffer",
+	 .letter = 'B',
+	 .kind = OPTION_UINT,
+	 AT(ring_mib),
+	 .argument = "MIB",
+	 .help = "memory between the kernel and wmscope at each port, 2 to 4095; 256 by default"},
+	{.name = "jsonl",
+	 .kind = OPTION_STRING,
+	 AT(jsonl),
+	 .argument = "FILE",
+	 .help = "write JSON Lines here: an event `load` for each trial, and one with the result"},
+	{.name = "yes-this-interface",
+	 .kind = OPTION_FLAG,
+	 AT(yes),
+	 .help = "also if a port has an address of this machine or its default route"},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .kind = OPTION_FLAG,
+	 AT(quiet),
+	 .help = "no table on standard output and no warnings"},
+	{.name = "verbose",
+	 .letter = 'v',
+	 .kind = OPTION_FLAG,
+	 AT(verbose),
+	 .help = "more words about the run on standard error"},
+	{.name = NULL},
+};
+
+struct trial {
+	struct pace_rate rate;
+	struct replay_rate achieved;
+	uint64_t sent[SIDES], arrived[SIDES]; /* by that port; at that port */
+	uint64_t tester;                      /* frames that the tester lost, or could not send */
+	bool slow;                            /* it sent less than was asked */
+	enum trial_end end;
+};
+
+struct run {
+	const struct audit_load_options *opt;
+	struct replay_config cfg;
+	struct prefix clients[OPTION_STRINGS_MAX];
+	unsigned seconds;
+	enum pace_kind kind;
+	double from, to;
+	struct search search;
+	struct trial latency; /* at half the rate */
+	struct ledger *ledger;
+	atomic_bool stop;
+	uint64_t until_ns;
+	FILE *jsonl;
+	uint64_t started_ns;
+	struct session session; /* its exit status only */
+};
+
+static bool usage(const char *wrong, const char *what)
+{
+	options_error(&command_audit_load, wrong, what);
+	return false;
+}
+
+static bool said(struct run *r, enum exit_status status, const char *why)
+{
+	log_error(NULL, "%s", why);
+	session_happened(&r->session, status);
+	return false;
+}
+
+static bool parse_rates(struct run *r)
+{
+	const char *from = r->opt->from, *to = r->opt->to;
+	struct pace_rate a, b;
+
+	if (pace_rate_parse(from != NULL ? from : "1kpps", &a) != 0)
+		return usage("--from: Npps, Nkpps, Nmpps, Nkbps, Nmbps or Ngbps", from);
+	if (pace_rate_parse(to != NULL ? to : "100kpps", &b) != 0)
+		return usage("--to: Npps, Nkpps, Nmpps, Nkbps, Nmbps or Ngbps", to);
+	if (a.kind != b.kind || (a.kind != PACE_PACKETS && a.kind != PACE_BITS))
+		return usage("--from, --to: both in packets or both in bits a second", NULL);
+	if (!(a.value > 0) || a.value > b.value)
+		return usage("--from, --to: the second is the higher one", NULL);
+	r->kind = a.kind;
+	r->from = a.value;
+	r->to = b.value;
+	return true;
+}
+
+/* What the option rows cannot check. */
+static bool parse(struct run *r, int argc, char **argv)
+{
+	const struct audit_load_options *o = r->opt;
+
+	if (argc != 1 || strcmp(argv[0], "-") == 0)
+		return usage("one capture file is wanted, and not standard input", NULL);
+	if (!bench_ports_named(&command_audit_load, &o->ifaces) || !parse_rates(r))
+		return false;
+	if (o->seconds > SECONDS_MAX)
+		return usage("--seconds: 1 to 3600", NULL);
+	r->seconds = o->seconds != 0 ? (unsigned)o->seconds : SECONDS_DEFAULT;
+	if (o->ring_mib != 0 && (o->ring_mib < 2 || o->ring_mib > 4095))
+		return usage("-B: 2 to 4095 MiB", NULL);
+	if (!bench_macs(o->src_mac, o->dst_mac, r->cfg.macs))
+		return usage("--src-mac, --dst-mac: one MAC address or two", NULL);
+	for (unsigned i = 0; i < o->clients.n; i++) {
+		const char *text = o->clients.v[i];
+		if (prefix_parse(text, strlen(text), &r->clients[i]) != 0)
+			return usage("--client: not an address or prefix", text);
+	}
+	r->cfg.clients = r->clients;
+	r->cfg.n_clients = o->clients.n;
+	r->cfg.source = (struct source_config){.files = (const char *const *)argv, .n_files = 1};
+	r->cfg.engine = "packet";
+	r->cfg.n_ports = SIDES;
+	r->cfg.loops = REPLAY_FOREVER;
+	r->cfg.stop = &r->stop;
+	return true;
+}
+
+/* Ends a trial when its time is over. */
+static void *timer_main(void *arg)
+{
+	struct run *r = arg;
+	struct timespec nap = {.tv_nsec = NAP_NS};
+
+	while (!atomic_load(&r->stop)) {
+		if (clock_ns(CLOCK_MONOTONIC) >= r->until_ns || atomic_load(&session_stopped))
+			atomic_store(&r->stop, true);
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+/* 0 or -errno, why (len) says it. */
+static int send_for(struct run *r, struct replay *replay, uint64_t ns, char *why, size_t len)
+{
+	pthread_t timer;
+	sigset_t all, before;
+
+	atomic_store(&r->stop, false);
+	r->until_ns = clock_ns(CLOCK_MONOTONIC) + ns;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int err = -pthread_create(&timer, NULL, timer_main, r);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err != 0) {
+		snprintf(why, len, "%s", strerror(-err));
+		return err;
+	}
+	err = replay_run(replay, why, len);
+	atomic_store(&r->stop, true);
+	pthread_join(timer, NULL);
+	return err;
+}
+
+static void judge(struct trial *t)
+{
+	double asked = t->rate.value;
+	double got = t->rate.kind == PACE_BITS ? t->achieved.bits : t->achieved.packets;
+	bool lost = t->arrived[SIDE_SERVER] < t->sent[SIDE_CLIENT] ||
+		    t->arrived[SIDE_CLIENT] < t->sent[SIDE_SERVER];
+
+	t->slow = got < asked * NEAR;
+	/* What the tester lost may be all that is missing: the box is not told from it. */
+	t->end = t->tester > 0 || (t->slow && !lost) ? TRIAL_TESTER
+		 : lost				     ? TRIAL_LOST
+						     : TRIAL_PASSED;
+}
+
+/* ledger: frames are told apart, one by one; NULL: counted. 0 or -errno, why (len) says it. */
+static int try_rate(struct run *r, double rate, uint64_t ns, struct ledger *ledger, struct trial *t,
+		    char *why, size_t len)
+{
+	struct taps_config taps_cfg = {
+		.iface = {r->opt->ifaces.v[0], r->opt->ifaces.v[1]},
+		.ring_mib = r->opt->ring_mib != 0 ? (uint32_t)r->opt->ring_mib : RING_MIB,
+		.ledger = ledger,
+	};
+	struct timespec settle = {.tv_nsec = SETTLE_NS};
+	struct ledger_losses losses = {.missed = {0}};
+	struct replay *replay = NULL;
+	struct taps *taps = NULL;
+	bool at_input;
+
+	*t = (struct trial){.rate = {.kind = r->kind, .value = rate}};
+	r->cfg.rate = t->rate;
+	/* Past the queueing discipline the captures do not see frames leave, which costs less. */
+	for (unsigned p = 0; p < SIDES; p++)
+		r->cfg.port[p].qdisc = ledger != NULL;
+	int err = replay_new(&replay, &r->cfg, &at_input, why, len);
+	if (err != 0 && at_input) {
+		session_input_failed(&r->session, err);
+		goto out;
+	}
+	if (err == 0)
+		err = taps_open(&taps, &taps_cfg, why, len);
+	if (err == 0)
+		err = taps_start(taps, why, len);
+	if (err == 0)
+		err = send_for(r, replay, ns, why, len);
+	if (err != 0)
+		goto out;
+	nanosleep(&settle, NULL);
+	err = taps_stop(taps);
+	if (err != 0)
+		snprintf(why, len, "%s", strerror(-err));
+	const struct replay_stats *s = replay_stats(replay);
+	t->achieved = replay_achieved(s);
+	for (unsigned p = 0; p < SIDES; p++) {
+		struct taps_stats at;
+		taps_stats(taps, p, &at);
+		t->sent[p] = s->sink[p].frames;
+		t->arrived[p] = at.arrived;
+		losses.handed[p] = s->sink[p].frames;
+		losses.missed[p] = at.dropped;
+		losses.unsent[p] = s->sink[p].lost;
+		t->tester += at.dropped + s->sink[p].lost;
+	}
+	t->tester += s->ends[REPLAY_REFUSED];
+	judge(t);
+	if (err == 0 && ledger != NULL)
+		err = ledger_close(ledger, &losses);
+out:
+	taps_close(taps);
+	replay_free(replay);
+	return err;
+}
+
+/* Reports */
+
+static void rate_text(const struct run *r, double rate, char out[32])
+{
+	static const char prefixes[] = " kMG";
+	unsigned i = 0;
+
+	for (; rate >= 1000 && prefixes[i + 1] != '\0'; i++)
+		rate /= 1000;
+	snprintf(out, 32, "%.3g %.*s%s", rate, i > 0, prefixes + i,
+		 r->kind == PACE_BITS ? "bit/s" : "pkt/s");
+}
+
+static uint64_t missing(const struct trial *t, enum compare_way way)
+{
+	uint64_t sent = t->sent[way_from(way)], arrived = t->arrived[way_to(way)];
+
+	return sent > arrived ? sent - arrived : 0;
+}
+
+static void print_trial(const struct run *r, const struct trial *t)
+{
+	static const char *const words[] = {[TRIAL_PASSED] = "no loss",
+					    [TRIAL_LOST] = "the box lost frames",
+					    [TRIAL_TESTER] = "the tester's own limit"};
+	char asked[32], got[32];
+
+	if (r->opt->quiet || r->jsonl == stdout)
+		return;
+	rate_text(r, t->rate.value, asked);
+	rate_text(r, r->kind == PACE_BITS ? t->achieved.bits : t->achieved.packets, got);
+	printf("  %-13s  %-13s  %10" PRIu64 "  %8" PRIu64 "  %10" PRIu64 "  %8" PRIu64 "  %s\n",
+	       asked, got, t->sent[SIDE_CLIENT], missing(t, WAY_UP), t->sent[SIDE_SERVER],
+	       missing(t, WAY_DOWN), words[t->end]);
+	fflush(stdout);
+}
+
+static void json_head(struct run *r, struct json *j)
+{
+	char text[FACTS_TIME_SIZE];
+
+	json_start(j, r->jsonl);
+	json_object(j, NULL);
+	json_uint(j, "schema", 1);
+	json_string(j, "event_type", "load");
+	json_string(j, "timestamp", facts_time(r->started_ns, text));
+	json_object(j, "load");
+}
+
+static void json_trial(struct run *r, const struct trial *t)
+{
+	static const char *const names[] = {[TRIAL_PASSED] = "no_loss", [TRIAL_LOST] = "lost",
+					    [TRIAL_TESTER] = "tester"};
+	struct json j;
+
+	if (r->jsonl == NULL)
+		return;
+	json_head(r, &j);
+	json_object(&j, "trial");
+	json_string(&j, "unit", r->kind == PACE_BITS ? "bits_per_s" : "packets_per_s");
+	json_number(&j, "asked", t->rate.value);
+	json_number(&j, "achieved", r->kind == PACE_BITS ? t->achieved.bits : t->achieved.packets);
+	for (unsigned w = 0; w < WAYS; w++) {
+		json_object(&j, w == WAY_UP ? "from_client" : "from_server");
+		json_uint(&j, "sent", t->sent[way_from(w)]);
+		json_uint(&j, "arrived", t->arrived[way_to(w)]);
+		json_end(&j);
+	}
+	json_uint(&j, "tester_lost_frames", t->tester);
+	json_string(&j, "end", names[t->end]);
+	json_end(&j);
+	json_end(&j);
+	json_end(&j);
+}
+
+static void print_latency(const struct run *r, enum compare_way way)
+{
+	const struct ledger_way *w = ledger_way(r->ledger, way);
+	const struct pace_errors *e = &w->transit;
+
+	printf("  from the %s: ", way == WAY_UP ? "client" : "server");
+	if (e->n == 0) {
+		puts("nothing arrived");
+		return;
+	}
+	printf("%.1f us median, %.1f us p90, %.1f us p99, %.1f us p99.9, %.1f us at most; %" PRIu64
+	       " of %" PRIu64 " lost, %" PRIu64 " reordered\n",
+	       (double)pace_errors_quantile(e, 0.5) / 1e3, (double)pace_errors_quantile(e, 0.9) / 1e3,
+	       (double)pace_errors_quantile(e, 0.99) / 1e3,
+	       (double)pace_errors_quantile(e, 0.999) / 1e3, (double)e->max_ns / 1e3,
+	       w->totals.fates[FATE_DROPPED], w->totals.sent, w->totals.reordered);
+}
+
+static void write_text(const struct run *r)
+{
+	const struct search *s = &r->search;
+	char pass[32], fail[32];
+
+	rate_text(r, s->pass, pass);
+	rate_text(r, s->fail, fail);
+	putchar('\n');
+	if (s->pass == 0)
+		printf("No rate from --from on passed: %s at %s.\n",
+		       s->tester ? "the tester is at its limit" : "the box loses frames", fail);
+	else if (s->fail == 0)
+		printf("The box loses nothing at %s, the highest rate that was tried.\n", pass);
+	else if (s->tester)
+		printf("The box loses nothing at %s; beyond is the tester's own limit.\n", pass);
+	else
+		printf("The box loses nothing at %s, and loses frames at %s.\n", pass, fail);
+	if (r->ledger == NULL)
+		return;
+	rate_text(r, r->latency.rate.value, pass);
+	printf("In the box at %s (half of that), by this kernel's stamps at both ports:\n", pass);
+	print_latency(r, WAY_UP);
+	print_latency(r, WAY_DOWN);
+	if (r->latency.tester > 0)
+		printf("  The tester itself lost %" PRIu64 " frames: those are not the box's.\n",
+		       r->latency.tester);
+}
+
+static void json_latency(struct json *j, const struct run *r, enum compare_way way)
+{
+	const struct ledger_way *w = ledger_way(r->ledger, way);
+	static const struct {
+		const char *key;
+		double q;
+	} quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+
+	json_object(j, way == WAY_UP ? "from_client" : "from_server");
+	json_uint(j, "sent", w->totals.sent);
+	json_uint(j, "dropped", w->totals.fates[FATE_DROPPED]);
+	json_uint(j, "reordered", w->totals.reordered);
+	json_object(j, "transit_us");
+	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+		json_number(j, quantiles[i].key,
+			    (double)pace_errors_quantile(&w->transit, quantiles[i].q) / 1e3);
+	json_number(j, "max", (double)w->transit.max_ns / 1e3);
+	json_end(j);
+	json_end(j);
+}
+
+static void write_result(struct run *r)
+{
+	const struct search *s = &r->search;
+	struct json j;
+
+	if (r->jsonl == NULL)
+		return;
+	json_head(r, &j);
+	json_object(&j, "result");
+	json_string(&j, "unit", r->kind == PACE_BITS ? "bits_per_s" : "packets_per_s");
+	if (s->pass > 0)
+		json_number(&j, "no_loss_at", s->pass);
+	else
+		json_null(&j, "no_loss_at");
+	if (s->fail > 0)
+		json_number(&j, "failed_at", s->fail);
+	else
+		json_null(&j, "failed_at");
+	json_bool(&j, "tester_limit", s->fail > 0 && s->tester);
+	if (r->ledger != NULL) {
+		json_object(&j, "latency");
+		json_string(&j, "clock", "kernel stamps at both ports of one machine");
+		json_number(&j, "rate", r->latency.rate.value);
+		json_latency(&j, r, WAY_UP);
+		json_latency(&j, r, WAY_DOWN);
+		json_uint(&j, "tester_lost_frames", r->latency.tester);
+		json_end(&j);
+	}
+	json_end(&j);
+	json_end(&j);
+	json_end(&j);
+	if (fflush(r->jsonl) != 0 || ferror(r->jsonl))
+		said(r, EXIT_IO, "--jsonl: it could not be written");
+}
+
+static bool find_rate(struct run *r)
+{
+	char why[320];
+
+	if (!r->opt->quiet && r->jsonl != stdout)
+		printf("  %-13s  %-13s  %10s  %8s  %10s  %8s\n", "asked", "achieved", "client sent",
+		       "lost", "server sent", "lost");
+	search_start(&r->search, r->from, r->to);
+	while (r->search.next > 0) {
+		struct trial t;
+		if (try_rate(r, r->search.next, r->seconds * UINT64_C(1000000000), NULL, &t, why,
+			     sizeof(why)) != 0)
+			return said(r, EXIT_IO, why);
+		if (atomic_load(&session_stopped)) {
+			session_happened(&r->session, EXIT_PARTIAL);
+			return false;
+		}
+		print_trial(r, &t);
+		json_trial(r, &t);
+		search_note(&r->search, t.end);
+	}
+	return true;
+}
+
+/* At half the rate, for as long as its frames can be told apart. */
+static bool find_latency(struct run *r)
+{
+	double rate = r->search.pass / 2;
+	uint64_t ns = r->seconds * UINT64_C(1000000000);
+	char why[320];
+
+	if (rate == 0)
+		return true;
+	/* A frame is 84 bytes of the wire at least. */
+	double packets = r->kind == PACE_BITS ? rate / (84 * 8) : rate;
+	if (packets * r->seconds > LATENCY_FRAMES)
+		ns = (uint64_t)(LATENCY_FRAMES / packets * 1e9);
+	if (ledger_new(&r->ledger, 0) != 0)
+		return said(r, EXIT_IO, strerror(ENOMEM));
+	return try_rate(r, rate, ns, r->ledger, &r->latency, why, sizeof(why)) == 0 ||
+	       said(r, EXIT_IO, why);
+}
+
+static bool open_all(struct run *r)
+{
+	const struct audit_load_options *o = r->opt;
+	uint32_t mtu;
+	char why[320];
+
+	if (!bench_ports_free(o->ifaces.v, o->yes, &mtu, why, sizeof(why)))
+		return said(r, EXIT_IO, why);
+	r->cfg.rewrite.mtu = mtu;
+	for (unsigned p = 0; p < SIDES; p++)
+		r->cfg.port[p] =
+			(struct sink_config){.iface = o->ifaces.v[p], .frame_max = mtu + 18};
+	if (o->jsonl == NULL)
+		return true;
+	r->jsonl = strcmp(o->jsonl, "-") == 0 ? stdout : fopen(o->jsonl, "we");
+	if (r->jsonl != NULL)
+		return true;
+	snprintf(why, sizeof(why), "%s: %s", o->jsonl, strerror(errno));
+	return said(r, EXIT_IO, why);
+}
+
+static int audit_load(void *config, int argc, char **argv)
+{
+	const struct audit_load_options *o = config;
+	struct run r = {.opt = o};
+
+	log_set_level(o->quiet ? LOG_LEVEL_ERROR : o->verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
+	if (!parse(&r, argc, argv))
+		return EXIT_USAGE;
+	session_catch_signals();
+	r.started_ns = clock_ns(CLOCK_REALTIME);
+	if (!open_all(&r) || !find_rate(&r) || !find_latency(&r))
+		goto out;
+	if (!o->quiet && r.jsonl != stdout)
+		write_text(&r);
+	write_result(&r);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		said(&r, EXIT_IO, "standard output: it could not be written");
+out:
+	if (r.jsonl != NULL && r.jsonl != stdout)
+		fclose(r.jsonl);
+	ledger_free(r.ledger);
+	return session_exit_status(&r.session);
+}
+
+const struct command command_audit_load = {
+	.name = "audit load",
+	.usage = "FILE",
+	.summary = "the highest rate at which a box between two ports loses nothing",
+	.details =
+		"FILE is replayed through the box again and again, clients' frames by the first port "
+		"and servers' by the second, for --seconds at each rate; rates are halved between "
+		"--from and --to until the highest that passes without loss is known within 2 % (RFC "
+		"2544, section 26.1). Frames are counted where they leave and where they arrive; a trial "
+		"in which the tester lost frames itself, or sent less than it should, says nothing of "
+		"the box and counts as the tester's limit: a cable in place of the box shows where that "
+		"is. Then, at half the rate, frames are told apart one by one for their time in the box "
+		"(from the kernel's stamp where they leave to its stamp where they arrive, one clock), "
+		"loss and order. Each loop sends the same frames: a box that filters or keeps state "
+		"sees them again.",
+	.options = audit_load_rows,
+	.config_size = sizeof(struct audit_load_options),
+	.run = audit_load,
+};
