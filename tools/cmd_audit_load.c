@@ -4,7 +4,6 @@
  * are in it. */
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,12 +15,9 @@
 #include "dataplane/now.h"
 #include "dataplane/replay.h"
 #include "tools/audit/bench.h"
-#include "tools/audit/ledger.h"
-#include "tools/audit/search.h"
+#include "tools/audit/load.h"
 #include "tools/audit/taps.h"
 #include "tools/command.h"
-#include "tools/facts.h"
-#include "tools/json.h"
 #include "tools/options.h"
 #include "tools/session.h"
 
@@ -108,29 +104,16 @@ static const struct option_row audit_load_rows[] = {
 	{.name = NULL},
 };
 
-struct trial {
-	struct pace_rate rate;
-	struct replay_rate achieved;
-	uint64_t sent[SIDES], arrived[SIDES]; /* by that port; at that port */
-	uint64_t tester;                      /* frames that the tester lost, or could not send */
-	bool slow;                            /* it sent less than was asked */
-	enum trial_end end;
-};
-
 struct run {
 	const struct audit_load_options *opt;
 	struct replay_config cfg;
 	struct prefix clients[OPTION_STRINGS_MAX];
 	unsigned seconds;
-	enum pace_kind kind;
 	double from, to;
-	struct search search;
-	struct trial latency; /* at half the rate */
 	struct ledger *ledger;
 	atomic_bool stop;
 	uint64_t until_ns;
-	FILE *jsonl;
-	uint64_t started_ns;
+	struct load_report out;
 	struct session session; /* its exit status only */
 };
 
@@ -160,7 +143,7 @@ static bool parse_rates(struct run *r)
 		return usage("--from, --to: both in packets or both in bits a second", NULL);
 	if (!(a.value > 0) || a.value > b.value)
 		return usage("--from, --to: the second is the higher one", NULL);
-	r->kind = a.kind;
+	r->out.kind = a.kind;
 	r->from = a.value;
 	r->to = b.value;
 	return true;
@@ -233,7 +216,7 @@ static int send_for(struct run *r, struct replay *replay, uint64_t ns, char *why
 	return err;
 }
 
-static void judge(struct trial *t)
+static void judge(struct load_trial *t)
 {
 	double asked = t->rate.value;
 	double got = t->rate.kind == PACE_BITS ? t->achieved.bits : t->achieved.packets;
@@ -248,7 +231,7 @@ static void judge(struct trial *t)
 }
 
 /* ledger: frames are told apart, one by one; NULL: counted. 0 or -errno, why (len) says it. */
-static int try_rate(struct run *r, double rate, uint64_t ns, struct ledger *ledger, struct trial *t,
+static int try_rate(struct run *r, double rate, uint64_t ns, struct ledger *ledger, struct load_trial *t,
 		    char *why, size_t len)
 {
 	struct taps_config taps_cfg = {
@@ -262,7 +245,7 @@ static int try_rate(struct run *r, double rate, uint64_t ns, struct ledger *ledg
 	struct taps *taps = NULL;
 	bool at_input;
 
-	*t = (struct trial){.rate = {.kind = r->kind, .value = rate}};
+	*t = (struct load_trial){.rate = {.kind = r->out.kind, .value = rate}};
 	r->cfg.rate = t->rate;
 	/* Past the queueing discipline the captures do not see frames leave, which costs less. */
 	for (unsigned p = 0; p < SIDES; p++)
@@ -306,203 +289,26 @@ out:
 	return err;
 }
 
-/* Reports */
-
-static void rate_text(const struct run *r, double rate, char out[32])
-{
-	static const char prefixes[] = " kMG";
-	unsigned i = 0;
-
-	for (; rate >= 1000 && prefixes[i + 1] != '\0'; i++)
-		rate /= 1000;
-	snprintf(out, 32, "%.3g %.*s%s", rate, i > 0, prefixes + i,
-		 r->kind == PACE_BITS ? "bit/s" : "pkt/s");
-}
-
-static uint64_t missing(const struct trial *t, enum compare_way way)
-{
-	uint64_t sent = t->sent[way_from(way)], arrived = t->arrived[way_to(way)];
-
-	return sent > arrived ? sent - arrived : 0;
-}
-
-static void print_trial(const struct run *r, const struct trial *t)
-{
-	static const char *const words[] = {[TRIAL_PASSED] = "no loss",
-					    [TRIAL_LOST] = "the box lost frames",
-					    [TRIAL_TESTER] = "the tester's own limit"};
-	char asked[32], got[32];
-
-	if (r->opt->quiet || r->jsonl == stdout)
-		return;
-	rate_text(r, t->rate.value, asked);
-	rate_text(r, r->kind == PACE_BITS ? t->achieved.bits : t->achieved.packets, got);
-	printf("  %-13s  %-13s  %10" PRIu64 "  %8" PRIu64 "  %10" PRIu64 "  %8" PRIu64 "  %s\n",
-	       asked, got, t->sent[SIDE_CLIENT], missing(t, WAY_UP), t->sent[SIDE_SERVER],
-	       missing(t, WAY_DOWN), words[t->end]);
-	fflush(stdout);
-}
-
-static void json_head(struct run *r, struct json *j)
-{
-	char text[FACTS_TIME_SIZE];
-
-	json_start(j, r->jsonl);
-	json_object(j, NULL);
-	json_uint(j, "schema", 1);
-	json_string(j, "event_type", "load");
-	json_string(j, "timestamp", facts_time(r->started_ns, text));
-	json_object(j, "load");
-}
-
-static void json_trial(struct run *r, const struct trial *t)
-{
-	static const char *const names[] = {[TRIAL_PASSED] = "no_loss", [TRIAL_LOST] = "lost",
-					    [TRIAL_TESTER] = "tester"};
-	struct json j;
-
-	if (r->jsonl == NULL)
-		return;
-	json_head(r, &j);
-	json_object(&j, "trial");
-	json_string(&j, "unit", r->kind == PACE_BITS ? "bits_per_s" : "packets_per_s");
-	json_number(&j, "asked", t->rate.value);
-	json_number(&j, "achieved", r->kind == PACE_BITS ? t->achieved.bits : t->achieved.packets);
-	for (unsigned w = 0; w < WAYS; w++) {
-		json_object(&j, w == WAY_UP ? "from_client" : "from_server");
-		json_uint(&j, "sent", t->sent[way_from(w)]);
-		json_uint(&j, "arrived", t->arrived[way_to(w)]);
-		json_end(&j);
-	}
-	json_uint(&j, "tester_lost_frames", t->tester);
-	json_string(&j, "end", names[t->end]);
-	json_end(&j);
-	json_end(&j);
-	json_end(&j);
-}
-
-static void print_latency(const struct run *r, enum compare_way way)
-{
-	const struct ledger_way *w = ledger_way(r->ledger, way);
-	const struct pace_errors *e = &w->transit;
-
-	printf("  from the %s: ", way == WAY_UP ? "client" : "server");
-	if (e->n == 0) {
-		puts("nothing arrived");
-		return;
-	}
-	printf("%.1f us median, %.1f us p90, %.1f us p99, %.1f us p99.9, %.1f us at most; %" PRIu64
-	       " of %" PRIu64 " lost, %" PRIu64 " reordered\n",
-	       (double)pace_errors_quantile(e, 0.5) / 1e3, (double)pace_errors_quantile(e, 0.9) / 1e3,
-	       (double)pace_errors_quantile(e, 0.99) / 1e3,
-	       (double)pace_errors_quantile(e, 0.999) / 1e3, (double)e->max_ns / 1e3,
-	       w->totals.fates[FATE_DROPPED], w->totals.sent, w->totals.reordered);
-}
-
-static void write_text(const struct run *r)
-{
-	const struct search *s = &r->search;
-	char pass[32], fail[32];
-
-	rate_text(r, s->pass, pass);
-	rate_text(r, s->fail, fail);
-	putchar('\n');
-	if (s->pass == 0)
-		printf("No rate from --from on passed: %s at %s.\n",
-		       s->tester ? "the tester is at its limit" : "the box loses frames", fail);
-	else if (s->fail == 0)
-		printf("The box loses nothing at %s, the highest rate that was tried.\n", pass);
-	else if (s->tester)
-		printf("The box loses nothing at %s; beyond is the tester's own limit.\n", pass);
-	else
-		printf("The box loses nothing at %s, and loses frames at %s.\n", pass, fail);
-	if (r->ledger == NULL)
-		return;
-	rate_text(r, r->latency.rate.value, pass);
-	printf("In the box at %s (half of that), by this kernel's stamps at both ports:\n", pass);
-	print_latency(r, WAY_UP);
-	print_latency(r, WAY_DOWN);
-	if (r->latency.tester > 0)
-		printf("  The tester itself lost %" PRIu64 " frames: those are not the box's.\n",
-		       r->latency.tester);
-}
-
-static void json_latency(struct json *j, const struct run *r, enum compare_way way)
-{
-	const struct ledger_way *w = ledger_way(r->ledger, way);
-	static const struct {
-		const char *key;
-		double q;
-	} quantiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
-
-	json_object(j, way == WAY_UP ? "from_client" : "from_server");
-	json_uint(j, "sent", w->totals.sent);
-	json_uint(j, "dropped", w->totals.fates[FATE_DROPPED]);
-	json_uint(j, "reordered", w->totals.reordered);
-	json_object(j, "transit_us");
-	for (size_t i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-		json_number(j, quantiles[i].key,
-			    (double)pace_errors_quantile(&w->transit, quantiles[i].q) / 1e3);
-	json_number(j, "max", (double)w->transit.max_ns / 1e3);
-	json_end(j);
-	json_end(j);
-}
-
-static void write_result(struct run *r)
-{
-	const struct search *s = &r->search;
-	struct json j;
-
-	if (r->jsonl == NULL)
-		return;
-	json_head(r, &j);
-	json_object(&j, "result");
-	json_string(&j, "unit", r->kind == PACE_BITS ? "bits_per_s" : "packets_per_s");
-	if (s->pass > 0)
-		json_number(&j, "no_loss_at", s->pass);
-	else
-		json_null(&j, "no_loss_at");
-	if (s->fail > 0)
-		json_number(&j, "failed_at", s->fail);
-	else
-		json_null(&j, "failed_at");
-	json_bool(&j, "tester_limit", s->fail > 0 && s->tester);
-	if (r->ledger != NULL) {
-		json_object(&j, "latency");
-		json_string(&j, "clock", "kernel stamps at both ports of one machine");
-		json_number(&j, "rate", r->latency.rate.value);
-		json_latency(&j, r, WAY_UP);
-		json_latency(&j, r, WAY_DOWN);
-		json_uint(&j, "tester_lost_frames", r->latency.tester);
-		json_end(&j);
-	}
-	json_end(&j);
-	json_end(&j);
-	json_end(&j);
-	if (fflush(r->jsonl) != 0 || ferror(r->jsonl))
-		said(r, EXIT_IO, "--jsonl: it could not be written");
-}
-
 static bool find_rate(struct run *r)
 {
 	char why[320];
 
-	if (!r->opt->quiet && r->jsonl != stdout)
+	if (!r->opt->quiet && r->out.jsonl != stdout)
 		printf("  %-13s  %-13s  %10s  %8s  %10s  %8s\n", "asked", "achieved", "client sent",
 		       "lost", "server sent", "lost");
-	search_start(&r->search, r->from, r->to);
-	while (r->search.next > 0) {
-		struct trial t;
-		if (try_rate(r, r->search.next, r->seconds * UINT64_C(1000000000), NULL, &t, why,
+	search_start(&r->out.search, r->from, r->to);
+	while (r->out.search.next > 0) {
+		struct load_trial t;
+		if (try_rate(r, r->out.search.next, r->seconds * UINT64_C(1000000000), NULL, &t, why,
 			     sizeof(why)) != 0)
 			return said(r, EXIT_IO, why);
 		if (atomic_load(&session_stopped)) {
 			session_happened(&r->session, EXIT_PARTIAL);
 			return false;
 		}
-		print_trial(r, &t);
-		json_trial(r, &t);
-		search_note(&r->search, t.end);
+		load_print_trial(&r->out, &t);
+		load_json_trial(&r->out, &t);
+		search_note(&r->out.search, t.end);
 	}
 	return true;
 }
@@ -510,19 +316,19 @@ static bool find_rate(struct run *r)
 /* At half the rate, for as long as its frames can be told apart. */
 static bool find_latency(struct run *r)
 {
-	double rate = r->search.pass / 2;
+	double rate = r->out.search.pass / 2;
 	uint64_t ns = r->seconds * UINT64_C(1000000000);
 	char why[320];
 
 	if (rate == 0)
 		return true;
 	/* A frame is 84 bytes of the wire at least. */
-	double packets = r->kind == PACE_BITS ? rate / (84 * 8) : rate;
+	double packets = r->out.kind == PACE_BITS ? rate / (84 * 8) : rate;
 	if (packets * r->seconds > LATENCY_FRAMES)
 		ns = (uint64_t)(LATENCY_FRAMES / packets * 1e9);
 	if (ledger_new(&r->ledger, 0) != 0)
 		return said(r, EXIT_IO, strerror(ENOMEM));
-	return try_rate(r, rate, ns, r->ledger, &r->latency, why, sizeof(why)) == 0 ||
+	return try_rate(r, rate, ns, r->ledger, &r->out.latency, why, sizeof(why)) == 0 ||
 	       said(r, EXIT_IO, why);
 }
 
@@ -540,8 +346,8 @@ static bool open_all(struct run *r)
 			(struct sink_config){.iface = o->ifaces.v[p], .frame_max = mtu + 18};
 	if (o->jsonl == NULL)
 		return true;
-	r->jsonl = strcmp(o->jsonl, "-") == 0 ? stdout : fopen(o->jsonl, "we");
-	if (r->jsonl != NULL)
+	r->out.jsonl = strcmp(o->jsonl, "-") == 0 ? stdout : fopen(o->jsonl, "we");
+	if (r->out.jsonl != NULL)
 		return true;
 	snprintf(why, sizeof(why), "%s: %s", o->jsonl, strerror(errno));
 	return said(r, EXIT_IO, why);
@@ -550,23 +356,24 @@ static bool open_all(struct run *r)
 static int audit_load(void *config, int argc, char **argv)
 {
 	const struct audit_load_options *o = config;
-	struct run r = {.opt = o};
+	struct run r = {.opt = o, .out = {.quiet = o->quiet}};
 
 	log_set_level(o->quiet ? LOG_LEVEL_ERROR : o->verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
 	if (!parse(&r, argc, argv))
 		return EXIT_USAGE;
 	session_catch_signals();
-	r.started_ns = clock_ns(CLOCK_REALTIME);
+	r.out.started_ns = clock_ns(CLOCK_REALTIME);
 	if (!open_all(&r) || !find_rate(&r) || !find_latency(&r))
 		goto out;
-	if (!o->quiet && r.jsonl != stdout)
-		write_text(&r);
-	write_result(&r);
+	r.out.ledger = r.ledger;
+	load_print_result(&r.out);
+	if (!load_json_result(&r.out))
+		said(&r, EXIT_IO, "--jsonl: it could not be written");
 	if (fflush(stdout) != 0 || ferror(stdout))
 		said(&r, EXIT_IO, "standard output: it could not be written");
 out:
-	if (r.jsonl != NULL && r.jsonl != stdout)
-		fclose(r.jsonl);
+	if (r.out.jsonl != NULL && r.out.jsonl != stdout)
+		fclose(r.out.jsonl);
 	ledger_free(r.ledger);
 	return session_exit_status(&r.session);
 }

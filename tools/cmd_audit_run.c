@@ -213,7 +213,10 @@ static bool open_taps(struct run *r)
 	return err == 0 || said(r, EXIT_IO, why);
 }
 
-/* Until all has arrived and a box had time to add to it, or nothing more comes. */
+/*
+ * Until all has arrived and a box had time to add to it, or nothing more comes; after a signal too:
+ * what is in the box then is not dropped.
+ */
 static void settle(struct run *r)
 {
 	uint64_t late = LATE_MS * MS < r->settle_ns ? LATE_MS * MS : r->settle_ns;
@@ -223,8 +226,7 @@ static void settle(struct run *r)
 	do {
 		nanosleep(&nap, NULL);
 		order_stats(r->order, &st);
-	} while (clock_ns(CLOCK_MONOTONIC) - st.last_ns < (st.outstanding == 0 ? late : r->settle_ns) &&
-		 !atomic_load(&session_stopped));
+	} while (clock_ns(CLOCK_MONOTONIC) - st.last_ns < (st.outstanding == 0 ? late : r->settle_ns));
 }
 
 static bool through_the_box(struct run *r)
@@ -242,7 +244,7 @@ static bool through_the_box(struct run *r)
 	int stopped = taps_stop(r->taps);
 	if (stopped != 0)
 		said(r, EXIT_IO, strerror(-stopped));
-	struct ledger_losses losses = {.missed = {0}};
+	struct ledger_losses losses = {.broken = err != 0 || stopped != 0};
 	for (unsigned p = 0; p < SIDES; p++) {
 		taps_stats(r->taps, p, &r->result.taps[p]);
 		r->result.iface[p] = r->opt->ifaces.v[p];
@@ -264,8 +266,8 @@ static int analyze_port(struct run *r, enum compare_side port)
 		analysis_setup_config(&r->setup, &r->opt->analysis, &r->session);
 	struct source_config from = {.files = (const char *const *)&r->files.again[port],
 				     .n_files = 1};
+	/* A signal ended the replay: what came of it is still reported. */
 	struct pipeline_config pipe = {.workers = (unsigned)r->opt->analysis.workers,
-				       .stop = &session_stopped,
 				       .progress = progress_show,
 				       .progress_user = &r->progress};
 	struct pipeline_stats stats = {.first_ns = 0};

@@ -147,6 +147,8 @@ void text_audit(const struct text *t)
 	way(t, "server", ledger_way(r->ledger, WAY_DOWN));
 	port(t, r, SIDE_CLIENT);
 	port(t, r, SIDE_SERVER);
+	if (ledger_losses(r->ledger)->broken)
+		fputs("  A port failed: nothing is said of what is missing.\n", t->out);
 	if (ledger_full(r->ledger))
 		fputs("  There were more frames than are compared.\n", t->out);
 	if (r->order.given_up != 0)

@@ -148,6 +148,41 @@ static void test_dropped(void **state)
 	}
 }
 
+/* The clock is set back while a frame is in the box. */
+static void test_clock(void **state)
+{
+	struct world w = begin();
+	struct made m = make(&w, true, TCP_ACK, 5, "in the box");
+
+	(void)state;
+	leave(&w, true, &m);
+	w.now -= 500 * MS;
+	arrive(&w, true, &m);
+	const struct compare_totals *t = close_way(&w, WAY_UP);
+	expect(t, FATE_SAME, 1);
+	expect(t, FATE_DROPPED, 0);
+	expect(t, FATE_INJECTED, 0);
+	ledger_free(w.l);
+}
+
+/* A port that failed saw neither what came nor what did not. */
+static void test_broken(void **state)
+{
+	struct world w = begin();
+	struct made m = make(&w, true, TCP_ACK, 5, "then the cable was pulled"),
+		    r = make(&w, true, TCP_RST, 5, "");
+
+	(void)state;
+	leave(&w, true, &m);
+	arrive(&w, true, &r);
+	w.losses.broken = true;
+	const struct compare_totals *t = close_way(&w, WAY_UP);
+	expect(t, FATE_DROPPED, 0);
+	expect(t, FATE_INJECTED, 0);
+	expect(t, FATE_MISSED, 2);
+	ledger_free(w.l);
+}
+
 /* A frame that only the second copy of came out: its time in the box is that copy's. */
 static void test_alike(void **state)
 {
@@ -390,6 +425,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_same),	     cmocka_unit_test(test_dropped),
+		cmocka_unit_test(test_clock),	     cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_alike),	     cmocka_unit_test(test_injected),
 		cmocka_unit_test(test_not_injected), cmocka_unit_test(test_doubled_and_back),
 		cmocka_unit_test(test_changed),	     cmocka_unit_test(test_made_a_reset),

@@ -356,7 +356,7 @@ const struct ledger_frame *ledger_frames(const struct ledger *l, enum compare_si
 
 bool ledger_unsure(const struct ledger *l, enum compare_way way)
 {
-	return l->losses.missed[way_to(way)] > 0 || l->losses.unsent[way_from(way)] > 0 ||
+	return l->losses.broken || l->losses.missed[way_to(way)] > 0 || l->losses.unsent[way_from(way)] > 0 ||
 	       l->port[way_to(way)].beyond > 0;
 }
 

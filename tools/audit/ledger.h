@@ -78,6 +78,7 @@ struct ledger_others {
 
 /* What the tester itself lost, as far as it can tell. */
 struct ledger_losses {
+	bool broken;		/* a port failed: what is missing at either says nothing */
 	uint64_t missed[SIDES]; /* frames at the port that its capture did not take */
 	uint64_t unsent[SIDES]; /* frames handed to the port that did not leave it */
 	uint64_t

@@ -291,10 +291,34 @@ static int find_reflected(struct ledger *l, enum compare_side port)
 	return 0;
 }
 
+/* A clock that was set back while a frame was in the box makes it arrive before it left. */
+static int pass_at_any_time(struct ledger *l, enum compare_way way)
+{
+	uint32_t n, last = 0;
+	struct ledger_step *steps = ledger_steps(l, way, key_same, &n);
+
+	if (steps == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++)
+		steps[i].ts_ns = 0;
+	/* Those that were sent first; each arrival takes the next of them. */
+	qsort(steps, n, sizeof(*steps), by_step);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i == 0 || steps[i - 1].key != steps[i].key)
+			last = i;
+		if (steps[i].arrival && last < i && !steps[last].arrival)
+			ledger_set_pair(l, way, steps[last++].index, steps[i].index, FATE_SAME);
+	}
+	free(steps);
+	return 0;
+}
+
 int ledger_pair(struct ledger *l, enum compare_way way)
 {
 	int err = pass(l, way, key_same, NULL, FATE_SAME, true);
 
+	if (err == 0)
+		err = pass_at_any_time(l, way);
 	if (err == 0)
 		err = find_reflected(l, way_to(way));
 	if (err == 0)

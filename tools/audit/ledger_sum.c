@@ -34,7 +34,8 @@ static void rest_arrivals(struct ledger *l, enum compare_way way)
 {
 	enum compare_side port = way_to(way);
 	struct ledger_port *p = &l->port[port];
-	bool unsure = l->losses.missed[way_from(way)] > 0 || l->port[way_from(way)].beyond > 0;
+	bool unsure = l->losses.broken || l->losses.missed[way_from(way)] > 0 ||
+		      l->port[way_from(way)].beyond > 0;
 
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct ledger_frame *f = &p->frames[i];
