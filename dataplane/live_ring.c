@@ -61,10 +61,11 @@ static uint8_t *place(const struct live_ring *r, uint64_t i)
 static void put(struct live_ring *r, uint64_t i, const uint8_t *data, uint32_t len, uint64_t due_ns)
 {
 	size_t offset = (size_t)(data - r->chunks);
+	size_t chunk = offset / REPLAY_CHUNK_LEN, byte = offset % REPLAY_CHUNK_LEN;
 
 	r->slots[i & (REPLAY_SLOTS - 1)] = (struct replay_slot){
 		.due_ns = due_ns,
-		.at = (uint32_t)(offset / REPLAY_CHUNK_LEN * REPLAY_CHUNK + offset % REPLAY_CHUNK_LEN),
+		.at = (uint32_t)(chunk * REPLAY_CHUNK + byte),
 		.len = len,
 	};
 }

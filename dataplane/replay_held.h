@@ -16,8 +16,8 @@ struct held;
 /* Whether it can be done for this replay at all, with this kind of sink. */
 bool held_suits(const struct replay_config *cfg, const struct sink_ops *ops);
 /*
- * Counts what would be held, into port's hold_*: nothing if that is too much. Captures that cannot be
- * read are for others to complain about.
+ * Counts what would be held, into port's hold_*: nothing if that is too much. Captures that cannot
+ * be read are for others to complain about.
  */
 void held_measure(const struct replay_config *cfg, struct sink_config *port);
 

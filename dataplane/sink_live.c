@@ -464,7 +464,8 @@ static void live_stats(void *state, struct sink_stats *out)
 	int n = snprintf(out->mode, sizeof(out->mode), "live frames, batch %d, %u thread%s",
 			 REPLAY_BATCH, l->n_lanes, l->n_lanes == 1 ? "" : "s");
 	if (l->room == REPLAY_FRAME_MAX)
-		snprintf(out->mode + n, sizeof(out->mode) - (size_t)n, ", to %d bytes", REPLAY_FRAME_MAX);
+		snprintf(out->mode + n, sizeof(out->mode) - (size_t)n, ", to %d bytes",
+			 REPLAY_FRAME_MAX);
 }
 
 const struct sink_ops sink_live = {

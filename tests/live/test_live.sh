@@ -80,6 +80,14 @@ far
 check "above the MTU: refused" 1000 "$(value "$sent" refused)"
 check "and not on the wire" 0 "$(value "$got" frames)"
 
+# An interface may take more than a live frame can be: what fits goes.
+ip -n "$left" link set left0 mtu 9000
+ip -n "$right" link set right0 mtu 9000
+near 1000 3072
+far
+all_arrived "the longest" 1000
+ip -n "$left" link set left0 mtu 1500
+
 # A receiver on a thread of its own falls behind: the ring is full, and not one frame is lost.
 ip netns exec "$right" sh -c 'echo 1 >/sys/class/net/right0/threaded' 2>/dev/null || true
 near 200000 60
