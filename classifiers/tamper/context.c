@@ -17,6 +17,8 @@
 
 #define TABLE_MAX (1u << 16) /* entries a shard; beyond, hosts are not remembered */
 #define SCAN_TARGETS 20      /* distinct servers of a client that never speaks to any */
+#define HOLES_FEW 3          /* flows with holes; fewer are chance */
+#define HOLES_SHARE 50       /* one in so many: more than a path's own quirks */
 #define ZMAP_IPID 54321      /* ZMap until 2024-03-01 (zmap pull request 798) */
 
 struct client_entry {
@@ -27,6 +29,7 @@ struct client_entry {
 struct vantage_votes {
 	uint64_t client, server, middle, both;
 	uint64_t two_way, one_way;
+	uint64_t holes; /* flows that acknowledge what the capture does not hold */
 };
 
 struct context_shard {
@@ -204,6 +207,7 @@ void context_flow(struct context_shard *s, const struct flow *f, const struct ev
 	else if (ev->half[DIR_C2S].n_acks + ev->half[DIR_C2S].n_data + ev->half[DIR_S2C].n_acks +
 			 ev->half[DIR_S2C].n_data + ev->half[DIR_S2C].n_syn >= 2)
 		s->votes.one_way++;
+	s->votes.holes += ev->half[DIR_C2S].gap || ev->half[DIR_S2C].gap;
 	vote(&s->votes, ev);
 	note_server(s, f, ev);
 	note_client(s, f, ev);
@@ -306,6 +310,7 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 		c->votes.both += v->both;
 		c->votes.two_way += v->two_way;
 		c->votes.one_way += v->one_way;
+		c->votes.holes += v->holes;
 		err = merge_table(&c->servers, &shards[i]->servers);
 		if (err == 0)
 			err = merge_table(&c->clients, &shards[i]->clients);
@@ -392,6 +397,11 @@ bool context_one_sided(const struct context *c)
 {
 	return c->vantage == VANTAGE_ONE_SIDED || c->votes.two_way == 0 ||
 	       c->votes.one_way > c->votes.two_way;
+}
+
+bool context_lacks_packets(const struct context *c)
+{
+	return c->votes.holes >= HOLES_FEW && c->votes.holes * HOLES_SHARE > c->votes.two_way;
 }
 
 const struct server_habits *context_server(const struct context *c, const struct ip_addr *addr,

@@ -63,6 +63,8 @@ enum vantage context_vantage(const struct context *c, char *why, size_t len);
 uint64_t context_end_ns(const struct context *c); /* time of the capture's last packet */
 /* One direction is missing so often that silence proves nothing. */
 bool context_one_sided(const struct context *c);
+/* So many flows acknowledge what the capture does not hold that any may lack packets unnoticed. */
+bool context_lacks_packets(const struct context *c);
 const struct server_habits *context_server(const struct context *c, const struct ip_addr *addr,
 					   uint16_t port, unsigned ip_version); /* or NULL */
 /* Resets between these hosts, of all their connections; or NULL. */

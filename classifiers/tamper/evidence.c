@@ -253,6 +253,21 @@ static void half_stuck(struct evidence *ev, struct resent *r, enum dir dir, cons
 		ev->found |= EVIDENCE_STUCK;
 }
 
+static void half_first(struct evidence *ev, enum dir dir, const struct event *e, uint32_t seq,
+		       const struct headers *h)
+{
+	struct half *s = &ev->half[dir];
+	s->first_seq = seq;
+	s->first_len = e->len;
+	s->first_data_ns = e->ts_ns;
+	if (ev->more != NULL)
+		ev->more->resent[dir].first_retx = 0;
+	uint32_t n = h->payload_caplen < EVENT_EXCERPT ? h->payload_caplen : EVENT_EXCERPT;
+	if (n != 0)
+		memcpy(s->excerpt, h->payload, n);
+	s->excerpt_len = (uint8_t)n;
+}
+
 /* No byte of it is new. */
 static void half_resent(struct evidence *ev, enum dir dir, struct event *e, uint32_t seq,
 			struct evidence_counters *n)
@@ -299,20 +314,18 @@ static void half_payload(struct evidence *ev, enum dir dir, struct event *e,
 			ev->bytes_frame = e->frame;
 	}
 	uint32_t seq = e->seq + ((e->flags & TCP_SYN) != 0); /* TCP Fast Open, RFC 7413 */
+	/* The packets of one message swap places, too. */
+	bool overtaken = s->n_data != 0 && s->syn && seq == s->isn + 1 && seq_lt(seq, s->first_seq) &&
+			 !(p->acked && seq_lt(seq, p->max_ack));
+	if (s->n_data == 0 || overtaken)
+		half_first(ev, dir, e, seq, h);
 	if (s->n_data == 0) {
-		s->first_seq = seq;
-		s->first_len = e->len;
-		s->first_data_ns = e->ts_ns;
-		uint32_t len = h->payload_caplen < EVENT_EXCERPT ? h->payload_caplen : EVENT_EXCERPT;
-		if (len != 0)
-			memcpy(s->excerpt, h->payload, len);
-		s->excerpt_len = (uint8_t)len;
 		if (dir == DIR_S2C && (e->flags & TCP_FIN) != 0)
 			ev->found |= EVIDENCE_FINDATA;
 		if (dir == DIR_S2C && p->n_data != 0 && (e->flags & TCP_ACK) != 0 &&
 		    seq_leq(e->ack, p->first_seq))
 			ev->found |= EVIDENCE_ACKOFF;
-	} else if (seq == s->first_seq) {
+	} else if (seq == s->first_seq && !overtaken) {
 		first_again(ev, dir, n);
 	}
 	if (s->n_fin != 0 && seq_lt(s->next, seq + e->len))
@@ -358,6 +371,7 @@ static void half_ack(struct evidence *ev, enum dir dir, const struct event *e,
 	}
 	if ((e->flags & TCP_SYN) == 0 && p->seen && seq_lt(p->next, e->ack)) {
 		n->gaps += !p->gap;
+		p->gap_filling = p->gap_filling || !p->gap;
 		p->gap = true;
 	}
 	if (e->len == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0)
@@ -387,6 +401,19 @@ static void half_rst(struct evidence *ev, struct half *s, struct event *e, const
 		count16(&s->n_rst);
 }
 
+/* What was acknowledged before it came: packets of another queue, not a hole in the capture. */
+static void half_fill(struct half *s, const struct half *p, const struct event *e, uint32_t end,
+		      struct evidence_counters *n)
+{
+	if (seq_leq(end, s->next))
+		return;
+	s->gap_filling = seq_leq(e->seq, s->next) && e->ts_ns <= p->last_ns + EVENT_DISORDER_NS;
+	if (s->gap_filling && seq_leq(p->max_ack, end)) {
+		s->gap = s->gap_filling = false;
+		n->gaps--;
+	}
+}
+
 static void half_update(struct evidence *ev, enum dir dir, struct event *e,
 			const struct headers *h, struct evidence_counters *n)
 {
@@ -413,6 +440,8 @@ static void half_update(struct evidence *ev, enum dir dir, struct event *e,
 	if ((e->flags & TCP_FIN) != 0)
 		count16(&s->n_fin);
 	uint32_t end = e->seq + event_seqlen(e);
+	if (s->gap_filling)
+		half_fill(s, p, e, end, n);
 	if (!s->seen || seq_lt(s->next, end))
 		s->next = end;
 	s->seen = true;
@@ -485,5 +514,9 @@ bool evidence_packet(struct evidence *ev, struct evidence_room *room, const stru
 
 void evidence_finish(struct evidence *ev)
 {
+	unsigned head;
 	evidence_freeze(ev);
+	head = ev->skipped_at != 0 ? ev->skipped_at : ev->n_events;
+	evidence_sort(ev->events, head);
+	evidence_sort(ev->events + head, ev->n_events - head);
 }

@@ -25,6 +25,8 @@ struct slab_set; /* classifiers/slab.h */
 #define EVENTS_MAX  128
 #define EVENT_EXCERPT 32 /* first payload bytes kept of each direction */
 #define ICMP_NOTES 8
+/* Packets of one link may stand in a capture this much behind their order in time. */
+#define EVENT_DISORDER_NS 5000000ull
 
 /* In event.flags: a RST whose checksum is wrong, where its direction's others are right. */
 #define EVENT_BAD_CHECKSUM 0x8000
@@ -81,6 +83,7 @@ struct half {
 	bool ts_later : 1;       /* a packet after the SYN carried timestamps */
 	bool last_full : 1;      /* the newest packet with new payload was a full segment */
 	bool gap : 1;            /* the peer acknowledged bytes that the capture does not hold */
+	bool gap_filling : 1;    /* which may still come, one packet after the other */
 	uint8_t excerpt_len;
 	uint8_t excerpt[EVENT_EXCERPT]; /* of the payload at first_seq */
 };
@@ -206,9 +209,9 @@ void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet
 		   const struct headers *h, struct evidence_counters *n);
 /* The ring stops, in order; what comes is kept. */
 void evidence_freeze(struct evidence *ev);
-/* The ring turned into order; after this no packet may be added. */
+/* The ring turned into order, and packets by time; after this no packet may be added. */
 void evidence_finish(struct evidence *ev);
-/* What it points to; blocks are those that its events are from, NULL malloc. */
+/* evidence_more.c: what it points to; blocks are those that its events are from, NULL malloc. */
 void evidence_free(struct evidence *ev, struct slab_set *blocks);
 /* *to becomes what *from is, for longer than blocks live, and *from empty. False: no memory. */
 bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks);
@@ -227,6 +230,12 @@ void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event
 /* A packet as an event; first_mac is of its direction's first packet (half.mac), 0 not compared. */
 struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packet *pkt,
 			    const struct headers *h);
+
+/*
+ * evidence_more.c: packets by time. A card's queues are read one after the other, so that packets stand in
+ * the file a little behind others with later times. Steps of a clock are greater, and stay.
+ */
+void evidence_sort(struct event *e, unsigned n);
 
 /* event.payhash of these bytes. */
 uint32_t evidence_payload_hash(const uint8_t *data, size_t len);

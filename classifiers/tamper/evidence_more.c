@@ -2,11 +2,12 @@
 
 /* What only odd flows keep, what overlaps a server's first answers, and where evidence goes. */
 
+#include "classifiers/tamper/evidence.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "classifiers/slab.h"
-#include "classifiers/tamper/evidence.h"
 #include "dataplane/seq.h"
 
 static bool asked_http(const struct half *c)
@@ -118,6 +119,20 @@ void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet
 		.quoted_dir = (uint8_t)quoted_dir,
 		.from = h->src,
 	};
+}
+
+void evidence_sort(struct event *e, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++) {
+		struct event x = e[i];
+		unsigned k = i;
+		while (k > 0 && e[k - 1].ts_ns > x.ts_ns &&
+		       e[k - 1].ts_ns - x.ts_ns <= EVENT_DISORDER_NS) {
+			e[k] = e[k - 1];
+			k--;
+		}
+		e[k] = x;
+	}
 }
 
 bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks)

@@ -16,6 +16,7 @@
 #define BAD_TRAFFIC "captures published with Bad Traffic (Citizen Lab 2018)"
 #define TTL_DELTA 6         /* EV-TTL: honest hosts vary by 5 */
 #define TTL_STRONG 10
+#define SAME_HOPS 2         /* between hosts of one site */
 #define MIRROR_NS 1000000000ull
 #define DUP_NS 1000000ull
 #define SAME_WINDOW_FLOWS 3 /* EV-WIN */
@@ -73,11 +74,31 @@ static bool test_ipid(const struct view *v, unsigned i, struct testimony *t)
 	return true;
 }
 
+/* Hops that a packet has behind it, if its stack began with one of the usual numbers. */
+static unsigned hops_of(unsigned ttl)
+{
+	return ttl <= 32 ? 32 - ttl : ttl <= 64 ? 64 - ttl : ttl <= 128 ? 128 - ttl : 255 - ttl;
+}
+
+/*
+ * EV-TTL: from the sender's distance with another initial number, as its other stacks and balancers. What
+ * answers a TTL-limited probe is nearer, whatever it stamps.
+ */
+static bool is_as_far(const struct view *v, unsigned i)
+{
+	if (v->ev->n_probes != 0)
+		return false;
+	unsigned hops = hops_of(v->e[i].ttl), lo = hops_of(v->base.ttl_hi), hi = hops_of(v->base.ttl_lo);
+	if (lo > hi)
+		lo = hi = hops_of(v->base.ttl_lo);
+	return hops + SAME_HOPS >= lo && hops <= hi + SAME_HOPS;
+}
+
 static bool test_contradiction(const struct view *v, unsigned i, struct testimony *t)
 {
 	if (v->base.n == 0 || v->base.handshake_only)
 		return false;
-	bool ttl = view_ttl_off(v, i, TTL_STRONG - 1), df = view_df_off(v, i);
+	bool ttl = view_ttl_off(v, i, TTL_STRONG - 1) && !is_as_far(v, i), df = view_df_off(v, i);
 	bool ipid = view_ipid_off(v, i);
 	if (ttl + df + ipid < 2)
 		return false;
@@ -253,6 +274,8 @@ static int drawn_by(const struct view *v, unsigned i)
 
 /* Below this a host's own delays are as long as the path's. */
 #define RTT_FLOOR_NS 3000000ull
+/* By which round trips of one path differ where nothing is amiss: radios, busy hosts. */
+#define JITTER_NS 3000000ull
 
 /*
  * A bare RST that an earlier packet could have drawn, but not so late, since stacks answer at once:
@@ -283,7 +306,8 @@ static enum grade grade_sub_rtt(const struct view *v, unsigned i, int k, uint64_
 	*whence = own == UINT64_MAX ? " (other flows of this server)" : "";
 	if (*rtt == UINT64_MAX || *rtt < RTT_FLOOR_NS)
 		return 0;
-	if ((v->e[i].ts_ns - v->e[k].ts_ns) * 10 >= *rtt * 8)
+	uint64_t dt = v->e[i].ts_ns - v->e[k].ts_ns;
+	if (dt * 10 >= *rtt * 8 || dt + JITTER_NS >= *rtt)
 		return 0;
 	/* A lone handshake may have waited for a radio to wake up, or for room in a full queue. */
 	if (own == UINT64_MAX && view_server_shakes(v) < 2)

@@ -191,11 +191,13 @@ static bool match_ack_off(const struct view *v, const struct signature *self, st
 	(void)self;
 	/* Only a protocol in which the client speaks first cannot be answered before the request. */
 	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || v->first_c2s < 0 ||
-	    v->first_c2s > v->first_s2c || !starts(&v->ev->half[DIR_S2C], "HTTP/") ||
+	    v->syn < 0 || v->synack < 0 || v->first_c2s > v->first_s2c ||
+	    !starts(&v->ev->half[DIR_S2C], "HTTP/") ||
 	    (v->ev->found & EVIDENCE_ACKOFF) == 0 || is_said_unasked(&v->ev->half[DIR_S2C]))
 		return false;
 	const struct event *e = &v->e[v->first_s2c];
-	if ((e->flags & TCP_ACK) == 0 || !seq_leq(e->ack, v->e[v->first_c2s].seq))
+	if ((e->flags & TCP_ACK) == 0 || !seq_leq(e->ack, v->e[v->first_c2s].seq) ||
+	    !seq_lt(v->e[v->syn].seq, e->ack))
 		return false;
 	t->grade = GRADE_D4;
 	t->frame = e->frame;

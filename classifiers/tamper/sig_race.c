@@ -37,13 +37,20 @@ static bool is_echo(const struct view *v, unsigned i)
 	const struct event *r = &v->e[v->rst[i]];
 	bool bare = (r->flags & TCP_ACK) == 0;
 	/* The one that reset the connection may have been overtaken by those after it. */
-	bool first = i == 0 && (v->n_rst == 1 || v->e[v->rst[1]].ts_ns - r->ts_ns >= VIEW_REORDER_NS);
+	bool first = i == 0 && (v->n_rst == 1 || v->e[v->rst[1]].seq == r->seq ||
+				v->e[v->rst[1]].ts_ns - r->ts_ns >= VIEW_REORDER_NS);
 	if (!bare && first)
 		return false;
-	for (unsigned k = 0; k < v->rst[i]; k++)
-		if (event_dir(&v->e[k]) != v->dir && (v->e[k].flags & TCP_ACK) != 0 &&
-		    v->e[k].ack == r->seq)
+	for (unsigned k = 0; k < v->n && (k < v->rst[i] || v->e[k].ts_ns - r->ts_ns < VIEW_REORDER_NS);
+	     k++) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) != v->dir && (e->flags & TCP_ACK) != 0 && e->ack == r->seq)
 			return true;
+		/* Or the capture lacks it: the other side acknowledges where segments end. */
+		if (event_dir(e) == v->dir && (e->flags & TCP_RST) == 0 &&
+		    e->seq + event_seqlen(e) == r->seq)
+			return true;
+	}
 	/* The packet that it answers may be among those that were not recorded. */
 	return v->ev->skipped_at != 0 && v->ev->skipped_at <= v->rst[i];
 }
@@ -66,6 +73,22 @@ static uint64_t last_own(const struct view *v, unsigned i)
 	return 0;
 }
 
+/*
+ * Bare and stamped as its sender's: a closed socket answers so, with the number of an acknowledgement, which
+ * a capture that lost or was not given it does not show.
+ */
+static bool is_refusal_perhaps(const struct view *v, unsigned i)
+{
+	return (v->e[i].flags & TCP_ACK) == 0 && v->base.n != 0 &&
+	       !view_ttl_off(v, i, VIEW_TTL_TOLERANCE) && !view_df_off(v, i);
+}
+
+static bool lacks_packets(const struct view *v)
+{
+	return v->ev->half[DIR_C2S].gap || v->ev->half[DIR_S2C].gap ||
+	       (v->ctx != NULL && context_lacks_packets(v->ctx));
+}
+
 static bool match_seq_data(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
@@ -74,29 +97,17 @@ static bool match_seq_data(const struct view *v, const struct signature *self, s
 		uint64_t last = last_own(v, v->rst[i]);
 		uint32_t next, ack;
 		if (!view_next_before(v, v->rst[i], &next) || seq_diff(next, r->seq) <= SEQ_SLOP ||
-		    is_echo(v, i) || (view_acked_before(v, v->rst[i], &ack) && r->seq == ack) ||
+		    view_began_anew(v, v->rst[i], v->rst[i]) || is_echo(v, i) ||
+		    (view_acked_before(v, v->rst[i], &ack) && r->seq == ack) ||
 		    r->ts_ns - last > BURST_NS)
 			continue;
-		t->grade = GRADE_D3;
+		t->grade = is_refusal_perhaps(v, v->rst[i]) || lacks_packets(v) ? GRADE_D2 : GRADE_D3;
 		t->frame = r->frame;
 		testimony_suspect(t, v->rst[i]);
 		testimony_says(t, "RST %d bytes before data already sent", seq_diff(next, r->seq));
 		testimony_expects(t, "sequence number after the last byte sent");
 		return true;
 	}
-	return false;
-}
-
-/*
- * The client began anew between packets a and b: what follows is no sequel. Windows asks a closed port
- * three times, and a SYN that met an old connection is sent again (RFC 9293, section 3.5.2).
- */
-static bool began_anew(const struct view *v, unsigned a, unsigned b)
-{
-	for (unsigned k = a + 1; k < b; k++)
-		if (event_dir(&v->e[k]) == DIR_C2S &&
-		    (v->e[k].flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_SYN)
-			return true;
 	return false;
 }
 
@@ -110,7 +121,7 @@ static bool later_payload(const struct view *v, unsigned rst, unsigned k, uint64
 	       (e->flags & (TCP_RST | TCP_SYN)) == 0 && seq_leq(r->seq, e->seq) &&
 	       (view_next_before(v, k, &next) || view_acked_before(v, k, &next)) &&
 	       seq_lt(next, e->seq + e->len) &&
-	       e->ts_ns - r->ts_ns <= limit && !overtook(v, rst, k) && !began_anew(v, rst, k);
+	       e->ts_ns - r->ts_ns <= limit && !overtook(v, rst, k) && view_goes_on(v, rst, k);
 }
 
 /*
@@ -194,7 +205,7 @@ static bool match_late_genuine(const struct view *v, const struct signature *sel
 			uint64_t dt = e->ts_ns - v->e[r].ts_ns;
 			if (event_dir(e) != v->dir || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
 			    dt < wait || dt > LATE_NS || overtook(v, r, k) ||
-			    began_anew(v, r, k) || !view_in_series(v, k))
+			    !view_goes_on(v, r, k) || !view_in_series(v, k))
 				continue;
 			bool payload = e->len != 0 && seq_leq(v->e[r].seq, e->seq) &&
 				       (e->bits & EVENT_RETX) == 0;
@@ -234,7 +245,7 @@ static bool match_ack_regress(const struct view *v, const struct signature *self
 			if (event_dir(e) != v->dir ||
 			    (e->flags & (TCP_RST | TCP_SYN | TCP_ACK)) != TCP_ACK || dt < wait ||
 			    dt > LATE_NS || !seq_lt(e->ack, s->ack) || overtook(v, r, k) ||
-			    began_anew(v, r, k))
+			    !view_goes_on(v, r, k))
 				continue;
 			t->grade = GRADE_D4;
 			t->frame = e->frame;
@@ -259,6 +270,14 @@ static bool refused_first(const struct view *v, unsigned i, unsigned k)
 	       b->ts_ns - a->ts_ns < VIEW_REORDER_NS;
 }
 
+/* The record left packets out before RST i, and among them are those that reached its number. */
+static bool was_left_out(const struct view *v, unsigned i)
+{
+	const struct half *s = &v->ev->half[v->dir], *p = &v->ev->half[dir_other(v->dir)];
+	return v->ev->skipped_at != 0 && v->ev->skipped_at <= i &&
+	       (seq_leq(v->e[i].seq, s->next) || (p->acked && seq_leq(v->e[i].seq, p->max_ack)));
+}
+
 static bool match_seq_change(const struct view *v, const struct signature *self,
 			     struct testimony *t)
 {
@@ -272,12 +291,14 @@ static bool match_seq_change(const struct view *v, const struct signature *self,
 			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
 			uint32_t next, ack;
 			unsigned until = overtaken_until(v, v->rst[k]);
-			if (b->ts_ns - a->ts_ns >= BURST_NS || began_anew(v, v->rst[i], v->rst[k]) ||
+			if (b->ts_ns - a->ts_ns >= BURST_NS || view_began_anew(v, v->rst[i], v->rst[k]) ||
 			    seq_diff(b->seq, a->seq) <= SEQ_SLOP || refused_first(v, i, k) ||
 			    !view_next_before(v, until, &next) || seq_leq(b->seq, next) ||
-			    (view_acked_before(v, until, &ack) && seq_leq(b->seq, ack)))
+			    (view_acked_before(v, until, &ack) && seq_leq(b->seq, ack)) ||
+			    was_left_out(v, v->rst[k]))
 				continue;
-			t->grade = GRADE_D4;
+			t->grade = is_refusal_perhaps(v, v->rst[k]) || lacks_packets(v) ? GRADE_D2
+											: GRADE_D4;
 			t->frame = b->frame;
 			testimony_suspect(t, v->rst[i]);
 			testimony_suspect(t, v->rst[k]);
@@ -300,13 +321,13 @@ static bool match_ack_change(const struct view *v, const struct signature *self,
 			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
 			if ((a->flags & b->flags & TCP_ACK) == 0 || a->ack == b->ack ||
 			    b->ts_ns - a->ts_ns > BURST_NS || !p->seen || !p->syn ||
-			    began_anew(v, v->rst[i], v->rst[k]))
+			    view_began_anew(v, v->rst[i], v->rst[k]))
 				continue;
 			bool outside = seq_lt(p->next, a->ack) || seq_lt(p->next, b->ack) ||
 				       seq_lt(a->ack, p->isn) || seq_lt(b->ack, p->isn);
 			if (!outside || p->gap)
 				continue;
-			t->grade = GRADE_D3;
+			t->grade = lacks_packets(v) ? GRADE_D2 : GRADE_D3;
 			t->frame = b->frame;
 			testimony_suspect(t, v->rst[i]);
 			testimony_suspect(t, v->rst[k]);
@@ -341,9 +362,9 @@ static bool match_synack_race(const struct view *v, const struct signature *self
 		unsigned r = v->rst[i], sa = (unsigned)v->synack;
 		const struct event *e = &v->e[r], *g = &v->e[sa];
 		unsigned first = r < sa ? r : sa, second = r < sa ? sa : r;
-		if ((int)r < v->syn || !answers_syn(v, r) ||
+		if ((int)r < v->syn || !answers_syn(v, r) || g->ack != v->e[v->syn].seq + 1 ||
 		    v->e[second].ts_ns - v->e[first].ts_ns > ANSWER_NS ||
-		    e->seq == g->seq || e->seq == g->seq + 1 || began_anew(v, first, second))
+		    e->seq == g->seq || e->seq == g->seq + 1 || view_began_anew(v, first, second))
 			continue;
 		t->grade = GRADE_D4;
 		t->frame = g->frame;

@@ -20,6 +20,25 @@ static bool is_decoy(const struct view *v, const struct event *e)
 	return event_dir(e) == DIR_C2S && c->syn && e->ttl <= DECOY_TTL && e->ttl + 20 < c->syn_ttl;
 }
 
+/* A bound on windows in use: what lies further ahead is no number of this connection. */
+#define FAR_AHEAD (1 << 24)
+
+static bool is_of(const struct half *s, uint32_t seq)
+{
+	return !s->syn || (seq_leq(s->isn, seq) && seq_diff(seq, s->next) <= FAR_AHEAD);
+}
+
+/*
+ * A RST of an earlier connection on the same ports, late or shown once more: neither number is of this one.
+ * It ends nothing (RFC 5961, section 3.2). Injectors that know no number write 0.
+ */
+static bool is_stray(const struct view *v, const struct event *e)
+{
+	const struct half *s = &v->ev->half[v->dir], *p = &v->ev->half[dir_other(v->dir)];
+	bool acks = (e->flags & TCP_ACK) != 0;
+	return s->syn && e->seq != 0 && !is_of(s, e->seq) && !(acks && p->syn && is_of(p, e->ack));
+}
+
 static void find_landmarks(struct view *v)
 {
 	v->syn = v->synack = v->handshake_ack = v->first_c2s = v->first_s2c = v->first_fin = -1;
@@ -29,6 +48,7 @@ static void find_landmarks(struct view *v)
 		if ((e->flags & TCP_RST) != 0) {
 			/* With SYN, FIN or URG beside it, it is garbage that no forger sends either. */
 			if (event_dir(e) == v->dir && v->n_rst < VIEW_RSTS && !is_decoy(v, e) &&
+			    !is_stray(v, e) &&
 			    (e->flags & (TCP_SYN | TCP_FIN | TCP_URG | EVENT_BAD_CHECKSUM)) == 0)
 				v->rst[v->n_rst++] = (uint16_t)i;
 			continue;

@@ -123,6 +123,18 @@ bool view_overtook(const struct view *v, unsigned i, unsigned k);
 /* Stage of the connection when packet i arrived; a RST's when it was sent. */
 enum stage view_stage(const struct view *v, unsigned i);
 
+/*
+ * sequel.c: the client began anew between packets a and b: what follows is no sequel. Windows asks a closed
+ * port three times, and a SYN that met an old connection is sent again (RFC 9293, section 3.5.2). Of a new
+ * connection the capture may hold the SYN+ACK alone, and the SYN may have overtaken packet a.
+ */
+bool view_began_anew(const struct view *v, unsigned a, unsigned b);
+/*
+ * sequel.c: packet k is of the connection that packet a was of. Ports are used again, and where the
+ * capture lacks the handshake only the numbers tell: a new connection begins elsewhere, both ways.
+ */
+bool view_goes_on(const struct view *v, unsigned a, unsigned k);
+
 /* The packets that a finding accuses, as event indices, rising. */
 struct suspects {
 	const uint16_t *event;

@@ -109,7 +109,7 @@ static const struct judge_case cases[] = {
 			      "40.2 < A 1 518", "41 < PA 1 518 1400", "82 > A 518 1401",
 			      "83 > RA 518 1401 ttl=114 df=0"),
 		.client_ttl = 50, .server_ttl = 64, .vantage = VANTAGE_SERVER}, .only4 = true,
-	 .finds = LINES("> rst-header anomaly 4.0: 8 after 4 later")},
+	 .finds = LINES("> data-rstack inconclusive 1.0: 8 after 4 later")},
 
 	/* What is presence, what absence: a hole in the capture */
 	{.name = "a hello sent four times", .ev = TLS(AGAIN3),
