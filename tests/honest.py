@@ -55,7 +55,7 @@ class End:
         self.isn, self.nxt, self.una, self.rcv = isn, isn, isn, None
         self.out = {}                 # seq: payload, of what was not acknowledged
         self.ahead = {}               # seq: length, of what came before its turn
-        self.open = self.dead = self.fin = False
+        self.open = self.dead = self.fin = self.aborted = False
         self.then = []                # what to do on the next data of the other side
         self.tries = 0
 
@@ -88,7 +88,7 @@ class End:
     def abort(self, bare=False):
         if not self.dead:
             self.send(RST if bare else RST | ACK)
-            self.dead = True
+            self.dead = self.aborted = True
 
     def resend(self):
         if self.dead or not self.out or self.tries > 5:
@@ -102,7 +102,7 @@ class End:
     def refuse(self, flags, seq, ack, size):
         if flags & RST:
             return
-        if flags & ACK and not self.stack.refusal_acks:
+        if flags & ACK and not (self.stack.refusal_acks and self.aborted):
             self.net.put(self.who, self.stack, RST, ack, 0, b"", False)
         else:
             kept, self.rcv = self.rcv, (seq + size) & 0xffffffff

@@ -229,6 +229,19 @@ static bool only_header(const struct judged_case *c)
 	return true;
 }
 
+/* Taken at the server, and every reset of it still has the TTL that its packets begin with. */
+static bool is_at_its_sender(const struct view *v)
+{
+	if (v->ctx == NULL || context_vantage(v->ctx, NULL, 0) != VANTAGE_SERVER || v->base.n == 0)
+		return false;
+	bool fresh = true;
+	for (unsigned k = 0; k < v->n_rst; k++) {
+		uint8_t ttl = v->e[v->rst[k]].ttl;
+		fresh &= (ttl == 64 || ttl == 128 || ttl == 255) && ttl == v->base.ttl_hi;
+	}
+	return fresh && v->base.ttl_lo == v->base.ttl_hi;
+}
+
 /* Whether a reset deserves a line at all, and how high it may go. */
 static void temper_reset(const struct view *v, struct judged_case *c)
 {
@@ -243,6 +256,8 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 		c->verdict = VERDICT_NONE; /* the client's own kernel, or its evasion tool's decoys */
 		return;
 	}
+	if (v->dir == DIR_S2C && is_at_its_sender(v))
+		cap(c, VERDICT_ANOMALY, "the capture was taken at the server, which sends such packets");
 	if (c->best == GRADE_D4)
 		return;
 	/* The endpoint-RST whitelist; a request that was answered by a reset is still mentioned. */

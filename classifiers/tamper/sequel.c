@@ -36,6 +36,15 @@ bool view_began_anew(const struct view *v, unsigned a, unsigned b)
 	return false;
 }
 
+bool view_is_mixed(const struct view *v)
+{
+	for (unsigned k = 0; v->syn >= 0 && k < v->n; k++)
+		if (event_dir(&v->e[k]) == DIR_C2S && v->e[k].seq != v->e[v->syn].seq &&
+		    (v->e[k].flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
+			return true;
+	return false;
+}
+
 /* What a side had sent by packet a, and without a hole from there to b; false: nothing. */
 static bool sent_on(const struct view *v, enum dir dir, unsigned a, unsigned b, uint32_t *first,
 		    uint32_t *next)

@@ -16,7 +16,6 @@
 #define BAD_TRAFFIC "captures published with Bad Traffic (Citizen Lab 2018)"
 #define TTL_DELTA 6         /* EV-TTL: honest hosts vary by 5 */
 #define TTL_STRONG 10
-#define SAME_HOPS 2         /* between hosts of one site */
 #define MIRROR_NS 1000000000ull
 #define DUP_NS 1000000ull
 #define SAME_WINDOW_FLOWS 3 /* EV-WIN */
@@ -74,31 +73,11 @@ static bool test_ipid(const struct view *v, unsigned i, struct testimony *t)
 	return true;
 }
 
-/* Hops that a packet has behind it, if its stack began with one of the usual numbers. */
-static unsigned hops_of(unsigned ttl)
-{
-	return ttl <= 32 ? 32 - ttl : ttl <= 64 ? 64 - ttl : ttl <= 128 ? 128 - ttl : 255 - ttl;
-}
-
-/*
- * EV-TTL: from the sender's distance with another initial number, as its other stacks and balancers. What
- * answers a TTL-limited probe is nearer, whatever it stamps.
- */
-static bool is_as_far(const struct view *v, unsigned i)
-{
-	if (v->ev->n_probes != 0)
-		return false;
-	unsigned hops = hops_of(v->e[i].ttl), lo = hops_of(v->base.ttl_hi), hi = hops_of(v->base.ttl_lo);
-	if (lo > hi)
-		lo = hi = hops_of(v->base.ttl_lo);
-	return hops + SAME_HOPS >= lo && hops <= hi + SAME_HOPS;
-}
-
 static bool test_contradiction(const struct view *v, unsigned i, struct testimony *t)
 {
 	if (v->base.n == 0 || v->base.handshake_only)
 		return false;
-	bool ttl = view_ttl_off(v, i, TTL_STRONG - 1) && !is_as_far(v, i), df = view_df_off(v, i);
+	bool ttl = view_ttl_off(v, i, TTL_STRONG - 1) && !view_as_far(v, i), df = view_df_off(v, i);
 	bool ipid = view_ipid_off(v, i);
 	if (ttl + df + ipid < 2)
 		return false;
@@ -312,7 +291,9 @@ static enum grade grade_sub_rtt(const struct view *v, unsigned i, int k, uint64_
 	/* A lone handshake may have waited for a radio to wake up, or for room in a full queue. */
 	if (own == UINT64_MAX && view_server_shakes(v) < 2)
 		return GRADE_D1;
-	return own == UINT64_MAX || is_lone_handshake(v, i) ? GRADE_D2 : GRADE_D3;
+	/* Where answers are missing from the capture, the next ones stand for them. */
+	bool lacks = v->ctx != NULL && context_lacks_packets(v->ctx);
+	return own == UINT64_MAX || is_lone_handshake(v, i) || lacks ? GRADE_D2 : GRADE_D3;
 }
 
 /* The packet that RST i came too soon after, with the grade; -1: none. */

@@ -37,8 +37,9 @@ static bool is_echo(const struct view *v, unsigned i)
 	const struct event *r = &v->e[v->rst[i]];
 	bool bare = (r->flags & TCP_ACK) == 0;
 	/* The one that reset the connection may have been overtaken by those after it. */
-	bool first = i == 0 && (v->n_rst == 1 || v->e[v->rst[1]].seq == r->seq ||
-				v->e[v->rst[1]].ts_ns - r->ts_ns >= VIEW_REORDER_NS);
+	const struct event *second = v->n_rst > 1 ? &v->e[v->rst[1]] : NULL;
+	bool copy = second != NULL && second->seq == r->seq && second->ip_id == r->ip_id;
+	bool first = i == 0 && (second == NULL || copy || second->ts_ns - r->ts_ns >= VIEW_REORDER_NS);
 	if (!bare && first)
 		return false;
 	for (unsigned k = 0; k < v->n && (k < v->rst[i] || v->e[k].ts_ns - r->ts_ns < VIEW_REORDER_NS);
@@ -92,7 +93,7 @@ static bool lacks_packets(const struct view *v)
 static bool match_seq_data(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
-	for (unsigned i = 0; i < v->n_rst; i++) {
+	for (unsigned i = 0; i < v->n_rst && !view_is_mixed(v); i++) {
 		const struct event *r = &v->e[v->rst[i]];
 		uint64_t last = last_own(v, v->rst[i]);
 		uint32_t next, ack;
@@ -136,9 +137,13 @@ static bool closed_itself(const struct view *v, unsigned rst, uint64_t wait)
 		uint64_t apart = k < rst ? r->ts_ns - e->ts_ns : e->ts_ns - r->ts_ns;
 		uint32_t next;
 		if (k == rst || apart >= wait || event_dir(e) != v->dir ||
-		    (e->flags & (TCP_FIN | TCP_RST)) == 0 || (e->flags & TCP_ACK) == 0 ||
-		    view_ttl_off(v, k, VIEW_TTL_TOLERANCE) || view_df_off(v, k) ||
-		    view_ipid_off(v, k))
+		    (e->flags & (TCP_FIN | TCP_RST)) == 0 || (e->flags & TCP_ACK) == 0)
+			continue;
+		/* Of its own making: stamped as its data, or, if it is a RST, as the other RST. */
+		bool like = (e->flags & TCP_RST) != 0 && e->ttl == r->ttl &&
+			    ((e->bits ^ r->bits) & EVENT_DF) == 0;
+		if (!like && (view_ttl_off(v, k, VIEW_TTL_TOLERANCE) || view_df_off(v, k) ||
+			      view_ipid_off(v, k)))
 			continue;
 		if ((e->flags & TCP_FIN) != 0 ||
 		    (view_next_before(v, overtaken_until(v, k), &next) && e->seq == next))
@@ -282,8 +287,9 @@ static bool match_seq_change(const struct view *v, const struct signature *self,
 			     struct testimony *t)
 {
 	(void)self;
-	if (v->ev->half[v->dir].gap) {
-		t->untestable = "the capture lacks packets of this direction";
+	if (v->ev->half[v->dir].gap || view_is_mixed(v)) {
+		t->untestable = v->ev->half[v->dir].gap ? "the capture lacks packets of this direction"
+							 : "two connections on the same ports";
 		return false;
 	}
 	for (unsigned i = 0; i + 1 < v->n_rst; i++) {
@@ -316,7 +322,7 @@ static bool match_ack_change(const struct view *v, const struct signature *self,
 {
 	(void)self;
 	const struct half *p = &v->ev->half[dir_other(v->dir)];
-	for (unsigned i = 0; i + 1 < v->n_rst; i++) {
+	for (unsigned i = 0; i + 1 < v->n_rst && !view_is_mixed(v); i++) {
 		for (unsigned k = i + 1; k < v->n_rst; k++) {
 			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
 			if ((a->flags & b->flags & TCP_ACK) == 0 || a->ack == b->ack ||

@@ -8,6 +8,7 @@
 #include "dataplane/seq.h"
 
 #define DECOY_TTL 12       /* hops left: a forger's packet is made to arrive */
+#define SAME_HOPS 2        /* between hosts of one site */
 #define IPID_STEP_MAX 64   /* EV-IPID: a counter's step between two packets of one flow */
 
 /*
@@ -342,6 +343,22 @@ bool view_ttl_off(const struct view *v, unsigned i, unsigned delta)
 		return false;
 	int ttl = v->e[i].ttl;
 	return ttl < (int)v->base.ttl_lo - (int)delta || ttl > (int)v->base.ttl_hi + (int)delta;
+}
+
+/* Hops that a packet has behind it, if its stack began with one of the usual numbers. */
+static unsigned hops_of(unsigned ttl)
+{
+	return ttl <= 32 ? 32 - ttl : ttl <= 64 ? 64 - ttl : ttl <= 128 ? 128 - ttl : 255 - ttl;
+}
+
+bool view_as_far(const struct view *v, unsigned i)
+{
+	if (v->ev->n_probes != 0)
+		return false;
+	unsigned hops = hops_of(v->e[i].ttl), lo = hops_of(v->base.ttl_hi), hi = hops_of(v->base.ttl_lo);
+	if (lo > hi)
+		lo = hi = hops_of(v->base.ttl_lo);
+	return hops + SAME_HOPS >= lo && hops <= hi + SAME_HOPS;
 }
 
 bool view_df_off(const struct view *v, unsigned i)

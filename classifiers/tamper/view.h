@@ -91,6 +91,11 @@ unsigned view_server_shakes(const struct view *v);
 bool view_is_own(const struct view *v, unsigned i);
 /* Packet i's TTL lies outside the baseline by more than delta. */
 bool view_ttl_off(const struct view *v, unsigned i, unsigned delta);
+/*
+ * EV-TTL: from the sender's distance with another initial number, as its other stacks and balancers. What
+ * answers a TTL-limited probe is nearer, whatever it stamps.
+ */
+bool view_as_far(const struct view *v, unsigned i);
 bool view_df_off(const struct view *v, unsigned i);
 /* Packet i's IP-ID contradicts the sender's series around it. */
 bool view_ipid_off(const struct view *v, unsigned i);
@@ -134,6 +139,9 @@ bool view_began_anew(const struct view *v, unsigned a, unsigned b);
  * capture lacks the handshake only the numbers tell: a new connection begins elsewhere, both ways.
  */
 bool view_goes_on(const struct view *v, unsigned a, unsigned k);
+
+/* sequel.c: SYNs of two connections are in one record, so that its numbers are of two series. */
+bool view_is_mixed(const struct view *v);
 
 /* The packets that a finding accuses, as event indices, rising. */
 struct suspects {

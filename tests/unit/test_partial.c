@@ -63,6 +63,22 @@ static const struct judge_case cases[] = {
 	 .ev = {.line = LINES("0 > PA 100 1 99", "0.5 < PA 1 100 15 text=HTTP/1.1 200 OK",
 			      "40 < PA 16 199 700"), .speaks = SPEAKS_HTTP}},
 
+	/* A record of two connections, since the first one never ended */
+	{.name = "a host that crashed is asked anew on the same ports, answers and aborts",
+	 .finds = SILENT,
+	 .ev = TLS("80 < A 1 518", "900 > S 460000000 -", "940 < SA -1673934522 460000001",
+		   "940.1 > A 460000001 -1673934521", "940.2 > PA 460000001 -1673934521 99",
+		   "980 < PA -1673934521 460000100 56", "980.1 < RA -1673934465 460000100",
+		   "980.2 > A 460000100 -1673934465", "1020.3 < R -1673934465 - id=0")},
+	{.name = "an abort that overtook its data, and a refusal with ACK, both with another TTL",
+	 .finds = SILENT,
+	 .ev = TLS("80 < PA 1 518 700", "80.01 < RA 2101 518 ttl=240", "80.02 > A 518 701",
+		   "80.05 < RA 1 518 ttl=240", "80.07 < PA 701 518 1400"), .only4 = true},
+	{.name = "at the server: its own reset, sooner than the path allows",
+	 .ev = AT_SERVER("41 < PA 1 518 700", "81 > A 518 701", "82 > PA 518 701 64",
+			 "82.01 < RNx 701 582"), .only4 = true,
+	 .finds = LINES("< rst-reserved-bits anomaly 6.5: 9 after 4 later")},
+
 	/* Queues of a card that are read one after the other: times are right, places are not */
 	{.name = "acknowledgements stand before what they acknowledge",
 	 .ev.line = LINES("0 > S 0 -", "40.1 > A 1 1", "40.2 > PA 1 1 517", "40 < SA 0 1",
