@@ -196,8 +196,8 @@ static bool match_ack_off(const struct view *v, const struct signature *self, st
 	    (v->ev->found & EVIDENCE_ACKOFF) == 0 || is_said_unasked(&v->ev->half[DIR_S2C]))
 		return false;
 	const struct event *e = &v->e[v->first_s2c];
-	if ((e->flags & TCP_ACK) == 0 || !seq_leq(e->ack, v->e[v->first_c2s].seq) ||
-	    !seq_lt(v->e[v->syn].seq, e->ack))
+	/* Of a request that the capture lacks the beginning of, it acknowledges that. */
+	if ((e->flags & TCP_ACK) == 0 || e->ack != v->e[v->syn].seq + 1)
 		return false;
 	t->grade = GRADE_D4;
 	t->frame = e->frame;

@@ -160,7 +160,8 @@ static enum grade grade_data_after(const struct view *v, unsigned rst, unsigned 
 {
 	bool unlike = view_ttl_off(v, rst, VIEW_TTL_TOLERANCE) || view_df_off(v, rst) ||
 		      view_ipid_off(v, rst);
-	if ((v->e[rst].flags & TCP_ACK) == 0 && v->e[k].ts_ns - v->e[rst].ts_ns < VIEW_REORDER_NS)
+	bool older = (v->e[rst].flags & TCP_ACK) == 0 || lacks_packets(v);
+	if (older && v->e[k].ts_ns - v->e[rst].ts_ns < VIEW_REORDER_NS)
 		return GRADE_D2;
 	return view_in_series(v, k) && (late || unlike) ? GRADE_D4 : GRADE_D3;
 }

@@ -63,6 +63,11 @@ static const struct judge_case cases[] = {
 	 .ev = {.line = LINES("0 > PA 100 1 99", "0.5 < PA 1 100 15 text=HTTP/1.1 200 OK",
 			      "40 < PA 16 199 700"), .speaks = SPEAKS_HTTP}},
 
+	{.name = "the answer to the first part of a request, which the capture lacks", .finds = SILENT,
+	 .ev = {.line = LINES(SHAKE, "40.2 > PA 1449 1 99", "80 < A 1 1",
+			      "81 < PA 1 1449 15 text=HTTP/1.1 200 OK", "82 < A 16 1449 700",
+			      "121 > A 1 16 1448"), .speaks = SPEAKS_HTTP}},
+
 	/* A record of two connections, since the first one never ended */
 	{.name = "a host that crashed is asked anew on the same ports, answers and aborts",
 	 .finds = SILENT,
