@@ -9,6 +9,7 @@ in the folder says; without one nothing was. Exit 77: no folder. --all: anomalie
 """
 import concurrent.futures
 import csv
+import ipaddress
 import json
 import os
 import subprocess
@@ -145,7 +146,9 @@ def other(key):
         return key
     def flip(a):
         if ":" in a:
-            return a
+            bytes16 = bytearray(ipaddress.ip_address(a).packed)
+            bytes16[3] ^= 1
+            return str(ipaddress.ip_address(bytes(bytes16)))
         parts = a.split(".")
         parts[1] = str(int(parts[1]) ^ 1)
         return ".".join(parts)
@@ -197,8 +200,9 @@ def captures(folder):
 def compare(name, exact, before, after, marks, strict):
     """Lines on what is wrong."""
     if name == "other-addresses":
-        before = {other(k): v for k, v in before.items()}
-        marks = {m if isinstance(m, str) else other((*m, None))[:2] for m in marks}
+        # Inside a tunnel they stay as they were.
+        before = before | {other(k): v for k, v in before.items()}
+        marks = marks | {m if isinstance(m, str) else other((*m, None))[:2] for m in marks}
     least = labels.RANK["anomaly" if strict else "likely"]
     for key, (rank, e) in after.items():
         if rank >= least and rank > before.get(key, (0, None))[0] and not is_touched(marks, key):

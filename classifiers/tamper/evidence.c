@@ -511,12 +511,3 @@ bool evidence_packet(struct evidence *ev, struct evidence_room *room, const stru
 	event_append(ev, room, &e, n);
 	return true;
 }
-
-void evidence_finish(struct evidence *ev)
-{
-	unsigned head;
-	evidence_freeze(ev);
-	head = ev->skipped_at != 0 ? ev->skipped_at : ev->n_events;
-	evidence_sort(ev->events, head);
-	evidence_sort(ev->events + head, ev->n_events - head);
-}

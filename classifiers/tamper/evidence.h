@@ -231,12 +231,6 @@ void evidence_keep_page(struct evidence *ev, uint16_t before, const struct event
 struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packet *pkt,
 			    const struct headers *h);
 
-/*
- * evidence_more.c: packets by time. A card's queues are read one after the other, so that packets stand in
- * the file a little behind others with later times. Steps of a clock are greater, and stay.
- */
-void evidence_sort(struct event *e, unsigned n);
-
 /* event.payhash of these bytes. */
 uint32_t evidence_payload_hash(const uint8_t *data, size_t len);
 

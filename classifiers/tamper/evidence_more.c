@@ -121,7 +121,11 @@ void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet
 	};
 }
 
-void evidence_sort(struct event *e, unsigned n)
+/*
+ * A card's queues are read one after the other, so that packets stand in
+ * the file a little behind others with later times. Steps of a clock are greater, and stay.
+ */
+static void sort_by_time(struct event *e, unsigned n)
 {
 	for (unsigned i = 1; i < n; i++) {
 		struct event x = e[i];
@@ -133,6 +137,15 @@ void evidence_sort(struct event *e, unsigned n)
 		}
 		e[k] = x;
 	}
+}
+
+void evidence_finish(struct evidence *ev)
+{
+	unsigned head;
+	evidence_freeze(ev);
+	head = ev->skipped_at != 0 ? ev->skipped_at : ev->n_events;
+	sort_by_time(ev->events, head);
+	sort_by_time(ev->events + head, ev->n_events - head);
 }
 
 bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks)

@@ -76,7 +76,7 @@ bool view_goes_on(const struct view *v, unsigned a, unsigned k)
 	const struct event *e = &v->e[k];
 	uint32_t first, next, acked = 0;
 	bool any = false;
-	if (view_began_anew(v, a, k))
+	if (view_began_anew(v, a, k) || view_is_mixed(v))
 		return false;
 	if (sent_on(v, event_dir(e), a, k, &first, &next) && seq_leq(first, e->seq) &&
 	    seq_leq(e->seq, next))
