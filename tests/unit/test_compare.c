@@ -466,7 +466,7 @@ static void gre_of_a_server(struct world *w)
 {
 	beside(w, 0, 2000);
 	for (uint64_t i = 0; i < 6; i++) {
-		struct segment g = {.gre = true, .text = "abcdefghij" + i, .len = 4};
+		struct segment g = {.gre = true, .text = &"abcdefghij"[i], .len = 4};
 		through(w, i % 2 == 0 ? WAY_DOWN : WAY_UP, g, 2000 + i * 50);
 	}
 	beside(w, 2000, 4000);
@@ -479,7 +479,7 @@ static void quick_on_a_busy_path(struct world *w)
 	beside(w, 0, 2000);
 	for (uint64_t i = 60; i < 160; i++) {
 		struct segment g = {.port = 39000, .flags = PUSHED, .seq = 1 + (int32_t)i * 4, .len = 4,
-				    .ack = 1 + (int32_t)i * 4, .text = "abcdefghijklmnop" + i % 12};
+				    .ack = 1 + (int32_t)i * 4, .text = &"abcdefghijklmnop"[i % 12]};
 		sent(w, i % 2, &g, i * 50);
 		got(w, i % 2, &g, i * 50 + TRANSIT + 6);
 	}
