@@ -55,24 +55,65 @@ int digest_file(const char *path, char hex[DIGEST_HEX], uint64_t *size)
 	return err;
 }
 
-/* A sink whose cells go into the hash, each with its kind and length, so that none can run into another. */
+#define GATHERED 4096u
+
+/*
+ * A sink whose cells go into the hash, each with its kind and length, so that none can run into another.
+ * They are a few bytes each: the hash gets them some thousand bytes at a time.
+ */
 struct hashed {
 	struct rows rows; /* first */
 	EVP_MD_CTX *ctx;
+	size_t n;         /* of buf */
 	bool failed;
+	char buf[GATHERED];
 };
+
+static void flush(struct hashed *h)
+{
+	if (EVP_DigestUpdate(h->ctx, h->buf, h->n) != 1)
+		h->failed = true;
+	h->n = 0;
+}
+
+static void add(struct hashed *h, const void *data, size_t len)
+{
+	if (len > GATHERED - h->n)
+		flush(h);
+	if (len > GATHERED) {
+		if (EVP_DigestUpdate(h->ctx, data, len) != 1)
+			h->failed = true;
+		return;
+	}
+	if (len != 0)
+		memcpy(h->buf + h->n, data, len);
+	h->n += len;
+}
+
+#define DECIMAL 20 /* digits of 2^64 - 1 */
+
+/* At the end of out; its first digit. */
+static const char *decimal(uint64_t v, char out[DECIMAL])
+{
+	char *at = out + DECIMAL;
+	do
+		*--at = (char)('0' + v % 10);
+	while ((v /= 10) != 0);
+	return at;
+}
 
 static void cell(struct rows *r, char kind, const void *data, size_t len)
 {
 	struct hashed *h = (struct hashed *)(void *)r;
-	char head[32];
-	int n = snprintf(head, sizeof(head), "%c%zu:", kind, len);
+	char digits[DECIMAL];
+	const char *at = decimal(len, digits);
 
 	if (r->table->columns[r->at].varies)
 		return;
-	if (EVP_DigestUpdate(h->ctx, head, (size_t)n) != 1 ||
-	    EVP_DigestUpdate(h->ctx, data, len) != 1)
-		h->failed = true;
+	add(h, &kind, 1);
+	add(h, at, (size_t)(digits + DECIMAL - at));
+	add(h, ":", 1);
+	add(h, data, len);
 }
 
 static void hash_null(struct rows *r)
@@ -87,10 +128,10 @@ static void hash_text(struct rows *r, const char *s, size_t len)
 
 static void hash_integer(struct rows *r, uint64_t v)
 {
-	char digits[24];
-	int n = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)v);
+	char digits[DECIMAL];
+	const char *at = decimal(v, digits);
 
-	cell(r, 'i', digits, (size_t)n);
+	cell(r, 'i', at, (size_t)(digits + DECIMAL - at));
 }
 
 /* Thousandths: what the last bits of a sum are may depend on the machine. */
@@ -110,8 +151,7 @@ static int hash_end(struct rows *r)
 {
 	struct hashed *h = (struct hashed *)(void *)r;
 
-	if (EVP_DigestUpdate(h->ctx, "\n", 1) != 1)
-		h->failed = true;
+	add(h, "\n", 1);
 	return h->failed ? -EIO : 0;
 }
 
@@ -126,7 +166,9 @@ int digest_table(const struct tables *t, const struct table *table, char hex[DIG
 	int err = h.ctx != NULL ? rows_write(&h.rows, t, table) : -ENOMEM;
 
 	if (err == 0)
-		err = hex_of(h.ctx, hex);
+		flush(&h);
+	if (err == 0)
+		err = h.failed ? -EIO : hex_of(h.ctx, hex);
 	*rows = h.rows.n;
 	rows_free(&h.rows);
 	EVP_MD_CTX_free(h.ctx);
