@@ -42,17 +42,31 @@ struct {
 const volatile _Bool shunting;
 const volatile __u64 stamp_key;
 
+/* By slot, written by user space: the ticket that may be shunted, 0 none. */
+__u32 granted[STEER_FLOWS_MAX];
+/* Frames seen at this interface: one count for all queues, so that no two have the same number. */
+__u64 numbered;
+
+enum options { OPTIONS_NONE, OPTIONS_TIMESTAMPS, OPTIONS_OTHER };
+
 struct seen {
 	struct steer_key key;
-	__u32 seq, ack, len; /* len: of the payload, and one each for SYN and FIN */
-	__u16 ip_id, window;
-	__u8 ttl, flags;
-	_Bool whole;         /* no fragment, lengths agree */
+	__u32 seq, ack, len; /* len: of the payload */
+	__u32 ip_len;
+	__u32 side;          /* of key's ends, the sender */
+	__u8 ttl, df, flags, options;
+	_Bool whole;         /* no fragment, lengths agree, nothing that is rare */
 };
 
 #define TCP_FLAG_ACK 0x10
 #define TCP_FLAG_PSH 0x08
-#define VLANS_MAX    2
+#define VLANS_MAX    4
+#define ETH_P_QINQ_OLD 0x9100
+#define EXTENSIONS_MAX 8
+#define NOP_NOP_TIMESTAMPS 0x0101080a
+#define IP_FRAGMENT 0x3fff
+#define IP_OFFSET   0x1fff
+#define IP_DF       0x4000
 
 static __always_inline void count(__u32 what)
 {
@@ -69,60 +83,189 @@ static __always_inline void mapped(__u8 *to, __be32 v4)
 	__builtin_memcpy(to + 12, &v4, 4);
 }
 
-static __always_inline _Bool read_tcp(void *at, void *end, __u32 room, struct seen *s)
+static __always_inline __u64 half_of(const __u8 *addr)
 {
-	struct tcphdr *tcp = at;
+	__u64 h;
 
+	__builtin_memcpy(&h, addr, 8);
+	return bpf_be64_to_cpu(h);
+}
+
+/* Fills key and side; in user space dataplane/flow_key.h orders ends the same way. */
+static __always_inline void set_key(struct seen *s, const __u8 *src, const __u8 *dst, __be16 sport,
+				    __be16 dport)
+{
+	__u64 a = half_of(src), b = half_of(dst);
+
+	if (a == b) {
+		a = half_of(src + 8);
+		b = half_of(dst + 8);
+	}
+	_Bool lower = a != b ? a < b : bpf_ntohs(sport) <= bpf_ntohs(dport);
+	s->side = !lower;
+	__builtin_memcpy(s->key.addr[0], lower ? src : dst, 16);
+	__builtin_memcpy(s->key.addr[1], lower ? dst : src, 16);
+	s->key.port[0] = lower ? sport : dport;
+	s->key.port[1] = lower ? dport : sport;
+}
+
+/* room: bytes that IP says are there. */
+static __always_inline _Bool read_tcp(struct tcphdr *tcp, void *end, __u32 room, struct seen *s)
+{
 	if ((void *)(tcp + 1) > end)
 		return 0;
 	__u32 head = tcp->doff * 4u;
-	s->key.sport = tcp->source;
-	s->key.dport = tcp->dest;
 	s->seq = bpf_ntohl(tcp->seq);
 	s->ack = bpf_ntohl(tcp->ack_seq);
-	s->window = bpf_ntohs(tcp->window);
 	s->flags = ((__u8 *)tcp)[13];
 	/* The reserved bits and AE are as telling as a flag out of place. */
-	s->whole = s->whole && head >= sizeof(*tcp) && head <= room &&
-		   (((__u8 *)tcp)[12] & 0x0f) == 0;
+	s->whole = head >= sizeof(*tcp) && head <= room && (((__u8 *)tcp)[12] & 0x0f) == 0;
 	s->len = s->whole ? room - head : 0;
+	s->options = head == sizeof(*tcp) ? OPTIONS_NONE : OPTIONS_OTHER;
+	__be32 *first = (void *)(tcp + 1);
+	if (head == sizeof(*tcp) + 12 && (void *)(first + 3) <= end &&
+	    *first == bpf_htonl(NOP_NOP_TIMESTAMPS))
+		s->options = OPTIONS_TIMESTAMPS;
 	return 1;
 }
 
-static __always_inline _Bool read_v4(void *at, void *end, struct seen *s)
+/* Anything but a header of 20 bytes, an unfragmented packet and a whole TCP header is rare. */
+static __always_inline _Bool read_v4(struct iphdr *ip, void *end, __u32 room, struct seen *s)
 {
-	struct iphdr *ip = at;
+	struct tcphdr *tcp = (void *)(ip + 1);
+	__u8 src[16], dst[16];
 
-	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl != 5 || ip->protocol != IPPROTO_TCP)
+	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl != 5 ||
+	    ip->protocol != IPPROTO_TCP || (ip->frag_off & bpf_htons(IP_FRAGMENT)) != 0)
 		return 0;
-	__u32 total = bpf_ntohs(ip->tot_len);
-	if (total < sizeof(*ip))
-		return 0;
-	mapped(s->key.src, ip->saddr);
-	mapped(s->key.dst, ip->daddr);
+	s->ip_len = bpf_ntohs(ip->tot_len);
 	s->ttl = ip->ttl;
-	s->ip_id = bpf_ntohs(ip->id);
-	s->whole = (ip->frag_off & bpf_htons(0x3fff)) == 0;
-	return read_tcp(ip + 1, end, total - sizeof(*ip), s);
+	s->df = (ip->frag_off & bpf_htons(IP_DF)) != 0;
+	if (s->ip_len > room || s->ip_len < sizeof(*ip) ||
+	    !read_tcp(tcp, end, s->ip_len - sizeof(*ip), s))
+		return 0;
+	mapped(src, ip->saddr);
+	mapped(dst, ip->daddr);
+	set_key(s, src, dst, tcp->source, tcp->dest);
+	s->whole = s->whole && (ip->frag_off & bpf_htons(0x8000)) == 0;
+	return 1;
 }
 
-static __always_inline _Bool read_v6(void *at, void *end, struct seen *s)
+static __always_inline _Bool read_v6(struct ipv6hdr *ip, void *end, __u32 room, struct seen *s)
 {
-	struct ipv6hdr *ip = at;
+	struct tcphdr *tcp = (void *)(ip + 1);
+	__u8 src[16], dst[16];
 
 	if ((void *)(ip + 1) > end || ip->version != 6 || ip->nexthdr != IPPROTO_TCP)
 		return 0;
-	__builtin_memcpy(s->key.src, &ip->saddr, 16);
-	__builtin_memcpy(s->key.dst, &ip->daddr, 16);
+	s->ip_len = bpf_ntohs(ip->payload_len) + sizeof(*ip);
 	s->ttl = ip->hop_limit;
-	s->ip_id = 0;
-	s->whole = 1;
-	return read_tcp(ip + 1, end, bpf_ntohs(ip->payload_len), s);
+	if (s->ip_len > room || !read_tcp(tcp, end, s->ip_len - sizeof(*ip), s))
+		return 0;
+	__builtin_memcpy(src, &ip->saddr, 16);
+	__builtin_memcpy(dst, &ip->daddr, 16);
+	set_key(s, src, dst, tcp->source, tcp->dest);
+	return 1;
 }
 
+/* Of one IP packet, wherever its parts lie: its addresses, what it carries, and where that begins. */
+struct rare {
+	__u8 src[16], dst[16];
+	__u32 at;
+	__u32 proto;
+};
+
+static __always_inline _Bool rare_v4(struct xdp_md *ctx, struct rare *r)
+{
+	struct iphdr ip;
+
+	if (bpf_xdp_load_bytes(ctx, r->at, &ip, sizeof(ip)) != 0 || ip.ihl < 5 ||
+	    (ip.frag_off & bpf_htons(IP_OFFSET)) != 0)
+		return 0;
+	mapped(r->src, ip.saddr);
+	mapped(r->dst, ip.daddr);
+	r->proto = ip.protocol;
+	r->at += ip.ihl * 4;
+	return 1;
+}
+
+static __always_inline _Bool rare_v6(struct xdp_md *ctx, struct rare *r)
+{
+	struct ipv6hdr ip;
+	__u8 head[4];
+
+	if (bpf_xdp_load_bytes(ctx, r->at, &ip, sizeof(ip)) != 0)
+		return 0;
+	__builtin_memcpy(r->src, &ip.saddr, 16);
+	__builtin_memcpy(r->dst, &ip.daddr, 16);
+	r->proto = ip.nexthdr;
+	r->at += sizeof(ip);
+	for (int i = 0; i < EXTENSIONS_MAX; i++) {
+		if (r->proto != IPPROTO_HOPOPTS && r->proto != IPPROTO_ROUTING &&
+		    r->proto != IPPROTO_DSTOPTS && r->proto != IPPROTO_FRAGMENT)
+			return 1;
+		if (bpf_xdp_load_bytes(ctx, r->at, head, sizeof(head)) != 0)
+			return 0;
+		if (r->proto == IPPROTO_FRAGMENT && (head[2] != 0 || (head[3] & 0xf8) != 0))
+			return 0;
+		r->at += r->proto == IPPROTO_FRAGMENT ? 8 : (head[1] + 1) * 8;
+		r->proto = head[0];
+	}
+	return 1;
+}
+
+static __always_inline _Bool rare_ip(struct xdp_md *ctx, struct rare *r)
+{
+	__u8 first;
+
+	if (bpf_xdp_load_bytes(ctx, r->at, &first, 1) != 0)
+		return 0;
+	if (first >> 4 == 4)
+		return rare_v4(ctx, r);
+	return first >> 4 == 6 && rare_v6(ctx, r);
+}
+
+/* An error of ICMP or ICMPv6, and where the packet is that it quotes. */
+static __always_inline _Bool rare_error(struct xdp_md *ctx, struct rare *r)
+{
+	__u8 kind;
+
+	if (bpf_xdp_load_bytes(ctx, r->at, &kind, 1) != 0)
+		return 0;
+	r->at += 8;
+	return r->proto == IPPROTO_ICMP ? kind == 3 || kind == 4 || kind == 5 || kind == 11 || kind == 12
+					: kind >= 1 && kind <= 4;
+}
+
+/*
+ * Which flow a packet belongs to that is never in character: with IP options or extension headers,
+ * the first fragment of one, or an ICMP error about it. 1: key is set. Verified by itself.
+ */
+__attribute__((noinline)) int read_rare(struct xdp_md *ctx, struct seen *s, __u32 at)
+{
+	struct rare r = {};
+	__be16 ports[2];
+
+	if (!s)
+		return 0;
+	r.at = at;
+	s->whole = 0;
+	if (!rare_ip(ctx, &r))
+		return 0;
+	if ((r.proto == IPPROTO_ICMP || r.proto == IPPROTO_ICMPV6) &&
+	    (!rare_error(ctx, &r) || !rare_ip(ctx, &r)))
+		return 0;
+	if (r.proto != IPPROTO_TCP || bpf_xdp_load_bytes(ctx, r.at, ports, sizeof(ports)) != 0)
+		return 0;
+	set_key(s, r.src, r.dst, ports[0], ports[1]);
+	return 1;
+}
+
+/* True: key is set. */
 static __always_inline _Bool read_frame(struct xdp_md *ctx, struct seen *s)
 {
 	void *at = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 before = sizeof(struct ethhdr), size = bpf_xdp_get_buff_len(ctx);
 	struct ethhdr *eth = at;
 
 	if ((void *)(eth + 1) > end)
@@ -130,60 +273,101 @@ static __always_inline _Bool read_frame(struct xdp_md *ctx, struct seen *s)
 	__be16 type = eth->h_proto;
 	at = eth + 1;
 	for (int i = 0; i < VLANS_MAX; i++) {
-		if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD))
+		if (type != bpf_htons(ETH_P_8021Q) && type != bpf_htons(ETH_P_8021AD) &&
+		    type != bpf_htons(ETH_P_QINQ_OLD))
 			break;
 		if (at + 4 > end)
 			return 0;
 		type = *(__be16 *)(at + 2);
 		at += 4;
+		before += 4;
 	}
 	if (type == bpf_htons(ETH_P_IP))
-		return read_v4(at, end, s);
-	return type == bpf_htons(ETH_P_IPV6) && read_v6(at, end, s);
+		return read_v4(at, end, size - before, s) || read_rare(ctx, s, before);
+	if (type == bpf_htons(ETH_P_IPV6))
+		return read_v6(at, end, size - before, s) || read_rare(ctx, s, before);
+	return 0;
 }
 
-static __always_inline _Bool in_character(const struct seen *s, const struct steer_flow *f)
+static __always_inline _Bool in_character(const struct seen *s, const struct steer_flow *f,
+					  const struct steer_side *me, const struct steer_side *peer)
 {
-	return s->whole && s->ttl == f->ttl && s->seq == f->seq_end &&
-	       (s->flags == TCP_FLAG_ACK || s->flags == (TCP_FLAG_ACK | TCP_FLAG_PSH)) &&
-	       (__s32)(s->ack - f->ack) >= 0;
+	if (!s->whole || s->ttl != me->ttl || s->df != me->df || s->len > me->data_max ||
+	    s->options != f->timestamps ||
+	    (s->flags != TCP_FLAG_ACK && s->flags != (TCP_FLAG_ACK | TCP_FLAG_PSH)))
+		return 0;
+	if (me->seen && (s->seq != me->seq_end || (__s32)(s->ack - me->ack) < 0))
+		return 0;
+	return !peer->seen || (__s32)(s->ack - peer->seq_end) <= 0;
+}
+
+/*
+ * What the lock is held for, the look at the grant included: what user space takes away before it takes
+ * the entry is not counted afterwards. True: the frame goes no further.
+ */
+static __always_inline _Bool track(struct steer_flow *f, const struct seen *s,
+				   const struct steer_last *frame)
+{
+	__u32 grant = *(volatile __u32 *)&granted[f->ticket & (STEER_FLOWS_MAX - 1)];
+	struct steer_side *me = s->side ? &f->side[1] : &f->side[0];
+	struct steer_side *peer = s->side ? &f->side[0] : &f->side[1];
+
+	/* Frames were counted, so the grant was given once: now it was taken away. */
+	if (f->passed != 0 && grant != f->ticket)
+		f->over = 1;
+	if (f->over)
+		return 0;
+	if (!in_character(s, f, me, peer)) {
+		f->over = 1;
+		return 0;
+	}
+	_Bool watched = !me->seen || !peer->seen || grant != f->ticket;
+	me->seen = 1;
+	me->seq_end = s->seq + s->len;
+	me->ack = s->ack;
+	if (watched)
+		return 0;
+	me->packets++;
+	me->data += s->len != 0;
+	me->bytes += s->ip_len;
+	me->last_ns = frame->ns;
+	f->last[f->passed++ & (STEER_LAST - 1)] = *frame;
+	return 1;
 }
 
 /* True if the packet is counted here and goes no further. */
-static __always_inline _Bool shunt(struct xdp_md *ctx)
+static __always_inline _Bool shunt(struct xdp_md *ctx, struct steer_stamp *stamp)
 {
 	struct seen s = {};
-	struct steer_key back = {};
+	struct steer_last frame = {};
+	_Bool passed;
 
 	if (!read_frame(ctx, &s))
 		return 0;
 	struct steer_flow *f = bpf_map_lookup_elem(&flows, &s.key);
-	if (!f || f->over)
+	if (!f)
 		return 0;
-	if (in_character(&s, f)) {
-		__u64 size = bpf_xdp_get_buff_len(ctx);
-		__sync_fetch_and_add(&f->packets, 1);
-		__sync_fetch_and_add(&f->bytes, size);
-		f->last_ns = bpf_ktime_get_ns();
-		f->seq_end = s.seq + s.len;
-		f->ack = s.ack;
-		f->ip_id = s.ip_id;
-		f->window = s.window;
-		return 1;
-	}
-	f->over = 1;
-	__builtin_memcpy(back.src, s.key.dst, 16);
-	__builtin_memcpy(back.dst, s.key.src, 16);
-	back.sport = s.key.dport;
-	back.dport = s.key.sport;
-	f = bpf_map_lookup_elem(&flows, &back);
-	if (f)
-		f->over = 1;
-	return 0;
+	frame.ns = stamp->ns;
+	frame.number = stamp->number;
+	frame.side = s.side;
+	frame.wirelen = bpf_xdp_get_buff_len(ctx);
+	frame.caplen = frame.wirelen < STEER_SNAP ? frame.wirelen : STEER_SNAP;
+	if (frame.caplen == 0 || frame.caplen > STEER_SNAP ||
+	    bpf_xdp_load_bytes(ctx, 0, frame.data, frame.caplen) != 0)
+		s.whole = 0;
+	/* No stamp could say that it was watched, or came after the end. */
+	if (frame.wirelen > STEER_STAMPED_MAX)
+		s.whole = 0;
+	bpf_spin_lock(&f->lock);
+	passed = track(f, &s, &frame);
+	stamp->ticket = f->ticket;
+	stamp->over = f->over;
+	bpf_spin_unlock(&f->lock);
+	return passed;
 }
 
 /* Frames of several buffers go without: there the stamp takes room that the kernel does not count. */
-static __always_inline void stamp(struct xdp_md *ctx)
+static __always_inline void put_stamp(struct xdp_md *ctx, const struct steer_stamp *stamp)
 {
 	if (bpf_xdp_get_buff_len(ctx) > STEER_STAMPED_MAX)
 		return;
@@ -192,24 +376,27 @@ static __always_inline void stamp(struct xdp_md *ctx)
 	struct steer_stamp *s = (void *)(long)ctx->data_meta;
 	if ((void *)(s + 1) > (void *)(long)ctx->data)
 		return;
-	s->key = stamp_key;
-	s->ns = bpf_ktime_get_ns();
+	*s = *stamp;
 }
 
 SEC("xdp")
 int steer(struct xdp_md *ctx)
 {
+	struct steer_stamp stamp = {.key = stamp_key, .ns = bpf_ktime_get_ns()};
 	__u32 queue = ctx->rx_queue_index;
 
-	if (shunting && shunt(ctx)) {
-		count(STEER_SHUNTED);
-		return XDP_DROP;
+	if (shunting) {
+		stamp.number = __sync_fetch_and_add(&numbered, 1) + 1;
+		if (shunt(ctx, &stamp)) {
+			count(STEER_SHUNTED);
+			return XDP_DROP;
+		}
 	}
 	if (!bpf_map_lookup_elem(&sockets, &queue)) {
 		count(STEER_OTHER);
 		return XDP_PASS;
 	}
 	count(STEER_DELIVERED);
-	stamp(ctx);
+	put_stamp(ctx, &stamp);
 	return bpf_redirect_map(&sockets, queue, XDP_PASS);
 }

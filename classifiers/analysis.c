@@ -47,6 +47,8 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 		.on_icmp = shard_icmp,
 		.on_flow_end = shard_flow_end,
 		.shard_free = shard_free,
+		.may_shunt = shard_may_shunt,
+		.on_shunted = shard_shunted,
 		.scratch_near = sizeof(struct flow_scratch),
 	};
 	*out = &in->pub;

@@ -106,6 +106,10 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 		const struct headers *h);
 void shard_flow_end(void *shard, struct flow *f, enum flow_end why);
 void shard_free(void *user, void *shard);
+/* pass.c: the same, of packets that are counted at the source (dataplane/shunt.h). */
+bool shard_may_shunt(void *shard, const struct flow *f, struct shunt_flow *out);
+void shard_shunted(void *shard, struct flow *f, const struct shunt_counts *counts,
+		   const struct headers h[]);
 
 /* scratch.c: what a live flow owns. */
 void scratch_open(struct shard *s);

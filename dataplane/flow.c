@@ -44,6 +44,7 @@ struct flow_table {
 	struct lru lru[LRU_N];
 	uint8_t evict_order[LRU_N]; /* classes, shortest idle time first */
 	flow_end_fn on_end;
+	void (*settle)(void *user, struct flow *f);
 	void *user;
 	struct flow_table_stats stats;
 };
@@ -207,16 +208,6 @@ static enum flow_end idle_reason(const struct flow *f)
 	return f->lru_class == LRU_TCP_CLOSED ? FLOW_END_CLOSED : FLOW_END_TIMEOUT;
 }
 
-static void flow_evict(struct flow_table *t)
-{
-	for (unsigned i = 0; i < LRU_N; i++) {
-		uint32_t first = t->lru[t->evict_order[i]].first;
-		if (first != 0) {
-			flow_finish(t, flow_at(t, first), FLOW_END_EVICTED);
-			return;
-		}
-	}
-}
 
 static enum lru_class class_of(const struct flow *f)
 {
@@ -230,7 +221,36 @@ static enum lru_class class_of(const struct flow *f)
 	}
 }
 
+/* Flows of which packets are counted elsewhere (shunt.h) */
+
+/* True: it was seen later than the table knew, and is now where flows seen of late are. */
+static bool flow_settle(struct flow_table *t, struct flow *f)
+{
+	uint64_t before = f->seen_ns;
+	if (f->shunt == 0 || t->settle == NULL)
+		return false;
+	t->settle(t->user, f);
+	if (f->seen_ns <= before)
+		return false;
+	lru_unlink(t, f);
+	lru_append(t, f, class_of(f));
+	return true;
+}
+
 /* The table */
+
+static void flow_evict(struct flow_table *t)
+{
+	for (unsigned i = 0; i < LRU_N; i++) {
+		const uint32_t *first = &t->lru[t->evict_order[i]].first;
+		while (*first != 0 && flow_settle(t, flow_at(t, *first)))
+			;
+		if (*first != 0) {
+			flow_finish(t, flow_at(t, *first), FLOW_END_EVICTED);
+			return;
+		}
+	}
+}
 
 static struct flow *flow_begin(struct flow_table *t, const struct flow_probe *probe,
 			       const struct packet *pkt, const struct headers *h)
@@ -298,6 +318,8 @@ struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_pr
 	struct flow *f = table_find(t, &probe->key, probe->hash);
 	if (f != NULL) {
 		*dir = from_lo == f->client_is_lo ? DIR_C2S : DIR_S2C;
+		if (f->shunt != 0 && (ends_shunt(f, pkt, h) || flow_is_idle(t, f, now_ns)))
+			flow_settle(t, f);
 		if (flow_is_idle(t, f, now_ns)) {
 			flow_finish(t, f, idle_reason(f));
 			f = NULL;
@@ -350,6 +372,8 @@ struct flow *flow_table_find_quoted(struct flow_table *t, const struct headers *
 		f = table_find(t, &key, key_hash(t, &key));
 		if (f != NULL)
 			*dir = from_lo == f->client_is_lo ? DIR_C2S : DIR_S2C;
+		if (f != NULL)
+			flow_settle(t, f);
 	}
 	t->stats.icmp_unmatched += f == NULL;
 	return f;
@@ -362,6 +386,8 @@ void flow_table_expire(struct flow_table *t, uint64_t now_ns)
 			struct flow *f = flow_at(t, t->lru[c].first);
 			if (!flow_is_idle(t, f, now_ns))
 				break;
+			if (flow_settle(t, f))
+				continue;
 			flow_finish(t, f, idle_reason(f));
 		}
 	}
@@ -391,6 +417,7 @@ int flow_table_new(struct flow_table **out, const struct flow_table_config *cfg,
 		goto out;
 	t->on_end = on_end;
 	t->user = user;
+	t->settle = cfg->settle;
 	t->max_flows = cfg->max_flows != 0 ? cfg->max_flows : MAX_FLOWS_DEFAULT;
 	if (t->max_flows > 1U << 28)
 		t->max_flows = 1U << 28;

@@ -75,6 +75,8 @@ struct flow {
 	uint8_t n_tunnels, tunnels[TUNNELS_MAX];
 	uint8_t n_vlans;
 	uint16_t vlan[2];
+	uint8_t shunt_step;   /* the pipeline's own */
+	uint32_t shunt;       /* ticket, while packets of it may be counted elsewhere (shunt.h); else 0 */
 };
 
 _Static_assert(sizeof(struct flow) <= 176, "every live flow pays for this");
@@ -111,6 +113,12 @@ struct flow_table_config {
 	uint64_t tcp_closed_ns; /* 60 s: RACE-8 counts genuine packets up to 60 s after a forgery */
 	uint64_t udp_idle_ns;   /* 180 s: as long as residual windows of UDP (catalogue, 8) */
 	uint64_t other_idle_ns; /* 60 s */
+	/*
+	 * Adds what was counted elsewhere of a flow that has a ticket, and takes the ticket from it:
+	 * called before the flow's next packet after that, and before the flow is believed to be idle.
+	 * NULL: no flow has one. Gets the user of flow_table_new(). Must not call the table.
+	 */
+	void (*settle)(void *user, struct flow *f);
 };
 
 struct flow_table_stats {
@@ -120,7 +128,10 @@ struct flow_table_stats {
 	uint64_t icmp_unmatched; /* ICMP errors whose quoted flow is not in the table */
 };
 
-/* f is out of the table; its memory is the table's again afterwards. Must not call the table. */
+/*
+ * f is out of the table; its memory is the table's again afterwards. It may still have a ticket. Must
+ * not call the table.
+ */
 typedef void (*flow_end_fn)(void *user, struct flow *f, enum flow_end why);
 
 struct flow_table;

@@ -101,6 +101,13 @@ static inline bool syn_starts_anew(const struct flow *f, const struct headers *h
 	}
 }
 
+/* What the source counted of f came before this packet; of packets that only we can read, always. */
+static inline bool ends_shunt(const struct flow *f, const struct packet *pkt, const struct headers *h)
+{
+	return (pkt->shunt_over && (pkt->shunt == 0 || pkt->shunt == f->shunt)) ||
+	       pkt->n_frames != 0 || h->n_tunnels != 0;
+}
+
 /* In the order of Zeek's letters, small for the server. */
 enum history_kind { HISTORY_SYN, HISTORY_SYNACK, HISTORY_ACK, HISTORY_DATA, HISTORY_FIN,
 		    HISTORY_RST, HISTORY_KINDS };

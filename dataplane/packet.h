@@ -3,6 +3,7 @@
 
 /* A captured packet: a view, never an owner. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* LINKTYPE_* values as registered by tcpdump.org; only those that decode knows by name. */
@@ -36,9 +37,11 @@ struct packet {
 	uint32_t linktype;    /* enum linktype, or any other LINKTYPE_* */
 	uint32_t iface;       /* capture interface index within its file */
 	uint32_t file;        /* index of the capture file in the order given */
+	uint32_t shunt;       /* ticket of its flow's shunt (shunt.h), 0 none */
 	uint64_t cookie;      /* private to the source */
 	const struct packet *parent;  /* reassembled or inner: what it was made from, else NULL */
 	uint16_t n_frames;            /* reassembled: how many frames it came in, else 0 */
 	uint8_t direction;            /* enum packet_direction; of live sources */
+	bool shunt_over;              /* that shunt ended here or before; with shunt 0: so did any */
 	const uint64_t *frames;       /* reassembled: those frames, n_frames of them */
 };

@@ -218,7 +218,14 @@ static int ring_new(struct pipeline *p)
 static void on_flow_end(void *user, struct flow *f, enum flow_end why)
 {
 	struct shard *s = user;
+	if (f->shunt != 0)
+		shunt_settle(s, f);
 	s->hooks->on_flow_end(s->ctx, f, why);
+}
+
+static void on_settle(void *user, struct flow *f)
+{
+	shunt_settle(user, f);
 }
 
 static int shards_new(struct pipeline *p)
@@ -226,10 +233,13 @@ static int shards_new(struct pipeline *p)
 	uint32_t max_flows = p->cfg->max_flows != 0 ? p->cfg->max_flows : MAX_FLOWS_DEFAULT;
 	struct flow_table_config cfg = {
 		.max_flows = max_flows / FLOW_SHARDS + (max_flows % FLOW_SHARDS != 0),
+		.settle = on_settle,
 	};
 	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
 		struct shard *s = &p->shards[i];
 		s->hooks = p->hooks;
+		s->src = p->src;
+		s->shunting = p->cfg->shunt && p->hooks->may_shunt != NULL;
 		s->ctx = p->hooks->shard_new(p->hooks->user, i);
 		if (s->ctx == NULL)
 			return -ENOMEM;
@@ -313,6 +323,9 @@ static void stats_fill(struct pipeline *p, struct pipeline_stats *out)
 	out->time_jump = p->clock.jumps;
 	out->first_ns = p->clock.first_ns;
 	out->last_ns = p->clock.now_ns;
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		if (p->shards[i].shunted_ns > out->last_ns)
+			out->last_ns = p->shards[i].shunted_ns;
 	out->interrupted = p->interrupted;
 }
 

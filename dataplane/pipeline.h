@@ -15,9 +15,10 @@
 #include "dataplane/source.h"
 
 /*
- * The inspector fills these, all of them. shard is what shard_new returned. shard_new and
- * shard_free are called on pipeline_run()'s thread, in order of shards; the others on the shard's
- * worker, which with one worker is the same thread. Within a shard the order is that of arrival.
+ * The inspector fills these; may_shunt and on_shunted may be NULL. shard is what shard_new returned.
+ * shard_new and shard_free are called on pipeline_run()'s thread, in order of shards; the others on
+ * the shard's worker, which with one worker is the same thread. Within a shard the order is that of
+ * arrival.
  */
 struct pipeline_hooks {
 	void *user;
@@ -30,6 +31,15 @@ struct pipeline_hooks {
 			const struct headers *h);
 	void (*on_flow_end)(void *shard, struct flow *f, enum flow_end why);
 	void (*shard_free)(void *user, void *shard); /* after the shard's last flow ended */
+	/*
+	 * Whether the flow needs none of its further packets as long as they are in character; fills
+	 * out but for its ends. NULL: every packet is needed. With may_shunt goes on_shunted: packets that
+	 * were passed over, before the next one or the flow's end; the flow counts them already. h is
+	 * of counts->last.
+	 */
+	bool (*may_shunt)(void *shard, const struct flow *f, struct shunt_flow *out);
+	void (*on_shunted)(void *shard, struct flow *f, const struct shunt_counts *counts,
+			   const struct headers h[]);
 	size_t scratch_near; /* bytes at flow.scratch that on_packet will want; may be more than are there */
 };
 
@@ -37,6 +47,7 @@ struct pipeline_config {
 	unsigned workers; /* 0: 1; at most FLOW_SHARDS */
 	unsigned batch;   /* packets asked of the source at once; 0: 64; at most 1024 */
 	uint32_t max_flows; /* over all shards; 0: 1 Mi */
+	bool shunt; /* flows may be counted at the source, if it was opened for that */
 	uint64_t stop_after; /* packets; 0 no limit */
 	const atomic_bool *stop; /* becomes true: input ends, flows end, the report is written */
 	/* Sees every packet before it is analysed, on pipeline_run()'s thread; may be NULL. */

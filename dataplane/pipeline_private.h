@@ -37,6 +37,9 @@ struct shard {
 	_Alignas(64) struct flow_table *flows;
 	void *ctx; /* the hooks' */
 	const struct pipeline_hooks *hooks;
+	struct source *src;
+	bool shunting;
+	uint64_t shunted_ns; /* time of the last packet that was counted at the source; 0 none */
 	uint64_t no_memory;
 };
 
@@ -72,6 +75,16 @@ struct pipeline {
 	uint64_t published;
 	bool finish;
 };
+
+/* Packets between two looks at whether a flow may be shunted. */
+#define SHUNT_EVERY 32
+
+/*
+ * pipeline_shunt.c: after a packet of the flow, while shunting: begins a shunt, or grants it. Ends one,
+ * and tells the hooks what was passed over; f->shunt is 0 afterwards.
+ */
+void shunt_consider(struct shard *s, struct flow *f, enum dir dir, const struct packet *pkt);
+void shunt_settle(struct shard *s, struct flow *f);
 
 /* Analyses what is the worker's of the block, on the worker's thread. */
 void worker_block(struct worker *me, struct block *b);

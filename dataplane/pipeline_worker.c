@@ -2,6 +2,7 @@
 
 /* What workers do with the reader's blocks. */
 
+#include <netinet/in.h>
 #include <signal.h>
 
 #include "dataplane/pipeline_private.h"
@@ -20,10 +21,14 @@ static void shard_packet(struct shard *s, const struct work *w)
 			s->hooks->on_icmp(s->ctx, f, dir, w->pkt, &w->h);
 	}
 	f = flow_table_update_probed(s->flows, &w->probe, w->pkt, &w->h, w->now_ns, &dir);
-	if (f != NULL)
-		s->hooks->on_packet(s->ctx, f, dir, w->pkt, &w->h, w->now_ns);
-	else
+	if (f == NULL) {
 		s->no_memory++;
+		return;
+	}
+	s->hooks->on_packet(s->ctx, f, dir, w->pkt, &w->h, w->now_ns);
+	if (s->shunting && f->key.proto == IPPROTO_TCP &&
+	    (f->shunt != 0 || (f->pkts[0] + f->pkts[1]) % SHUNT_EVERY == 0))
+		shunt_consider(s, f, dir, w->pkt);
 }
 
 static bool worker_owns(const struct worker *me, unsigned shard)

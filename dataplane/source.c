@@ -71,6 +71,24 @@ void source_stats(struct source *s, struct source_stats *out)
 	s->ops->stats(s->state, out);
 }
 
+int source_shunt(struct source *s, const struct shunt_flow *f, uint32_t *ticket)
+{
+	*ticket = 0;
+	return s->ops->shunt != NULL ? s->ops->shunt(s->state, f, ticket) : -ENOTSUP;
+}
+
+void source_shunt_grant(struct source *s, uint32_t ticket)
+{
+	if (s->ops->shunt_grant != NULL)
+		s->ops->shunt_grant(s->state, ticket);
+}
+
+int source_unshunt(struct source *s, const struct shunt_flow *f, uint32_t ticket,
+		   struct shunt_counts *out)
+{
+	return s->ops->unshunt != NULL ? s->ops->unshunt(s->state, f, ticket, out) : -ENOTSUP;
+}
+
 void source_close(struct source *s)
 {
 	if (s == NULL)

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "dataplane/packet.h"
+#include "dataplane/shunt.h"
 
 /* source_recv(): no packet will come any more. Damage, if any, is in the stats. */
 #define SOURCE_EOF (-4095)
@@ -30,6 +31,7 @@ struct source_config {
 	uint32_t ring_mib;        /* live: memory between kernel and us; 0: the source's choice */
 	bool no_promisc;          /* live: only what is meant for this machine */
 	bool prompt;              /* packet: hand over what came within a few ms, for more work */
+	bool shunt;               /* xdp: be ready for source_shunt(), and number frames as they came */
 };
 
 /* A place where a capture stopped making sense: file, offset, reason. Reading stopped there. */
@@ -64,6 +66,8 @@ struct source_stats {
 	uint64_t comments;       /* pcapng packet comments met */
 	char mode[64];           /* live: what it got ("AF_XDP, zero copy, …"), "" for files */
 	uint64_t file_bytes, read_bytes; /* for progress: size (0 unknown) and position, compressed */
+	uint64_t shunted;    /* counted in the kernel instead of handed out; not in received */
+	uint64_t shunts, shunts_refused; /* flows that it was begun for; for want of room it was not */
 	uint64_t stalls;     /* live: how often the kernel found no room at all */
 	const struct source_damage *damage; /* n_damage of them, valid until close */
 	unsigned n_damage;
@@ -84,13 +88,19 @@ struct source_ops {
 	/*
 	 * n packets (0: none yet, for instance a signal came), SOURCE_EOF, or -errno: a file could
 	 * not be read on, met after every packet before it was handed out; SOURCE_EOF follows. A
-	 * live source leaves frame 0: the pipeline numbers packets, over all queues.
+	 * live source leaves frame 0: the pipeline numbers packets, over all queues. One that shunts
+	 * has numbers of its own, of all frames at the interface.
 	 */
 	int (*recv)(void *state, unsigned q, struct packet pkts[], unsigned max);
 	void (*release)(void *state, unsigned q, const struct packet pkts[], unsigned n);
 	/* ns: files: time of the last packet; live: monotonic plus an offset to UTC fixed at open. */
 	uint64_t (*now)(void *state);
 	void (*stats)(void *state, struct source_stats *out);
+	/* As source_shunt() and the two after it; NULL where a source cannot. From any thread. */
+	int (*shunt)(void *state, const struct shunt_flow *f, uint32_t *ticket);
+	void (*shunt_grant)(void *state, uint32_t ticket);
+	int (*unshunt)(void *state, const struct shunt_flow *f, uint32_t ticket,
+		       struct shunt_counts *out);
 	void (*close)(void *state);
 };
 
@@ -113,4 +123,13 @@ int source_recv(struct source *s, unsigned q, struct packet pkts[], unsigned max
 void source_release(struct source *s, unsigned q, const struct packet pkts[], unsigned n);
 uint64_t source_now(struct source *s);
 void source_stats(struct source *s, struct source_stats *out);
+/*
+ * Watches the flow: its packets come with *ticket in them. 0, -ENOTSUP: this source does not shunt,
+ * -ENOSPC: no room. See shunt.h for what may be asked when.
+ */
+int source_shunt(struct source *s, const struct shunt_flow *f, uint32_t *ticket);
+void source_shunt_grant(struct source *s, uint32_t ticket);
+/* Ends it: out is what was passed over, and its times are of source_now(). 0 or -errno. */
+int source_unshunt(struct source *s, const struct shunt_flow *f, uint32_t ticket,
+		   struct shunt_counts *out);
 void source_close(struct source *s); /* NULL is fine */

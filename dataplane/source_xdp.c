@@ -27,6 +27,7 @@
 #include "dataplane/now.h"
 #include "dataplane/refuse.h"
 #include "dataplane/source.h"
+#include "dataplane/xdp_shunt.h"
 #include "dataplane/xsk.h"
 #include "bpf/steer.skel.h"
 
@@ -49,6 +50,7 @@ struct joined {
 struct xdp_source {
 	struct xsk *xsk;
 	struct steer *skel;
+	struct xdp_shunt *shunt; /* NULL: none is to be */
 	int link;        /* attached as long as this is open: the kernel detaches, however we end */
 	int promiscuous;
 	struct interface_watch *watch;
@@ -59,7 +61,7 @@ struct xdp_source {
 	unsigned n_queues;
 	bool native;
 	uint64_t utc_offset; /* CLOCK_REALTIME minus CLOCK_MONOTONIC, fixed at open */
-	uint64_t last_ns;
+	uint64_t last_ns, last_number;
 	uint64_t received, bytes, truncated, filtered, no_room;
 	struct filter *filter;
 	struct source_iface described;
@@ -81,7 +83,7 @@ static int listen_to_all(const struct interface *i)
 	return fd;
 }
 
-static int load_program(struct xdp_source *x, bool big)
+static int load_program(struct xdp_source *x, bool big, bool shunting)
 {
 	x->skel = steer__open();
 	if (x->skel == NULL)
@@ -92,7 +94,11 @@ static int load_program(struct xdp_source *x, bool big)
 		return -EIO;
 	x->stamp_key |= 1; /* never 0, which is what a stamp that was read is set to */
 	x->skel->rodata->stamp_key = x->stamp_key;
-	return steer__load(x->skel);
+	x->skel->rodata->shunting = shunting;
+	int failed = steer__load(x->skel);
+	if (failed == 0 && shunting)
+		failed = xdp_shunt_open(&x->shunt, x->skel, x->utc_offset, x->described.snaplen);
+	return failed;
 }
 
 /* In the driver where it can; else the kernel does it later, and slower. */
@@ -132,6 +138,7 @@ static void xdp_close(void *state)
 	if (x->link > 0)
 		close(x->link);
 	xsk_close(x->xsk);
+	xdp_shunt_close(x->shunt);
 	steer__destroy(x->skel);
 	if (x->promiscuous > 0)
 		close(x->promiscuous);
@@ -149,6 +156,10 @@ static const char *unfit(const struct interface *i, const struct source_config *
 
 	if (i->linktype != LINKTYPE_ETHERNET)
 		return "XDP is for Ethernet";
+	if (cfg->shunt && i->mtu > MTU_PLAIN)
+		return "shunting needs an MTU of 3000 at most: longer frames go without stamps";
+	if (cfg->shunt && cfg->bpf != NULL)
+		return "a filter cannot be applied to packets that are shunted";
 	const char *why = interface_in_use(i);
 	if (why == NULL || cfg->take_used)
 		return NULL;
@@ -168,7 +179,7 @@ static int open_parts(struct xdp_source *x, const struct source_config *cfg, cha
 	int failed = xsk_open(&x->xsk, &o, err, errlen);
 	if (failed != 0)
 		return failed;
-	failed = load_program(x, big);
+	failed = load_program(x, big, cfg->shunt);
 	if (failed != 0)
 		return refuse(err, errlen, failed, cfg->iface,
 			      failed == -EPERM ? "loading an XDP program needs root or CAP_BPF"
@@ -298,22 +309,32 @@ static uint64_t xdp_now(void *state)
 
 /*
  * When a frame came: as steer.bpf.c stamped it, else when its burst was read. Queues are read one
- * after the other, so never before what was handed out already.
+ * after the other, so never before what was handed out already. With shunting the stamp also says
+ * which frame of the interface it is, and what became of its flow's shunt.
  */
-static uint64_t frame_time(struct xdp_source *x, uint8_t *data, uint64_t now)
+static void read_stamp(struct xdp_source *x, struct packet *p, uint8_t *data, uint64_t now)
 {
 	struct steer_stamp st;
 	uint64_t ns = now;
 
 	memcpy(&st, data - sizeof(st), sizeof(st));
-	if (st.key == x->stamp_key) {
+	bool stamped = st.key == x->stamp_key;
+	if (stamped) {
 		ns = st.ns + x->utc_offset < now ? st.ns + x->utc_offset : now;
 		/* Not to be taken for one of the next frame in this place. */
 		memset(data - sizeof(st), 0, sizeof(st));
 	}
 	if (ns > x->last_ns)
 		x->last_ns = ns;
-	return x->last_ns;
+	p->ts_ns = x->last_ns;
+	if (x->shunt == NULL)
+		return;
+	/* Without a stamp it is some later frame, and its flow is not shunted any more. */
+	p->frame = stamped ? st.number : x->last_number + 1;
+	p->shunt = stamped ? st.ticket : 0;
+	p->shunt_over = !stamped || st.over != 0;
+	if (p->frame > x->last_number)
+		x->last_number = p->frame;
 }
 
 /* Nothing comes: perhaps nothing can any more. The sockets themselves do not say. */
@@ -353,7 +374,7 @@ static int xdp_recv(void *state, unsigned q, struct packet pkts[], unsigned max)
 				     .linktype = LINKTYPE_ETHERNET};
 		bool first = x->joining[q] == NULL && !x->skipping[q];
 		if (first)
-			p->ts_ns = frame_time(x, bufs[i].data, now);
+			read_stamp(x, p, bufs[i].data, now);
 		if (bufs[i].more || !first) {
 			struct joined *j = join(x, q, &bufs[i], p->ts_ns);
 			if (j == NULL)
@@ -379,6 +400,42 @@ static void xdp_release(void *state, unsigned q, const struct packet pkts[], uns
 		give_back(state, q, &pkts[i]);
 }
 
+static uint64_t program_count(struct xdp_source *x, uint32_t what)
+{
+	static _Thread_local uint64_t each[1024];
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t sum = 0;
+
+	if (cpus < 0 || cpus > 1024 ||
+	    bpf_map_lookup_elem(bpf_map__fd(x->skel->maps.counts), &what, each) != 0)
+		return 0;
+	for (int i = 0; i < cpus; i++)
+		sum += each[i];
+	return sum;
+}
+
+static int xdp_begin_shunt(void *state, const struct shunt_flow *f, uint32_t *ticket)
+{
+	struct xdp_source *x = state;
+
+	return x->shunt != NULL ? xdp_shunt_begin(x->shunt, f, ticket) : -ENOTSUP;
+}
+
+static void xdp_grant_shunt(void *state, uint32_t ticket)
+{
+	struct xdp_source *x = state;
+
+	xdp_shunt_grant(x->shunt, ticket);
+}
+
+static int xdp_end_shunt(void *state, const struct shunt_flow *f, uint32_t ticket,
+			 struct shunt_counts *out)
+{
+	struct xdp_source *x = state;
+
+	return xdp_shunt_end(x->shunt, f, ticket, out);
+}
+
 static void xdp_stats(void *state, struct source_stats *out)
 {
 	struct xdp_source *x = state;
@@ -390,6 +447,10 @@ static void xdp_stats(void *state, struct source_stats *out)
 	*out = (struct source_stats){.received = x->received, .bytes = x->bytes,
 				     .truncated = x->truncated, .filtered = x->filtered,
 				     .ifaces = &x->described, .n_ifaces = 1};
+	if (x->shunt != NULL) {
+		out->shunted = program_count(x, STEER_SHUNTED);
+		xdp_shunt_count(x->shunt, &out->shunts, &out->shunts_refused);
+	}
 	snprintf(out->mode, sizeof(out->mode), "AF_XDP, %s, %s program, %u queue%s",
 		 xsk_zero_copy(x->xsk) ? "zero copy" : "copy", x->native ? "native" : "generic",
 		 x->n_queues, x->n_queues == 1 ? "" : "s");
@@ -405,5 +466,8 @@ const struct source_ops source_xdp = {
 	.release = xdp_release,
 	.now = xdp_now,
 	.stats = xdp_stats,
+	.shunt = xdp_begin_shunt,
+	.shunt_grant = xdp_grant_shunt,
+	.unshunt = xdp_end_shunt,
 	.close = xdp_close,
 };

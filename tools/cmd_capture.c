@@ -37,7 +37,7 @@ struct capture_config {
 	const char *iface, *record, *user, *stats, *eal;
 	int engine;
 	unsigned long count, seconds, snaplen, ring_mib, megabytes, rotate_s, keep;
-	bool no_promisc, this_interface;
+	bool no_promisc, this_interface, shunt;
 };
 
 /* Names of sources; the first is the default. */
@@ -75,6 +75,9 @@ static const struct option_row capture_options[] = {
 	 .help = "write counters here every second, as JSON Lines"},
 	{.name = "yes-this-interface", .kind = OPTION_FLAG, AT(this_interface),
 	 .help = "xdp, dpdk: though it has an address or the default route, which ends both"},
+	{.name = "shunt", .kind = OPTION_FLAG, AT(shunt),
+	 .help = "xdp: count the bulk of long connections in the kernel instead of reading it; asks "
+		 "for --no-throttling, since rates take every packet"},
 	{.name = "eal", .kind = OPTION_STRING, AT(eal), .argument = "ARGUMENTS",
 	 .help = "dpdk: arguments for its environment, one string"},
 	SESSION_OPTIONS(struct capture_config, session),
@@ -159,7 +162,8 @@ static bool source_start(struct run *r)
 				     .snaplen = (uint32_t)cfg->snaplen,
 				     .ring_mib = (uint32_t)cfg->ring_mib,
 				     .no_promisc = cfg->no_promisc,
-				     .take_used = cfg->this_interface, .eal = cfg->eal};
+				     .take_used = cfg->this_interface, .eal = cfg->eal,
+				     .shunt = cfg->shunt};
 	char why[320];
 
 	int err = source_open(&r->source, engines[cfg->engine], &from, why, sizeof(why));
@@ -305,7 +309,7 @@ static int capture_all(struct run *r)
 	struct analysis_config want = analysis_setup_config(&r->setup, &cfg->analysis, &r->session);
 	struct pipeline_config pipe = {
 		.workers = (unsigned)cfg->analysis.workers, .stop_after = cfg->count, .stop = &r->stop,
-		.progress = on_progress, .progress_user = r,
+		.shunt = cfg->shunt, .progress = on_progress, .progress_user = r,
 		.tap = r->recorder != NULL ? recorder_write : NULL, .tap_user = r->recorder,
 	};
 	struct sigaction usr1 = {.sa_handler = on_usr1};
@@ -333,6 +337,23 @@ static int capture_all(struct run *r)
 	return err;
 }
 
+static const char *wrong_shunt(const struct capture_config *cfg)
+{
+	if (!cfg->shunt)
+		return NULL;
+	if (strcmp(engines[cfg->engine], "xdp") != 0)
+		return "--shunt: only --engine xdp can";
+	if (!cfg->analysis.no_throttling)
+		return "--shunt: a rate is known from all packets; say --no-throttling to do without";
+	if (cfg->record != NULL)
+		return "--shunt: the file of -w would lack the packets that are only counted";
+	if (cfg->session.pcapng != NULL)
+		return "--shunt: --pcapng needs the packets that are only counted";
+	if (cfg->analysis.bpf != NULL)
+		return "--shunt: no filter (-f) sees the packets that are only counted";
+	return NULL;
+}
+
 /* What the option rows cannot check: NULL, or what is wrong. */
 static const char *wrong_usage(const struct capture_config *cfg, int argc)
 {
@@ -354,7 +375,8 @@ static const char *wrong_usage(const struct capture_config *cfg, int argc)
 	if (cfg->keep > UINT16_MAX || cfg->megabytes > UINT32_MAX || cfg->rotate_s > UINT32_MAX ||
 	    cfg->seconds > UINT32_MAX)
 		return "a limit is beyond all measure";
-	return analysis_options_wrong(&cfg->analysis);
+	const char *wrong = wrong_shunt(cfg);
+	return wrong != NULL ? wrong : analysis_options_wrong(&cfg->analysis);
 }
 
 static int capture_run(void *config, int argc, char **argv)
@@ -398,7 +420,12 @@ const struct command command_capture = {
 	.details = "The report is written when the capture ends: by SIGINT or SIGTERM, after -c "
 		   "packets or after --duration. It ends too when the interface goes down or the "
 		   "disk is full, and then the exit status is 4; a signal before a limit that was "
-		   "asked for makes it 5. SIGUSR1 prints counters. Once everything is open, root "
+		   "asked for makes it 5. With --shunt, packets of a TCP connection under way of which "
+		   "everything is known are counted in the kernel, as long as each is the next of its "
+		   "direction and looks like the ones before; from the first that does not, a reset "
+		   "among them, all are read again. What is found is the same; rates (throttling) and "
+		   "recordings need every packet and cannot be had with it. Frames are numbered as they "
+		   "came to the interface. SIGUSR1 prints counters. Once everything is open, root "
 		   "becomes an ordinary user without capabilities (-Z). Files named on the command "
 		   "line are made before that and given to that user. With -C or -G the file "
 		   "NAME.pcapng stands for NAME_00001_20261122T061704Z.pcapng and so on, a number "

@@ -284,6 +284,9 @@ static void notes_of_capture(const struct capture_result *c, struct facts_notes 
 	     "packets of a link type that the filter expression cannot test, analysed all the "
 	     "same: %" PRIu64,
 	     s->unfiltered);
+	note(out, s->shunted > 0,
+	     "packets in the middle of long connections that were counted in the kernel and not read "
+	     "(--shunt): %" PRIu64, s->shunted);
 	note(out, c->no_throttling, "throttling was not looked for (--no-throttling)");
 	note(out, c->partial, "the capture was not read to its end: what came later is unknown");
 }

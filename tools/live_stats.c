@@ -46,6 +46,7 @@ int live_stats_event(struct live_stats *s, const struct source_stats *st, FILE *
 	json_uint(&j, "stalls", st->stalls);
 	json_uint(&j, "truncated", st->truncated);
 	json_uint(&j, "filtered", st->filtered);
+	json_uint(&j, "shunted", st->shunted);
 	json_number(&j, "packets_per_s", (double)(st->received - s->packets) / past);
 	json_number(&j, "bytes_per_s", (double)(st->bytes - s->bytes) / past);
 	json_number(&j, "dropped_per_s", (double)(dropped - s->dropped) / past);
@@ -64,8 +65,8 @@ void live_stats_print(const struct live_stats *s, const struct source_stats *st,
 
 	fprintf(out,
 		"%s: %.1f s, %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64 " dropped by the kernel, %"
-		PRIu64 " cut, %" PRIu64 " refused by the filter here\n",
+		PRIu64 " cut, %" PRIu64 " refused by the filter here, %" PRIu64 " shunted\n",
 		s->iface, past, st->received, st->bytes, live_stats_dropped(st), st->truncated,
-		st->filtered);
+		st->filtered, st->shunted);
 	fflush(out);
 }

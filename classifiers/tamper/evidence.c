@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-#include "classifiers/tamper/evidence.h"
+#include "classifiers/tamper/evidence_private.h"
 
 #include <string.h>
 
@@ -12,8 +12,6 @@
 
 /* Frames of a SPAN port's second copy follow within this; catalogue, section 18, point 7. */
 #define DUPLICATE_NS 1000000ull
-/* Room kept for what matters at the end of a long record. */
-#define EVENTS_RESERVE 24
 #define FULL_SHORT 40u /* bytes that options take of a full segment, at most */
 #define PAYLOAD_HASHED 64
 
@@ -82,11 +80,7 @@ struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packe
 	};
 }
 
-/*
- * Frames that a capture shows twice. RSTs are never left out: some injectors send identical ones. A
- * router captured on both sides shows the second copy with one hop less.
- */
-static bool is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e)
+bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e)
 {
 	if ((e->flags & TCP_RST) != 0 ||
 	    (e->len == 0 && e->ip_id == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0))
@@ -141,8 +135,8 @@ void evidence_freeze(struct evidence *ev)
 		ev->skipped_at = ev->tail_from;
 }
 
-static void event_append(struct evidence *ev, struct evidence_room *room, const struct event *e,
-			 struct evidence_counters *n)
+void evidence_append(struct evidence *ev, struct evidence_room *room, const struct event *e,
+		     struct evidence_counters *n)
 {
 	if (!ev->frozen && ev->n_events == EVENTS_HEAD + EVENTS_TAIL) {
 		ev->tail_from = EVENTS_HEAD;
@@ -152,8 +146,7 @@ static void event_append(struct evidence *ev, struct evidence_room *room, const 
 		n->events_dropped++;
 		return;
 	}
-	unsigned limit = (ev->found & EVIDENCE_RST) != 0 ? EVENTS_MAX : EVENTS_MAX - EVENTS_RESERVE;
-	if (ev->n_events >= limit) {
+	if (ev->n_events >= evidence_limit(ev)) {
 		if (ev->skipped_at == 0)
 			ev->skipped_at = ev->n_events;
 		ev->skipped++;
@@ -486,7 +479,7 @@ bool evidence_packet(struct evidence *ev, struct evidence_room *room, const stru
 	struct event e = evidence_event(s->mac, dir, pkt, h);
 
 	ev->ipv6 = f->key.ip_version == 6;
-	if (is_duplicate(room, f, &e)) {
+	if (evidence_is_duplicate(room, f, &e)) {
 		count8(&ev->duplicates);
 		n->duplicate_frames++;
 		return false;
@@ -508,6 +501,6 @@ bool evidence_packet(struct evidence *ev, struct evidence_room *room, const stru
 		evidence_keep_page(ev, before, &e, h, n);
 	if ((ev->found & ~EVIDENCE_HEADER) != 0)
 		evidence_freeze(ev);
-	event_append(ev, room, &e, n);
+	evidence_append(ev, room, &e, n);
 	return true;
 }

@@ -17,6 +17,7 @@
 
 #include "dataplane/decode.h"
 #include "dataplane/flow.h"
+#include "dataplane/shunt.h"
 
 struct slab_set; /* classifiers/slab.h */
 
@@ -209,6 +210,16 @@ void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet
 		   const struct headers *h, struct evidence_counters *n);
 /* The ring stops, in order; what comes is kept. */
 void evidence_freeze(struct evidence *ev);
+/*
+ * evidence_pass.c: whether further packets in character (out: which those are) would leave nothing but
+ * numbers and the end of the record behind. Once they were counted instead of added, evidence_pass()
+ * makes of it what adding them would have; h is of counts->last. Only a second copy of one of them that
+ * comes more than SHUNT_LAST packets later is not known as such any more.
+ */
+bool evidence_passable(const struct evidence *ev, struct shunt_flow *out);
+void evidence_pass(struct evidence *ev, struct evidence_room *room, const struct flow *f,
+		   const struct shunt_counts *counts, const struct headers h[],
+		   struct evidence_counters *n);
 /* The ring turned into order, and packets by time; after this no packet may be added. */
 void evidence_finish(struct evidence *ev);
 /* evidence_more.c: what it points to; blocks are those that its events are from, NULL malloc. */

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "dataplane/pipeline.h"
+#include "tests/no_shunt.h"
 
 #define FRAME     60u
 #define PACKET_NS 67u /* between frames of 64 bytes on a wire of 10 Gb/s */

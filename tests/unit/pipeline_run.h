@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "tests/no_shunt.h"
+
 #define T0 (1700000000 * SECOND_NS)
 #define MS 1000000ULL
 #define PACKETS_MAX 60000

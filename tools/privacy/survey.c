@@ -136,6 +136,21 @@ static void shard_free(void *user, void *shard)
 	s->inner = NULL;
 }
 
+static bool may_shunt(void *shard, const struct flow *f, struct shunt_flow *out)
+{
+	struct survey_shard *s = shard;
+
+	return s->survey->inner->may_shunt(s->inner, f, out);
+}
+
+static void on_shunted(void *shard, struct flow *f, const struct shunt_counts *counts,
+		       const struct headers h[])
+{
+	struct survey_shard *s = shard;
+
+	s->survey->inner->on_shunted(s->inner, f, counts, h);
+}
+
 int survey_new(struct survey **out)
 {
 	struct survey *s = calloc(1, sizeof(*s));
@@ -174,6 +189,10 @@ const struct pipeline_hooks *survey_hooks(struct survey *s, const struct pipelin
 		.shard_free = shard_free,
 		.scratch_near = inner != NULL ? inner->scratch_near : 0,
 	};
+	if (inner != NULL && inner->may_shunt != NULL) {
+		s->hooks.may_shunt = may_shunt;
+		s->hooks.on_shunted = on_shunted;
+	}
 	return &s->hooks;
 }
 
