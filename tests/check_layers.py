@@ -19,7 +19,7 @@ PLACES = (
     (r"ndpi.*\.h$", r"classifiers/classifier_ndpi\.c$", "nDPI stays behind its classifier"),
     (r"hs(_.*)?\.h$", r"classifiers/lists/matcher_(hyperscan|database)\.c$",
      "Hyperscan stays behind the matcher"),
-    (r"(xdp|bpf)/(?!.*\.skel)", r"(bpf/|dataplane/(xsk|source_xdp|sink_xdp|sink_live))",
+    (r"(xdp|bpf)/(?!.*\.skel)", r"(bpf/|dataplane/(xsk|source_xdp|xdp_shunt|sink_xdp|sink_live))",
      "libxdp and libbpf stay in the xsk file and its users"),
     (r"rte_.*\.h$", r"dataplane/(dpdk_env|source_dpdk|sink_dpdk)", "DPDK stays in its module"),
     (r"pcap(/.*)?\.h$", r"(dataplane/capture_filter\.c|tools/libraries\.c)$",
