@@ -227,13 +227,17 @@ def capture(path):
     return len(out)
 
 
-def main():
-    flows, segments = int(sys.argv[2]), int(sys.argv[3])
+def plain(path, flows, segments):
+    """For measuring: to which nothing happens."""
     out = []
     for n in range(flows):
         out += Flow(n, 80, start=n * STEP // flows).begin().bulk(segments).end().out
     out.sort(key=lambda x: x[0])
-    frames.write(sys.argv[1], [(at, frame, len(frame)) for at, frame in out])
+    frames.write(path, [(at, frame, len(frame)) for at, frame in out])
+
+
+def main():
+    plain(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
 
 
 if __name__ == "__main__":
