@@ -329,6 +329,7 @@ static __always_inline _Bool track(struct steer_flow *f, const struct seen *s,
 		return 0;
 	me->packets++;
 	me->data += s->len != 0;
+	me->last_len = s->len != 0 ? s->len : me->last_len;
 	me->bytes += s->ip_len;
 	me->last_ns = frame->ns;
 	f->last[f->passed++ & (STEER_LAST - 1)] = *frame;

@@ -45,6 +45,8 @@ struct steer_side {
 	/* the program's */
 	__u32 seen;             /* a watched frame of it set what follows */
 	__u32 seq_end, ack;     /* host order */
+	__u32 last_len;         /* payload of the last with any */
+	__u32 pad;
 	__u64 packets, data;    /* passed over: frames, and those with payload */
 	__u64 bytes;            /* their IP lengths */
 	__u64 last_ns;          /* of the last of them: CLOCK_MONOTONIC */

@@ -41,6 +41,7 @@ struct shunt_count {
 	uint64_t packets, data; /* passed over; of those, with payload */
 	uint64_t bytes;         /* their IP lengths */
 	uint64_t last_ns;
+	uint32_t last_len;      /* bytes of the last payload, valid with data */
 	uint32_t next, ack;     /* sequence number expected, highest acknowledged; valid with packets */
 };
 

@@ -175,7 +175,7 @@ int xdp_shunt_end(struct xdp_shunt *s, const struct shunt_flow *f, uint32_t tick
 		out->side[lower ^ i] = (struct shunt_count){
 			.packets = side->packets, .data = side->data, .bytes = side->bytes,
 			.last_ns = side->packets != 0 ? side->last_ns + s->utc_offset : 0,
-			.next = side->seq_end, .ack = side->ack};
+			.last_len = side->last_len, .next = side->seq_end, .ack = side->ack};
 	}
 	take_last(s, &flow, lower, out);
 	return 0;

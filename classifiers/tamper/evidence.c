@@ -284,10 +284,10 @@ static void first_again(struct evidence *ev, enum dir dir, struct evidence_count
 }
 
 /* As long as the receiver's MSS allows, but for options (RFC 9293, section 3.7.1). */
-static bool is_full(const struct half *s, const struct half *p, const struct event *e)
+bool evidence_is_full(const struct half *s, const struct half *p, uint32_t len)
 {
 	unsigned most = s->has_mss && p->mss > s->mss ? s->mss : p->mss;
-	return p->has_mss && e->len + FULL_SHORT >= most;
+	return p->has_mss && len + FULL_SHORT >= most;
 }
 
 static void half_payload(struct evidence *ev, enum dir dir, struct event *e,
@@ -325,7 +325,7 @@ static void half_payload(struct evidence *ev, enum dir dir, struct event *e,
 		ev->found |= EVIDENCE_AFTER_FIN;
 	if (s->n_data == 0 || seq_lt(s->next, seq + e->len)) {
 		s->n_data++;
-		s->last_full = is_full(s, p, e);
+		s->last_full = evidence_is_full(s, p, e->len);
 	} else {
 		half_resent(ev, dir, e, seq, n);
 	}

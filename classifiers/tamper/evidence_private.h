@@ -19,5 +19,7 @@ static inline unsigned evidence_limit(const struct evidence *ev)
  * router captured on both sides shows the second copy with one hop less. e is known afterwards.
  */
 bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e);
+/* A payload as long as p, who gets it, takes at once. */
+bool evidence_is_full(const struct half *s, const struct half *p, uint32_t len);
 void evidence_append(struct evidence *ev, struct evidence_room *room, const struct event *e,
 		     struct evidence_counters *n);

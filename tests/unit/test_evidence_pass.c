@@ -17,6 +17,7 @@
 #define PACKETS 400
 #define T0 UINT64_C(1700000000000000000)
 #define SEGMENT 100
+#define MSS 140 /* of which a segment with options fills the rest */
 #define BASE 0xfffff000u /* numbers go past 2^32 on the way */
 
 struct row {
@@ -44,7 +45,7 @@ static struct row *add(enum dir dir, unsigned flags, uint32_t len)
 		.window = 1000, .seq = next_seq[dir], .ack = next_seq[dir_other(dir)],
 		.tcp_hlen = 32, .has_ts = true, .tsval = n_rows, .payload = r->bytes,
 		.payload_len = len, .payload_caplen = len, .sack_permitted = (flags & TCP_SYN) != 0,
-		.has_mss = (flags & TCP_SYN) != 0, .mss = 1460};
+		.has_mss = (flags & TCP_SYN) != 0, .mss = MSS};
 	next_seq[dir] += len + ((flags & (TCP_SYN | TCP_FIN)) != 0);
 	return r;
 }
@@ -90,6 +91,8 @@ static void pass(struct run *r, unsigned from, unsigned to)
 		struct shunt_count *s = &c.side[rows[i].dir];
 		s->packets++;
 		s->data += rows[i].h.payload_len != 0;
+		if (rows[i].h.payload_len != 0)
+			s->last_len = rows[i].h.payload_len;
 		s->next = rows[i].h.seq + rows[i].h.payload_len;
 		s->ack = rows[i].h.ack;
 		s->last_ns = rows[i].pkt.ts_ns;
@@ -216,7 +219,7 @@ static bool passable_after(void (*change)(unsigned at))
 		assert_int_equal(of.side[DIR_C2S].ttl, 64);
 		assert_int_equal(of.side[DIR_S2C].ttl, 50);
 		assert_true(of.side[DIR_S2C].df);
-		assert_int_equal(of.side[DIR_S2C].data_max, 1460);
+		assert_int_equal(of.side[DIR_S2C].data_max, MSS);
 	}
 	evidence_free(&r->ev, NULL);
 	free(r);
