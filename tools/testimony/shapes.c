@@ -242,7 +242,8 @@ static const struct wire_shape shape_iface = {SHAPE(source_iface, iface_rows)};
 static const struct wire_field source_rows[] = {
 	U(T, received), U(T, bytes), U(T, truncated), U(T, filtered), U(T, unfiltered),
 	U(T, ignored_blocks), U(T, comments), TEXT(T, mode), U(T, file_bytes), U(T, read_bytes),
-	U(T, stalls), U(T, n_damage), STRUCTS(T, damage, n_damage, &shape_damage), U(T, n_ifaces),
+	U(T, shunted), U(T, shunts), U(T, shunts_refused), U(T, stalls), U(T, n_damage),
+	STRUCTS(T, damage, n_damage, &shape_damage), U(T, n_ifaces),
 	STRUCTS(T, ifaces, n_ifaces, &shape_iface),
 	LEFT_OUT(T, comment), LEFT_OUT(T, n_comment), /* the source's own, gone with it */
 };
