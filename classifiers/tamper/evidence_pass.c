@@ -19,7 +19,7 @@ static bool habits_are_known(const struct evidence *ev, enum dir dir, bool times
 	const struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
 	/* Of a server's first answers the bytes are kept. */
 	bool data = s->n_data >= (dir == DIR_S2C ? ANSWERS_FLOW : 1);
-	if (!s->seen || !s->acked || s->n_fin != 0 || s->ttl_max == 0 ||
+	if (!s->seen || !s->acked || s->gap_filling || s->n_fin != 0 || s->ttl_max == 0 ||
 	    s->ttl_min != s->ttl_max ||
 	    (ev->ipv6 ? s->df != 0 : s->df != 1 && s->df != 2) || s->ts_later != timestamps)
 		return false;
