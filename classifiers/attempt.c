@@ -22,20 +22,20 @@
 #include "classifiers/tamper/exchange.h"
 #include "dataplane/seq.h"
 
-/* A reset or close this late after the request says nothing of the request; catalogue TLS-RST-CH. */
+/* A reset or close this late after the request says nothing of the request; TLS-RST-CH. */
 #define SOON_NS 3000000000ull
 
 #define ALERT_FATAL 2 /* RFC 8446 section 6 */
 
 /*
  * Muted: three copies, as for every silence, of what is within the first bytes and seconds; what
- * protocol filters let through before they act is less (catalogue, PROTO-WHITELIST).
+ * protocol filters let through before they act is less (PROTO-WHITELIST).
  */
 #define MUTED_COPIES 3
 #define MUTED_BYTES 16384u
 #define MUTED_NS 5000000000ull
 
-/* How long answers belong to a query; catalogue, section 9. */
+/* How long answers belong to a query. */
 #define EXCHANGE_NS 5000000000ull
 
 const char *const attempt_end_name[ATTEMPT_N] = {

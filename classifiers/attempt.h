@@ -3,7 +3,7 @@
 
 /*
  * One try to reach something, and what became of it: what triggers, controls, residual windows and
- * profiles are counted from (catalogue, sections 4 and 8). Every TCP connection that was opened within the
+ * profiles are counted from. Every TCP connection that was opened within the
  * capture leaves one, and every DNS query and QUIC connection, touched or not, so that names that
  * pass stand beside those that do not. Bounded per shard; what did not fit is counted.
  */

@@ -39,7 +39,7 @@ enum verdict { VERDICT_NONE, VERDICT_INCONCLUSIVE, VERDICT_ANOMALY, VERDICT_LIKE
 	       VERDICT_CONFIRMED, VERDICT_N };
 extern const char *const verdict_name[VERDICT_N];
 
-/* Detection grades of the catalogue; points in section 17. */
+/* Detection grades; their points are in judge.h. */
 enum grade { GRADE_D1 = 1, GRADE_D2, GRADE_D3, GRADE_D4 };
 
 /* Attribution grades: compatible only; several published traits fit; a published relation holds. */

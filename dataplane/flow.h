@@ -111,7 +111,7 @@ struct flow_table_config {
 	/* idle times in ns of packet time; 0 takes the default */
 	uint64_t tcp_idle_ns;   /* 600 s: beyond most NAT and keep-alive periods met in captures */
 	uint64_t tcp_closed_ns; /* 60 s: RACE-8 counts genuine packets up to 60 s after a forgery */
-	uint64_t udp_idle_ns;   /* 180 s: as long as residual windows of UDP (catalogue, 8) */
+	uint64_t udp_idle_ns;   /* 180 s: as long as residual windows of UDP */
 	uint64_t other_idle_ns; /* 60 s */
 	/*
 	 * Adds what was counted elsewhere of a flow that has a ticket, and takes the ticket from it:

@@ -3,7 +3,7 @@
 """What reports that are shared say of clients: private.py WMSCOPE SCHEMA_CHECK SCHEMA TSG CAPTURE...
 
 Everything that -o writes is searched for the clients' addresses, and compared with what the analysis says
-under its real ones. TSG: a capture of resets that follow from the addresses (catalogue, section 5.1): from its
+under its real ones. TSG: a capture of resets that follow from the addresses: from its
 report the Chinese remainder theorem gives the pseudonym.
 """
 import ipaddress

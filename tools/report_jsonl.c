@@ -160,7 +160,7 @@ static void evidence(struct json *j, const struct finding *f)
 		const struct evidence_row *r = &f->rows[i];
 		json_object(j, NULL);
 		json_string(j, "kind", r->kind);
-		/* An ungraded row counts as the weakest (catalogue, section 17). */
+		/* An ungraded row counts as the weakest. */
 		grade[1] =
 			(char)('0' + (r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1));
 		json_string(j, "grade", grade);

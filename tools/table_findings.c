@@ -117,7 +117,7 @@ static void packets_and_trigger(struct rows *r, const struct finding *f)
 	numbers(r, "controls", f->controls, f->n_controls);
 }
 
-/* An ungraded row counts as the weakest (catalogue, section 17). */
+/* An ungraded row counts as the weakest. */
 static unsigned grade_of(const struct evidence_row *e)
 {
 	return e->grade >= GRADE_D1 && e->grade <= GRADE_D4 ? e->grade : GRADE_D1;

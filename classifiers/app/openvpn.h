@@ -10,7 +10,7 @@
 #include "classifiers/app/vpn.h"
 
 #define OPENVPN_RESET_LEAST 14u   /* opcode, session id, no acknowledgements, packet-id */
-#define OPENVPN_RESET_MOST 1200u  /* catalogue section 14 */
+#define OPENVPN_RESET_MOST 1200u  /* a hard reset with its wrapping is shorter */
 
 bool openvpn_first(const uint8_t *p, size_t len, struct vpn_first *out);
 bool openvpn_answer(const uint8_t *p, size_t len, const struct vpn_first *first);

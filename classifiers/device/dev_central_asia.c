@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Resets that Nourin et al. measured in Tajikistan and Turkmenistan (catalogue section 6.3). */
+/* Resets that Nourin et al. measured in Tajikistan and Turkmenistan. */
 
 #include "classifiers/device/device.h"
 #include "classifiers/tamper/dns_compare.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Wu et al., "A Wall Behind A Wall", IEEE S&P 2025, table 4 (catalogue section 6.2). */
+/* Wu et al., "A Wall Behind A Wall", IEEE S&P 2025, table 4. */
 
 #include "classifiers/device/device.h"
 

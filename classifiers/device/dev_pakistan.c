@@ -3,7 +3,7 @@
 #include "classifiers/device/device.h"
 
 /*
- * "RST+AE+RE", DF clear, one packet (catalogue 5.2). RST+ACK+AE is another, older generator's
+ * "RST+AE+RE", DF clear, one packet. RST+ACK+AE is another, older generator's
  * (Weaver et al. 2009), so the flags are taken as they were published.
  */
 static bool match_rst(const struct view *v, const struct suspects *s, struct attribution *out)

@@ -2,7 +2,7 @@
 
 /*
  * Boxes whose published traits fit dozens of honest resets of any large capture: named in the list,
- * so that a reader knows that they were thought of, and never attributed (catalogue section 6).
+ * so that a reader knows that they were thought of, and never attributed.
  */
 
 #include "classifiers/device/device.h"

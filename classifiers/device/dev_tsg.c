@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The generator of catalogue section 5.1, by the arithmetic in its headers. */
+/* The packet generator of tsg.h, by the arithmetic in its headers. */
 
 #include "classifiers/device/device.h"
 #include "classifiers/tamper/tsg.h"

@@ -29,7 +29,7 @@
  *            tsg             relation (a) of tsg.h holds for every packet
  *            mir             each is that of its trigger
  *            cXXXX           one value on two or more occasions; on one: below 16, or a value that
- *                            the catalogue knows as some box's constant (00f2 0100 3412 7530)
+ *                            is known as some box's constant (00f2 0100 3412 7530)
  *            inc dec         each is 1 to 64 above (below) the one before, or equal to it: two
  *                            steps, or one within a burst
  *            rnd             three or more different ones, none of the above

@@ -3,7 +3,7 @@
 
 /*
  * What became of a capture's other attempts to open QUIC connections: the controls that a silence
- * needs (catalogue, sections 4 and 10). A part of struct context, and under its rules.
+ * needs. A part of struct context, and under its rules.
  */
 
 #include "classifiers/tamper/quic_exchange.h"

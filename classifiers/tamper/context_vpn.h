@@ -3,7 +3,7 @@
 
 /*
  * What became of a capture's other tunnels, and whether their servers answered anything else: the
- * controls that a silence needs (catalogue, sections 4 and 14). A part of struct context, and under
+ * controls that a silence needs. A part of struct context, and under
  * its rules.
  */
 

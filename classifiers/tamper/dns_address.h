@@ -17,7 +17,7 @@ enum dns_address {
 	ADDRESS_PRIVATE,       /* RFC 1918, RFC 4193, shared (RFC 6598), link-local */
 	ADDRESS_LOOPBACK,      /* 127.0.0.1, ::1 */
 	ADDRESS_RESERVED,      /* 0/8, 192.0.0/24, multicast, 240/4, mapped IPv4 */
-	ADDRESS_FACEBOOK,      /* 2a03:2880::/29 ending in face:b00c:0:25de, catalogue section 9 */
+	ADDRESS_FACEBOOK,      /* 2a03:2880::/29 ending in face:b00c:0:25de (GFWatch, 2021) */
 	ADDRESS_TEREDO,        /* 2001::/32 naming no Teredo server: no client has it (RFC 4380) */
 };
 

@@ -10,7 +10,7 @@
 
 #define OPT_SHARE 9          /* of ten answers to queries with EDNS */
 #define MIRROR_IPID_MIN 16   /* smaller numbers meet by chance */
-#define TM_IPID 30000        /* catalogue DEV-TM */
+#define TM_IPID 30000        /* Nourin et al., WWW 2023 */
 #define TM_TTL 128
 #define TM_RR_TTL 300
 #define WORD_RECURSIVE 0x8180

@@ -6,7 +6,7 @@
 #include "classifiers/tamper/context_dns.h"
 #include "classifiers/tamper/view.h"
 
-#define DNS_BASELINE 10  /* answers before a baseline speaks: catalogue DNS-EARLY */
+#define DNS_BASELINE 10  /* answers before a baseline speaks: DNS-EARLY */
 #define DNS_FEW 3        /* enough to tell apart two answers, one of which is known to be forged */
 #define DNS_TTL_FAR 6    /* EV-TTL: paths vary by 5 */
 
@@ -37,11 +37,11 @@ bool dns_contradict(const struct view *v, const struct dns_reply *a, const struc
 
 /* The answer holds an address that a name like this one cannot have in the public DNS. */
 bool dns_is_bogus(const struct view *v, const struct dns_reply *r);
-/* The catalogue's own (sections 6.3 and 9), also where no list is loaded. */
+/* The few known by publication, also where no list is loaded. */
 bool dns_is_iran(const struct dns_reply *r);
 bool dns_is_turkmenistan(const struct view *v, const struct dns_reply *r);
 /*
- * The answer is a known one of filters: of the lists, or of the catalogue's own. 0: it is not;
+ * The answer is a known one of filters: of the lists, or the few known by publication. 0: it is not;
  * name: who, in the list's words.
  */
 enum grade dns_known(const struct view *v, const struct dns_reply *r, const char **name);

@@ -15,7 +15,7 @@
 
 #define COPY_NS 1000000ull /* SPAN ports and captures of all interfaces show frames twice */
 #define BUCKETS_FIRST 8u
-#define HABIT_ANSWERS 10   /* until a resolver's usual one is believed; catalogue DNS-EARLY */
+#define HABIT_ANSWERS 10   /* until a resolver's usual one is believed; DNS-EARLY */
 #define CLASS_IN 1
 
 /* Open queries: by transaction id, and from the oldest on. */

@@ -3,7 +3,7 @@
 
 /*
  * One DNS query and everything that came back to it within five seconds of packet time, gathered
- * per flow (catalogue, section 9): the state that its predicates assume. A query is its ports, its
+ * per flow: the state that its predicates assume. A query is its ports, its
  * transaction id, its name as sent (the case of letters included) and its type; resent in the same
  * words it is still the same query. Answers whose query was not captured are gathered alike.
  *

@@ -10,7 +10,7 @@
 #include "classifiers/slab.h"
 #include "dataplane/seq.h"
 
-/* Frames of a SPAN port's second copy follow within this; catalogue, section 18, point 7. */
+/* Frames of a SPAN port's second copy follow within this. */
 #define DUPLICATE_NS 1000000ull
 #define FULL_SHORT 40u /* bytes that options take of a full segment, at most */
 #define PAYLOAD_HASHED 64

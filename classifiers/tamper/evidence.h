@@ -3,7 +3,7 @@
 
 /*
  * What one TCP flow leaves behind for the signatures: a bounded record of its packets and the state
- * that the catalogue's predicates assume. Recorded packet by packet, judged after the flow's end.
+ * that signatures ask of. Recorded packet by packet, judged after the flow's end.
  *
  * The first EVENTS_HEAD packets are kept, then the last EVENTS_TAIL as a ring. The first packet that
  * could be somebody else's (a RST, an answer that does not fit, a third copy of the same bytes)

@@ -3,7 +3,7 @@
 
 /*
  * Connections that carried data and then died in silence, and after how many packets of the server:
- * devices that cut off after so many do so at one index, whoever is asked (catalogue, DROP-NPKT: "bytes
+ * devices that cut off after so many do so at one index, whoever is asked (DROP-NPKT: "bytes
  * s2c 14-34 KB, or about 25 packets, at least 3 flows to at least 2 foreign ASNs, spread at most 2").
  */
 

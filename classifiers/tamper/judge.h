@@ -2,10 +2,10 @@
 #pragma once
 
 /*
- * From testimony to verdicts: the only place where evidence is weighed. The arithmetic is section
- * 17 of the catalogue: points by grade (D4 6, D3 3.5, D2 2, D1 0.5 and at most 1.5 together), one fact
+ * From testimony to verdicts: the only place where evidence is weighed. The arithmetic:
+ * points by grade (D4 6, D3 3.5, D2 2, D1 0.5 and at most 1.5 together), one fact
  * counts once, and caps where an innocent cause is known to look the same. `likely` takes two
- * observations (sections 3 and 18): no row at D3 stands alone, however rare its innocent cause, as a
+ * observations: no row at D3 stands alone, however rare its innocent cause, as a
  * capture of a million resets has that cause as well; and at D1 the stage that a reset came in and
  * how many there were observe nothing.
  */

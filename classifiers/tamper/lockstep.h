@@ -3,7 +3,7 @@
 
 /*
  * TTL and window that move together from one reset to the next (EV-LOCKSTEP; Marczak et al., "China's
- * Great Cannon", 2015): one counter feeds both. The TTL wraps every 200 (catalogue 5.1).
+ * Great Cannon", 2015): one counter feeds both. The TTL wraps every 200.
  */
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Which networks answered when: the control of an unanswered SYN (catalogue, DROP-SYN). A network is
+ * Which networks answered when: the control of an unanswered SYN (DROP-SYN). A network is
  * an IPv4 /24 or an IPv6 /64, and of each the first two hosts that answered are remembered.
  */
 

@@ -43,7 +43,7 @@ static inline size_t notes_find(const void *list, size_t size, size_t n, const v
 	return lo;
 }
 
-/* Whom one client tried: per-source fan-out (catalogue, section 18, point 4). */
+/* Whom one client tried: per-source fan-out. */
 #define FAN_OUT_SERVERS 20
 
 struct fan_out {

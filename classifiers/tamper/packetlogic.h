@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-/* The constants that PacketLogic stamped on what it injected in 2018 (catalogue section 6.1). */
+/* The constants that PacketLogic stamped on what it injected in 2018. */
 
 #include <stdbool.h>
 

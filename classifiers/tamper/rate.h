@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * How fast a connection's data went, and whether something held it to a rate (catalogue, section 15).
+ * How fast a connection's data went, and whether something held it to a rate.
  *
  * Data segments are logged only for flows that earn it, in blocks of a fixed pool a shard; a flow that
  * the pool has no room for is not testable, and counted. At the flow's end the log becomes a few

@@ -2,7 +2,7 @@
 
 /*
  * The 19 connection signatures of Sundara Raman et al., "Global, Passive Detection of Connection
- * Tampering" (SIGCOMM 2023), numbered CF-01 to CF-19 as in the catalogue. Published for what a server
+ * Tampering" (SIGCOMM 2023), in its order: CF-01 to CF-19. Published for what a server
  * receives; here run for both directions, the server's being the mirror image.
  */
 

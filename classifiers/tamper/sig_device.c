@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The traits of known generators that prove a forgery by themselves (catalogue: D4). All others only
+ * The traits of known generators that prove a forgery by themselves (D4). All others only
  * say whom the packets of a finding look like.
  */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Forged DNS answers (catalogue, section 9). Multicast DNS never comes here: there many may answer.
+ * Forged DNS answers. Multicast DNS never comes here: there many may answer.
  * What a resolver may do of its own accord (filter for its customers, know names of its own
  * network, word errors otherwise) has to stay below what accuses anybody.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Silence (catalogue section 7 and CF-01, -05, -10): packets that were sent again and again and never
+ * Silence (and CF-01, -05, -10): packets that were sent again and again and never
  * answered. Absence proves little: a dead server, a lost route and a hole in the capture look the
  * same, so these stay at anomaly until a control says more.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Header evidence on resets (catalogue section 3, EV-*): what a packet says of its maker against what
+ * Header evidence on resets (EV-*): what a packet says of its maker against what
  * the sender's own packets say. Each alone is weak: 28 % of normal connections closed by RST differ in
  * TTL (Weaver et al., appendix C).
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What an HTTP answer says: HTTP-BLOCKPAGE, HTTP-IFRAME-IR, HTTP-REDIR-EXE and the products of the
- * catalogue's section 11. A page alone never says who sent it: with a country's page in that
+ * What an HTTP answer says: HTTP-BLOCKPAGE, HTTP-IFRAME-IR, HTTP-REDIR-EXE and products
+ * that block pages name. A page alone never says who sent it: with a country's page in that
  * country it is enough, in a country unknown it needs a second fact, and a product's page may be
  * a company's or a family's own choice.
  */

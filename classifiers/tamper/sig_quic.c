@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * QUIC Initials that nobody answered (catalogue section 10). One such silence is what a server
+ * QUIC Initials that nobody answered. One such silence is what a server
  * without HTTP/3, a packet filter, or a race that TCP won look like; what makes it more is what the
  * same server answered meanwhile. No forgery is known: answers that any host on the path could have
  * sent are only told.
@@ -70,7 +70,7 @@ static double seconds(const struct view *v)
 	return (double)(q->last_ns - q->first_ns) / 1e9;
 }
 
-/* QUIC-NOANS: param 0 as the catalogue has it, param 1 what falls short of it. */
+/* QUIC-NOANS: param 0 the whole of it, param 1 what falls short of it. */
 static bool match_silence(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	const struct quic_exchange *q = quic_exchange_of(v->ex);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Rates that something held a connection to (catalogue, section 15). Operators police and shape by
+ * Rates that something held a connection to. Operators police and shape by
  * plan, and any full link looks alike: by itself each of these is a measurement.
  */
 

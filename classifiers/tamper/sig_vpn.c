@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Tunnels over UDP that nobody answered, or that worked and then did not (catalogue section 14).
+ * Tunnels over UDP that nobody answered, or that worked and then did not.
  * WireGuard and tls-crypt are silent to a wrong key, and a server that is off is to everybody: one
  * silence is told, and accuses nobody. What makes it more is that the same client was answered
  * before, that the same address still answers others, or that sessions end after one number of

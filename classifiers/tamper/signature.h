@@ -11,7 +11,7 @@
 #include "classifiers/verdict.h"
 
 /*
- * Rows of one fact count once, as the highest (catalogue, section 17: "rows that restate the same
+ * Rows of one fact count once, as the highest ("rows that restate the same
  * silence or the same packet").
  */
 enum fact {

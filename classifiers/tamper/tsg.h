@@ -4,7 +4,7 @@
 /*
  * The header relation of a packet generator whose source became public in 2025, as Listing 1 of
  * "Technical Analysis of the Geedge Networks Firewall Source Code Leak" (USENIX Security '26) has
- * it: window, IP-ID and initial TTL all come from one counter and the two addresses. Catalogue 5.1.
+ * it: window, IP-ID and initial TTL all come from one counter and the two addresses.
  */
 
 #include <stdbool.h>

@@ -103,7 +103,7 @@ bool view_ipid_off(const struct view *v, unsigned i);
 bool view_in_series(const struct view *v, unsigned i);
 /* The same facts as a view whose baseline leaves packet i out. */
 struct view view_without(const struct view *v, unsigned i);
-/* A RST that its sender would send just so (catalogue, section 3, endpoint-RST whitelist). */
+/* A RST that its sender would send just so. */
 bool view_endpoint_like(const struct view *v, unsigned i);
 /*
  * own_reset.c: which of v->rst are certainly their sender's, a bit each, where at least one other

@@ -11,7 +11,7 @@
 #include "classifiers/verdict.h"
 
 #define VPN_FLIGHT_NS 1000000000ull    /* initiations closer than that are one try: all retry later */
-#define VPN_SILENCE_NS 15000000000ull  /* catalogue section 14, VPN-HS-NOANS; WireGuard's own limit */
+#define VPN_SILENCE_NS 15000000000ull  /* WireGuard's KEEPALIVE_TIMEOUT + REKEY_TIMEOUT */
 #define VPN_ASKS_MIN 100u /* bytes of a data packet that is more than a ping: OpenVPN's take 86 */
 #define VPN_AFTER 6       /* packets kept of those after the server's last */
 

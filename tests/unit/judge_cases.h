@@ -16,7 +16,7 @@ struct judge_case {
 	const char *skip;
 };
 
-/* Points of the rows that count, as the catalogue's section 17 adds them. */
+/* Points of the rows that count, as judge.h adds them. */
 static inline void check_score(const struct finding *f)
 {
 	static const double worth[] = {[GRADE_D2] = 2, [GRADE_D3] = 3.5, [GRADE_D4] = 6};

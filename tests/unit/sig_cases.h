@@ -24,7 +24,7 @@ struct sig_case {
 	const char *untestable;    /* "ID: why" that must be said as well */
 	bool raw_zero;             /* a field of 0 has a meaning of its own here */
 	bool only4, only6;         /* IP versions that it is about */
-	const char *skip;          /* a known fault: what the catalogue says instead */
+	const char *skip;          /* a known fault: what should be said instead */
 };
 
 struct said {

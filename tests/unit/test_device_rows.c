@@ -249,7 +249,7 @@ static void table_is_whole(void **state)
 	assert_int_equal(found, attributed);
 }
 
-/* Only what the catalogue grades D4 is testimony, and an honest counter passing by is not. */
+/* Only what is graded D4 is testimony, and an honest counter passing by is not. */
 enum honest { HONEST_OTHER, HONEST_COUNTER, HONEST_WINDOW };
 
 static unsigned heard(const struct device_case *c, enum honest server)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* The relation of catalogue section 5.1 on its six vectors and fifteen pairs, and lock-step. */
+/* The relation of tsg.h on its six vectors and fifteen pairs, and lock-step. */
 
 #include "classifiers/tamper/tsg.c"
 

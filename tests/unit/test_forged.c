@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The worked rows of the catalogue's section 17, bent: what a forger does in a slightly other order, from
+ * The worked rows of test_judge.c, bent: what a forger does in a slightly other order, from
  * elsewhere on the path, or seen by a poorer capture, is still found.
  */
 

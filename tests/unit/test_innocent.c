@@ -2,7 +2,7 @@
 
 /*
  * What hosts, balancers, translators and user-side tools do by themselves, and that looks like a
- * forger's work: none of it may be laid at a third party's door (catalogue, section 18 and beyond).
+ * forger's work: none of it may be laid at a third party's door.
  */
 
 #include "classifiers/tamper/judge.c"

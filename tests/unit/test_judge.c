@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* From packets to verdicts: the arithmetic and the worked rows of the catalogue's section 17. */
+/* From packets to verdicts: the arithmetic, on worked rows. */
 
 #include "classifiers/tamper/judge.c"
 

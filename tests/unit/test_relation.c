@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Resets of catalogue section 5.1: what they say of the client once its address is another. */
+/* Resets by tsg.h's relation: what they say of the client once its address is another. */
 
 #include <arpa/inet.h>
 #include <setjmp.h>

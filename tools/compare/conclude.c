@@ -3,7 +3,7 @@
 /*
  * From packets to findings. That a packet was injected, dropped or changed is a fact here; how much
  * it says depends on what else does the same: captures that lose packets, lossy paths, translators
- * that forget, path MTU. The catalogue, sections 7, 14, 16 and 18.
+ * that forget, path MTU.
  */
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "tools/compare/findings.h"
 
 #define PROTO_UDP 17
-#define IDLE_NS	  20000000000ULL /* a translator forgets no sooner (catalogue, section 18, 9) */
+#define IDLE_NS	  20000000000ULL /* a translator forgets no sooner */
 
 static const char *const side_name[SIDES] = {"client", "server"};
 

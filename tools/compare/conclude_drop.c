@@ -12,7 +12,7 @@
 
 #define IDLE_NS	       20000000000ULL /* as for injected packets */
 #define COPIES_ANOMALY 3
-#define COPIES_LIKELY  4 /* as the catalogue asks of an unanswered request, section 7 */
+#define COPIES_LIKELY  4 /* as is asked of an unanswered request */
 #define CONTROLS_MIN   2
 #define LOOKED_MAX     512  /* dropped packets of one connection among which copies are counted */
 #define LOSS_FLOOR     0.02 /* of a path that loses nothing that we see */

@@ -2,7 +2,7 @@
 
 /*
  * What triggered a finding, whether what asked the same server for something else went through, and
- * tunnels whose answer was on its way and did not arrive (catalogue, VPN-HS-1WAY).
+ * tunnels whose answer was on its way and did not arrive (VPN-HS-1WAY).
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define TRIES 2          /* of a name, or of others, before anything is said of a condition */
 #define CONTROLS_MAX 16
 #define LOOKED_MAX 4096  /* conversations of one server among which controls are looked for */
-#define ANSWERS_MIN 4    /* dropped, as the catalogue asks of an unanswered request, section 7 */
+#define ANSWERS_MIN 4    /* dropped, as is asked of an unanswered request */
 
 /* A conversation as a try of what it asked for. */
 struct told {

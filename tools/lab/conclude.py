@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What only several connections of a file show together: a name that fails and others that do not, a
 window that stays shut after a trigger. From fates that truth.py read off the captures; the numbers are
-those of the catalogue of signatures: a name fails in 4 of 5 and thrice at least, a control in 1 of 5 at
+those of tools/study: a name fails in 4 of 5 and thrice at least, a control in 1 of 5 at
 most and is there twice."""
 import collections
 import dataclasses

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a manifest row of a DNS transaction may ask for. From fates that truth.py read off the captures;
-the numbers are those of the catalogue of signatures (its rows DNS-RACE, DNS-EARLY, DNS-BOGON)."""
+the numbers are those of the signatures ( DNS-RACE, DNS-EARLY, DNS-BOGON)."""
 import ipaddress
 
 import names

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a manifest row may ask for where somebody put a page into an HTTP connection. From fates that
-truth.py read off the captures; by the catalogue of signatures: HTTP-INJ, EV-TSGONE, RACE-8,
+truth.py read off the captures; by the signatures HTTP-INJ, EV-TSGONE, RACE-8,
 HTTP-IFRAME-IR."""
 from capture import FIN, SYN, TCP
 

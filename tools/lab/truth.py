@@ -301,7 +301,7 @@ def charge_tunnel(args, mine, flow, view, carries):
 
 def charge_dns(args, mine, everything, flow, side):
     """the same for one DNS transaction"""
-    if args.kind != "inject":       # the catalogue has no row for a query that stays unanswered
+    if args.kind != "inject":       # there is no row for a query that stays unanswered
         return "", [], None, "silence proves nothing about a name"
     verdict, why = dnstruth.verdict(mine, everything, flow.server[0], side)
     bad = [f for f in mine if f.fate == "forged"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Tunnels over UDP and GRE in the captures: which protocol, and whether what the box dropped shows as a silence.
-The numbers are the catalogue's: an initiation or data of more than a ping, thrice at least, and 15 s without
+The numbers are the signatures': an initiation or data of more than a ping, thrice at least, and 15 s without
 an answer; of GRE under PPTP, ten packets one way and none the other."""
 from capture import GRE, TCP, UDP
 

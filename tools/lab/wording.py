@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a manifest row may ask for: the trigger that the file shows, and the least verdict that the
-evidence in that file supports by the catalogue's arithmetic. Modest on purpose: a detector that says
+evidence in that file supports by the judge's arithmetic. Modest on purpose: a detector that says
 more is not wrong."""
 import collections
 import re

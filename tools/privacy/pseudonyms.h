@@ -56,7 +56,7 @@ void pseudonyms_mac(const struct pseudonyms *p, const uint8_t mac[6], uint8_t ou
 void pseudonyms_solicited(const struct pseudonyms *p, const uint8_t bits[3], uint8_t out[3]);
 
 /*
- * The seed that resets follow (catalogue 5.1) which were made from these addresses in this order,
+ * The seed that resets follow which were made from these addresses in this order,
  * where it is not the usual one. Noting: 0 or -ENOMEM. 0: none was noted.
  */
 int pseudonyms_note_seed(struct pseudonyms *p, const struct ip_addr *sip, const struct ip_addr *dip,

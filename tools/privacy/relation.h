@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A reset's window and IP-ID after the generator of catalogue 5.1, which computes them from both
+ * A reset's window and IP-ID after the generator of tsg.h, which computes them from both
  * addresses: a few resets, and the Chinese remainder theorem gives the client's. With other
  * addresses the same counter gives other values, and these are what is shown.
  */

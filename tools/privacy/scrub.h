@@ -4,7 +4,7 @@
 /*
  * Frames with pseudonyms in place of their clients: MAC addresses, ARP and neighbour discovery, IP
  * and its options, tunnels as the decoder knows them, packets quoted by ICMP, the relation of
- * catalogue 5.1 (relation.h), DNS records. Checksums that were right are right afterwards, those of
+ * the relation of tsg.h (relation.h), DNS records. Checksums that were right are right afterwards, those of
  * offload that cover the pseudo header alone still do, and a wrong one stays wrong by an amount
  * that says nothing of the address that it was made with. Bytes that nobody here understands are
  * cut.

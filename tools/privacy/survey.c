@@ -69,7 +69,7 @@ static void note_stamp(struct survey_shard *s, const struct ip_addr *pair,
 	t->stamp[t->n++] = *stamp;
 }
 
-/* Shaped as the generator shapes them (catalogue 5.1); of each connection's copies one counts. */
+/* Shaped as the generator shapes them; of each connection's copies one counts. */
 static void note_reset(struct survey_shard *s, const struct headers *h)
 {
 	unsigned flags = h->flags & 0xfff;

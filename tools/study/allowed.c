@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Ports on which only some protocols are let through (catalogue, PROTO-WHITELIST): on 53, 80 and 443
+ * Ports on which only some protocols are let through (PROTO-WHITELIST): on 53, 80 and 443
  * a filter reads the client's first data, and where it is neither DNS, HTTP nor TLS drops what the
  * client sends from then on. One protocol that fails so is a block of that protocol; several, while
  * DNS, HTTP and TLS pass to the same port of the same server, is a list of those let through.

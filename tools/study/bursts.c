@@ -2,7 +2,7 @@
 
 /*
  * New TLS connections to a server that freeze once there were many in a short time, until some minutes
- * later (catalogue, DROP-CONNRATE: about twelve, and 60 s). Translators that ran out of ports and servers
+ * later (DROP-CONNRATE: about twelve, and 60 s). Translators that ran out of ports and servers
  * with a limit look the same: it is told, and accuses nobody.
  */
 

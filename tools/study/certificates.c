@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * TLS-MITM and TLS-JA4S-SPLIT (catalogue, section 12): a name at one address that shows certificates of
+ * TLS-MITM and TLS-JA4S-SPLIT: a name at one address that shows certificates of
  * different authorities. Up to TLS 1.2 only, later ones are encrypted. The usual causes are a company's
  * proxy, a virus scanner and a site's own two certificates, so the issuers are printed and it is never more
  * than an anomaly.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Fully encrypted connections (catalogue section 13): whether they are dropped where others to the
+ * Fully encrypted connections: whether they are dropped where others to the
  * same port are not, which takes many of both, since the GFW dropped one in four; and whether somebody
  * else sent a client's first payload again, as those do who probe for proxies.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Conditions other than a name (catalogue, section 12): the same name with and without ECH or ESNI, in
+ * Conditions other than a name: the same name with and without ECH or ESNI, in
  * one piece and in several, from one TLS client and from another.
  */
 

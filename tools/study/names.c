@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Which names are filtered: the rule of section 4 of the catalogue, with its controls. */
+/* Which names are filtered: the rule of study.h, with its controls. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "tools/study/tries.h"
 
 /* Tries of one name by one client within this count once, unless something passed in between. */
-#define UNIT_NS 600000000000ull /* catalogue, section 18, point 10 */
+#define UNIT_NS 600000000000ull /* failures within it are one, unless one passed between */
 #define BURST_NS 100000000ull   /* connections that a browser opens at once */
 #define SOON_NS 30000000000ull  /* the shortest residual window published is longer; section 8 */
 #define FEATURE_TRIES 2

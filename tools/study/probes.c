@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Servers of OpenVPN over TCP that somebody probes (catalogue, VPN-PROBE): a hard reset whole, and one
+ * Servers of OpenVPN over TCP that somebody probes (VPN-PROBE): a hard reset whole, and one
  * without its last byte. A server that has a length but not all of the message waits for the rest, one
  * of another protocol closes; no client sends either.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * What is slower than others (catalogue, section 15, THR-DIFF): goodput of one client's connections
+ * What is slower than others: goodput of one client's connections
  * within minutes of each other, those with a name (or of a tunnel's protocol, VPN-THROTTLE) against the
  * rest, by the tests that record-and-replay studies use. Servers differ in speed by themselves, and plans
  * hold all names to one rate: so a name is only spoken of where a policer or shaper shows in its own
@@ -18,7 +18,7 @@
 #include "classifiers/tamper/rate.h"
 #include "tools/study/study_private.h"
 
-#define WINDOW_NS 600000000000ull /* the catalogue's: the same client, the same ten minutes */
+#define WINDOW_NS 600000000000ull /* the same client, the same ten minutes */
 #define FLOWS_MIN 5               /* of either side */
 #define FLOWS_MAX 64u
 #define FLOW_BYTES 200000u        /* of goodput, each */
@@ -265,7 +265,7 @@ static int say(struct study_run *r, const char *label, const struct side *name,
 		 "%u of %u connections with %s were held to a rate: %.0f kbit/s on average, against "
 		 "%.0f of %u others",
 		 name->held, name->n, shown, c->mean_x / 1e3, c->mean_y / 1e3, others->n);
-	/* The catalogue's VPN-THROTTLE is D2: whole tunnels are often slower than what they stand beside. */
+	/* VPN-THROTTLE is D2: whole tunnels are often slower than what they stand beside. */
 	say_rows(f, name, others, c, tunnel ? GRADE_D2 : GRADE_D3);
 	f->conditional = "yes";
 	study_benign(f, tunnel   ? "a tunnel's server or program that itself limits what it sends"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Residual blocking (catalogue, section 8): after a trigger, connections that ask for nothing wrong fail
+ * Residual blocking: after a trigger, connections that ask for nothing wrong fail
  * too, for a while. Which of them, bounds on the while from both sides, and whether trying again
  * begins it anew. What fails within such a window is no evidence of its own.
  */
@@ -14,7 +14,7 @@
 #include "tools/study/study_private.h"
 
 #define WINDOW_NS 900000000000ull /* longer ones are not looked for */
-#define EQUAL 0.1                 /* two durations are equal within this share: catalogue, section 8 */
+#define EQUAL 0.1                 /* two durations are equal within this share */
 #define SHOWN_MAX 64
 
 static bool is_trigger(const struct trial *t)
@@ -295,7 +295,7 @@ int study_residual(struct study_run *r)
 			p.other_ports |= w->other_ports;
 			p.other_sources |= w->other_sources;
 		}
-		/* Two tries within, and one that passed after; catalogue, section 8. */
+		/* Two tries within, and one that passed after. */
 		if (p.n == 0 || p.failed < 2 || p.bounded == 0)
 			continue;
 		/* A name that passes there is no trigger. */

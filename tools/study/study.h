@@ -15,7 +15,7 @@
 #include "classifiers/attempt.h"
 #include "classifiers/verdict.h"
 
-/* Catalogue, section 4: when a name is called filtered. */
+/* When a name is called filtered. */
 #define STUDY_FAIL_SHARE 0.8    /* of the tries of the name, at least */
 #define STUDY_FAIL_TRIES 3
 #define STUDY_CONTROL_SHARE 0.2 /* of the tries of other names at the same address, at most */

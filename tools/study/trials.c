@@ -11,7 +11,7 @@
 
 /* Clocks of captures of one run differ; ports are not used again so soon. */
 #define TWIN_NS 10000000000ull
-/* Silence is silence once this much capture follows the request; catalogue, section 1 (T_idle). */
+/* Silence is silence once this much capture follows the request (T_idle). */
 #define SILENT_NS 3000000000ull
 
 static int compare_addr(const struct ip_addr *x, const struct ip_addr *y)
