@@ -98,9 +98,10 @@ static void search_stream(struct shard *s, struct progress *p, const struct flow
 	int32_t ahead = seq_diff(seq, next);
 	if (ahead > (int32_t)MATCHER_STREAM_LIMIT)
 		direction_over(p, dir);
-	if (ahead > 0 || (uint32_t)-ahead >= h->payload_caplen)
+	uint32_t seen = next - seq;
+	if (ahead > 0 || seen >= h->payload_caplen)
 		return;
-	uint32_t seen = (uint32_t)-ahead, n = h->payload_caplen - seen;
+	uint32_t n = h->payload_caplen - seen;
 	if (p->stream[dir] == NULL && !begin_stream(s, p, dir, h->payload[seen], read)) {
 		direction_over(p, dir);
 		return;

@@ -47,7 +47,7 @@ static void add(struct world *w, const struct side_of *of, const char *name, dou
 	w->goodput[i] = g;
 	w->flows[i] = (struct flow_record){.id = 4 * (i + 1), .first_frame = i + 1};
 	w->attempts[i] = (struct attempt){
-		.flow_id = 4 * (i + 1), .start_ns = 1000 * SEC + (uint64_t)(at_s * 1e9),
+		.flow_id = 4 * (i + 1), .start_ns = (uint64_t)((1000 + at_s) * 1e9),
 		.request_ns = 1001 * SEC, .end_ns = 1002 * SEC, .client = {{[15] = 10}},
 		.server = {{[15] = (uint8_t)of->server}}, .client_port = (uint16_t)(40000 + i),
 		.server_port = 443, .ip_version = 4, .proto = 6, .trigger = TRIGGER_SNI,

@@ -333,9 +333,12 @@ struct place {
 
 static struct judged_capture share(const struct analysis *a, unsigned capture, struct place *p)
 {
-	struct judged_capture j = {.result = a->captures[capture], .flows = a->flows + p->flow,
-				   .findings = a->findings + p->finding,
-				   .attempts = a->attempts + p->attempt};
+	const struct place from = *p;
+	/* Without any there is no list either. */
+	struct judged_capture j = {.result = a->captures[capture],
+				   .flows = a->n_flows != 0 ? a->flows + p->flow : NULL,
+				   .findings = a->n_findings != 0 ? a->findings + p->finding : NULL,
+				   .attempts = a->n_attempts != 0 ? a->attempts + p->attempt : NULL};
 
 	while (p->flow < a->n_flows && a->flows[p->flow]->capture == capture)
 		p->flow++;
@@ -343,9 +346,9 @@ static struct judged_capture share(const struct analysis *a, unsigned capture, s
 		p->finding++;
 	while (p->attempt < a->n_attempts && a->attempts[p->attempt].capture == capture)
 		p->attempt++;
-	j.n_flows = (uint64_t)(a->flows + p->flow - j.flows);
-	j.n_findings = (uint64_t)(a->findings + p->finding - j.findings);
-	j.n_attempts = (uint64_t)(a->attempts + p->attempt - j.attempts);
+	j.n_flows = p->flow - from.flow;
+	j.n_findings = p->finding - from.finding;
+	j.n_attempts = p->attempt - from.attempt;
 	return j;
 }
 
