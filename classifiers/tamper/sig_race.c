@@ -28,6 +28,12 @@ static bool overtook(const struct view *v, unsigned rst, unsigned k)
 	return !v->ev->ipv6 && v->e[rst].ip_id != 0 && step >= 1 && step <= 64;
 }
 
+/* The same packet once more, as a path that doubles packets shows it. */
+static bool is_copy(const struct event *a, const struct event *b)
+{
+	return a->seq == b->seq && a->ip_id == b->ip_id;
+}
+
 /*
  * A closed socket answers a segment with the number that the segment acknowledged. Bare resets are
  * made like that; some stacks do the same with RST+ACK once they have reset the connection.
@@ -36,10 +42,12 @@ static bool is_echo(const struct view *v, unsigned i)
 {
 	const struct event *r = &v->e[v->rst[i]];
 	bool bare = (r->flags & TCP_ACK) == 0;
-	/* The one that reset the connection may have been overtaken by those after it. */
-	const struct event *second = v->n_rst > 1 ? &v->e[v->rst[1]] : NULL;
-	bool copy = second != NULL && second->seq == r->seq && second->ip_id == r->ip_id;
-	bool first = i == 0 && (second == NULL || copy || second->ts_ns - r->ts_ns >= VIEW_REORDER_NS);
+	/* The one that reset the connection may have been overtaken by those after it, copies apart. */
+	unsigned c = 1;
+	while (c < v->n_rst && is_copy(&v->e[v->rst[c]], r))
+		c++;
+	bool first = (i == 0 || is_copy(&v->e[v->rst[0]], r)) &&
+		     (c >= v->n_rst || v->e[v->rst[c]].ts_ns - r->ts_ns >= VIEW_REORDER_NS);
 	if (!bare && first)
 		return false;
 	for (unsigned k = 0; k < v->n && (k < v->rst[i] || v->e[k].ts_ns - r->ts_ns < VIEW_REORDER_NS);
