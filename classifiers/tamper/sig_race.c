@@ -12,6 +12,7 @@
 #define BURST_NS  2000000000ull  /* two resets of one cause; the reimplementation's value */
 #define ANSWER_NS 3000000000ull  /* RACE-5, RACE-6 */
 #define LATE_NS   60000000000ull /* RACE-8, RACE-9 */
+#define STRANGE   (1 << 24)      /* ahead of all data: beyond what known injectors add */
 #define SEQ_SLOP  2              /* SYN and FIN take a number each */
 
 /* Half a round trip: a packet that is later than this did not merely swap places on the way. */
@@ -98,6 +99,19 @@ static bool lacks_packets(const struct view *v)
 	       (v->ctx != NULL && context_lacks_packets(v->ctx));
 }
 
+/*
+ * Both its numbers lie where neither side ever was: of another connection on the same ports, or the
+ * refusal of its SYN, which has the number 0 (RFC 9293, section 3.10.7.1).
+ */
+static bool is_strange(const struct view *v, const struct event *r)
+{
+	const struct half *own = &v->ev->half[v->dir], *peer = &v->ev->half[dir_other(v->dir)];
+	if (!own->syn || !peer->syn || (r->flags & TCP_ACK) == 0 || r->ack == 0)
+		return false;
+	return (seq_lt(r->seq, own->isn) || seq_diff(r->seq, own->next) > STRANGE) &&
+	       (seq_lt(r->ack, peer->isn) || seq_diff(r->ack, peer->next) > STRANGE);
+}
+
 static bool match_seq_data(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
@@ -108,7 +122,7 @@ static bool match_seq_data(const struct view *v, const struct signature *self, s
 		if (!view_next_before(v, v->rst[i], &next) || seq_diff(next, r->seq) <= SEQ_SLOP ||
 		    view_began_anew(v, v->rst[i], v->rst[i]) || is_echo(v, i) ||
 		    (view_acked_before(v, v->rst[i], &ack) && r->seq == ack) ||
-		    r->ts_ns - last > BURST_NS)
+		    r->ts_ns - last > BURST_NS || is_strange(v, r))
 			continue;
 		t->grade = is_refusal_perhaps(v, v->rst[i]) || lacks_packets(v) ? GRADE_D2 : GRADE_D3;
 		t->frame = r->frame;
@@ -336,6 +350,7 @@ static bool match_ack_change(const struct view *v, const struct signature *self,
 			const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
 			if ((a->flags & b->flags & TCP_ACK) == 0 || a->ack == b->ack ||
 			    b->ts_ns - a->ts_ns > BURST_NS || !p->seen || !p->syn ||
+			    is_strange(v, a) || is_strange(v, b) ||
 			    view_began_anew(v, v->rst[i], v->rst[k]))
 				continue;
 			bool outside = seq_lt(p->next, a->ack) || seq_lt(p->next, b->ack) ||
