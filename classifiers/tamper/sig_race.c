@@ -294,7 +294,9 @@ static bool match_ack_regress(const struct view *v, const struct signature *self
 static bool refused_first(const struct view *v, unsigned i, unsigned k)
 {
 	const struct event *a = &v->e[v->rst[i]], *b = &v->e[v->rst[k]];
-	return (a->flags & TCP_ACK) == 0 && (b->flags & TCP_ACK) != 0 && is_echo(v, i) &&
+	/* With ACK, the refusal acknowledges what came after the abort. */
+	bool newer = (a->flags & TCP_ACK) == 0 || seq_lt(b->ack, a->ack);
+	return newer && (b->flags & TCP_ACK) != 0 && is_echo(v, i) &&
 	       b->ts_ns - a->ts_ns < VIEW_REORDER_NS;
 }
 
