@@ -19,6 +19,7 @@
 #include "tools/audit/taps.h"
 #include "tools/command.h"
 #include "tools/options.h"
+#include "tools/replay_options.h"
 #include "tools/session.h"
 
 #define SECONDS_DEFAULT 5u
@@ -123,13 +124,6 @@ static bool usage(const char *wrong, const char *what)
 	return false;
 }
 
-static bool said(struct run *r, enum exit_status status, const char *why)
-{
-	log_error(NULL, "%s", why);
-	session_happened(&r->session, status);
-	return false;
-}
-
 static bool parse_rates(struct run *r)
 {
 	const char *from = r->opt->from, *to = r->opt->to;
@@ -163,15 +157,11 @@ static bool parse(struct run *r, int argc, char **argv)
 	r->seconds = o->seconds != 0 ? (unsigned)o->seconds : SECONDS_DEFAULT;
 	if (o->ring_mib != 0 && (o->ring_mib < 2 || o->ring_mib > 4095))
 		return usage("-B: 2 to 4095 MiB", NULL);
-	if (!bench_macs(o->src_mac, o->dst_mac, r->cfg.macs))
+	if (!replay_options_macs(o->src_mac, o->dst_mac, r->cfg.macs))
 		return usage("--src-mac, --dst-mac: one MAC address or two", NULL);
-	for (unsigned i = 0; i < o->clients.n; i++) {
-		const char *text = o->clients.v[i];
-		if (prefix_parse(text, strlen(text), &r->clients[i]) != 0)
-			return usage("--client: not an address or prefix", text);
-	}
-	r->cfg.clients = r->clients;
-	r->cfg.n_clients = o->clients.n;
+	const char *bad = replay_options_clients(&o->clients, r->clients, &r->cfg);
+	if (bad != NULL)
+		return usage("--client: not an address or prefix", bad);
 	r->cfg.source = (struct source_config){.files = (const char *const *)argv, .n_files = 1};
 	r->cfg.engine = "packet";
 	r->cfg.n_ports = SIDES;
@@ -301,7 +291,7 @@ static bool find_rate(struct run *r)
 		struct load_trial t;
 		if (try_rate(r, r->out.search.next, r->seconds * UINT64_C(1000000000), NULL, &t, why,
 			     sizeof(why)) != 0)
-			return said(r, EXIT_IO, why);
+			return bench_said(&r->session, EXIT_IO, why);
 		if (atomic_load(&session_stopped)) {
 			session_happened(&r->session, EXIT_PARTIAL);
 			return false;
@@ -327,9 +317,9 @@ static bool find_latency(struct run *r)
 	if (packets * r->seconds > LATENCY_FRAMES)
 		ns = (uint64_t)(LATENCY_FRAMES / packets * 1e9);
 	if (ledger_new(&r->ledger, 0) != 0)
-		return said(r, EXIT_IO, strerror(ENOMEM));
+		return bench_said(&r->session, EXIT_IO, strerror(ENOMEM));
 	return try_rate(r, rate, ns, r->ledger, &r->out.latency, why, sizeof(why)) == 0 ||
-	       said(r, EXIT_IO, why);
+	       bench_said(&r->session, EXIT_IO, why);
 }
 
 static bool open_all(struct run *r)
@@ -339,7 +329,7 @@ static bool open_all(struct run *r)
 	char why[320];
 
 	if (!bench_ports_free(o->ifaces.v, o->yes, &mtu, why, sizeof(why)))
-		return said(r, EXIT_IO, why);
+		return bench_said(&r->session, EXIT_IO, why);
 	r->cfg.rewrite.mtu = mtu;
 	for (unsigned p = 0; p < SIDES; p++)
 		r->cfg.port[p] =
@@ -350,7 +340,7 @@ static bool open_all(struct run *r)
 	if (r->out.jsonl != NULL)
 		return true;
 	snprintf(why, sizeof(why), "%s: %s", o->jsonl, strerror(errno));
-	return said(r, EXIT_IO, why);
+	return bench_said(&r->session, EXIT_IO, why);
 }
 
 static int audit_load(void *config, int argc, char **argv)
@@ -368,9 +358,9 @@ static int audit_load(void *config, int argc, char **argv)
 	r.out.ledger = r.ledger;
 	load_print_result(&r.out);
 	if (!load_json_result(&r.out))
-		said(&r, EXIT_IO, "--jsonl: it could not be written");
+		bench_said(&r.session, EXIT_IO, "--jsonl: it could not be written");
 	if (fflush(stdout) != 0 || ferror(stdout))
-		said(&r, EXIT_IO, "standard output: it could not be written");
+		bench_said(&r.session, EXIT_IO, "standard output: it could not be written");
 out:
 	if (r.out.jsonl != NULL && r.out.jsonl != stdout)
 		fclose(r.out.jsonl);

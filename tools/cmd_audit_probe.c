@@ -20,6 +20,7 @@
 #include "tools/folder.h"
 #include "tools/json.h"
 #include "tools/options.h"
+#include "tools/replay_options.h"
 #include "tools/session.h"
 
 #define REPEAT_DEFAULT 3u
@@ -109,13 +110,6 @@ static bool usage(const char *wrong, const char *what)
 	return false;
 }
 
-static bool said(struct run *r, enum exit_status status, const char *why)
-{
-	log_error(NULL, "%s", why);
-	session_happened(&r->session, status);
-	return false;
-}
-
 /* A /24: the last number is ignored. */
 static bool parse_net(const char *text, uint8_t out[3])
 {
@@ -187,7 +181,7 @@ static bool parse(struct run *r, int argc)
 		return usage("--wait: milliseconds, 1 to 60000", o->wait);
 	if (!bench_ms(o->residual, RESIDUAL_MS, &r->later_ns))
 		return usage("--residual: milliseconds, at most 60000", o->residual);
-	if (!bench_macs(NULL, o->dst_mac, macs))
+	if (!replay_options_macs(NULL, o->dst_mac, macs))
 		return usage("--dst-mac: one MAC address or two", o->dst_mac);
 	r->cfg = (struct hosts_config){.iface = {o->ifaces.v[0], o->ifaces.v[1]},
 				       .wait_ns = r->wait_ns, .tries = TRIES,
@@ -212,15 +206,15 @@ static bool open_all(struct run *r)
 	char why[320] = "";
 
 	if (!bench_ports_free(r->cfg.iface, o->yes, &mtu, why, sizeof(why)))
-		return said(r, EXIT_IO, why);
+		return bench_said(&r->session, EXIT_IO, why);
 	if (mtu < 1500) {
 		snprintf(why, sizeof(why), "an MTU of %u: probes take 1500", mtu);
-		return said(r, EXIT_IO, why);
+		return bench_said(&r->session, EXIT_IO, why);
 	}
 	if (o->dir != NULL) {
 		int err = bench_files_make(&r->files, o->dir, why, sizeof(why));
 		if (err != 0)
-			return said(r, EXIT_IO, why);
+			return bench_said(&r->session, EXIT_IO, why);
 		r->cfg.path[0] = r->files.path[0];
 		r->cfg.path[1] = r->files.path[1];
 	}
@@ -228,10 +222,11 @@ static bool open_all(struct run *r)
 		r->jsonl = strcmp(o->jsonl, "-") == 0 ? stdout : fopen(o->jsonl, "we");
 		if (r->jsonl == NULL) {
 			snprintf(why, sizeof(why), "%s: %s", o->jsonl, strerror(errno));
-			return said(r, EXIT_IO, why);
+			return bench_said(&r->session, EXIT_IO, why);
 		}
 	}
-	return hosts_new(&r->hosts, &r->cfg, why, sizeof(why)) == 0 || said(r, EXIT_IO, why);
+	return hosts_new(&r->hosts, &r->cfg, why, sizeof(why)) == 0 ||
+	       bench_said(&r->session, EXIT_IO, why);
 }
 
 static int try(struct run *r, const struct probe *p, const char *name, const char *harmless,
@@ -272,7 +267,7 @@ static bool try_all(struct run *r)
 	if (err == -EINTR)
 		session_happened(&r->session, EXIT_PARTIAL);
 	else if (err != 0 || failed != 0)
-		said(r, EXIT_IO, strerror(err != 0 ? -err : -failed));
+		bench_said(&r->session, EXIT_IO, strerror(err != 0 ? -err : -failed));
 	return err == 0 || err == -EINTR;
 }
 
@@ -409,7 +404,7 @@ static void write_events(struct run *r)
 	json_end(&j);
 	json_end(&j);
 	if (fflush(r->jsonl) != 0 || ferror(r->jsonl))
-		said(r, EXIT_IO, "--jsonl: it could not be written");
+		bench_said(&r->session, EXIT_IO, "--jsonl: it could not be written");
 }
 
 static int audit_probe(void *config, int argc, char **argv)
@@ -431,7 +426,7 @@ static int audit_probe(void *config, int argc, char **argv)
 	if (r.jsonl != NULL)
 		write_events(&r);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		said(&r, EXIT_IO, "standard output: it could not be written");
+		bench_said(&r.session, EXIT_IO, "standard output: it could not be written");
 out:
 	hosts_free(r.hosts);
 	if (r.jsonl != NULL && r.jsonl != stdout)

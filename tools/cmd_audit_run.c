@@ -21,6 +21,7 @@
 #include "tools/command.h"
 #include "tools/options.h"
 #include "tools/progress.h"
+#include "tools/replay_options.h"
 #include "tools/session.h"
 
 #define MS             1000000u
@@ -95,13 +96,6 @@ static bool usage(const char *wrong, const char *what)
 	return false;
 }
 
-static bool said(struct run *r, enum exit_status status, const char *why)
-{
-	log_error(NULL, "%s", why);
-	session_happened(&r->session, status);
-	return false;
-}
-
 /* What the option rows cannot check. */
 static bool parse(struct run *r, int argc, char **argv)
 {
@@ -127,15 +121,11 @@ static bool parse(struct run *r, int argc, char **argv)
 	if (pace_rate_parse(o->rate != NULL ? o->rate : "original", &r->cfg.rate) != 0)
 		return usage("--rate: original, xN, Npps, Nkpps, Nmpps, Nkbps, Nmbps, Ngbps or max",
 			     o->rate);
-	if (!bench_macs(o->src_mac, o->dst_mac, r->cfg.macs))
+	if (!replay_options_macs(o->src_mac, o->dst_mac, r->cfg.macs))
 		return usage("--src-mac, --dst-mac: one MAC address or two", NULL);
-	for (unsigned i = 0; i < o->clients.n; i++) {
-		const char *text = o->clients.v[i];
-		if (prefix_parse(text, strlen(text), &r->clients[i]) != 0)
-			return usage("--client: not an address or prefix", text);
-	}
-	r->cfg.clients = r->clients;
-	r->cfg.n_clients = o->clients.n;
+	const char *bad = replay_options_clients(&o->clients, r->clients, &r->cfg);
+	if (bad != NULL)
+		return usage("--client: not an address or prefix", bad);
 	r->cfg.source = (struct source_config){.files = (const char *const *)argv,
 					       .n_files = (unsigned)argc,
 					       .bpf = o->analysis.bpf};
@@ -167,7 +157,7 @@ static bool open_replay(struct run *r)
 	char why[320];
 
 	if (!bench_ports_free(r->opt->ifaces.v, r->opt->yes, &mtu, why, sizeof(why)))
-		return said(r, EXIT_IO, why);
+		return bench_said(&r->session, EXIT_IO, why);
 	r->cfg.engine = "packet";
 	r->cfg.n_ports = SIDES;
 	r->cfg.rewrite.mtu = mtu;
@@ -183,7 +173,7 @@ static bool open_replay(struct run *r)
 		log_error(NULL, "%s", why);
 		session_input_failed(&r->session, err);
 	} else if (err != 0) {
-		said(r, EXIT_IO, why);
+		bench_said(&r->session, EXIT_IO, why);
 	}
 	return err == 0;
 }
@@ -210,7 +200,7 @@ static bool open_taps(struct run *r)
 		err = taps_open(&r->taps, &cfg, why, sizeof(why));
 	if (err == 0)
 		err = taps_start(r->taps, why, sizeof(why));
-	return err == 0 || said(r, EXIT_IO, why);
+	return err == 0 || bench_said(&r->session, EXIT_IO, why);
 }
 
 /*
@@ -236,14 +226,14 @@ static bool through_the_box(struct run *r)
 	int err = replay_run(r->replay, why, sizeof(why));
 	const struct replay_stats *s = replay_stats(r->replay);
 	if (err != 0)
-		said(r, EXIT_IO, why);
+		bench_said(&r->session, EXIT_IO, why);
 	else
 		settle(r);
 	if (s->interrupted || s->damaged > 0 || s->ends[REPLAY_TRUNCATED] > 0)
 		session_happened(&r->session, EXIT_PARTIAL);
 	int stopped = taps_stop(r->taps);
 	if (stopped != 0)
-		said(r, EXIT_IO, strerror(-stopped));
+		bench_said(&r->session, EXIT_IO, strerror(-stopped));
 	struct ledger_losses losses = {.broken = err != 0 || stopped != 0};
 	for (unsigned p = 0; p < SIDES; p++) {
 		taps_stats(r->taps, p, &r->result.taps[p]);
@@ -255,7 +245,7 @@ static bool through_the_box(struct run *r)
 	r->result.replay = s;
 	order_stats(r->order, &r->result.order);
 	err = ledger_close(r->ledger, &losses);
-	return err == 0 || said(r, EXIT_IO, strerror(-err));
+	return err == 0 || bench_said(&r->session, EXIT_IO, strerror(-err));
 }
 
 /* Analysis */
@@ -309,7 +299,7 @@ static bool conclude(struct run *r)
 	if (err == 0)
 		err = audit_model_new(&r->model, r->ledger, r->seen);
 	if (err != 0)
-		return said(r, EXIT_IO, strerror(-err));
+		return bench_said(&r->session, EXIT_IO, strerror(-err));
 	audit_model_result(r->model, &r->result);
 	for (unsigned way = 0; way < WAYS; way++) {
 		if (ledger_unsure(r->ledger, way))
@@ -338,7 +328,7 @@ static int audit_run(void *config, int argc, char **argv)
 		goto out;
 	/* Captures were read with the rights that opened them; what a box sent is read with none. */
 	if (bench_become_ordinary(&r.files, &r.session, o->user, why, sizeof(why)) != 0)
-		said(&r, EXIT_IO, why);
+		bench_said(&r.session, EXIT_IO, why);
 	else
 		(void)conclude(&r);
 out:

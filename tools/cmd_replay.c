@@ -14,6 +14,7 @@
 #include "dataplane/replay.h"
 #include "tools/command.h"
 #include "tools/options.h"
+#include "tools/replay_options.h"
 #include "tools/replay_report.h"
 #include "tools/session.h"
 
@@ -194,26 +195,10 @@ static bool parse_loops(const char *text, uint64_t *out)
 	return *text == '\0' && n > 0;
 }
 
-/* One address for both ports, or two. */
-static bool parse_macs(const char *text, uint8_t *const into[REPLAY_PORTS])
-{
-	char copy[64];
-
-	if (strlen(text) >= sizeof(copy))
-		return false;
-	strcpy(copy, text);
-	char *second = strchr(copy, ',');
-	if (second != NULL)
-		*second++ = '\0';
-	return rewrite_mac_parse(copy, into[0]) == 0 &&
-	       rewrite_mac_parse(second != NULL ? second : copy, into[1]) == 0;
-}
-
 static bool parse_rewriting(struct run *r)
 {
 	const struct replay_options *o = r->opt;
 	struct rewrite_config *w = &r->cfg.rewrite;
-	struct rewrite_macs *m = r->cfg.macs;
 
 	_Static_assert(OPTION_STRINGS_MAX <= REWRITE_MAPS_MAX, "every map has its place");
 	for (; w->n_maps < o->maps.n; w->n_maps++) {
@@ -221,12 +206,10 @@ static bool parse_rewriting(struct run *r)
 		if (rewrite_map_parse(text, &w->maps[w->n_maps]) != 0)
 			return usage("--map: two addresses or prefixes of one kind, as A=B", text);
 	}
-	if (o->src_mac != NULL && !parse_macs(o->src_mac, (uint8_t *[]){m[0].src, m[1].src}))
+	if (!replay_options_macs(o->src_mac, NULL, r->cfg.macs))
 		return usage("--src-mac: not a MAC address", o->src_mac);
-	if (o->dst_mac != NULL && !parse_macs(o->dst_mac, (uint8_t *[]){m[0].dst, m[1].dst}))
+	if (!replay_options_macs(o->src_mac, o->dst_mac, r->cfg.macs))
 		return usage("--dst-mac: not a MAC address", o->dst_mac);
-	m[0].set_src = m[1].set_src = o->src_mac != NULL;
-	m[0].set_dst = m[1].set_dst = o->dst_mac != NULL;
 	if (o->vlan > REWRITE_VLAN_MAX)
 		return usage("--vlan: 1 to 4094", NULL);
 	w->vlan = (uint16_t)o->vlan;
@@ -262,13 +245,9 @@ static bool parse_ports(struct run *r)
 			.copy = o->copy,
 			.qdisc = o->qdisc,
 		};
-	for (unsigned i = 0; i < o->clients.n; i++) {
-		const char *text = o->clients.v[i];
-		if (prefix_parse(text, strlen(text), &r->clients[i]) != 0)
-			return usage("--client: not an address or prefix", text);
-	}
-	r->cfg.clients = r->clients;
-	r->cfg.n_clients = o->clients.n;
+	const char *bad = replay_options_clients(&o->clients, r->clients, &r->cfg);
+	if (bad != NULL)
+		return usage("--client: not an address or prefix", bad);
 	return true;
 }
 

@@ -18,6 +18,13 @@
 
 static const char *const file_name[SIDES] = {"client.pcapng", "server.pcapng"};
 
+bool bench_said(struct session *s, enum exit_status status, const char *why)
+{
+	log_error(NULL, "%s", why);
+	session_happened(s, status);
+	return false;
+}
+
 bool bench_ports_named(const struct command *c, const struct option_strings *ifaces)
 {
 	const char *wrong = ifaces->n != SIDES ? "-i: two ports, the clients' and then the servers'"
@@ -65,30 +72,6 @@ bool bench_ms(const char *text, unsigned long ms, uint64_t *out_ns)
 	}
 	*out_ns = (uint64_t)ms * 1000000;
 	return true;
-}
-
-static bool macs(const char *text, uint8_t *first, uint8_t *second)
-{
-	char copy[64];
-
-	if (strlen(text) >= sizeof(copy))
-		return false;
-	strcpy(copy, text);
-	char *other = strchr(copy, ',');
-	if (other != NULL)
-		*other++ = '\0';
-	return rewrite_mac_parse(copy, first) == 0 &&
-	       rewrite_mac_parse(other != NULL ? other : copy, second) == 0;
-}
-
-bool bench_macs(const char *src, const char *dst, struct rewrite_macs out[SIDES])
-{
-	for (unsigned p = 0; p < SIDES; p++) {
-		out[p].set_src = src != NULL;
-		out[p].set_dst = dst != NULL;
-	}
-	return (src == NULL || macs(src, out[0].src, out[1].src)) &&
-	       (dst == NULL || macs(dst, out[0].dst, out[1].dst));
 }
 
 int bench_files_make(struct bench_files *f, const char *dir, char *why, size_t len)

@@ -7,11 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dataplane/rewrite.h"
 #include "tools/command.h"
 #include "tools/compare/compare.h"
 #include "tools/session.h"
 
+/* Says why on stderr, and that the run ends so; false, for the caller to return. */
+bool bench_said(struct session *s, enum exit_status status, const char *why);
 /* -i twice, of two interfaces. False: said on stderr. */
 bool bench_ports_named(const struct command *c, const struct option_strings *ifaces);
 /* Both are there and not in use, unless yes. *mtu: the smaller. False: why (len) says it. */
@@ -19,8 +20,6 @@ bool bench_ports_free(const char *const iface[SIDES], bool yes, uint32_t *mtu, c
 		      size_t len);
 /* text NULL: the default, in ms. At most a minute. */
 bool bench_ms(const char *text, unsigned long ms, uint64_t *out_ns);
-/* One address for both ports, or two; NULL: as they are. */
-bool bench_macs(const char *src, const char *dst, struct rewrite_macs out[SIDES]);
 
 /* Captures of both ports, which can be read on when their folder no longer can. */
 struct bench_files {
