@@ -17,6 +17,13 @@
 
 #define ATTEMPTS_SHARD 16384
 
+/*
+ * Tries of one client at one name and server within this are one trial: retries, reloads and what a
+ * first failure brought about are no independent observations. A control of a trial is as near. No
+ * study gives a figure: it is longer than the residual windows published, which are of 3 to 5 minutes.
+ */
+#define TRIAL_NS 600000000000ull
+
 enum attempt_end {
 	ATTEMPT_UNKNOWN,  /* the capture ended too early, lacks packets, or shows one side only */
 	ATTEMPT_OK,       /* the server answered with what its protocol has for content */

@@ -303,8 +303,8 @@ static bool is_scanner(const struct quic_context *c, const struct ip_addr *addr)
 
 static bool is_near(const struct group *mine, uint64_t first, uint64_t last)
 {
-	return last + QUIC_NEAR_NS >= mine->first_silent &&
-	       first <= mine->last_silent + QUIC_NEAR_NS;
+	return last + TRIAL_NS >= mine->first_silent &&
+	       first <= mine->last_silent + TRIAL_NS;
 }
 
 /* What another name's attempts say. */

@@ -10,7 +10,6 @@
 
 #define QUIC_SILENCE_NS 3000000000ull /* T_idle */
 #define QUIC_RETRY_NS 10000000000ull  /* closer silences count once, see there */
-#define QUIC_NEAR_NS 600000000000ull  /* controls are that near: section 18, point 10 */
 
 /* What the other attempts say of one that stayed unanswered. */
 struct quic_siblings {

@@ -221,7 +221,7 @@ static void ask_server(const struct vpn_context *c, const struct flow_record *fl
 		    memcmp(&k->client, &flow->client, sizeof(k->client)) == 0)
 			s->known_before = true;
 		s->port_after |= same && since;
-		s->alive_after |= !same && since && k->heard_ns < silent_ns + VPN_NEAR_NS;
+		s->alive_after |= !same && since && k->heard_ns < silent_ns + TRIAL_NS;
 	}
 }
 

@@ -10,8 +10,6 @@
 #include "classifiers/tamper/host_table.h"
 #include "classifiers/tamper/vpn_exchange.h"
 
-#define VPN_NEAR_NS 600000000000ull /* controls are that near: section 18, point 10 */
-
 /* What the other sessions say of one. */
 struct vpn_siblings {
 	unsigned heard;      /* sessions of the capture that show the server's direction */

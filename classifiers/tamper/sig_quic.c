@@ -13,7 +13,7 @@
 #define REF "Zohaib et al., USENIX Security 2025"
 #define FLIGHTS 3                     /* three losses in a row at 1 % are one in a million */
 #define SPAN_NS 3000000000ull
-#define NAME_TRIES 3                  /* section 4: TRIG-SNI's n and its shares */
+#define NAME_TRIES 3                  /* as study.h asks of a filtered name */
 #define CONTROL_TRIES 2
 #define VERSION_SIZE 1001             /* bytes: Russia's filter of 2022 let smaller ones pass */
 #define TTL_OFF 6                     /* EV-TTL: honest hosts were seen to vary by 5 */

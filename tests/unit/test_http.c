@@ -53,76 +53,77 @@ static void plain_request(void **state)
 }
 
 /* What probes send to find out what a box looks at. */
+static const struct {
+	const char *text, *method, *path, *version, *host;
+	enum classify answer;
+} odd[] = {
+	{"GeT / HTTP/1.1\r\nhOsT:x.org\r\n\r\n", "GeT", "/", "HTTP/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"GET   /  HTTP/1.1 \r\nHost: x.org\r\n\r\n", "GET", "/", "HTTP/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"GET\t/\tHTTP/1.0\nHost:\tx.org \t\n\n", "GET", "/", "HTTP/1.0", "x.org",
+	 CLASSIFY_DONE},
+	{"GET /\r\nHost: x.org\r\n\r\n", "GET", "/", "", "x.org", CLASSIFY_DONE},
+	{"GET /\r\n", "GET", "/", "", NULL, CLASSIFY_MORE},
+	{"GET / HTTP/9\r\nHost: x.org\r\n\r\n", "GET", "/", "HTTP/9", "x.org",
+	 CLASSIFY_DONE},
+	{"GET / XXXX/1.1\r\nHost: x.org\r\n\r\n", "GET", "/", "XXXX/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"GET /a b HTTP/1.1\r\n\r\n", "GET", "/a b", "HTTP/1.1", NULL, CLASSIFY_DONE},
+	{"XXX / HTTP/1.1\r\nHost: x.org\r\n\r\n", "XXX", "/", "HTTP/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"M-SEARCH * HTTP/1.1\r\nHost: 239.255.255.250:1900\r\n\r\n", "M-SEARCH", "*",
+	 "HTTP/1.1", "239.255.255.250", CLASSIFY_DONE},
+	{"\r\n\n\r\nGET / HTTP/1.1\r\nHost: x.org\r\n\r\n", "GET", "/", "HTTP/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"GET / HTTP/1.1\r\nHost: x.org\r\nHost: y.org\r\n\r\n", "GET", "/", "HTTP/1.1",
+	 "x.org", CLASSIFY_DONE},
+	{"GET / HTTP/1.1\r\nHost:\r\nHost: y.org\r\n\r\n", "GET", "/", "HTTP/1.1", "y.org",
+	 CLASSIFY_DONE},
+	{"GET / HTTP/1.1\r\nHost:\r\n x.org\r\n\r\n", "GET", "/", "HTTP/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"GET / HTTP/1.1\r\nX: a\r\n Host: b\r\nHost : x.org\r\n\r\n", "GET", "/",
+	 "HTTP/1.1",
+	 "x.org", CLASSIFY_DONE},
+	{"GET / HTTP/1.1\r\nXHost: a\r\nHost-X: b\r\nHost x.org\r\n\r\n", "GET", "/",
+	 "HTTP/1.1", NULL, CLASSIFY_DONE},
+	{"GET / HTTP/1.1\rHost: x.org\r\r", "GET", "/", "HTTP/1.1", "x.org", CLASSIFY_MORE},
+	{"GET / HTTP/1.1\rHost: x.org\r\r\n", "GET", "/", "HTTP/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n", "GET", "/", "HTTP/1.1",
+	 "[2001:db8::1]", CLASSIFY_DONE},
+	{"GET / HTTP/1.1\r\nHost: 2001:db8::1\r\n\r\n", "GET", "/", "HTTP/1.1",
+	 "2001:db8::1", CLASSIFY_DONE},
+	{"GET / HTTP/1.1\r\nHost: x.org:\r\n\r\n", "GET", "/", "HTTP/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"GET http://x.org:81/p HTTP/1.1\r\nHost: y.org\r\n\r\n", "GET",
+	 "http://x.org:81/p",
+	 "HTTP/1.1", "x.org", CLASSIFY_DONE},
+	{"GET HTTPS://u:p@[::1]?q HTTP/1.1\r\n\r\n", "GET", "HTTPS://u:p@[::1]?q",
+	 "HTTP/1.1",
+	 "[::1]", CLASSIFY_DONE},
+	{"CONNECT x.org:443 HTTP/1.1\r\n\r\n", "CONNECT", "x.org:443", "HTTP/1.1", "x.org",
+	 CLASSIFY_DONE},
+	{"OPTIONS * HTTP/1.1\r\n\r\n", "OPTIONS", "*", "HTTP/1.1", NULL, CLASSIFY_DONE},
+	{"GET httpx HTTP/1.1\r\n\r\n", "GET", "httpx", "HTTP/1.1", NULL, CLASSIFY_DONE},
+};
+
 static void odd_requests(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *text, *method, *path, *version, *host;
-		enum classify answer;
-	} cases[] = {
-		{"GeT / HTTP/1.1\r\nhOsT:x.org\r\n\r\n", "GeT", "/", "HTTP/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"GET   /  HTTP/1.1 \r\nHost: x.org\r\n\r\n", "GET", "/", "HTTP/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"GET\t/\tHTTP/1.0\nHost:\tx.org \t\n\n", "GET", "/", "HTTP/1.0", "x.org",
-		 CLASSIFY_DONE},
-		{"GET /\r\nHost: x.org\r\n\r\n", "GET", "/", "", "x.org", CLASSIFY_DONE},
-		{"GET /\r\n", "GET", "/", "", NULL, CLASSIFY_MORE},
-		{"GET / HTTP/9\r\nHost: x.org\r\n\r\n", "GET", "/", "HTTP/9", "x.org",
-		 CLASSIFY_DONE},
-		{"GET / XXXX/1.1\r\nHost: x.org\r\n\r\n", "GET", "/", "XXXX/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"GET /a b HTTP/1.1\r\n\r\n", "GET", "/a b", "HTTP/1.1", NULL, CLASSIFY_DONE},
-		{"XXX / HTTP/1.1\r\nHost: x.org\r\n\r\n", "XXX", "/", "HTTP/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"M-SEARCH * HTTP/1.1\r\nHost: 239.255.255.250:1900\r\n\r\n", "M-SEARCH", "*",
-		 "HTTP/1.1", "239.255.255.250", CLASSIFY_DONE},
-		{"\r\n\n\r\nGET / HTTP/1.1\r\nHost: x.org\r\n\r\n", "GET", "/", "HTTP/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"GET / HTTP/1.1\r\nHost: x.org\r\nHost: y.org\r\n\r\n", "GET", "/", "HTTP/1.1",
-		 "x.org", CLASSIFY_DONE},
-		{"GET / HTTP/1.1\r\nHost:\r\nHost: y.org\r\n\r\n", "GET", "/", "HTTP/1.1", "y.org",
-		 CLASSIFY_DONE},
-		{"GET / HTTP/1.1\r\nHost:\r\n x.org\r\n\r\n", "GET", "/", "HTTP/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"GET / HTTP/1.1\r\nX: a\r\n Host: b\r\nHost : x.org\r\n\r\n", "GET", "/",
-		 "HTTP/1.1",
-		 "x.org", CLASSIFY_DONE},
-		{"GET / HTTP/1.1\r\nXHost: a\r\nHost-X: b\r\nHost x.org\r\n\r\n", "GET", "/",
-		 "HTTP/1.1", NULL, CLASSIFY_DONE},
-		{"GET / HTTP/1.1\rHost: x.org\r\r", "GET", "/", "HTTP/1.1", "x.org", CLASSIFY_MORE},
-		{"GET / HTTP/1.1\rHost: x.org\r\r\n", "GET", "/", "HTTP/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"GET / HTTP/1.1\r\nHost: [2001:db8::1]:80\r\n\r\n", "GET", "/", "HTTP/1.1",
-		 "[2001:db8::1]", CLASSIFY_DONE},
-		{"GET / HTTP/1.1\r\nHost: 2001:db8::1\r\n\r\n", "GET", "/", "HTTP/1.1",
-		 "2001:db8::1", CLASSIFY_DONE},
-		{"GET / HTTP/1.1\r\nHost: x.org:\r\n\r\n", "GET", "/", "HTTP/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"GET http://x.org:81/p HTTP/1.1\r\nHost: y.org\r\n\r\n", "GET",
-		 "http://x.org:81/p",
-		 "HTTP/1.1", "x.org", CLASSIFY_DONE},
-		{"GET HTTPS://u:p@[::1]?q HTTP/1.1\r\n\r\n", "GET", "HTTPS://u:p@[::1]?q",
-		 "HTTP/1.1",
-		 "[::1]", CLASSIFY_DONE},
-		{"CONNECT x.org:443 HTTP/1.1\r\n\r\n", "CONNECT", "x.org:443", "HTTP/1.1", "x.org",
-		 CLASSIFY_DONE},
-		{"OPTIONS * HTTP/1.1\r\n\r\n", "OPTIONS", "*", "HTTP/1.1", NULL, CLASSIFY_DONE},
-		{"GET httpx HTTP/1.1\r\n\r\n", "GET", "httpx", "HTTP/1.1", NULL, CLASSIFY_DONE},
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		struct http_request out;
-		size_t len = strlen(cases[i].text);
-		assert_int_equal(read_exact(cases[i].text, len, &out), cases[i].answer);
-		assert_string_equal(out.method, cases[i].method);
-		assert_string_equal(out.path, cases[i].path);
-		assert_string_equal(out.version, cases[i].version);
-		assert_int_equal(out.has_host, cases[i].host != NULL);
-		if (cases[i].host == NULL)
+		size_t len = strlen(odd[i].text);
+		assert_int_equal(read_exact(odd[i].text, len, &out), odd[i].answer);
+		assert_string_equal(out.method, odd[i].method);
+		assert_string_equal(out.path, odd[i].path);
+		assert_string_equal(out.version, odd[i].version);
+		assert_int_equal(out.has_host, odd[i].host != NULL);
+		if (odd[i].host == NULL)
 			continue;
-		assert_string_equal(out.host, cases[i].host);
+		assert_string_equal(out.host, odd[i].host);
 		assert_int_equal(out.host_end - out.host_offset, out.host_len);
-		assert_memory_equal(cases[i].text + out.host_offset, cases[i].host, out.host_len);
+		assert_memory_equal(odd[i].text + out.host_offset, odd[i].host, out.host_len);
 	}
 }
 

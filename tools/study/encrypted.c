@@ -18,8 +18,8 @@
 #define REFS "Wu et al., USENIX Security 2023"
 #define TRIES 20                    /* of each kind: BLK-FET's n */
 #define CHANCE 0.01                 /* same: Fisher's exact test */
-#define CONTROL_SHARE 0.2           /* section 4: of the controls that fail */
-#define RESIDUAL_NS 180000000000ull /* section 8: what follows a drop may be its consequence */
+#define CONTROL_SHARE 0.2           /* of the controls that may fail */
+#define RESIDUAL_NS 180000000000ull /* the same: what follows a drop may be its consequence */
 #define SOONEST_NS 280000000ull     /* PROBE-REPLAY: a NAT's two sides are closer */
 #define LATEST_NS 86400000000000ull
 #define SHOWN_MAX 64

@@ -98,7 +98,7 @@ static int one_feature(struct study_run *r, const struct study_group *g, enum st
 	return say(r, what, &s, r->pub.names[g->first_row].name, value, expected, grade);
 }
 
-/* Whether hellos with ECH and another name pass: the second control that section 12 asks for. */
+/* Whether hellos with ECH and another name pass: else the name alone could be what is filtered. */
 static bool ech_passes_elsewhere(const struct study_run *r, const struct study_group *g)
 {
 	unsigned ok = 0;

@@ -9,10 +9,8 @@
 
 #include "tools/study/tries.h"
 
-/* Tries of one name by one client within this count once, unless something passed in between. */
-#define UNIT_NS 600000000000ull /* failures within it are one, unless one passed between */
 #define BURST_NS 100000000ull   /* connections that a browser opens at once */
-#define SOON_NS 30000000000ull  /* the shortest residual window published is longer; section 8 */
+#define SOON_NS 30000000000ull  /* the shortest residual window published is longer */
 #define FEATURE_TRIES 2
 #define CONDITIONAL_TRIES 2 /* too few to call a name filtered, enough to say what was compared */
 
@@ -49,7 +47,7 @@ static int collapse(struct study_run *r)
 				  (next_ok[i] != UINT64_MAX && next_ok[i] - t->a->start_ns < SOON_NS);
 		bool burst = t->a->start_ns < b->end_ns && t->a->start_ns - b->start_ns < BURST_NS;
 		t->dependent |= burst ||
-				(!free_since && t->a->start_ns - b->start_ns < UNIT_NS);
+				(!free_since && t->a->start_ns - b->start_ns < TRIAL_NS);
 	}
 out:;
 	int err = last == NULL || next_ok == NULL ? -ENOMEM : 0;

@@ -15,7 +15,6 @@
 #include "classifiers/app/first_words.h"
 #include "tools/study/study_private.h"
 
-#define NEAR_NS 600000000000ull /* section 18, point 10 */
 #define SHOWN_MAX 64
 
 static int say(struct study_run *r, const struct attempt *const *shown, unsigned n, unsigned cut)
@@ -56,7 +55,7 @@ static int probes_of(struct study_run *r, const struct attempt *const *list, siz
 		bool is_cut = list[i]->words == WORDS_CUT_RESET;
 		if (!is_cut && list[i]->words != WORDS_VPN + VPN_OPENVPN)
 			continue;
-		if (kept != 0 && (list[i]->start_ns > first + NEAR_NS ||
+		if (kept != 0 && (list[i]->start_ns > first + TRIAL_NS ||
 				  list[i]->server_port != shown[0]->server_port))
 			continue;
 		first = kept == 0 ? list[i]->start_ns : first;

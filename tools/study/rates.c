@@ -18,7 +18,6 @@
 #include "classifiers/tamper/rate.h"
 #include "tools/study/study_private.h"
 
-#define WINDOW_NS 600000000000ull /* the same client, the same ten minutes */
 #define FLOWS_MIN 5               /* of either side */
 #define FLOWS_MAX 64u
 #define FLOW_BYTES 200000u        /* of goodput, each */
@@ -179,7 +178,7 @@ static int find_candidates(const struct study_run *r, struct candidates *c)
 /* The first of the same kind that began within the window before this one, or after it. */
 static size_t first_near(const struct candidates *c, const struct attempt *of)
 {
-	uint64_t from = of->start_ns > WINDOW_NS ? of->start_ns - WINDOW_NS : 0;
+	uint64_t from = of->start_ns > TRIAL_NS ? of->start_ns - TRIAL_NS : 0;
 	size_t lo = 0, hi = c->n;
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -200,7 +199,7 @@ static void gather(const struct candidates *c, const struct trial *one, struct s
 	for (size_t i = first_near(c, of); i < c->n; i++) {
 		const struct attempt *a = c->list[i]->a;
 		if (compare_kind(a, of) != 0 ||
-		    (a->start_ns > of->start_ns && a->start_ns - of->start_ns > WINDOW_NS))
+		    (a->start_ns > of->start_ns && a->start_ns - of->start_ns > TRIAL_NS))
 			break;
 		if (a->trigger == of->trigger && strcmp(label_of(c->list[i]), label_of(one)) == 0)
 			take(name, a);
@@ -347,7 +346,7 @@ static int say_control(struct study_run *r, const struct side *slow, const struc
 	f->conditional = "yes";
 	study_benign(f, "a network that was slower when the one was taken than when the other was");
 	/* One replay of each may have met with any other traffic; so may those of another hour. */
-	bool many = slow->n >= FLOWS_MIN && control->n >= FLOWS_MIN && apart <= WINDOW_NS;
+	bool many = slow->n >= FLOWS_MIN && control->n >= FLOWS_MIN && apart <= TRIAL_NS;
 	study_weigh(f, many && held ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	return 0;
 }

@@ -102,7 +102,7 @@ struct finding *study_finding(struct study_run *r, const struct study_cause *c);
 void study_row(struct finding *f, const char *kind, enum grade grade, const char *value,
 	       const char *expected);
 void study_benign(struct finding *f, const char *why);
-/* Section 17's arithmetic over the rows, each a fact of its own; never above `most`. */
+/* The verdict of the rows by judge's arithmetic, each a fact of its own; never above `most`. */
 void study_weigh(struct finding *f, enum verdict most);
 
 /* A name for a sentence: names are hostile bytes. */
