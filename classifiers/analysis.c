@@ -124,6 +124,8 @@ static void add_counters(struct capture_result *c, const struct shard *s)
 	n->ttl_probes += s->counters.ttl_probes;
 	n->no_memory += s->counters.no_memory + s->no_memory;
 	n->not_kept += s->not_kept;
+	n->not_judged += s->not_judged;
+	n->not_listed += s->not_listed;
 	n->attempts_dropped += s->attempts.dropped;
 	n->reassembly_refused += s->pool.refused;
 	n->rate_logs += s->rates.logs;

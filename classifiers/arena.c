@@ -28,6 +28,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	}
 	void *p = (uint8_t *)c->data + c->used;
 	c->used += size;
+	a->bytes += size;
 	return p;
 }
 
@@ -39,6 +40,8 @@ void arena_move(struct arena *to, struct arena *from)
 	*end = to->chunks;
 	to->chunks = from->chunks;
 	from->chunks = NULL;
+	to->bytes += from->bytes;
+	from->bytes = 0;
 }
 
 void arena_free(struct arena *a)
@@ -48,4 +51,5 @@ void arena_free(struct arena *a)
 		a->chunks = c->next;
 		free(c);
 	}
+	a->bytes = 0;
 }

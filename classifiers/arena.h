@@ -7,6 +7,7 @@
 
 struct arena {
 	struct arena_chunk *chunks;
+	size_t bytes; /* handed out, rounded up */
 };
 
 void *arena_alloc(struct arena *a, size_t size); /* zeroed, 16-byte aligned; NULL: out of memory */

@@ -22,6 +22,7 @@
 #define REASSEMBLY_BUDGET (16u << 20) /* bytes a shard, for requests longer than one packet */
 #define EXCHANGE_SIZE 1024      /* about what an exchange's own facts take */
 #define KEPT_BUDGET (16u << 20) /* bytes a shard, for flows that are not serious by themselves */
+#define FINDING_SIZE 8192       /* about what a finding takes in the report, its ladder included */
 
 void keep_room(void **list, size_t *room, size_t need, size_t size)
 {
@@ -103,16 +104,31 @@ static void record_fill(struct flow_record *r, const struct flow *f, const struc
 	facts_show(facts, r);
 }
 
+static bool room_left(const struct shard *s, bool finding)
+{
+	size_t room = s->in->cfg.room;
+	return room == 0 || atomic_load_explicit(&s->in->room_used, memory_order_relaxed) <
+				    (finding ? room : room / 2);
+}
+
+static void room_take(struct shard *s, size_t bytes)
+{
+	if (s->in->cfg.room != 0)
+		atomic_fetch_add_explicit(&s->in->room_used, bytes, memory_order_relaxed);
+}
+
 /* Whether what weighs this much is to wait for the capture's context. */
 static bool worth_keeping(struct shard *s, enum judge_worth worth, size_t size)
 {
+	bool serious = worth == JUDGE_SERIOUS;
 	if (worth == JUDGE_NOTHING)
 		return false;
-	if (worth != JUDGE_SERIOUS && s->kept_bytes + size > KEPT_BUDGET) {
-		s->not_kept++;
+	if ((!serious && s->kept_bytes + size > KEPT_BUDGET) || !room_left(s, true)) {
+		*(serious ? &s->not_judged : &s->not_kept) += 1;
 		return false;
 	}
 	s->kept_bytes += size;
+	room_take(s, size + (serious ? FINDING_SIZE : 0));
 	return true;
 }
 
@@ -321,11 +337,13 @@ static bool testifies(struct shard *s, const struct evidence *ev, const struct f
 static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow_record *now,
 		      const struct label *label, bool testify)
 {
+	size_t before = s->arena.bytes;
 	struct flow_record *r = record_keep(s, now, label);
 	if (r == NULL) {
 		s->no_memory++;
 		return;
 	}
+	room_take(s, s->arena.bytes - before + sizeof(r));
 	struct kept_flow k = {.rec = r};
 	if (testify && !evidence_move(&k.ev, &x->ev, &s->slabs.any))
 		s->no_memory++;
@@ -385,6 +403,10 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 		testify = testify && testifies(s, &x->ev, &now);
 	}
 	s->untouched += !testify && x->kept == NULL;
+	if (all && !testify && x->kept == NULL && !room_left(s, false)) {
+		s->not_listed++;
+		all = false;
+	}
 	if (testify || x->kept != NULL || all)
 		flow_keep(s, x, &now, label, testify);
 	scratch_free(s, x, f);

@@ -21,6 +21,12 @@ struct analysis_config {
 	bool one_group;          /* one labeller for all shards, for tests: with one worker only */
 	bool rest_always;        /* pack every waiting flow's facts, for tests: else among many only */
 	bool all_flows;          /* keep a record of every flow, not only of those with a finding */
+	/*
+	 * Bytes, about, for what flows that ended leave until the report, the findings made from it
+	 * included; the list of all flows gets half of it at most. 0: as much as there is. What does
+	 * not fit is counted (inspector_stats: not_listed, not_kept, not_judged).
+	 */
+	size_t room;
 	enum vantage vantage;    /* VANTAGE_UNKNOWN: infer */
 	const struct ruleset *rules; /* sealed; NULL: none. Outlives the analysis */
 	struct matcher *matcher;     /* over rules; NULL: none */

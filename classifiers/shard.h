@@ -4,6 +4,7 @@
 /* Private to the inspector: what its two halves, the flows of a shard and the analysis, share. */
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "classifiers/arena.h"
@@ -46,7 +47,7 @@ struct shard {
 	struct judge *judge;
 	struct facts_room *room;
 	size_t kept_bytes;  /* of flows whose evidence is kept until the context is known */
-	uint64_t not_kept;
+	uint64_t not_kept, not_judged, not_listed; /* of struct inspector_stats */
 	struct attempts attempts;
 	struct evidence_counters counters;
 	struct evidence_room evidence;
@@ -90,6 +91,7 @@ struct inspector {
 	uint32_t packet_classifiers[2]; /* bit per classifier; [1]: those that TCP is offered to */
 	uint32_t stream_classifiers;
 	struct shard *shards[FLOW_SHARDS];
+	atomic_size_t room_used; /* of cfg.room, by all shards */
 	struct classifier_group groups[FLOW_GROUPS];
 	struct arena arena;
 	struct judge *judge;

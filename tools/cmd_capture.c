@@ -28,6 +28,7 @@
 #define MEGABYTE 1000000ULL
 #define SNAPLEN_MIN 64
 #define SNAPLEN_MAX 262144
+#define MEMORY_MIB 1024UL
 
 extern const struct command command_capture;
 
@@ -36,7 +37,7 @@ struct capture_config {
 	struct analysis_options analysis;
 	const char *iface, *record, *user, *stats, *eal;
 	int engine;
-	unsigned long count, seconds, snaplen, ring_mib, megabytes, rotate_s, keep;
+	unsigned long count, seconds, snaplen, ring_mib, megabytes, rotate_s, keep, memory_mib;
 	bool no_promisc, this_interface, shunt;
 };
 
@@ -66,6 +67,9 @@ static const struct option_row capture_options[] = {
 	 .help = "keep no more of a packet; what is cut off cannot be analysed"},
 	{.name = "buffer", .letter = 'B', .kind = OPTION_UINT, AT(ring_mib), .argument = "MIB",
 	 .help = "memory between the kernel and wmscope, 2 to 4095; 64 by default"},
+	{.name = "memory", .kind = OPTION_UINT, AT(memory_mib), .argument = "MIB",
+	 .help = "for what connections that ended leave until the report; 1024 by default; what does "
+		 "not fit is counted"},
 	{.name = "no-promiscuous-mode", .letter = 'p', .kind = OPTION_FLAG, AT(no_promisc),
 	 .help = "only what is meant for this machine"},
 	{.name = "relinquish-privileges", .letter = 'Z', .kind = OPTION_STRING, AT(user),
@@ -307,6 +311,7 @@ static int capture_all(struct run *r)
 {
 	const struct capture_config *cfg = r->cfg;
 	struct analysis_config want = analysis_setup_config(&r->setup, &cfg->analysis, &r->session);
+	want.room = (cfg->memory_mib != 0 ? cfg->memory_mib : MEMORY_MIB) << 20;
 	struct pipeline_config pipe = {
 		.workers = (unsigned)cfg->analysis.workers, .stop_after = cfg->count, .stop = &r->stop,
 		.shunt = cfg->shunt, .progress = on_progress, .progress_user = r,
@@ -373,7 +378,7 @@ static const char *wrong_usage(const struct capture_config *cfg, int argc)
 	if (cfg->ring_mib != 0 && (cfg->ring_mib < 2 || cfg->ring_mib > 4095))
 		return "-B: 2 to 4095 MiB";
 	if (cfg->keep > UINT16_MAX || cfg->megabytes > UINT32_MAX || cfg->rotate_s > UINT32_MAX ||
-	    cfg->seconds > UINT32_MAX)
+	    cfg->seconds > UINT32_MAX || cfg->memory_mib > UINT32_MAX)
 		return "a limit is beyond all measure";
 	const char *wrong = wrong_shunt(cfg);
 	return wrong != NULL ? wrong : analysis_options_wrong(&cfg->analysis);

@@ -79,7 +79,10 @@ void facts_counters(const struct capture_result *c, facts_counter_fn fn, void *u
 		FIELD(i, rate_pool_bytes),
 		FIELD(i, ttl_probes),
 		FIELD(i, scanners),
+		FIELD(i, attempts_dropped),
+		FIELD(i, not_listed),
 		FIELD(i, not_kept),
+		FIELD(i, not_judged),
 		FIELD(i, no_memory),
 	};
 

@@ -322,6 +322,19 @@ static void notes_of_packets(const struct capture_result *c, struct facts_notes 
 	     "memory limits were reached: streams not reassembled: %" PRIu64
 	     ", packets not examined: %" PRIu64,
 	     i->reassembly_refused, i->no_memory + s->no_memory);
+	note(out, i->not_judged > 0,
+	     "connections and queries that looked touched and were not judged, because memory for "
+	     "findings was full (capture --memory): %" PRIu64 "; they are in no finding and no number",
+	     i->not_judged);
+	note(out, i->not_kept > 0,
+	     "connections that only others could have accused, not judged because memory for such was "
+	     "full: %" PRIu64, i->not_kept);
+	note(out, i->attempts_dropped > 0,
+	     "connections and queries left out of the comparison of names, for memory: %" PRIu64,
+	     i->attempts_dropped);
+	note(out, i->not_listed > 0,
+	     "connections without a finding that the list of all connections lacks, for memory "
+	     "(capture --memory): %" PRIu64, i->not_listed);
 	note(out, s->flows.ended[FLOW_END_EVICTED] > 0,
 	     "connections closed early because the flow table was full: %" PRIu64,
 	     s->flows.ended[FLOW_END_EVICTED]);

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # An hour of live analysis without loss in memory that stays flat. Root.
-#   tests/long/soak.sh [--seconds 3600] [--rate 50kpps] [--engine packet|xdp] [CAPTURE]
-# CAPTURE is innocent by default: findings are kept until the report. --rate: half of what
-# tests/bench/capture.py found to be lossless here. Each loop has other addresses, so that flows begin
-# and end all the time. After a first tenth, in which tables fill, the memory must not grow by more
-# than a tenth and 8 MiB.
+#   tests/long/soak.sh [--seconds 3600] [--settle SECONDS] [--rate 50kpps] [--engine packet|xdp]
+#                      [CAPTURE [OPTION-OF-CAPTURE...]]
+# --rate: half of what tests/bench/capture.py found to be lossless here. Each loop has other addresses,
+# so that flows begin and end all the time. While it settles, a tenth of the time unless told
+# otherwise, tables fill; after that the memory must not grow by more than a tenth and 8 MiB.
+# Settled is what has forgotten as much as it learns: closed connections are remembered for a minute,
+# silent ones for ten, hosts until a million are known, findings until --memory is full.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-seconds=3600 rate=50kpps engine=packet
+seconds=3600 settle= rate=50kpps engine=packet
 while [[ ${1:-} == --* ]]; do
 	case $1 in
 	--seconds) seconds=$2 ;;
+	--settle) settle=$2 ;;
 	--rate) rate=$2 ;;
 	--engine) engine=$2 ;;
 	*) echo "soak.sh: $1?" >&2 && exit 2 ;;
@@ -20,6 +23,7 @@ while [[ ${1:-} == --* ]]; do
 	shift 2
 done
 capture=${1:-pcaps/fetch-tls/client.pcap}
+options=("${@:2}")
 [[ -f .build/build.ninja ]] || meson setup .build
 ninja -C .build >/dev/null
 wmscope=$PWD/.build/tools/wmscope
@@ -29,7 +33,7 @@ netns_pair
 chmod 755 "$scratch"
 
 start_right "$scratch/words" "$wmscope" capture -v -i right0 --engine "$engine" --no-lists \
-	--stats "$scratch/live" --text "$scratch/text"
+	--stats "$scratch/live" --text "$scratch/text" "${options[@]}"
 taker=$id
 wait_for 20 grep -qs "right0: capturing" "$scratch/words" || fail "$(cat "$scratch/words")"
 start_left "$scratch/sender" "$wmscope" replay -q -i left0 --engine packet -r "$rate" \
@@ -38,7 +42,7 @@ sender=$id
 
 resident() { awk '/^VmRSS/ {print $2}' "/proc/$taker/status"; }
 base=0 most=0
-end=$((SECONDS + seconds)) settled=$((SECONDS + seconds / 10))
+end=$((SECONDS + seconds)) settled=$((SECONDS + ${settle:-$((seconds / 10))}))
 while ((SECONDS < end)); do
 	sleep 1
 	now=$(resident) || fail "the capture ended: $(cat "$scratch/words")"

@@ -280,7 +280,7 @@ static const struct wire_field inspector_rows[] = {
 	U(T, duplicate_frames), U(T, tso_segments), U(T, gaps), U(T, events_dropped),
 	U(T, reassembly_refused), U(T, rate_logs), U(T, rate_refused), U(T, rate_pool_bytes),
 	U(T, ttl_probes), US(T, flows), U(T, scanners), U(T, attempts_dropped), U(T, not_kept),
-	U(T, no_memory),
+	U(T, not_judged), U(T, not_listed), U(T, no_memory),
 };
 #undef T
 static const struct wire_shape shape_inspector = {SHAPE(inspector_stats, inspector_rows)};
