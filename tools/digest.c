@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/digits.h"
+
 #define READ 65536u
 
 static int hex_of(EVP_MD_CTX *ctx, char hex[DIGEST_HEX])
@@ -90,28 +92,15 @@ static void add(struct hashed *h, const void *data, size_t len)
 	h->n += len;
 }
 
-#define DECIMAL 20 /* digits of 2^64 - 1 */
-
-/* At the end of out; its first digit. */
-static const char *decimal(uint64_t v, char out[DECIMAL])
-{
-	char *at = out + DECIMAL;
-	do
-		*--at = (char)('0' + v % 10);
-	while ((v /= 10) != 0);
-	return at;
-}
-
 static void cell(struct rows *r, char kind, const void *data, size_t len)
 {
 	struct hashed *h = (struct hashed *)(void *)r;
-	char digits[DECIMAL];
-	const char *at = decimal(len, digits);
+	char digits[DIGITS_MAX];
 
 	if (r->table->columns[r->at].varies)
 		return;
 	add(h, &kind, 1);
-	add(h, at, (size_t)(digits + DECIMAL - at));
+	add(h, digits, (size_t)(digits_put(digits, len) - digits));
 	add(h, ":", 1);
 	add(h, data, len);
 }
@@ -128,10 +117,9 @@ static void hash_text(struct rows *r, const char *s, size_t len)
 
 static void hash_integer(struct rows *r, uint64_t v)
 {
-	char digits[DECIMAL];
-	const char *at = decimal(v, digits);
+	char digits[DIGITS_MAX];
 
-	cell(r, 'i', at, (size_t)(digits + DECIMAL - at));
+	cell(r, 'i', digits, (size_t)(digits_put(digits, v) - digits));
 }
 
 /* Thousandths: what the last bits of a sum are may depend on the machine. */

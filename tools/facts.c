@@ -7,26 +7,52 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #include "classifiers/app/vpn.h"
 #include "tools/command.h"
 #include "tools/community_id.h"
+#include "tools/digits.h"
 #include "tools/audit/audit.h"
 #include "tools/compare/compare.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The proleptic Gregorian date of a day since 1970: years begin in March, so that leap days come last. */
+static void date_of(uint64_t day, unsigned *year, unsigned *month, unsigned *of_month)
+{
+	day += 719468; /* from 0000-03-01 */
+	unsigned era_day = (unsigned)(day % 146097);
+	unsigned of_era = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) / 365;
+	unsigned of_year = era_day - (365 * of_era + of_era / 4 - of_era / 100);
+	unsigned from_march = (5 * of_year + 2) / 153;
+
+	*of_month = of_year - (153 * from_march + 2) / 5 + 1;
+	*month = from_march < 10 ? from_march + 3 : from_march - 9;
+	*year = of_era + (unsigned)(day / 146097) * 400 + (*month <= 2);
+}
+
+/* 2^64 ns end in the year 2554. */
 const char *facts_time(uint64_t ts_ns, char out[FACTS_TIME_SIZE])
 {
-	time_t seconds = (time_t)(ts_ns / 1000000000);
-	struct tm tm;
+	uint64_t seconds = ts_ns / 1000000000;
+	unsigned year, month, day, of_day = (unsigned)(seconds % 86400);
+	char *at = out;
 
-	if (gmtime_r(&seconds, &tm) == NULL)
-		memset(&tm, 0, sizeof(tm));
-	snprintf(out, FACTS_TIME_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", tm.tm_year + 1900,
-		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		 (unsigned)(ts_ns % 1000000000));
+	date_of(seconds / 86400, &year, &month, &day);
+	at = digits_pad(at, year, 4);
+	*at++ = '-';
+	at = digits_pad(at, month, 2);
+	*at++ = '-';
+	at = digits_pad(at, day, 2);
+	*at++ = 'T';
+	at = digits_pad(at, of_day / 3600, 2);
+	*at++ = ':';
+	at = digits_pad(at, of_day / 60 % 60, 2);
+	*at++ = ':';
+	at = digits_pad(at, of_day % 60, 2);
+	*at++ = '.';
+	at = digits_pad(at, ts_ns % 1000000000, 9);
+	memcpy(at, "Z", 2);
 	return out;
 }
 

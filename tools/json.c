@@ -2,15 +2,59 @@
 #include "tools/json.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
+#include "tools/digits.h"
 #include "tools/escape.h"
 
 void json_start(struct json *j, FILE *out)
 {
-	*j = (struct json){.out = out};
+	j->out = out;
+	j->depth = 0;
+	j->n = 0;
+}
+
+static void flush(struct json *j)
+{
+	if (j->n != 0)
+		fwrite(j->buf, 1, j->n, j->out);
+	j->n = 0;
+}
+
+static void put(struct json *j, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len > JSON_ROOM - j->n) {
+		size_t n = JSON_ROOM - j->n;
+		memcpy(j->buf + j->n, p, n);
+		j->n += n;
+		flush(j);
+		p += n;
+		len -= n;
+	}
+	memcpy(j->buf + j->n, p, len);
+	j->n += len;
+}
+
+static void put_char(struct json *j, char c)
+{
+	if (j->n == JSON_ROOM)
+		flush(j);
+	j->buf[j->n++] = c;
+}
+
+static void put_text(struct json *j, const char *s)
+{
+	put(j, s, strlen(s));
+}
+
+static void put_decimal(struct json *j, uint64_t v)
+{
+	char digits[DIGITS_MAX];
+
+	put(j, digits, (size_t)(digits_put(digits, v) - digits));
 }
 
 /* Keys are our own words: they need no escapes. */
@@ -18,18 +62,22 @@ static void json_key(struct json *j, const char *key, const char *suffix)
 {
 	if (j->depth > 0) {
 		if (j->filled[j->depth - 1])
-			putc_unlocked(',', j->out);
+			put_char(j, ',');
 		j->filled[j->depth - 1] = true;
 	}
-	if (key != NULL)
-		fprintf(j->out, "\"%s%s\":", key, suffix);
+	if (key != NULL) {
+		put_char(j, '"');
+		put_text(j, key);
+		put_text(j, suffix);
+		put(j, "\":", 2);
+	}
 }
 
 static void json_open(struct json *j, const char *key, char opener, char closer)
 {
 	json_key(j, key, "");
 	assert(j->depth < JSON_DEPTH_MAX);
-	putc_unlocked(opener, j->out);
+	put_char(j, opener);
 	j->closer[j->depth] = closer;
 	j->filled[j->depth++] = false;
 }
@@ -47,45 +95,70 @@ void json_array(struct json *j, const char *key)
 void json_end(struct json *j)
 {
 	assert(j->depth > 0);
-	putc_unlocked(j->closer[--j->depth], j->out);
-	if (j->depth == 0)
-		putc_unlocked('\n', j->out);
+	put_char(j, j->closer[--j->depth]);
+	if (j->depth == 0) {
+		put_char(j, '\n');
+		flush(j);
+	}
 }
 
-static void json_unit(FILE *out, uint32_t cp)
+static void json_unit(struct json *j, uint32_t unit)
+{
+	static const char hex[] = "0123456789abcdef";
+	const char text[] = {'\\', 'u', hex[unit >> 12 & 15], hex[unit >> 8 & 15],
+			     hex[unit >> 4 & 15], hex[unit & 15]};
+
+	put(j, text, sizeof(text));
+}
+
+static void json_escape(struct json *j, uint32_t cp)
 {
 	if (cp > 0xffff) {
 		/* RFC 8259 section 7: past the basic plane as a pair of surrogates. */
 		cp -= 0x10000;
-		fprintf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + (cp >> 10)),
-			(unsigned)(0xdc00 + (cp & 0x3ff)));
-	} else {
-		fprintf(out, "\\u%04x", (unsigned)cp);
+		json_unit(j, 0xd800 + (cp >> 10));
+		cp = 0xdc00 + (cp & 0x3ff);
 	}
+	json_unit(j, cp);
 }
 
-static void json_quoted(FILE *out, const uint8_t *p, size_t len)
+/* Bytes at the start that stand for themselves: printable ASCII but quote and backslash. */
+static size_t plain_run(const uint8_t *p, size_t n)
 {
-	putc_unlocked('"', out);
+	size_t i = 0;
+
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"' && p[i] != '\\')
+		i++;
+	return i;
+}
+
+static void json_quoted(struct json *j, const uint8_t *p, size_t len)
+{
+	put_char(j, '"');
 	for (size_t i = 0; i < len;) {
 		uint32_t cp = 0;
+		size_t plain = plain_run(p + i, len - i);
+		put(j, p + i, plain);
+		i += plain;
+		if (i == len)
+			break;
 		unsigned n = utf8_next(p + i, len - i, &cp);
 		if (n == 0) {
-			fputs("\xef\xbf\xbd", out); /* U+FFFD, one for each byte */
+			put(j, "\xef\xbf\xbd", 3); /* U+FFFD, one for each byte */
 			i++;
 			continue;
 		}
 		if (cp == '"' || cp == '\\') {
-			putc_unlocked('\\', out);
-			putc_unlocked((int)cp, out);
+			put_char(j, '\\');
+			put_char(j, (char)cp);
 		} else if (escape_needed(cp)) {
-			json_unit(out, cp);
+			json_escape(j, cp);
 		} else {
-			fwrite(p + i, 1, n, out);
+			put(j, p + i, n);
 		}
 		i += n;
 	}
-	putc_unlocked('"', out);
+	put_char(j, '"');
 }
 
 bool json_is_utf8(const void *data, size_t len)
@@ -94,7 +167,7 @@ bool json_is_utf8(const void *data, size_t len)
 	uint32_t cp;
 
 	for (size_t i = 0; i < len;) {
-		unsigned n = utf8_next(p + i, len - i, &cp);
+		unsigned n = p[i] < 0x80 ? 1 : utf8_next(p + i, len - i, &cp);
 		if (n == 0)
 			return false;
 		i += n;
@@ -102,24 +175,31 @@ bool json_is_utf8(const void *data, size_t len)
 	return true;
 }
 
+static void json_hex_digits(struct json *j, const uint8_t *p, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	put_char(j, '"');
+	for (size_t i = 0; i < len; i++) {
+		put_char(j, hex[p[i] >> 4]);
+		put_char(j, hex[p[i] & 15]);
+	}
+	put_char(j, '"');
+}
+
 void json_hex(struct json *j, const char *key, const void *data, size_t len)
 {
-	const uint8_t *p = data;
-
 	json_key(j, key, "");
-	putc_unlocked('"', j->out);
-	for (size_t i = 0; i < len; i++)
-		fprintf(j->out, "%02x", p[i]);
-	putc_unlocked('"', j->out);
+	json_hex_digits(j, data, len);
 }
 
 void json_bytes(struct json *j, const char *key, const void *data, size_t len)
 {
 	json_key(j, key, "");
-	json_quoted(j->out, data, len);
+	json_quoted(j, data, len);
 	if (key != NULL && !json_is_utf8(data, len)) {
 		json_key(j, key, "_hex");
-		json_hex(&(struct json){.out = j->out}, NULL, data, len);
+		json_hex_digits(j, data, len);
 	}
 }
 
@@ -134,16 +214,20 @@ void json_string(struct json *j, const char *key, const char *s)
 void json_uint(struct json *j, const char *key, uint64_t v)
 {
 	json_key(j, key, "");
-	fprintf(j->out, "%" PRIu64, v);
+	put_decimal(j, v);
 }
 
 void json_id(struct json *j, const char *key, uint64_t v)
 {
 	/* A double, which is what most readers make of a number, holds no more exactly. */
-	const char *quote = v > UINT64_C(1) << 53 ? "\"" : "";
+	bool quoted = v > UINT64_C(1) << 53;
 
 	json_key(j, key, "");
-	fprintf(j->out, "%s%" PRIu64 "%s", quote, v, quote);
+	if (quoted)
+		put_char(j, '"');
+	put_decimal(j, v);
+	if (quoted)
+		put_char(j, '"');
 }
 
 void json_number(struct json *j, const char *key, double v)
@@ -156,24 +240,29 @@ void json_number(struct json *j, const char *key, double v)
 	bool negative = v < 0;
 	uint64_t thousandths = (uint64_t)((negative ? -v : v) * 1000 + 0.5);
 	unsigned decimals = 3, fraction = (unsigned)(thousandths % 1000);
+	char digits[3];
 	while (decimals > 0 && fraction % 10 == 0) {
 		fraction /= 10;
 		decimals--;
 	}
 	json_key(j, key, "");
-	fprintf(j->out, "%s%" PRIu64, negative && thousandths != 0 ? "-" : "", thousandths / 1000);
-	if (decimals > 0)
-		fprintf(j->out, ".%0*u", (int)decimals, fraction);
+	if (negative && thousandths != 0)
+		put_char(j, '-');
+	put_decimal(j, thousandths / 1000);
+	if (decimals > 0) {
+		put_char(j, '.');
+		put(j, digits, (size_t)(digits_pad(digits, fraction, decimals) - digits));
+	}
 }
 
 void json_bool(struct json *j, const char *key, bool v)
 {
 	json_key(j, key, "");
-	fputs(v ? "true" : "false", j->out);
+	put_text(j, v ? "true" : "false");
 }
 
 void json_null(struct json *j, const char *key)
 {
 	json_key(j, key, "");
-	fputs("null", j->out);
+	put(j, "null", 4);
 }

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * JSON written as it comes, without blanks (RFC 8259). Nothing depends on the locale. Errors stick
- * to the stream: ask ferror() at the end. key is NULL inside arrays and for the outermost value.
+ * JSON written as it comes, without blanks (RFC 8259). Nothing depends on the locale. The stream has
+ * all of it once the outermost object or array has ended; errors stick to it: ask ferror() then. key
+ * is NULL inside arrays and for the outermost value.
  */
 
 #include <stdbool.h>
@@ -12,12 +13,15 @@
 #include <stdio.h>
 
 #define JSON_DEPTH_MAX 16
+#define JSON_ROOM 4096 /* bytes that go to the stream in one piece */
 
 struct json {
 	FILE *out;
 	unsigned depth;
 	bool filled[JSON_DEPTH_MAX]; /* this level has a value already: a comma comes first */
 	char closer[JSON_DEPTH_MAX];
+	size_t n; /* of buf: not yet in the stream */
+	char buf[JSON_ROOM];
 };
 
 void json_start(struct json *j, FILE *out);

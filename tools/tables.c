@@ -2,14 +2,13 @@
 #include "tools/tables.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "classifiers/app/dns.h"
+#include "tools/digits.h"
 #include "tools/escape.h"
 #include "tools/facts.h"
 
@@ -67,11 +66,20 @@ bool tables_shown(const struct report_options *o, const struct finding *f)
 
 /* Cells */
 
+static bool is_next(const struct rows *r, const char *column)
+{
+	if (r->at >= r->table->n_columns)
+		return false;
+	/* Mostly the same literal of the same file. */
+	const char *wanted = r->table->columns[r->at].name;
+	return wanted == column || strcmp(wanted, column) == 0;
+}
+
 static bool next(struct rows *r, const char *column)
 {
 	if (r->error != 0)
 		return false;
-	if (r->at >= r->table->n_columns || strcmp(r->table->columns[r->at].name, column) != 0) {
+	if (!is_next(r, column)) {
 		r->error = -EPROTO;
 		return false;
 	}
@@ -188,10 +196,9 @@ void row_list_add(struct rows *r, const char *separator, const void *data, size_
 
 void row_list_uint(struct rows *r, uint64_t v)
 {
-	char digits[24];
-	int n = snprintf(digits, sizeof(digits), "%" PRIu64, v);
+	char digits[DIGITS_MAX];
 
-	row_list_add(r, " ", digits, (size_t)n);
+	row_list_add(r, " ", digits, (size_t)(digits_put(digits, v) - digits));
 }
 
 void row_list_end(struct rows *r, const char *column)

@@ -2,9 +2,9 @@
 
 /* A finding's packets one below the other, forged ones marked. */
 
-#include <inttypes.h>
 #include <string.h>
 
+#include "tools/digits.h"
 #include "tools/escape.h"
 #include "tools/report_text.h"
 #include "tools/words.h"
@@ -24,34 +24,21 @@ struct cells {
 	char text[COL_N][CELL];
 };
 
-/* Of a report most is such numbers: printf() would take half of its time for them. */
-static char *put_decimal(char *out, uint64_t v)
+static void put_decimal(char *out, uint64_t v)
 {
-	char digits[20];
-	unsigned n = 0;
-
-	do {
-		digits[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v != 0);
-	while (n > 0)
-		*out++ = digits[--n];
-	*out = '\0';
-	return out;
+	*digits_put(out, v) = '\0';
 }
 
 static void relative_ms(uint64_t ts_ns, uint64_t start_ns, char *out)
 {
 	bool before = ts_ns < start_ns;
 	uint64_t us = (before ? start_ns - ts_ns : ts_ns - start_ns) / 1000;
-	unsigned rest = (unsigned)(us % 1000);
 
 	if (before)
 		*out++ = '-';
-	out = put_decimal(out, us / 1000);
-	const char decimals[] = {'.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10),
-				 (char)('0' + rest % 10), '\0'};
-	memcpy(out, decimals, sizeof(decimals));
+	out = digits_put(out, us / 1000);
+	*out++ = '.';
+	*digits_pad(out, us % 1000, 3) = '\0';
 }
 
 static void fill(const struct finding *f, const struct ladder_packet *p, struct cells *c)
