@@ -10,6 +10,7 @@
 #include "dataplane/log.h"
 #include "tools/analyze.h"
 #include "tools/command.h"
+#include "tools/input_digests.h"
 #include "tools/manifest.h"
 #include "tools/options.h"
 #include "tools/progress.h"
@@ -49,6 +50,8 @@ struct run {
 	struct progress progress;
 	struct report_input_error *errors;
 	unsigned n_errors;
+	const char **inputs; /* all files, controls behind the others */
+	struct input_digests *digests; /* of inputs; NULL: nobody asks for them */
 };
 
 static void out_of_memory(struct run *r, int err)
@@ -122,6 +125,34 @@ static void number_flows(struct analysis *a)
 		a->attempts[i].flow_id += (uint64_t)a->captures[a->attempts[i].capture].first_input << 40;
 }
 
+/* Beside the analysis, for the folder's manifest and testimony. 0 or -ENOMEM. */
+static int start_digests(struct run *r, const char *const *files, unsigned n)
+{
+	const struct option_strings *controls = &r->cfg->controls;
+
+	if (r->cfg->session.dir == NULL)
+		return 0;
+	r->inputs = calloc(n + controls->n, sizeof(*r->inputs));
+	if (r->inputs == NULL)
+		return -ENOMEM;
+	memcpy(r->inputs, files, n * sizeof(*files));
+	for (unsigned i = 0; i < controls->n; i++)
+		r->inputs[n + i] = controls->v[i];
+	/* Without the thread whoever wants them reads the files later. */
+	(void)input_digests_start(&r->digests, r->inputs, n + controls->n);
+	return 0;
+}
+
+static void take_digests(struct run *r)
+{
+	const struct capture_digest *list = NULL;
+
+	if (r->digests != NULL)
+		list = input_digests_wait(r->digests);
+	for (unsigned i = 0; i < r->analysis->n_captures && list != NULL; i++)
+		r->analysis->captures[i].digests = list + r->analysis->captures[i].first_input;
+}
+
 static int analyze_all(struct run *r, const char *const *files, unsigned n)
 {
 	const struct option_strings *controls = &r->cfg->controls;
@@ -149,6 +180,7 @@ static int analyze_all(struct run *r, const char *const *files, unsigned n)
 	if (err != 0)
 		return err;
 	number_flows(r->analysis);
+	take_digests(r);
 	const struct testimony_run run = {.command = &command_analyze,
 					  .config = r->cfg,
 					  .rules = r->setup.lists.rules,
@@ -212,6 +244,9 @@ static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 	int err = r.errors == NULL ? -ENOMEM : analysis_new(&r.analysis, &want);
 	if (err == 0) {
 		session_catch_signals();
+		err = start_digests(&r, (const char *const *)argv, (unsigned)argc);
+	}
+	if (err == 0) {
 		err = analyze_all(&r, (const char *const *)argv, (unsigned)argc);
 	}
 	if (err == 0)
@@ -222,6 +257,8 @@ out:
 	study_free(r.study);
 	analysis_free(r.analysis);
 	analysis_setup_close(&r.setup);
+	input_digests_free(r.digests);
+	free(r.inputs);
 	free(r.errors);
 	session_end(&r.session);
 	return session_exit_status(&r.session);

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 
 /* The specification's pairs of request and answer; a type without one stays as it was sent. */
@@ -31,6 +32,18 @@ static void put_port(uint8_t *p, uint16_t port)
 {
 	p[0] = (uint8_t)(port >> 8);
 	p[1] = (uint8_t)port;
+}
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const EVP_MD *sha1;
+
+/* Until the process ends: EVP_sha1() makes libcrypto 3 look for it each time, longer than it hashes. */
+static void fetch(void)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+	sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+#endif
+	sha1 = sha1 != NULL ? sha1 : EVP_sha1();
 }
 
 bool community_id(const struct community_tuple *t, char out[COMMUNITY_ID_SIZE])
@@ -65,7 +78,8 @@ bool community_id(const struct community_tuple *t, char out[COMMUNITY_ID_SIZE])
 		put_port(in + n + 2, dport);
 		n += 4;
 	}
-	if (EVP_Digest(in, n, sum, NULL, EVP_sha1(), NULL) != 1)
+	pthread_once(&once, fetch);
+	if (EVP_Digest(in, n, sum, NULL, sha1, NULL) != 1)
 		return false;
 	memcpy(out, "1:", 2);
 	EVP_EncodeBlock((unsigned char *)out + 2, sum, 20);

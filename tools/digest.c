@@ -35,7 +35,7 @@ static EVP_MD_CTX *begin(void)
 
 int digest_file(const char *path, char hex[DIGEST_HEX], uint64_t *size)
 {
-	static unsigned char buf[READ];
+	unsigned char buf[READ];
 	FILE *in = fopen(path, "rbe");
 	size_t n;
 

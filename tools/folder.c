@@ -2,6 +2,7 @@
 #include "tools/folder.h"
 
 #include <errno.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,18 @@ int folder_make(const char *dir)
 	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
 }
 
+#define BUFFER 65536u
+
+char *folder_stream(FILE *out)
+{
+	char *buffer = malloc(BUFFER);
+
+	if (buffer != NULL)
+		setvbuf(out, buffer, _IOFBF, BUFFER);
+	__fsetlocking(out, FSETLOCKING_BYCALLER);
+	return buffer;
+}
+
 int folder_file_open(struct folder_file *f, const char *dir, const char *name)
 {
 	int err = 0;
@@ -34,6 +47,8 @@ int folder_file_open(struct folder_file *f, const char *dir, const char *name)
 		f->out = fopen(f->part, "we");
 		err = f->out != NULL ? 0 : -errno;
 	}
+	if (err == 0)
+		f->buffer = folder_stream(f->out);
 	if (err != 0) {
 		free(f->path);
 		free(f->part);
@@ -48,6 +63,7 @@ int folder_file_close(struct folder_file *f, int err)
 	/* Closing is where a full disk may first be told. */
 	if (fclose(f->out) != 0 && err == 0)
 		err = -errno;
+	free(f->buffer);
 	if (err == 0 && rename(f->part, f->path) != 0)
 		err = -errno;
 	if (err != 0)

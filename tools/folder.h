@@ -5,8 +5,15 @@
 
 #include <stdio.h>
 
+/*
+ * For a stream that one thread writes from beginning to end: large pieces, and no locks. What it
+ * returns is freed once the stream is closed; it may be NULL.
+ */
+char *folder_stream(FILE *out);
+
 struct folder_file {
 	FILE *out;
+	char *buffer;
 	char *path, *part; /* what it will be called, and is meanwhile: "NAME.part" */
 };
 

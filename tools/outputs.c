@@ -10,6 +10,7 @@
 
 #include "dataplane/log.h"
 #include "tools/folder.h"
+#include "tools/jobs.h"
 
 static bool is_stdout(const struct output *o)
 {
@@ -50,19 +51,21 @@ int outputs_add_in(struct outputs *o, const char *report, const char *dir)
 
 int outputs_add_folder(struct outputs *o, const char *dir)
 {
-	/* A report that the build lacks is left out. Without a name the report makes its own. */
+	/*
+	 * A report that the build lacks is left out. Without a name the report makes its own. What takes
+	 * longest comes first: they are begun in this order.
+	 */
 	static const struct {
 		const char *report, *name;
 	} files[] = {
-		{.report = "text", .name = "report.txt"},
-		{.report = "html", .name = "report.html"},
-		{.report = "jsonl", .name = "events.jsonl"},
-		{.report = "pcapng", .name = "annotated.pcapng"},
-		{.report = "wireshark", .name = NULL},
-		{.report = "figures", .name = NULL},
-		{.report = "csv", .name = NULL},
 		{.report = "sqlite", .name = "wmscope.sqlite"},
-		/* Last: it says what the others hold. */
+		{.report = "jsonl", .name = "events.jsonl"},
+		{.report = "csv", .name = NULL},
+		{.report = "text", .name = "report.txt"},
+		{.report = "pcapng", .name = "annotated.pcapng"},
+		{.report = "html", .name = "report.html"},
+		{.report = "figures", .name = NULL},
+		{.report = "wireshark", .name = NULL},
 		{.report = "manifest", .name = NULL},
 	};
 
@@ -149,6 +152,8 @@ static int open_one(struct output *out)
 		out->made = !is_stdout(out) && access(out->path, F_OK) != 0;
 		/* Appending: an earlier report is not lost before there is one to replace it. */
 		out->file = is_stdout(out) ? stdout : fopen(out->path, "ae");
+		if (out->file != NULL && !is_stdout(out))
+			out->buffer = folder_stream(out->file);
 		return out->file != NULL ? 0 : -errno;
 	}
 	if (is_stdout(out))
@@ -209,7 +214,10 @@ static int finish(struct output *out)
 	out->file = NULL;
 	if (file == stdout)
 		return fflush(stdout) != 0 ? -errno : 0;
-	return fclose(file) != 0 ? -errno : 0;
+	int err = fclose(file) != 0 ? -errno : 0;
+	free(out->buffer);
+	out->buffer = NULL;
+	return err;
 }
 
 static int write_stream(struct output *out, const struct analysis *a,
@@ -253,22 +261,48 @@ static int write_one(struct output *out, const struct analysis *a, const struct 
 	return out->report->write_path != NULL ? write_named(out, a, ro) : write_stream(out, a, ro);
 }
 
-int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro,
-		  bool shared)
+struct writing {
+	const struct analysis *a;
+	const struct report_options *ro;
+	struct output *due[OUTPUTS_MAX];
+	int err[OUTPUTS_MAX];
+	unsigned n;
+};
+
+static void write_due(void *user, unsigned i)
+{
+	struct writing *w = user;
+
+	w->err[i] = write_one(w->due[i], w->a, w->ro);
+}
+
+/* Those that are due, at the same time; the first error of them in their order. */
+static int write_those(struct outputs *o, struct writing *w, bool shared, bool last)
 {
 	int first = 0;
 
-	for (unsigned i = 0; i < o->n; i++) {
-		struct output *out = &o->list[i];
-		if (out->shared != shared)
-			continue;
-		int err = write_one(out, a, ro);
-		if (err != 0)
-			log_error(NULL, "%s: %s", is_stdout(out) ? "standard output" : out->path,
-				  strerror(-err));
-		first = first != 0 ? first : err;
+	w->n = 0;
+	for (unsigned i = 0; i < o->n; i++)
+		if (o->list[i].shared == shared && o->list[i].report->last == last)
+			w->due[w->n++] = &o->list[i];
+	jobs_run(w->n, write_due, w);
+	for (unsigned i = 0; i < w->n; i++) {
+		if (w->err[i] != 0)
+			log_error(NULL, "%s: %s",
+				  is_stdout(w->due[i]) ? "standard output" : w->due[i]->path,
+				  strerror(-w->err[i]));
+		first = first != 0 ? first : w->err[i];
 	}
 	return first;
+}
+
+int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro,
+		  bool shared)
+{
+	struct writing w = {.a = a, .ro = ro};
+	int err = write_those(o, &w, shared, false), last = write_those(o, &w, shared, true);
+
+	return err != 0 ? err : last;
 }
 
 static void close_one(struct output *out)
@@ -278,6 +312,7 @@ static void close_one(struct output *out)
 		if (out->made)
 			unlink(out->path);
 		fclose(out->file);
+		free(out->buffer);
 	}
 	if (out->part != NULL)
 		unlink(out->part);

@@ -14,6 +14,7 @@ struct output {
 	const struct report *report;
 	char *path; /* "-" is stdout; of a report of several files their folder */
 	FILE *file; /* of a report that is one stream */
+	char *buffer; /* its own; freed after it */
 	char *part; /* of a report that wants a name: what it is called until it is whole */
 	bool made;  /* by outputs_open(): it, or its part, was not there */
 	bool shared; /* written without the addresses of clients */

@@ -52,9 +52,14 @@ struct report_options {
 	bool *same;               /* with expected: whether it found the same */
 };
 
-/* One of the three writes; 0 or -errno, also when what it writes to has an error. */
+/*
+ * One of the three writes; 0 or -errno, also when what it writes to has an error. Reports are written
+ * at the same time, by threads: a writer changes nothing but what it writes to, and what options
+ * lend to it alone (scrub to pcapng, same to same).
+ */
 struct report {
 	const char *name, *doc;
+	bool last; /* it reads what the others wrote */
 	/* Does not close out. */
 	int (*write)(const struct analysis *a, const struct report_options *o, FILE *out);
 	/* A library wants a name: path is there and empty, and is put in its place afterwards. */

@@ -10,6 +10,8 @@
 #include "config.h"
 #include "tools/digest.h"
 #include "tools/folder.h"
+#include "tools/input_digests.h"
+#include "tools/jobs.h"
 #include "tools/json.h"
 #include "tools/libraries.h"
 #include "tools/manifest.h"
@@ -19,31 +21,24 @@
 
 static void inputs(struct json *j, const struct analysis *a)
 {
-	char hex[DIGEST_HEX];
-	uint64_t size;
-
 	json_array(j, "inputs");
 	for (unsigned i = 0; i < a->n_captures; i++) {
 		const struct capture_result *c = &a->captures[i];
 		const char *const *paths = c->paths != NULL ? c->paths : c->files;
 		/* Among the options, where a repeated run finds it. */
 		for (unsigned k = 0; !c->control && k < c->n_files; k++) {
-			bool there;
-			if (c->digests != NULL) {
-				snprintf(hex, sizeof(hex), "%s", c->digests[k].sha256);
-				size = c->digests[k].size;
-				there = hex[0] != '\0';
-			} else {
-				there = strcmp(paths[k], "-") != 0 &&
-					digest_file(paths[k], hex, &size) == 0;
-			}
+			struct capture_digest d;
+			if (c->digests != NULL)
+				d = c->digests[k];
+			else
+				input_digest(paths[k], &d);
 			json_object(j, NULL);
 			json_string(j, "file", c->files[k]);
-			if (there)
-				json_uint(j, "size", size);
+			if (d.sha256[0] != '\0')
+				json_uint(j, "size", d.size);
 			else
 				json_null(j, "size");
-			json_string(j, "sha256", there ? hex : NULL);
+			json_string(j, "sha256", d.sha256[0] != '\0' ? d.sha256 : NULL);
 			json_end(j);
 		}
 	}
@@ -126,56 +121,56 @@ static void versions(struct json *j)
 	json_end(j);
 }
 
-static int digests(struct json *j, const struct analysis *a, const struct report_options *o)
-{
-	struct tables t;
+/* What is hashed, each by itself: tables, then the folder's files. */
+struct piece {
+	const struct table *table; /* NULL: a file */
+	char *name;                /* in the folder */
 	char hex[DIGEST_HEX];
-	uint64_t rows;
-	int err = tables_open(&t, a, o);
+	uint64_t n;                /* rows, or bytes */
+	int err;
+};
 
-	json_object(j, "tables");
-	for (unsigned i = 0; err == 0 && tables_list[i] != NULL; i++) {
-		err = digest_table(&t, tables_list[i], hex, &rows);
-		json_object(j, tables_list[i]->name);
-		json_uint(j, "rows", rows);
-		json_string(j, "sha256", hex);
-		json_end(j);
-	}
-	json_end(j);
-	tables_close(&t);
-	return err;
-}
+struct pieces {
+	const struct tables *tables;
+	const char *dir;
+	struct piece *list;
+	unsigned n, room;
+	int err;
+};
 
-static void file(struct json *j, const char *dir, const char *name)
+static void add(struct pieces *p, const struct table *table, const char *below, const char *name)
 {
-	char hex[DIGEST_HEX], *path;
-	uint64_t size;
-
-	if (asprintf(&path, "%s/%s", dir, name) < 0)
-		return;
-	if (digest_file(path, hex, &size) == 0) {
-		json_object(j, NULL);
-		json_string(j, "name", name);
-		json_uint(j, "size", size);
-		json_string(j, "sha256", hex);
-		json_end(j);
+	if (p->err == 0 && p->n == p->room) {
+		unsigned room = p->room != 0 ? 2 * p->room : 32;
+		struct piece *list = realloc(p->list, room * sizeof(*list));
+		p->err = list != NULL ? 0 : -ENOMEM;
+		p->list = list != NULL ? list : p->list;
+		p->room = list != NULL ? room : p->room;
 	}
-	free(path);
+	if (p->err != 0)
+		return;
+	struct piece *new = &p->list[p->n];
+	*new = (struct piece){.table = table};
+	if (table == NULL &&
+	    asprintf(&new->name, "%s%s%s", below, below[0] != '\0' ? "/" : "", name) < 0)
+		p->err = -ENOMEM;
+	else
+		p->n++;
 }
 
-static void files_of(struct json *j, const char *dir, const char *below)
+static void add_all_of(struct pieces *p, const char *below)
 {
 	struct dirent **list;
-	char *path, *name;
+	char *path;
 
-	if (asprintf(&path, "%s/%s", dir, below) < 0)
+	if (asprintf(&path, "%s/%s", p->dir, below) < 0) {
+		p->err = -ENOMEM;
 		return;
+	}
 	int n = scandir(path, &list, NULL, alphasort);
 	for (int i = 0; i < n; i++) {
-		if (list[i]->d_name[0] != '.' && asprintf(&name, "%s/%s", below, list[i]->d_name) > 0) {
-			file(j, dir, name);
-			free(name);
-		}
+		if (list[i]->d_name[0] != '.')
+			add(p, NULL, below, list[i]->d_name);
 		free(list[i]);
 	}
 	if (n >= 0)
@@ -184,51 +179,116 @@ static void files_of(struct json *j, const char *dir, const char *below)
 }
 
 /* What the folder holds by now; this file comes last. */
-static void files(struct json *j, const char *dir)
+static void gather(struct pieces *p)
 {
 	static const char *const first[] = {"report.txt", "report.html", "events.jsonl",
 					    "annotated.pcapng", "wmscope.sqlite"};
 	char name[64];
 
-	json_array(j, "files");
+	for (unsigned i = 0; tables_list[i] != NULL; i++)
+		add(p, tables_list[i], "", "");
 	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
-		file(j, dir, first[i]);
+		add(p, NULL, "", first[i]);
 	for (unsigned i = 0; tables_list[i] != NULL; i++) {
 		snprintf(name, sizeof(name), "%s.csv", tables_list[i]->name);
 		if (tables_list[i]->file)
-			file(j, dir, name);
+			add(p, NULL, "", name);
 	}
-	file(j, dir, TESTIMONY_NAME);
-	files_of(j, dir, "figures");
-	files_of(j, dir, "wireshark");
+	add(p, NULL, "", TESTIMONY_NAME);
+	add_all_of(p, "figures");
+	add_all_of(p, "wireshark");
+}
+
+static void hash(void *user, unsigned i)
+{
+	const struct pieces *p = user;
+	struct piece *one = &p->list[i];
+	char *path;
+
+	if (one->table != NULL) {
+		one->err = digest_table(p->tables, one->table, one->hex, &one->n);
+	} else if (asprintf(&path, "%s/%s", p->dir, one->name) < 0) {
+		one->err = -ENOMEM;
+	} else {
+		one->err = digest_file(path, one->hex, &one->n);
+		free(path);
+	}
+}
+
+/* A file that is not there is left out, a table is not. */
+static int say_pieces(struct json *j, const struct pieces *p, bool tables)
+{
+	int err = p->err;
+
+	if (tables)
+		json_object(j, "tables");
+	else
+		json_array(j, "files");
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct piece *one = &p->list[i];
+		bool is_table = one->table != NULL;
+		if (is_table != tables || (one->err != 0 && !is_table))
+			continue;
+		err = err != 0 ? err : one->err;
+		json_object(j, is_table ? one->table->name : NULL);
+		if (!is_table)
+			json_string(j, "name", one->name);
+		json_uint(j, is_table ? "rows" : "size", one->n);
+		json_string(j, "sha256", one->hex);
+		json_end(j);
+	}
 	json_end(j);
+	return err;
+}
+
+static void pieces_free(struct pieces *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		free(p->list[i].name);
+	free(p->list);
+}
+
+static int write_all(struct json *j, const struct analysis *a, const struct report_options *o,
+		     const struct pieces *p)
+{
+	json_object(j, NULL);
+	json_uint(j, "schema", 1);
+	json_string(j, "format", "wmscope-report");
+	json_string(j, "version", WMSCOPE_VERSION);
+	versions(j);
+	json_string(j, "clients", o->real_clients ? "real" : "pseudonymous");
+	key_check(j, o);
+	strings(j, "command", o->argv, o->argc);
+	int err = options(j, o);
+	inputs(j, a);
+	lists(j, o);
+	int told = say_pieces(j, p, true);
+	err = err != 0 ? err : told;
+	told = say_pieces(j, p, false);
+	json_end(j);
+	return err != 0 ? err : told;
 }
 
 static int manifest_write(const struct analysis *a, const struct report_options *o, const char *dir)
 {
 	struct folder_file f;
+	struct tables t;
 	struct json j;
-	int err = folder_file_open(&f, dir, "report.json");
+	struct pieces p = {.tables = &t, .dir = dir};
+	int err = tables_open(&t, a, o);
 
 	if (err != 0)
 		return err;
-	json_start(&j, f.out);
-	json_object(&j, NULL);
-	json_uint(&j, "schema", 1);
-	json_string(&j, "format", "wmscope-report");
-	json_string(&j, "version", WMSCOPE_VERSION);
-	versions(&j);
-	json_string(&j, "clients", o->real_clients ? "real" : "pseudonymous");
-	key_check(&j, o);
-	strings(&j, "command", o->argv, o->argc);
-	err = options(&j, o);
-	inputs(&j, a);
-	lists(&j, o);
-	if (err == 0)
-		err = digests(&j, a, o);
-	files(&j, dir);
-	json_end(&j);
-	return folder_file_close(&f, err);
+	gather(&p);
+	jobs_run(p.n, hash, &p);
+	err = folder_file_open(&f, dir, "report.json");
+	if (err == 0) {
+		json_start(&j, f.out);
+		err = folder_file_close(&f, write_all(&j, a, o, &p));
+	}
+	pieces_free(&p);
+	tables_close(&t);
+	return err;
 }
 
 extern const struct report report_manifest;
@@ -236,4 +296,5 @@ const struct report report_manifest = {
 	.name = "manifest",
 	.doc = "report.json: inputs, options, lists and results by hash, in a folder",
 	.write_folder = manifest_write,
+	.last = true,
 };

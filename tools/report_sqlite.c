@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dataplane/log.h"
 #include "tools/tables.h"
@@ -17,6 +18,8 @@ struct database {
 	sqlite3 *db;
 	sqlite3_stmt *insert;
 	int status; /* of the first cell of a row that SQLite refused */
+	char *texts;  /* of the row, until it is whole: SQLite would allocate for each by itself */
+	size_t n_texts, room_texts;
 };
 
 static int errno_of(int status)
@@ -61,10 +64,17 @@ static void sql_null(struct rows *r)
 	keep(of(r), sqlite3_bind_null(of(r)->insert, place(r)));
 }
 
+/* Texts that are bound stay where they are: what does not fit beside them is SQLite's to copy. */
 static void sql_text(struct rows *r, const char *s, size_t len)
 {
-	keep(of(r), sqlite3_bind_text64(of(r)->insert, place(r), len != 0 ? s : "", len,
-					SQLITE_TRANSIENT, SQLITE_UTF8));
+	struct database *d = of(r);
+	bool fits = len <= d->room_texts - d->n_texts;
+
+	if (fits && len != 0)
+		s = memcpy(d->texts + d->n_texts, s, len);
+	d->n_texts += fits ? len : 0;
+	keep(d, sqlite3_bind_text64(d->insert, place(r), len != 0 ? s : "", len,
+				    fits ? SQLITE_STATIC : SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 static void sql_integer(struct rows *r, uint64_t v)
@@ -84,6 +94,7 @@ static int sql_end(struct rows *r)
 	if (d->status == SQLITE_OK)
 		keep(d, sqlite3_step(d->insert) == SQLITE_DONE ? SQLITE_OK : sqlite3_errcode(d->db));
 	sqlite3_reset(d->insert);
+	d->n_texts = 0;
 	return errno_of(d->status);
 }
 
@@ -114,18 +125,26 @@ static char *insert_of(const struct table *table)
 	return sql;
 }
 
+#define ROW_TEXTS 65536u
+
 static int write_table(sqlite3 *db, const struct tables *t, const struct table *table)
 {
 	struct database d = {.rows = {.ops = &sql_ops}, .db = db};
 	char *sql = insert_of(table);
 
-	if (sql == NULL)
+	d.texts = malloc(ROW_TEXTS);
+	if (sql == NULL || d.texts == NULL) {
+		free(sql);
+		free(d.texts);
 		return -ENOMEM;
+	}
+	d.room_texts = ROW_TEXTS;
 	int err = errno_of(sqlite3_prepare_v2(db, sql, -1, &d.insert, NULL));
 	if (err == 0)
 		err = rows_write(&d.rows, t, table);
 	sqlite3_finalize(d.insert);
 	rows_free(&d.rows);
+	free(d.texts);
 	free(sql);
 	return err;
 }
@@ -146,7 +165,10 @@ static int sqlite_write(const struct analysis *a, const struct report_options *o
 
 	if (err != 0)
 		return err;
-	err = errno_of(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL));
+	/* Counting what it allocates takes a lock each time; refused if it was used before, which is fine. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	err = errno_of(sqlite3_open_v2(
+		path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
 	if (err == 0)
 		err = execute(db, PREPARE);
 	if (err == 0)

@@ -10,9 +10,9 @@
 #include "classifiers/lists/rules.h"
 #include "config.h"
 #include "dataplane/log.h"
-#include "tools/digest.h"
 #include "tools/escape.h"
 #include "tools/folder.h"
+#include "tools/input_digests.h"
 #include "tools/manifest.h"
 #include "tools/privacy/survey.h"
 #include "tools/session.h"
@@ -318,9 +318,7 @@ static int take_digests(struct session *s, struct analysis *a)
 		if (d == NULL)
 			return -ENOMEM;
 		for (unsigned k = 0; k < c->n_files; k++)
-			if (strcmp(c->files[k], "-") == 0 ||
-			    digest_file(c->files[k], d[k].sha256, &d[k].size) != 0)
-				d[k] = (struct capture_digest){.sha256 = ""};
+			input_digest(c->files[k], &d[k]);
 		c->digests = d;
 	}
 	return 0;
