@@ -290,6 +290,12 @@ static int analyze_again(const struct analyze_config *cfg, int argc)
 	}
 	if (options_parse(&command_analyze, &again, n, all, &first) != OPTIONS_RUN)
 		goto out;
+	again.session.redact_names |= manifest_is_redacted(&m);
+	if (again.session.redact_names && again.session.key == NULL) {
+		options_error(&command_analyze, "the report's names are pseudonyms: they are compared "
+						"with the --key that they were made with", NULL);
+		goto out;
+	}
 	err = manifest_match(&m, n - first, all + first, why, sizeof(why));
 	status = err != 0 ? told(err, why) : analyze_once(&again, n - first, all + first, &m);
 out:

@@ -312,6 +312,9 @@ void html_run(const struct html *h)
 	html_said(h, "Addresses of clients",
 		  o->real_clients ? "as captured: do not share this report unless that is meant"
 				  : "pseudonyms, which keep the prefixes that addresses share");
+	if (o->redacted_names)
+		html_said(h, "Names", "pseudonyms of as many labels; the same name has the same one in "
+				      "all reports of one key");
 	for (size_t i = 0; o->rules != NULL && i < ruleset_lists(o->rules); i++) {
 		const struct list_info *l = ruleset_list(o->rules, i);
 		html_term(h, i == 0 ? "Lists" : "");

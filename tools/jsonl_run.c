@@ -227,6 +227,7 @@ void jsonl_run(struct json *j, const struct analysis *a, const struct report_opt
 	outside_strings(j, "command", "command_hex", (const char *const *)o->argv,
 			(unsigned)o->argc);
 	json_string(j, "clients", o->real_clients ? "real" : "pseudonymous");
+	json_string(j, "names", o->redacted_names ? "pseudonymous" : "real");
 	json_uint(j, "names_withheld", a->names_withheld);
 	if (o->study != NULL && o->study->unplaced != 0)
 		json_uint(j, "findings_without_profile", o->study->unplaced);

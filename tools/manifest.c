@@ -86,12 +86,20 @@ bool manifest_is_private(const struct manifest *m)
 	return clients == NULL || strcmp(clients, "real") != 0;
 }
 
+bool manifest_is_redacted(const struct manifest *m)
+{
+	const char *names = json_text(json_get(m->root, "names"));
+
+	return names != NULL && strcmp(names, "pseudonymous") == 0;
+}
+
 /* Options that only say where results go, or how they look. */
 static bool decides(const char *name)
 {
 	static const char *const others[] = {
 		"output", "text", "jsonl", "html", "pcapng", "zeek", "all-packets", "fail-on", "color",
 		"quiet", "verbose", "workers", "private", "show-clients", "key", "keep-payload", "from",
+		"redact-names",
 	};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

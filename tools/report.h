@@ -30,6 +30,7 @@ struct report_options {
 	enum verdict min_verdict; /* findings below are counted, not shown */
 	bool colour;              /* text on a terminal */
 	bool real_clients;        /* addresses are as captured */
+	bool redacted_names;      /* names are pseudonyms (tools/privacy/names.h) */
 	int argc;                 /* how it was called, for the run event */
 	char **argv;
 	int exit_status;          /* what the process will exit with */

@@ -220,6 +220,8 @@ static void opening(const struct html *h, const struct html_groups *g, const cha
 		h->options->real_clients ? "Addresses of clients are shown as captured. Do not "
 					   "share this page unless "
 					   "that is meant."
+		: h->options->redacted_names ? "Names and addresses of clients are pseudonyms; "
+					       "servers' addresses are shown as captured."
 					 : "Addresses of clients are pseudonyms that keep their "
 					   "prefixes; servers are "
 					   "shown as captured.");

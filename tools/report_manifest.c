@@ -257,6 +257,7 @@ static int write_all(struct json *j, const struct analysis *a, const struct repo
 	json_string(j, "version", WMSCOPE_VERSION);
 	versions(j);
 	json_string(j, "clients", o->real_clients ? "real" : "pseudonymous");
+	json_string(j, "names", o->redacted_names ? "pseudonymous" : "real");
 	key_check(j, o);
 	strings(j, "command", o->argv, o->argc);
 	int err = options(j, o);

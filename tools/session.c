@@ -120,7 +120,8 @@ static bool can_annotate(const struct session_config *cfg, char *const *inputs, 
 static bool open_privacy(struct session *s)
 {
 	struct privacy_config want = {.key_file = s->cfg->key, .all_names = s->cfg->all_names,
-				      .keep_payload = s->cfg->keep_payload};
+				      .keep_payload = s->cfg->keep_payload,
+				      .redact_names = s->cfg->redact_names};
 	char why[320];
 
 	if (!outputs_any(&s->outputs, true))
@@ -145,6 +146,23 @@ static bool open_testimony(struct session *s)
 	return true;
 }
 
+/* What was asked for and cannot be had; NULL: nothing. */
+static const char *contradiction(const struct session *s)
+{
+	const struct session_config *cfg = s->cfg;
+
+	if (cfg->private_all && cfg->show_clients)
+		return "--private and --show-clients contradict each other";
+	if (!cfg->redact_names)
+		return NULL;
+	return cfg->show_clients   ? "--redact-names and --show-clients contradict each other"
+	       : cfg->keep_payload ? "--redact-names leaves no payload that could be kept"
+	       : !outputs_any(&s->outputs, true)
+		       ? "--redact-names is about -o, --html and --pcapng: all else has real names "
+			 "but with --private"
+		       : NULL;
+}
+
 bool session_start(struct session *s, const struct session_config *cfg, char *const *inputs,
 		   int n_inputs)
 {
@@ -161,8 +179,9 @@ bool session_start(struct session *s, const struct session_config *cfg, char *co
 		session_happened(s, EXIT_USAGE);
 		return false;
 	}
-	if (cfg->private_all && cfg->show_clients) {
-		log_error(NULL, "--private and --show-clients contradict each other");
+	const char *wrong = contradiction(s);
+	if (wrong != NULL) {
+		log_error(NULL, "%s", wrong);
 		session_happened(s, EXIT_USAGE);
 		return false;
 	}

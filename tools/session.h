@@ -21,7 +21,7 @@ struct session_config {
 	const char *from; /* analyze: the manifest of the run to repeat */
 	int min_verdict, fail_on, color;
 	bool quiet, verbose, all_packets;
-	bool private_all, show_clients, all_names, keep_payload;
+	bool private_all, show_clients, all_names, keep_payload, redact_names;
 };
 
 extern const char *const session_min_verdicts[], *const session_fail_ons[], *const session_colors[];
@@ -72,6 +72,13 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .offset = offsetof(type, field.all_names),                                                \
 	 .help = "list the names of connections that nothing was found of, which are else "        \
 		 "counted in what is written without the clients' addresses"},                     \
+	{.name = "redact-names",                                                                   \
+	 .kind = OPTION_FLAG,                                                                      \
+	 .offset = offsetof(type, field.redact_names),                                             \
+	 .help = "names too under pseudonyms, in what is written without the clients' addresses: " \
+		 "of servers, hosts, queries, certificates, paths and pages; annotated captures "  \
+		 "lose the bytes that hold one. Servers' addresses and what lists call their rows " \
+		 "stay"},                                                                          \
 	{.name = "keep-payload",                                                                   \
 	 .kind = OPTION_FLAG,                                                                      \
 	 .offset = offsetof(type, field.keep_payload),                                             \

@@ -105,6 +105,7 @@ static int run_write(const struct tables *t, struct rows *r)
 		{"schema", "1"},
 		{"version", WMSCOPE_VERSION},
 		{"clients", t->o->real_clients ? "real" : "pseudonymous"},
+		{"names", t->o->redacted_names ? "pseudonymous" : "real"},
 		{"min_verdict", verdict_name[t->o->min_verdict]},
 	};
 

@@ -28,6 +28,8 @@ int privacy_new(struct privacy **out, const struct privacy_config *cfg, char *wh
 		err = pseudonyms_new(&p->pseudonyms, key);
 	if (err == 0 && cfg->key_file != NULL)
 		err = seal_key_make(&p->seal, key, sizeof(key));
+	if (err == 0)
+		err = names_key_make(&p->names, key, sizeof(key));
 	privacy_key_forget(key);
 	if (err == 0)
 		err = survey_new(&p->survey);
@@ -47,6 +49,7 @@ void privacy_free(struct privacy *p)
 	survey_free(p->survey);
 	scrub_free(p->scrub);
 	seal_key_forget(&p->seal);
+	names_key_forget(&p->names);
 	arena_free(&p->arena);
 	free(p->cited);
 	free(p);
@@ -175,6 +178,8 @@ int privacy_apply(struct privacy *p, struct analysis *a, struct report_options *
 		err = privacy_run(p, a, o);
 	if (err != 0)
 		return err;
+	if (p->cfg.redact_names)
+		privacy_redact(p, a, o);
 	/* Findings first: their packets are computed again from the addresses of their flows. */
 	for (size_t i = 0; i < a->n_findings; i++)
 		privacy_finding(p, a->findings[i]);
@@ -192,11 +197,13 @@ int privacy_apply(struct privacy *p, struct analysis *a, struct report_options *
 	}
 	rewrite_study(p, o->study);
 	struct scrub_config scrub = {.pseudonyms = p->pseudonyms,
-				     .keep_payload = p->cfg.keep_payload};
+				     .keep_payload = p->cfg.keep_payload,
+				     .redact_names = p->cfg.redact_names};
 	err = scrub_new(&p->scrub, &scrub);
 	if (err != 0)
 		return err;
 	o->scrub = p->scrub;
 	o->real_clients = false;
+	o->redacted_names = p->cfg.redact_names;
 	return p->no_memory ? -ENOMEM : 0;
 }

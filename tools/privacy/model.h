@@ -11,7 +11,8 @@
  *
  * Besides addresses: header fields that boxes compute from them (relation.h), arguments and names
  * of files, addresses that pages, redirects and request lines show of somebody who is not in the
- * capture, and names of connections that are neither a finding's nor its control's.
+ * capture, and names of connections that are neither a finding's nor its control's; with redact_names
+ * all names (names.h). What a public list calls its rows stays, and so do the addresses of servers.
  */
 
 #include "classifiers/verdict.h"
@@ -23,6 +24,7 @@ struct privacy_config {
 	const char *key_file; /* NULL: a key that nobody will know */
 	bool all_names;	      /* names of every connection are kept */
 	bool keep_payload;    /* of packets that are written again (scrub.h) */
+	bool redact_names;    /* names are under pseudonyms too (names.h) */
 };
 
 struct privacy;

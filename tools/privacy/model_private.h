@@ -5,6 +5,7 @@
 
 #include "classifiers/arena.h"
 #include "tools/privacy/model.h"
+#include "tools/privacy/names.h"
 #include "tools/privacy/scrub.h"
 #include "tools/privacy/seal.h"
 #include "tools/privacy/survey.h"
@@ -14,6 +15,7 @@ struct privacy {
 	struct pseudonyms *pseudonyms;
 	struct survey *survey;
 	struct seal_key seal; /* zero without a key's file */
+	struct names_key names;
 	struct scrub *scrub; /* for the packets that are written again */
 	struct arena arena;
 	bool no_memory;
@@ -43,6 +45,9 @@ void privacy_finding(struct privacy *p, struct finding *f);
 int privacy_cite(struct privacy *p, const struct analysis *a);
 bool privacy_is_cited(const struct privacy *p, uint64_t flow_id);
 void privacy_hide_names(struct privacy *p, struct analysis *a);
+
+/* model_redact.c: all names, before addresses in them are looked for. Sets no_memory. */
+void privacy_redact(struct privacy *p, struct analysis *a, const struct report_options *o);
 
 /* model_run.c: arguments, names of files. 0 or -ENOMEM. */
 int privacy_run(struct privacy *p, struct analysis *a, struct report_options *o);
