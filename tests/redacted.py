@@ -70,9 +70,8 @@ def of_event(e):
 
 
 def names_of(folder):
-    """In the order of the events, of which both reports have the same. Queries that nothing was found of too."""
-    found = [n for e in load(folder + "/events.jsonl") if e["event_type"] != "trigger" for n in of_event(e)]
-    return found
+    """In the order of the events, of which both reports have the same."""
+    return [n for e in load(folder + "/events.jsonl") if e["event_type"] != "trigger" for n in of_event(e)]
 
 
 def triggers_of(folder):
@@ -197,9 +196,10 @@ def evil_forms(name):
     spelt = "".join(chr(c) if 0x20 < c < 0x7f and c != 0x5c else f"\\x{c:02x}" for c in name)
     text = name.decode("utf-8", "replace")
     # As RFC 1035 section 5.1 writes them.
-    dns = "".join(("\\" if chr(c) in '"\\$@;()' else "") + chr(c) if 0x20 < c < 0x7f else f"\\{c:03}" for c in name)
-    for form in (name, name.hex().encode(), dns.encode(), json.dumps(dns)[1:-1].encode(), spelt.encode(), html.escape(text).encode(),
-                 html.escape(text, quote=False).encode(), json.dumps(text)[1:-1].encode(),
+    dns = "".join(("\\" if chr(c) in '"\\$@;()' else "") + chr(c) if 0x20 < c < 0x7f else f"\\{c:03}"
+                  for c in name)
+    for form in (name, name.hex().encode(), dns.encode(), json.dumps(dns)[1:-1].encode(), spelt.encode(),
+                 html.escape(text).encode(), html.escape(text, quote=False).encode(), json.dumps(text)[1:-1].encode(),
                  json.dumps(text, ensure_ascii=False)[1:-1].encode()):
         yield form
         yield form.lower()

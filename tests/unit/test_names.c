@@ -90,7 +90,8 @@ static void test_bounds(void **state)
 static void test_many_labels(void **state)
 {
 	(void)state;
-	const char *many = host("a.b.c.d.e.f.g.h.i.j.k.l.m.n.o"), *other = host("z.b.c.d.e.f.g.h.i.j.k.l.m.n.o");
+	const char *many = host("a.b.c.d.e.f.g.h.i.j.k.l.m.n.o");
+	const char *other = host("z.b.c.d.e.f.g.h.i.j.k.l.m.n.o");
 	unsigned dots = 0;
 	for (const char *p = many; *p != '\0'; p++)
 		dots += *p == '.';
@@ -142,7 +143,8 @@ static void test_text(void **state)
 {
 	(void)state;
 	char want[256], name[201];
-	snprintf(want, sizeof(want), "SNI %s, yet (%s) went", host("blocked.example"), host("blocked.example"));
+	const char *as = host("blocked.example");
+	snprintf(want, sizeof(want), "SNI %s, yet (%s) went", as, as);
 	text_is("blocked.example", "SNI blocked.example, yet (Blocked.Example) went", want);
 	/* Not known of the connection, and yet a name; with what is behind it. */
 	snprintf(want, sizeof(want), "redirect to %s.", host("other.test"));
