@@ -1,52 +1,20 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Connections between honest hosts over bad networks accuse nobody: honest.py WMSCOPE [SEED [FLOWS]]
+"""Connections between honest hosts over bad networks accuse nobody: honest.py WMSCOPE [SEED [CAPTURES]]
 
 Two TCP ends, a path that loses, doubles, delays and swaps packets, and a capture anywhere on it that may lack
 some. The ends close, abort, crash, refuse what comes late and use their ports again, each with the stamps of
 some operating system. No third party is there: nothing may reach likely, and few connections an anomaly.
 """
 import heapq
-import json
-import os
 import random
-import subprocess
 import sys
-import tempfile
 
-import capture_forms as forms
+import honest_world as world
+from honest_world import ACK, FIN, PSH, RST, SYN, Scene, Stack
 
-SYN, FIN, RST, PSH, ACK = 2, 1, 4, 8, 16
 SERVER = 0xcb007100
 MSS = 1448
-
-
-class Stack:
-    """How one operating system stamps packets."""
-
-    def __init__(self, rng):
-        self.rng = rng
-        self.ttl = rng.choice((64, 64, 128, 255))
-        self.rst_ttl = rng.choice((self.ttl, self.ttl, self.ttl, 64, 128, 255))
-        self.id_rule = rng.choice(("counter", "counter", "zero", "random", "shared", "linux"))
-        self.df = rng.random() < 0.8
-        same = self.rst_ttl != self.ttl or rng.random() < 0.8
-        self.rst_df = self.df if same or self.id_rule == "linux" else not self.df
-        self.rst_window = rng.choice((0, 0, 512, 65535))
-        self.refusal_acks = rng.random() < 0.2    # with RST+ACK what a standard answers with a bare RST
-        self.id = rng.randrange(65536)
-
-    def stamp(self, flags):
-        rst = bool(flags & RST)
-        step = self.rng.randint(1, 300) if self.id_rule == "shared" else 1
-        if self.id_rule == "zero" or (self.id_rule == "linux" and (rst or flags & SYN)):
-            ident = 0
-        elif self.id_rule == "random":
-            ident = self.rng.randrange(65536)
-        else:
-            self.id = (self.id + step) & 0xffff
-            ident = self.id
-        return (self.rst_ttl if rst else self.ttl), ident, (self.rst_df if rst else self.df)
 
 
 class End:
@@ -214,12 +182,8 @@ class Path:
             options = b"\x01\x01\x08\x0a" + int(at * 1000).to_bytes(4, "big") + b"\0\0\0\1"
         ends = (self.client, self.server) if client else (self.server, self.client)
         ports = (self.port, self.server_port) if client else (self.server_port, self.port)
-        tcp = b"".join(p.to_bytes(2, "big") for p in ports) + seq.to_bytes(4, "big") + ack.to_bytes(4, "big") + \
-            bytes([(20 + len(options)) // 4 << 4, flags]) + window.to_bytes(2, "big") + bytes(4) + options + payload
-        ip = bytes([0x45, 0]) + (20 + len(tcp)).to_bytes(2, "big") + ident.to_bytes(2, "big") + \
-            bytes([0x40 if df else 0, 0, ttl - away, 6, 0, 0]) + b"".join(e.to_bytes(4, "big") for e in ends)
-        frame = forms.Frame(int((1700000000 + at) * 10**9), ip + tcp, 20 + len(tcp), forms.RAW)
-        self.frames.append(forms.with_transport_sum(forms.summed(frame.data, 0, frame)))
+        self.frames.append(world.tcp(at, ends, ports, (ttl - away, ident, df), flags, (seq, ack), payload, options,
+                                     window))
 
     # --- what both ends do
 
@@ -309,49 +273,23 @@ class Path:
             client.dead = True
 
 
-def capture(seed, flows):
+FLOWS = 300
+
+
+def stage(rng):
     """One capture of many connections at one place."""
-    rng = random.Random(seed)
     place, missing = rng.choice((0, 0, 1, 0.5)), rng.choice((0, 0, 0.02, 0.1, 0.4))
-    frames = []
-    for i in range(flows):
+    frames, cast = [], {}
+    for i in range(FLOWS):
         path = Path(rng, 20000 + i, place, missing)
         for _ in range(1 + (rng.random() < 0.15) * rng.randint(1, 2)):
             path.connect()
             path.run()
             path.now += rng.choice((0, 0.001, 2, 70))
         frames += path.frames
-    return sorted(frames, key=lambda f: f.ns), f"captured at {place} of the way, {missing:.0%} missing"
-
-
-def main():
-    wmscope = sys.argv[1]
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
-    flows = int(sys.argv[3]) if len(sys.argv) > 3 else 300
-    bad, n, counts = 0, 0, {}
-    with tempfile.TemporaryDirectory() as scratch:
-        for number in range(seed, seed + 8):
-            path = os.path.join(os.environ.get("KEEP", scratch), f"honest-{number}.pcap")
-            frames, what = capture(number, flows)
-            forms.write(path, frames)
-            run = subprocess.run([wmscope, "analyze", "-q", "--no-ndpi", "--no-lists", "--jsonl", "-", path],
-                                 capture_output=True, timeout=300, check=False)
-            assert run.returncode in (0, 1, 5), run.stderr.decode()
-            for line in run.stdout.splitlines():
-                e = json.loads(line)
-                n += e["event_type"] == "flow"
-                if e["event_type"] != "finding":
-                    continue
-                f = e["finding"]
-                counts[f["verdict"]] = counts.get(f["verdict"], 0) + 1
-                if f["verdict"] in ("likely", "confirmed"):
-                    bad += 1
-                    rows = ", ".join(f"{r['kind']} {r['grade']}" for r in f["evidence"])
-                    print(f"seed {number}, {what}: {f['verdict']} {f['id']} {f['score']} port {e.get('src_port')} "
-                          f"frames {f['packets'][:6]}: {rows}")
-    print(f"{n} connections, findings {counts}, {bad} accusations")
-    return 1 if bad or n == 0 else 0
+        cast[path.client] = Scene(f"captured at {place} of the way, {missing:.0%} missing", "anomaly")
+    return frames, cast
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(world.main(stage))
