@@ -11,13 +11,17 @@
 #include <xxhash.h>
 
 #define PORTAL_NAMES 3
+#define PORTAL_PROBED UINT64_MAX /* the address of names that systems ask for to find a portal */
 
 /* Open addressing; room is a power of two, at most three quarters are taken. */
 struct dns_pool {
 	struct resolver *resolver;
 	bool *taken;
 	uint32_t n, room;
-	uint64_t *tcp;  /* hashes of questions that TCP answered; 0: free */
+	struct tcp_answer {
+		uint64_t question; /* hash; 0: free */
+		uint64_t first_ns;
+	} *tcp;
 	uint32_t n_tcp, room_tcp;
 };
 
@@ -140,30 +144,47 @@ static void note_word(struct resolver *r, uint16_t word, uint32_t n)
 	}
 }
 
+/* Where a new address is remembered: a free place, or that of the one for fewest names; NULL: none. */
+static struct resolver_portal *portal_place(struct resolver *r)
+{
+	struct resolver_portal *least = &r->portal[0];
+	for (unsigned i = 0; i < RESOLVER_PORTALS; i++) {
+		struct resolver_portal *q = &r->portal[i];
+		if (q->names == 0)
+			return q;
+		if (__builtin_popcountll(q->names) < __builtin_popcountll(least->names))
+			least = q;
+	}
+	return __builtin_popcountll(least->names) < PORTAL_NAMES ? least : NULL;
+}
+
+/* Public addresses are not judged by it, and would soon take every place. */
 static void note_portal(struct resolver *r, const struct dns_reply *a, const char *name)
 {
 	bool known = false;
 	/* An answer without any says nothing: of another type, or an error. */
 	for (unsigned i = 0; i < RESOLVER_PORTALS && a->address != ADDRESS_NONE; i++) {
 		struct resolver_portal *q = &r->portal[i];
-		if (q->names == 0 && known)
-			return;
-		if (q->names == 0) {
-			*q = (struct resolver_portal){.addr = a->addr, .names = name_bit(name)};
-			return;
-		}
+		if (q->names == 0)
+			break;
 		if (memcmp(&q->addr, &a->addr, sizeof(q->addr)) == 0) {
-			q->names |= name_bit(name);
+			q->names |= dns_name_is_probe(name) ? PORTAL_PROBED : name_bit(name);
 			q->within = q->others;
 			known = true;
 		} else {
 			q->others++;
 		}
 	}
+	if (known || a->address <= ADDRESS_DOCUMENTATION)
+		return;
+	struct resolver_portal *q = portal_place(r);
+	if (q != NULL)
+		*q = (struct resolver_portal){
+			.addr = a->addr,
+			.names = dns_name_is_probe(name) ? PORTAL_PROBED : name_bit(name)};
 }
 
-/* Nothing within its own answers speaks against it. */
-static bool is_clean(const struct dns_exchange *x)
+bool dns_exchange_is_clean(const struct dns_exchange *x)
 {
 	for (unsigned i = 0; i < x->n_replies; i++) {
 		const struct dns_reply *a = &x->reply[i];
@@ -180,7 +201,15 @@ static uint64_t question_hash(const struct ip_addr *server, const struct dns_exc
 	return h != 0 ? h : 1;
 }
 
-static bool tcp_add(struct dns_pool *p, uint64_t hash, uint32_t max)
+static struct tcp_answer *tcp_slot(const struct dns_pool *p, uint64_t hash)
+{
+	uint32_t i = (uint32_t)hash & (p->room_tcp - 1);
+	while (p->tcp[i].question != 0 && p->tcp[i].question != hash)
+		i = (i + 1) & (p->room_tcp - 1);
+	return &p->tcp[i];
+}
+
+static bool tcp_add(struct dns_pool *p, struct tcp_answer a, uint32_t max)
 {
 	if ((p->n_tcp + 1) * 4 > p->room_tcp * 3) {
 		struct dns_pool bigger = {.room_tcp = p->room_tcp != 0 ? p->room_tcp * 2 : 64};
@@ -190,18 +219,25 @@ static bool tcp_add(struct dns_pool *p, uint64_t hash, uint32_t max)
 		if (bigger.tcp == NULL)
 			return false;
 		for (uint32_t i = 0; i < p->room_tcp; i++)
-			if (p->tcp[i] != 0)
+			if (p->tcp[i].question != 0)
 				tcp_add(&bigger, p->tcp[i], UINT32_MAX);
 		free(p->tcp);
 		p->tcp = bigger.tcp;
 		p->room_tcp = bigger.room_tcp;
 	}
-	uint32_t i = (uint32_t)hash & (p->room_tcp - 1);
-	while (p->tcp[i] != 0 && p->tcp[i] != hash)
-		i = (i + 1) & (p->room_tcp - 1);
-	p->n_tcp += p->tcp[i] == 0;
-	p->tcp[i] = hash;
+	struct tcp_answer *slot = tcp_slot(p, a.question);
+	p->n_tcp += slot->question == 0;
+	if (slot->question == 0 || a.first_ns < slot->first_ns)
+		*slot = a;
 	return true;
+}
+
+/* One host answered twice what was asked once. */
+static bool is_doubled(const struct dns_exchange *x)
+{
+	const struct dns_reply *a = &x->reply[0], *b = &x->reply[1];
+	int hops = x->n_replies == 2 ? (int)x->x.events[a->event].ttl - x->x.events[b->event].ttl : 9;
+	return x->n_queries == 1 && x->n_replies == 2 && a->flags == b->flags && abs(hops) <= 1;
 }
 
 static void note_clean(struct resolver *r, const struct dns_exchange *x)
@@ -215,15 +251,17 @@ static void note_clean(struct resolver *r, const struct dns_exchange *x)
 		r->gave_opt += (a->bits & DNS_REPLY_OPT) != 0;
 	}
 	r->mirrored += (a->bits & DNS_REPLY_MIRROR) != 0;
+	r->doubled += is_doubled(x);
 }
 
 void dns_pool_add(struct dns_pool *p, const struct flow *f, const struct dns_exchange *x)
 {
 	const struct ip_addr *server = flow_addr(f, DIR_S2C);
 	if (x->tcp) {
-		if (is_clean(x) && x->reply[0].rcode == DNS_NOERROR &&
+		if (dns_exchange_is_clean(x) && x->reply[0].rcode == DNS_NOERROR &&
 		    x->reply[0].address != ADDRESS_NONE)
-			tcp_add(p, question_hash(server, x), TCP_ANSWERS_MAX);
+			tcp_add(p, (struct tcp_answer){question_hash(server, x), x->opened_ns},
+				TCP_ANSWERS_MAX);
 		return;
 	}
 	struct resolver *r = resolver_get(p, server, f->key.ip_version, RESOLVERS_MAX);
@@ -237,8 +275,12 @@ void dns_pool_add(struct dns_pool *p, const struct flow *f, const struct dns_exc
 		return;
 	}
 	r->answered_names |= name_bit(x->qname);
-	note_portal(r, &x->reply[0], x->qname);
-	if (is_clean(x))
+	bool one = true;
+	for (unsigned i = 1; i < x->n_replies; i++)
+		one &= x->reply[i].set == x->reply[0].set;
+	if (one)
+		note_portal(r, &x->reply[0], x->qname);
+	if (dns_exchange_is_clean(x))
 		note_clean(r, x);
 }
 
@@ -251,6 +293,7 @@ static void merge_resolver(struct resolver *to, const struct resolver *from)
 	to->asked_opt += from->asked_opt;
 	to->gave_opt += from->gave_opt;
 	to->mirrored += from->mirrored;
+	to->doubled += from->doubled;
 	to->silent_names |= from->silent_names;
 	to->answered_names |= from->answered_names;
 	for (unsigned i = 0; i < RESOLVER_TTLS && from->ttl[i].n != 0; i++)
@@ -278,7 +321,7 @@ int dns_pool_merge(struct dns_pool *to, const struct dns_pool *from)
 		merge_resolver(into, r);
 	}
 	for (uint32_t i = 0; i < from->room_tcp; i++)
-		if (from->tcp[i] != 0 && !tcp_add(to, from->tcp[i], UINT32_MAX / 8))
+		if (from->tcp[i].question != 0 && !tcp_add(to, from->tcp[i], UINT32_MAX / 8))
 			return -ENOMEM;
 	return 0;
 }
@@ -306,6 +349,15 @@ const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned
 	return all >= at_least && all != 0 && near * 3 >= all * 2 ? top : NULL;
 }
 
+bool resolver_has_ttl(const struct resolver *r, uint8_t ttl, unsigned at_least)
+{
+	uint32_t near = 0;
+	for (unsigned i = 0; i < RESOLVER_TTLS; i++)
+		if (r->ttl[i].n != 0 && abs((int)r->ttl[i].ttl - (int)ttl) <= 1)
+			near += r->ttl[i].n;
+	return near >= at_least;
+}
+
 bool resolver_says_word(const struct resolver *r, uint16_t word)
 {
 	for (unsigned i = 0; i < RESOLVER_WORDS; i++)
@@ -326,14 +378,11 @@ bool resolver_is_portal(const struct resolver *r, const struct ip_addr *addr)
 	return false;
 }
 
-bool dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
-			   const struct dns_exchange *x)
+uint64_t dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
+			       const struct dns_exchange *x)
 {
 	if (p->room_tcp == 0)
-		return false;
-	uint64_t hash = question_hash(server, x);
-	uint32_t i = (uint32_t)hash & (p->room_tcp - 1);
-	while (p->tcp[i] != 0 && p->tcp[i] != hash)
-		i = (i + 1) & (p->room_tcp - 1);
-	return p->tcp[i] == hash;
+		return 0;
+	const struct tcp_answer *a = tcp_slot(p, question_hash(server, x));
+	return a->question != 0 ? a->first_ns : 0;
 }

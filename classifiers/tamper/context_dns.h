@@ -27,6 +27,7 @@ struct resolver {
 	uint32_t unreachable;         /* that the host said it does not listen */
 	uint32_t asked_opt, gave_opt; /* answers to queries with EDNS; those with it */
 	uint32_t mirrored;            /* answers with their query's IP-ID */
+	uint32_t doubled;             /* answered twice for one query, alike: the network's doing */
 	uint64_t silent_names;        /* linear counting over 64 bits: names never answered */
 	uint64_t answered_names;
 	struct resolver_ttl {
@@ -38,7 +39,7 @@ struct resolver {
 		uint32_t n;
 		uint16_t word;        /* dns_word() */
 	} word[RESOLVER_WORDS];
-	struct resolver_portal {      /* an address that many names have */
+	struct resolver_portal {      /* a not public address that many names have */
 		struct ip_addr addr;
 		uint64_t names;       /* linear counting */
 		uint32_t others;      /* answers without it since it was first seen */
@@ -50,6 +51,8 @@ struct dns_pool;
 
 int dns_pool_new(struct dns_pool **out); /* 0 or -ENOMEM */
 void dns_pool_free(struct dns_pool *p);  /* NULL is fine */
+/* Nothing within its own answers speaks against them: its resolver is known by such. */
+bool dns_exchange_is_clean(const struct dns_exchange *x);
 /* As a query ends, touched or not. */
 void dns_pool_add(struct dns_pool *p, const struct flow *f, const struct dns_exchange *x);
 int dns_pool_merge(struct dns_pool *to, const struct dns_pool *from); /* 0 or -ENOMEM */
@@ -58,9 +61,11 @@ int dns_pool_merge(struct dns_pool *to, const struct dns_pool *from); /* 0 or -E
 const struct resolver *dns_pool_resolver(const struct dns_pool *p, const struct ip_addr *addr);
 /* The TTL that two of three answers have, give or take one; NULL: it varies, or too few. */
 const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned at_least);
+/* So many answers had this TTL, give or take one: it is that of a site of the server's. */
+bool resolver_has_ttl(const struct resolver *r, uint8_t ttl, unsigned at_least);
 bool resolver_says_word(const struct resolver *r, uint16_t word);
 /* For a while nearly every name had this address: a captive portal's. */
 bool resolver_is_portal(const struct resolver *r, const struct ip_addr *addr);
-/* The same server answered the same question over TCP, with a public address. */
-bool dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
-			   const struct dns_exchange *x);
+/* When the same server first answered the same question over TCP, with a public address; 0: never. */
+uint64_t dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
+			       const struct dns_exchange *x);

@@ -129,6 +129,18 @@ bool dns_name_is_listing(const char *name)
 	return numbers >= 4 || within_any(name, lists);
 }
 
+/* As published by Apple, Google, Microsoft, Mozilla, GNOME, Canonical and Debian for network owners. */
+bool dns_name_is_probe(const char *name)
+{
+	static const char *const probes[] = {
+		"captive.apple.com", "connectivitycheck.gstatic.com",
+		"connectivitycheck.android.com", "clients3.google.com", "msftconnecttest.com",
+		"msftncsi.com", "detectportal.firefox.com", "nmcheck.gnome.org",
+		"connectivity-check.ubuntu.com", "network-test.debian.org", NULL,
+	};
+	return within_any(name, probes);
+}
+
 bool dns_name_is_facebook(const char *name)
 {
 	static const char *const own[] = {

@@ -34,5 +34,7 @@ bool dns_address_is_inside(const struct ip_addr *addr, unsigned ip_version);
 bool dns_name_is_public(const char *name);
 /* Looks up an address or domain in a DNS list: answers in 127/8 are its words. */
 bool dns_name_is_listing(const char *name);
+/* Systems and browsers look such names up to find out whether a portal stands before the Internet. */
+bool dns_name_is_probe(const char *name);
 /* The name, or what it is an alias of, belongs to the company whose address pool this is. */
 bool dns_name_is_facebook(const char *name);

@@ -42,7 +42,10 @@ bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_l
 	const struct resolver_ttl *usual = resolver_usual_ttl(s, at_least);
 	if (usual != NULL) {
 		unsigned off = (unsigned)abs((int)e->ttl - (int)usual->ttl);
-		out->ttl = off > 1 ? off : 0;
+		/* Equal paths vary by a little, and a site may be known by others than this. */
+		bool own = resolver_has_ttl(s, e->ttl, DNS_FEW) &&
+			   (off < DNS_TTL_FAR || !dns_exchange_is_clean(x));
+		out->ttl = off > 1 && !own ? off : 0;
 		/* Its own wait may be the shortest: then it is held against the next. */
 		uint64_t other = usual->min_ns[usual->ttl == e->ttl &&
 					       usual->min_ns[0] == r->wait_ns];
@@ -76,31 +79,58 @@ unsigned dns_sets(const struct dns_exchange *x)
 	return n;
 }
 
-bool dns_contradict(const struct view *v, const struct dns_reply *a, const struct dns_reply *b,
-		    char *why, size_t len)
+/* The server has sites at both distances; how this exchange was answered tells nothing of that. */
+static bool has_both_ttls(const struct view *v, uint8_t a, uint8_t b)
+{
+	const struct resolver *s = dns_resolver(v);
+	return s != NULL && resolver_has_ttl(s, a, DNS_FEW) && resolver_has_ttl(s, b, DNS_FEW);
+}
+
+static bool has_both_words(const struct view *v, uint16_t a, uint16_t b)
+{
+	const struct resolver *s = dns_resolver(v);
+	return s != NULL && resolver_says_word(s, a) && resolver_says_word(s, b);
+}
+
+/* How DF and IP-ID differ: 0 to 2. */
+static unsigned stamps_differ(const struct view *v, const struct event *e, const struct event *f)
+{
+	if (v->flow->ip_version != 4 || ((e->flags | f->flags) & EVENT_REASSEMBLED) != 0)
+		return 0;
+	return (((e->bits ^ f->bits) & EVENT_DF) != 0) + ((e->ip_id == 0) != (f->ip_id == 0));
+}
+
+enum dns_contradiction dns_contradict(const struct view *v, const struct dns_reply *a,
+				      const struct dns_reply *b, char *why, size_t len)
 {
 	const struct dns_exchange *x = dns_exchange_of(v->ex);
 	const struct event *e = event_of(v, a), *f = event_of(v, b);
-	bool v4 = v->flow->ip_version == 4 && ((e->flags | f->flags) & EVENT_REASSEMBLED) == 0;
 	bool plain = a->rcode <= DNS_NXDOMAIN && b->rcode <= DNS_NXDOMAIN;
-	unsigned ttl = (unsigned)abs((int)e->ttl - (int)f->ttl), weak = 0;
-	const char *strong = NULL;
+	uint16_t said[2] = {dns_word(a->flags), dns_word(b->flags)};
+	unsigned ttl = (unsigned)abs((int)e->ttl - (int)f->ttl);
 	if (x->tcp)
-		return false;
-	if (ttl >= DNS_TTL_FAR)
-		strong = "TTL";
-	else if (plain && dns_word(a->flags) != dns_word(b->flags))
-		strong = "flag word";
-	else if (plain && x->query_opt && ((a->bits ^ b->bits) & DNS_REPLY_OPT) != 0)
-		strong = "EDNS record";
-	else if (((a->bits ^ b->bits) & DNS_REPLY_MIRROR) != 0 &&
-		 ((a->bits & DNS_REPLY_MIRROR) != 0 ? e : f)->ip_id >= MIRROR_IPID_MIN)
-		strong = "IP-ID, the query's on one of them";
-	weak += ttl >= 2;
-	weak += v4 && ((e->bits ^ f->bits) & EVENT_DF) != 0;
-	weak += v4 && (e->ip_id == 0) != (f->ip_id == 0);
-	snprintf(why, len, "%s", strong != NULL ? strong : "TTL, DF or IP-ID");
-	return strong != NULL || weak >= 2;
+		return DNS_ALIKE;
+	if (has_both_ttls(v, e->ttl, f->ttl))
+		ttl = 0;
+	bool word = plain && said[0] != said[1] && !has_both_words(v, said[0], said[1]);
+	bool opt = plain && (x->query_opt || x->n_queries == 0) &&
+		   ((a->bits ^ b->bits) & DNS_REPLY_OPT) != 0;
+	bool mirror = ((a->bits ^ b->bits) & DNS_REPLY_MIRROR) != 0 &&
+		      ((a->bits & DNS_REPLY_MIRROR) != 0 ? e : f)->ip_id >= MIRROR_IPID_MIN;
+	/* Sites of one service know the same names. */
+	bool denied = (a->rcode == DNS_NXDOMAIN && b->address != ADDRESS_NONE) ||
+		      (b->rcode == DNS_NXDOMAIN && a->address != ADDRESS_NONE);
+	bool far = ttl >= DNS_TTL_FAR;
+	unsigned stamps = stamps_differ(v, e, f);
+	snprintf(why, len, "%s", mirror ? "IP-ID, the query's on one of them"
+			       : far    ? "TTL"
+			       : word   ? "flag word"
+			       : opt    ? "EDNS record"
+					: "TTL, DF or IP-ID");
+	unsigned bits = word ? (unsigned)__builtin_popcount(said[0] ^ said[1]) : 0;
+	if (mirror || bits + opt + (ttl >= 2) + stamps + denied >= 2)
+		return DNS_TWO_HOSTS;
+	return word || opt ? DNS_WORDED : far ? DNS_FARTHER : DNS_ALIKE;
 }
 
 /* A developer's or device's own domain says in the name which address it has. */
@@ -129,10 +159,11 @@ static bool leads_to_facebook(const struct dns_exchange *x, const struct dns_rep
 	return m.end != DNS_OK; /* cut off: what is behind may say so */
 }
 
-static bool is_portal(const struct view *v, const struct dns_reply *r)
+bool dns_is_portal(const struct view *v, const struct dns_reply *r)
 {
 	const struct resolver *s = dns_resolver(v);
-	return s != NULL && resolver_is_portal(s, &r->addr);
+	/* A portal answers in place of the server. */
+	return s != NULL && dns_sets(dns_exchange_of(v->ex)) < 2 && resolver_is_portal(s, &r->addr);
 }
 
 /* An address that no public name has, by its kind. */
@@ -148,7 +179,7 @@ static bool leads_nowhere(const struct view *v, const struct dns_reply *r)
 		return !dns_name_is_listing(x->qname) && strncmp(x->qname, "localhost.", 10) != 0;
 	case ADDRESS_PRIVATE:
 	case ADDRESS_RESERVED:
-		return !is_portal(v, r);
+		return !dns_is_portal(v, r);
 	case ADDRESS_UNSPECIFIED:
 		return true;
 	case ADDRESS_NONE:

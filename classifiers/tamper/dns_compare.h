@@ -31,9 +31,20 @@ bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_l
 bool dns_is_comparable(const struct dns_reply *r);
 /* Different things that were said, by comparable answers. */
 unsigned dns_sets(const struct dns_exchange *x);
-/* Two answers that no one host stamps and words so; says how in why. */
-bool dns_contradict(const struct view *v, const struct dns_reply *a, const struct dns_reply *b,
-		    char *why, size_t len);
+
+/* How two answers contradict each other's being of one host. */
+enum dns_contradiction {
+	DNS_ALIKE,     /* not at all */
+	DNS_FARTHER,   /* in their distance alone: sites of one address differ so too */
+	DNS_WORDED,    /* in their flag word or EDNS record alone: several programs, asked twice */
+	DNS_TWO_HOSTS, /* in several ways, or in one that needs a forger */
+};
+/* What the server is known to do itself is none; why: the clearest difference, in words. */
+enum dns_contradiction dns_contradict(const struct view *v, const struct dns_reply *a,
+				      const struct dns_reply *b, char *why, size_t len);
+
+/* The answer of a hotspot that nobody had logged in to. */
+bool dns_is_portal(const struct view *v, const struct dns_reply *r);
 
 /* The answer holds an address that a name like this one cannot have in the public DNS. */
 bool dns_is_bogus(const struct view *v, const struct dns_reply *r);

@@ -284,18 +284,22 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 		cap(c, VERDICT_ANOMALY, "the connection had been idle for over 20 s");
 }
 
-/* What a resolver does of its own accord accuses nobody else. */
+/* What a resolver does of its own accord, at any of its sites, accuses nobody else. */
 static void temper_dns(const struct view *v, struct judged_case *c)
 {
-	bool decisive = false, known = false, third_party = false, other = false;
+	bool decisive = false, known = false, third_party = false, other = false, firm = false;
 	for (unsigned i = 0; i < c->n_rows; i++) {
 		const struct row *r = &c->rows[i];
 		bool list = strcmp(r->sig->id, "dns-known-address") == 0;
 		bool early = strcmp(r->sig->id, "dns-early") == 0;
+		bool worded = r->sig->fact == FACT_SHAPE;
 		decisive |= r->t.grade == GRADE_D4 && !list;
 		known |= r->t.grade == GRADE_D4 && list;
-		third_party |= r->t.grade >= GRADE_D2 && r->sig->fact != FACT_ADDRESS;
+		/* What it forges for its own users it may word otherwise than what it was told. */
+		third_party |= r->t.grade >= GRADE_D2 && r->sig->fact != FACT_ADDRESS && !worded;
 		other |= r->t.grade >= GRADE_D3 || (r->t.grade == GRADE_D2 && !early);
+		firm |= !early && (r->t.grade >= GRADE_D3 ||
+				   (r->t.grade == GRADE_D2 && r->sig->fact != FACT_ANSWERS));
 	}
 	/* Weak signs by themselves, and another route, are no news. */
 	if (c->score < 2 || !other)
@@ -305,6 +309,8 @@ static void temper_dns(const struct view *v, struct judged_case *c)
 		cap(c, VERDICT_LIKELY, "the country of the capture is not known");
 	if (!decisive && !known && !third_party)
 		cap(c, VERDICT_ANOMALY, "the server may answer so itself, or the name's owner");
+	if (!firm)
+		cap(c, VERDICT_ANOMALY, "servers of one address may answer a doubled query so");
 }
 
 static void temper(const struct view *v, struct judged_case *c)

@@ -16,6 +16,7 @@
 #define SILENT_NAMES 5 /* that a host left unanswered, while it answered few */
 #define SILENT_SHARE 5
 #define MIRROR_IPID_MIN 16
+#define LOGIN_NS 10000000000ull /* the least that somebody needs to log in to a hotspot */
 
 static const struct dns_exchange *exchange(const struct view *v)
 {
@@ -40,7 +41,8 @@ static struct dns_accused accused(const struct view *v)
 	if (dns_sets(exchange(v)) > 1)
 		return dns_accuse(v);
 	struct dns_accused all = {.told_apart = true};
-	memset(all.forged, true, sizeof(all.forged));
+	for (unsigned i = 0; i < DNS_REPLIES; i++)
+		all.forged[i] = !dns_is_portal(v, &exchange(v)->reply[i]);
 	return all;
 }
 
@@ -53,17 +55,24 @@ static void suspect(const struct view *v, const struct dns_reply *r, struct test
 		testimony_suspect(out, r->copy);
 }
 
-/* Two that say different things and cannot be of one host; false: none. */
-static bool find_contradiction(const struct view *v, char *why, size_t len)
+/* What speaks most against two that say different things being of one host. */
+static enum dns_contradiction find_contradiction(const struct view *v, char *why, size_t len)
 {
 	const struct dns_exchange *x = exchange(v);
-	for (unsigned i = 0; i < x->n_replies; i++)
-		for (unsigned k = 0; k < i; k++)
-			if (dns_is_comparable(&x->reply[i]) && dns_is_comparable(&x->reply[k]) &&
-			    x->reply[i].set != x->reply[k].set &&
-			    dns_contradict(v, &x->reply[k], &x->reply[i], why, len))
-				return true;
-	return false;
+	enum dns_contradiction most = DNS_ALIKE;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		for (unsigned k = 0; k < i; k++) {
+			const struct dns_reply *a = &x->reply[k], *b = &x->reply[i];
+			char how[64];
+			if (!dns_is_comparable(a) || !dns_is_comparable(b) || a->set == b->set)
+				continue;
+			enum dns_contradiction c = dns_contradict(v, a, b, how, sizeof(how));
+			if (c > most)
+				snprintf(why, len, "%s", how);
+			most = c > most ? c : most;
+		}
+	}
+	return most;
 }
 
 static void say_race(const struct view *v, const char *why, struct testimony *out)
@@ -81,6 +90,23 @@ static void say_race(const struct view *v, const char *why, struct testimony *ou
 			  why != NULL ? why : "");
 }
 
+/* What more answers than queries are worth. */
+static enum grade race_grade(const struct view *v, enum dns_contradiction c)
+{
+	const struct dns_exchange *x = exchange(v);
+	const struct resolver *s = dns_resolver(v);
+	/* A network that doubles what it carries does so here too, and rarely thrice. */
+	bool doubles = s != NULL && s->doubled >= DNS_FEW;
+	unsigned asked = x->n_queries != 0 ? x->n_queries + x->n_copies : UINT16_MAX;
+	bool many = dns_sets(x) > 2 * asked && c != DNS_ALIKE;
+	if (c == DNS_TWO_HOSTS || many)
+		/* How often it was asked is not always known. */
+		return x->n_queries == 0 ? GRADE_D2 : doubles && !many ? GRADE_D2 : GRADE_D4;
+	if (x->n_queries == 0)
+		return GRADE_D1;
+	return c == DNS_WORDED && !doubles ? GRADE_D3 : GRADE_D2;
+}
+
 static bool match_race(const struct view *v, const struct signature *self, struct testimony *out)
 {
 	const struct dns_exchange *x = exchange(v);
@@ -89,19 +115,16 @@ static bool match_race(const struct view *v, const struct signature *self, struc
 	(void)self;
 	if (sets < 2 || x->tcp)
 		return false;
-	bool apart = find_contradiction(v, why, sizeof(why));
+	enum dns_contradiction c = find_contradiction(v, why, sizeof(why));
 	/* A query that was sent twice may be answered twice, and an answer be copied. */
-	if (sets <= x->n_queries && !(apart && x->n_answers > x->n_queries))
+	if (sets <= x->n_queries && !(c != DNS_ALIKE && x->n_answers > x->n_queries))
 		return false;
-	out->grade = apart ? GRADE_D4 : GRADE_D2;
-	/* How often it was asked is not known. */
-	if (x->n_queries == 0)
-		out->grade = apart ? GRADE_D3 : GRADE_D1;
+	out->grade = race_grade(v, c);
 	struct dns_accused a = dns_accuse(v);
 	for (unsigned i = 0; i < x->n_replies; i++)
 		if (a.forged[i])
 			suspect(v, &x->reply[i], out);
-	say_race(v, apart ? why : NULL, out);
+	say_race(v, c != DNS_ALIKE ? why : NULL, out);
 	return true;
 }
 
@@ -214,7 +237,9 @@ static bool match_early(const struct view *v, const struct signature *self, stru
 			return false;
 		}
 		/* A nearer TTL may be another path, a shorter wait a remembered answer. */
-		enum grade g = c.ttl != 0 && c.early ? GRADE_D3
+		/* Other networks have a server at the same address within, too. */
+		enum grade g = dns_resolver_is_inside(v) && c.ttl != 0 ? GRADE_D1
+			       : c.ttl != 0 && c.early ? GRADE_D3
 			       : c.ttl >= DNS_TTL_FAR ? GRADE_D2
 			       : c.ttl != 0 || c.early ? GRADE_D1
 						       : 0;
@@ -302,9 +327,13 @@ static bool match_tcp(const struct view *v, const struct signature *self, struct
 	struct dns_accused a = accused(v);
 	char text[64];
 	(void)self;
-	if (v->ctx == NULL || x->tcp ||
-	    !dns_pool_tcp_answered(context_dns(v->ctx), &v->flow->server, x))
+	if (v->ctx == NULL || x->tcp)
 		return false;
+	uint64_t tcp_ns = dns_pool_tcp_answered(context_dns(v->ctx), &v->flow->server, x);
+	if (tcp_ns == 0)
+		return false;
+	/* Before a login a hotspot answers for all servers, and not over TCP. */
+	bool inside = dns_resolver_is_inside(v), login = tcp_ns > x->opened_ns + LOGIN_NS;
 	for (unsigned i = 0; i < x->n_replies; i++) {
 		const struct dns_reply *r = &x->reply[i];
 		const char *name;
@@ -312,8 +341,7 @@ static bool match_tcp(const struct view *v, const struct signature *self, struct
 		bool denied = r->rcode == DNS_NXDOMAIN;
 		if (!a.forged[i] || (!bogus && !denied))
 			continue;
-		/* Before a login a network's own server answers for all, and not over TCP. */
-		enum grade g = dns_resolver_is_inside(v) ? GRADE_D2 : bogus ? GRADE_D4 : GRADE_D3;
+		enum grade g = inside ? GRADE_D2 : login ? GRADE_D1 : bogus ? GRADE_D4 : GRADE_D3;
 		out->grade = g > out->grade ? g : out->grade;
 		testimony_says(out, "%s over UDP, a public address over TCP", says(r, text));
 		suspect(v, r, out);
@@ -376,7 +404,7 @@ const struct signature sig_dns[] = {
 	{DNS("dns-bogus-address", FACT_ADDRESS, true),
 	 .summary = "a public name was answered with an address that no public host has",
 	 .benign = "the name's owner published a private address; a resolver's own filter; a name "
-		   "that the resolver's network has for itself",
+		   "that the resolver's network has for itself; a hotspot before the login",
 	 .refs = "Anonymous et al., Triplet Censors, FOCI 2020; RFC 6890",
 	 .match = match_bogus},
 	{DNS("dns-early", FACT_RESOLVER, true),
