@@ -169,13 +169,33 @@ static void find_twins(struct study_run *r, struct sorted *list)
 	}
 }
 
+/* What one server alone does not bring about. */
+static const char *const two_authors[] = {"dns-race", "dns-denied", "dns-udp-tcp",
+					  "dns-ip-id-mirror"};
+
+/*
+ * What a server that was asked may do itself, as a filter or for names of its own network, differs by name
+ * without anybody between.
+ */
+static bool is_own_answer(const struct finding *f)
+{
+	if (f == NULL || f->dns == NULL || f->verdict >= VERDICT_LIKELY)
+		return false;
+	for (unsigned i = 0; i < f->n_rows; i++)
+		for (unsigned k = 0; k < sizeof(two_authors) / sizeof(*two_authors); k++)
+			if (strcmp(f->rows[i].kind, two_authors[k]) == 0)
+				return false;
+	return true;
+}
+
 static void decide_trial(const struct study_run *r, struct trial *t)
 {
 	const struct attempt *a = t->a;
 	uint64_t end_ns = r->a->captures[a->capture].stats.last_ns;
 	bool touched = verdict_of(a) >= VERDICT_ANOMALY;
 	/* A hello out of nowhere is reset by any server. */
-	if (a->request_ns == 0 || (a->proto == IPPROTO_TCP && (a->bits & ATTEMPT_HANDSHAKE) == 0))
+	if (a->request_ns == 0 || (a->proto == IPPROTO_TCP && (a->bits & ATTEMPT_HANDSHAKE) == 0) ||
+	    is_own_answer(a->finding))
 		return;
 	switch (a->end) {
 	case ATTEMPT_OK:
