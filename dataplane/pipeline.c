@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "dataplane/now.h"
 #include "dataplane/pipeline_private.h"
 
 #define BATCH_DEFAULT 64
@@ -15,6 +16,7 @@
 #define RING_BYTES (32U << 20) /* and their bytes: bounds what the source has to keep */
 #define WAKE_PACKETS 256  /* workers are woken for this much at a time: a wake-up costs as much */
 #define PROGRESS_BATCHES 64
+#define TELL_NS (SECOND_NS / 20) /* between words about progress while nothing comes: system calls */
 /* A packet is not handed out later than this after its time, so until then a quiet source is not past. */
 #define LATE_NS SECOND_NS
 
@@ -27,8 +29,12 @@ static void release_upto(struct pipeline *p, uint64_t done)
 		for (unsigned i = 0; i < b->n; i++)
 			if (b->work[i].pkt != NULL)
 				decoder_release(p->decoder, b->work[i].pkt);
-		if (b->n != 0)
-			source_release(p->src, b->queue, b->pkts, b->n);
+		for (unsigned i = 0, n = 0; i < b->n; i += n) {
+			unsigned queue = b->work[i].queue;
+			for (n = p->merge != NULL ? 1 : b->n; i + n < b->n && b->work[i + n].queue == queue;)
+				n++;
+			source_release(p->src, queue, b->pkts + i, n);
+		}
 		p->bytes_out -= b->bytes;
 	}
 }
@@ -91,18 +97,18 @@ static void report_progress(struct pipeline *p)
 	p->cfg->progress(p->cfg->progress_user, &st, p->clock.now_ns);
 }
 
-/* One source_recv(), decoded and handed over. As source_recv() returns. */
-static int read_batch(struct pipeline *p, unsigned queue)
+/* One batch, decoded and handed over. As source_recv() returns. */
+static int read_batch(struct pipeline *p)
 {
 	unsigned max = p->batch;
 	uint64_t room = p->cfg->stop_after != 0 ? p->cfg->stop_after - p->packets : max;
 	if (room < max)
 		max = (unsigned)room;
 	struct block *b = &p->blocks[p->filled % p->n_blocks];
-	int n = source_recv(p->src, queue, b->pkts, max);
+	int n = p->merge != NULL ? merge_recv(p->merge, b->pkts, b->work, max)
+				 : source_recv(p->src, 0, b->pkts, max);
 	if (n <= 0)
 		return n;
-	b->queue = queue;
 	b->n = (unsigned)n;
 	b->tick_ns = 0;
 	p->packets += b->n;
@@ -159,40 +165,30 @@ static void rest(struct pipeline *p)
 	tick(p);
 	if (p->n_workers > 1)
 		publish(p, 0);
-	report_progress(p);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	if (now - p->told_ns >= TELL_NS) {
+		p->told_ns = now;
+		report_progress(p);
+	}
 	nanosleep(&half_ms, NULL);
 }
 
 static int read_all(struct pipeline *p)
 {
-	unsigned n_queues = source_queues(p->src), n_open = n_queues, n_quiet = 0;
-	bool *ended = calloc(n_queues != 0 ? n_queues : 1, sizeof(*ended));
-	int ret = 0;
-	if (ended == NULL)
-		return -ENOMEM;
-	for (unsigned q = 0; n_open > 0; q = (q + 1) % n_queues) {
+	while (p->cfg->stop_after == 0 || p->packets < p->cfg->stop_after) {
 		if (p->cfg->stop != NULL && atomic_load(p->cfg->stop)) {
 			p->interrupted = true;
 			break;
 		}
-		if (p->cfg->stop_after != 0 && p->packets >= p->cfg->stop_after)
+		int n = read_batch(p);
+		if (n == SOURCE_EOF)
 			break;
-		int n = ended[q] ? 0 : read_batch(p, q);
-		if (n == SOURCE_EOF) {
-			ended[q] = true;
-			n_open--;
-		} else if (n < 0) {
-			ret = n;
-			break;
-		}
-		n_quiet = n > 0 ? 0 : n_quiet + 1;
-		if (n_quiet >= n_queues && n_open > 0) {
+		if (n < 0)
+			return n;
+		if (n == 0)
 			rest(p);
-			n_quiet = 0;
-		}
 	}
-	free(ended);
-	return ret;
+	return 0;
 }
 
 /* Set-up */
@@ -292,6 +288,7 @@ static void pipeline_free(struct pipeline *p)
 		free(p->blocks[i].pkts);
 		free(p->blocks[i].work);
 	}
+	merge_free(p->merge, &p->unread, &p->unread_bytes);
 	free(p->blocks);
 	free(p->workers);
 	decoder_free(p->decoder);
@@ -314,6 +311,8 @@ static void flow_stats_add(struct flow_table_stats *sum, const struct flow_table
 static void stats_fill(struct pipeline *p, struct pipeline_stats *out)
 {
 	source_stats(p->src, &out->source);
+	out->source.received -= p->unread;
+	out->source.bytes -= p->unread_bytes;
 	out->decoder = *decoder_stats(p->decoder);
 	for (unsigned i = 0; i < FLOW_SHARDS; i++) {
 		flow_stats_add(&out->flows, flow_table_stats(p->shards[i].flows));
@@ -341,6 +340,8 @@ int pipeline_run(struct source *src, const struct pipeline_hooks *hooks,
 	int ret = workers_new(p);
 	if (ret == 0)
 		ret = ring_new(p);
+	if (ret == 0 && source_queues(src) > 1)
+		ret = merge_new(&p->merge, src, source_queues(src), p->batch);
 	if (ret == 0)
 		ret = decoder_new(&p->decoder, &decoder_cfg);
 	if (ret == 0)
@@ -353,6 +354,8 @@ int pipeline_run(struct source *src, const struct pipeline_hooks *hooks,
 		ret = read_all(p);
 	workers_finish(p, n_started);
 	release_upto(p, p->filled);
+	merge_free(p->merge, &p->unread, &p->unread_bytes);
+	p->merge = NULL;
 	stats_fill(p, stats);
 out:
 	pipeline_free(p);

@@ -21,12 +21,13 @@ struct work {
 	const struct packet *pkt; /* what to analyse; NULL: nothing but the time */
 	uint64_t now_ns;
 	uint8_t shard;            /* or NO_SHARD */
+	uint16_t queue;           /* the packet was received from */
 	struct headers h;
 	struct flow_probe probe;  /* the worker's */
 };
 
 struct block {
-	unsigned queue, n;
+	unsigned n;
 	uint64_t tick_ns; /* nothing but the time, where no packet came: n is 0. Else 0 */
 	uint64_t bytes; /* captured, of its packets */
 	struct packet *pkts;
@@ -63,9 +64,12 @@ struct pipeline {
 	/* the reader's own */
 	struct decoder *decoder;
 	struct capture_clock clock;
+	struct merge *merge;       /* of several queues; NULL: there is one */
 	uint64_t filled, released; /* blocks */
 	uint64_t bytes_out;        /* of the blocks between the two */
 	uint64_t packets, batches;
+	uint64_t unread, unread_bytes; /* read ahead, and not wanted any more */
+	uint64_t told_ns;          /* CLOCK_MONOTONIC: of the last word about progress */
 	uint64_t ticked_ns; /* how far the source's own clock moved expiry while it was quiet */
 	uint64_t frames; /* numbered here: of sources that do not number theirs */
 	bool interrupted;
@@ -85,6 +89,14 @@ struct pipeline {
  */
 void shunt_consider(struct shard *s, struct flow *f, enum dir dir, const struct packet *pkt);
 void shunt_settle(struct shard *s, struct flow *f);
+
+/*
+ * pipeline_merge.c: the source's queues as one, by time. As source_recv(), and each work's queue is
+ * filled. Freed with what was read ahead, which is given back and counted.
+ */
+int merge_new(struct merge **out, struct source *src, unsigned n_queues, unsigned batch); /* 0, -ENOMEM */
+int merge_recv(struct merge *m, struct packet pkts[], struct work work[], unsigned max);
+void merge_free(struct merge *m, uint64_t *packets, uint64_t *bytes); /* NULL is fine */
 
 /* Analyses what is the worker's of the block, on the worker's thread. */
 void worker_block(struct worker *me, struct block *b);

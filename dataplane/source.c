@@ -50,6 +50,11 @@ unsigned source_queues(const struct source *s)
 	return s->ops->queues(s->state);
 }
 
+uint64_t source_late_ns(const struct source *s)
+{
+	return s->ops->late_ns;
+}
+
 int source_recv(struct source *s, unsigned q, struct packet pkts[], unsigned max)
 {
 	return s->ops->recv(s->state, q, pkts, max);

@@ -29,6 +29,7 @@ struct source_config {
 	bool copy;                /* xdp: do not ask for zero copy */
 	uint32_t snaplen;         /* live: bytes kept of a packet; 0: all */
 	uint32_t ring_mib;        /* live: memory between kernel and us; 0: the source's choice */
+	uint32_t rings;           /* packet: receivers, of which each has a part of ring_mib; 0: 1 */
 	bool no_promisc;          /* live: only what is meant for this machine */
 	bool prompt;              /* packet: hand over what came within a few ms, for more work */
 	bool shunt;               /* xdp: be ready for source_shunt(), and number frames as they came */
@@ -82,6 +83,8 @@ struct source_ops {
 	size_t state_size; /* allocated zeroed by source_open() */
 	/* head: first bytes of the input; NULL where a source cannot be probed for. */
 	bool (*probe)(const uint8_t *head, size_t len);
+	/* Of several queues: recv() shows a packet so long after its time at the latest. */
+	uint64_t late_ns;
 	/* 0 or -errno; on failure err (errlen bytes) says file, offset and reason. */
 	int (*open)(void *state, const struct source_config *cfg, char *err, size_t errlen);
 	unsigned (*queues)(const void *state);
@@ -119,6 +122,7 @@ const struct source_ops *source_find(const char *name, char *err, size_t errlen)
 int source_open(struct source **out, const char *name, const struct source_config *cfg, char *err,
 		size_t errlen);
 unsigned source_queues(const struct source *s);
+uint64_t source_late_ns(const struct source *s);
 int source_recv(struct source *s, unsigned q, struct packet pkts[], unsigned max);
 void source_release(struct source *s, unsigned q, const struct packet pkts[], unsigned n);
 uint64_t source_now(struct source *s);

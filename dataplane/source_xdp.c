@@ -38,6 +38,11 @@ extern const struct source_ops source_xdp;
 #define MTU_PLAIN 3000u
 #define JOINED_MAX 65536u /* a frame of several buffers, put together */
 #define JOINED_SLOTS 64u
+/*
+ * From the program's stamp to the socket's ring, which is filled burst by burst: a few us. More would be
+ * too long for the ring of a busy queue beside one that is quiet.
+ */
+#define LATE_NS 500000u
 #define WATCH_NS 100000000u /* how often an idle interface is asked whether it is still up */
 
 struct joined {
@@ -61,7 +66,7 @@ struct xdp_source {
 	unsigned n_queues;
 	bool native;
 	uint64_t utc_offset; /* CLOCK_REALTIME minus CLOCK_MONOTONIC, fixed at open */
-	uint64_t last_ns, last_number;
+	uint64_t last_ns[XSK_QUEUES_MAX], last_number;
 	uint64_t received, bytes, truncated, filtered, no_room;
 	struct filter *filter;
 	struct source_iface described;
@@ -308,11 +313,12 @@ static uint64_t xdp_now(void *state)
 }
 
 /*
- * When a frame came: as steer.bpf.c stamped it, else when its burst was read. Queues are read one
- * after the other, so never before what was handed out already. With shunting the stamp also says
+ * When a frame came: as steer.bpf.c stamped it, else when its burst was read, and never before what
+ * came in its queue already. With shunting the stamp also says
  * which frame of the interface it is, and what became of its flow's shunt.
  */
-static void read_stamp(struct xdp_source *x, struct packet *p, uint8_t *data, uint64_t now)
+static void read_stamp(struct xdp_source *x, unsigned q, struct packet *p, uint8_t *data,
+		       uint64_t now)
 {
 	struct steer_stamp st;
 	uint64_t ns = now;
@@ -324,9 +330,9 @@ static void read_stamp(struct xdp_source *x, struct packet *p, uint8_t *data, ui
 		/* Not to be taken for one of the next frame in this place. */
 		memset(data - sizeof(st), 0, sizeof(st));
 	}
-	if (ns > x->last_ns)
-		x->last_ns = ns;
-	p->ts_ns = x->last_ns;
+	if (ns > x->last_ns[q])
+		x->last_ns[q] = ns;
+	p->ts_ns = x->last_ns[q];
 	if (x->shunt == NULL)
 		return;
 	/* Without a stamp it is some later frame, and its flow is not shunted any more. */
@@ -374,7 +380,7 @@ static int xdp_recv(void *state, unsigned q, struct packet pkts[], unsigned max)
 				     .linktype = LINKTYPE_ETHERNET};
 		bool first = x->joining[q] == NULL && !x->skipping[q];
 		if (first)
-			read_stamp(x, p, bufs[i].data, now);
+			read_stamp(x, q, p, bufs[i].data, now);
 		if (bufs[i].more || !first) {
 			struct joined *j = join(x, q, &bufs[i], p->ts_ns);
 			if (j == NULL)
@@ -460,6 +466,7 @@ const struct source_ops source_xdp = {
 	.name = "xdp",
 	.doc = "a live interface through AF_XDP: takes its packets from the host",
 	.state_size = sizeof(struct xdp_source),
+	.late_ns = LATE_NS,
 	.open = xdp_open,
 	.queues = xdp_queues,
 	.recv = xdp_recv,

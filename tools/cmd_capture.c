@@ -37,7 +37,8 @@ struct capture_config {
 	struct analysis_options analysis;
 	const char *iface, *record, *user, *stats, *eal;
 	int engine;
-	unsigned long count, seconds, snaplen, ring_mib, megabytes, rotate_s, keep, memory_mib;
+	unsigned long count, seconds, snaplen, ring_mib, megabytes, rotate_s, keep, memory_mib,
+		receivers;
 	bool no_promisc, this_interface, shunt;
 };
 
@@ -70,6 +71,9 @@ static const struct option_row capture_options[] = {
 	{.name = "memory", .kind = OPTION_UINT, AT(memory_mib), .argument = "MIB",
 	 .help = "for what connections that ended leave until the report; 1024 by default; what does "
 		 "not fit is counted"},
+	{.name = "receivers", .kind = OPTION_UINT, AT(receivers), .argument = "N",
+	 .help = "packet: so many parts of that memory, filled by several processors at once; 1 by default, "
+		 "at most 16"},
 	{.name = "no-promiscuous-mode", .letter = 'p', .kind = OPTION_FLAG, AT(no_promisc),
 	 .help = "only what is meant for this machine"},
 	{.name = "relinquish-privileges", .letter = 'Z', .kind = OPTION_STRING, AT(user),
@@ -165,6 +169,7 @@ static bool source_start(struct run *r)
 	struct source_config from = {.iface = cfg->iface, .bpf = cfg->analysis.bpf,
 				     .snaplen = (uint32_t)cfg->snaplen,
 				     .ring_mib = (uint32_t)cfg->ring_mib,
+				     .rings = (uint32_t)cfg->receivers,
 				     .no_promisc = cfg->no_promisc,
 				     .take_used = cfg->this_interface, .eal = cfg->eal,
 				     .shunt = cfg->shunt};
@@ -377,6 +382,8 @@ static const char *wrong_usage(const struct capture_config *cfg, int argc)
 		return "-s: 64 to 262144 bytes";
 	if (cfg->ring_mib != 0 && (cfg->ring_mib < 2 || cfg->ring_mib > 4095))
 		return "-B: 2 to 4095 MiB";
+	if (cfg->receivers > 16 || (cfg->receivers > 1 && strcmp(engines[cfg->engine], "packet") != 0))
+		return "--receivers: 1 to 16, and of --engine packet: others have one a queue of the card";
 	if (cfg->keep > UINT16_MAX || cfg->megabytes > UINT32_MAX || cfg->rotate_s > UINT32_MAX ||
 	    cfg->seconds > UINT32_MAX || cfg->memory_mib > UINT32_MAX)
 		return "a limit is beyond all measure";

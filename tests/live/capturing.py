@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -20,14 +21,35 @@ def skip(what, why):
     sys.exit(77)
 
 
+def end_by_exception():
+    """SIGTERM and SIGHUP unwind as SIGINT does, so that whatever was made is taken away again."""
+    def leave(number, _):
+        signal.signal(number, signal.SIG_IGN)
+        sys.exit(128 + number)
+
+    for number in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, leave)
+
+
 class Pair:
     """Two namespaces, left0 in one, right0 in the other."""
 
-    def __init__(self, tag=""):
-        """tag: tells apart several of one process."""
+    def __init__(self, tag="", queues=1):
+        """tag: tells apart several of one process; queues: of each end."""
         self.names = [f"wmc{os.getpid()}{tag}{side}" for side in "lr"]
+        self.started = []
+        self.queues = ["numtxqueues", str(queues), "numrxqueues", str(queues)]
 
     def __enter__(self):
+        end_by_exception()
+        try:
+            self.make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def make(self):
         if os.geteuid() != 0:
             skip("root", "not root")
         for tool in ("ip", "ethtool", "nsenter"):
@@ -38,15 +60,19 @@ class Pair:
                 skip("netns", "network namespaces cannot be made here")
             self.run(name, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1",
                      "net.ipv6.conf.all.disable_ipv6=1")
-        subprocess.run(["ip", "link", "add", "left0", "netns", self.names[0], "type", "veth",
-                        "peer", "name", "right0", "netns", self.names[1]], check=True)
+        subprocess.run(["ip", "link", "add", "left0", "netns", self.names[0], *self.queues, "type",
+                        "veth", "peer", "name", "right0", "netns", self.names[1], *self.queues],
+                       check=True)
         for name, link in zip(self.names, ("left0", "right0")):
             self.run(name, "ip", "link", "set", "lo", "up")
             self.run(name, "ip", "link", "set", link, "up")
-        return self
 
     def __exit__(self, *_):
-        for name in self.names:
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        for name in self.names if shutil.which("ip") else ():
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
     def argv(self, name, *args):
@@ -127,6 +153,7 @@ class Live:
         self.process = subprocess.Popen(
             pair.argv(pair.names[1], wmscope, "capture", "-v", "-i", iface, "--no-lists", *args),
             stdout=self.out, stderr=self.err, stdin=subprocess.DEVNULL, cwd=folder, env=env)
+        pair.started.append(self.process)
 
     def said(self):
         self.err.seek(0)

@@ -8,6 +8,7 @@ time, a signal, the link going down, a disk that is full; files that rotate; rig
 """
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -57,6 +58,51 @@ def test_findings(pair, wmscope, root, folder, wire):
         assert want == got and want, f"sent {want}, found {got}"
     print(f"{len(want)} findings live, in the file, and in what was sent")
     check_stats(root, folder + "/stats")
+
+
+def test_receivers(pair, two, wmscope, root, folder):
+    """Several rings or queues: one sequence by time, and nothing that was found depends on their number."""
+    frames = []
+    for number, name in enumerate(("sni-rst-onpath", "dns-onpath", "page-onpath", "sni-rst-onpath-v6")):
+        frames += [(ns + number * 1_700_000, frame)
+                   for ns, frame in packets(f"{root}/pcaps/{name}/client.pcap")]
+    # Pairs of addresses of their own, so that each receiver has some.
+    frames += [(n * 15_000_000 + k * 400_000, syn_pair(n, k)) for n in range(64) for k in range(2)]
+    frames.sort()
+    frames = [(ns // 2, frame) for ns, frame in frames if ns < 4_000_000_000]
+    cases = [(pair, "packet", 1), (pair, "packet", 2), (pair, "packet", 5), (two, "xdp", 2)]
+    findings = []
+    for number, (on, engine, receivers) in enumerate(cases):
+        path, live = f"{folder}/r{number}.pcapng", f"{folder}/r{number}.jsonl"
+        more = ["--receivers", str(receivers)] if engine == "packet" else []
+        run = Live(on, wmscope, "-w", path, "--jsonl", live, "--workers", "2", "-c", str(len(frames)),
+                   "--engine", engine, *more, folder=folder)
+        if engine == "xdp" and run.ended_without_xdp():
+            break
+        run.ready()
+        Wire(on).send(frames, gaps=True)
+        code = run.end()
+        status, found = same(wmscope, live, path)
+        assert code == status, f"exit {code} live, {status} offline"
+        at = times(path)
+        assert len(at) == len(frames) and at == sorted(at), f"{engine}: not in the order of time"
+        key = lambda e: (e["finding"]["id"], e["finding"]["verdict"], e["src_ip"], e.get("src_port"))
+        findings.append(sorted(key(e) for e in found if e["event_type"] == "finding"))
+        shares = [int(n) for n in re.findall(r"(\d+) packets of receiver", run.said())]
+        if engine == "packet" and receivers > 1:
+            assert len(shares) == receivers and sum(shares) >= len(frames), shares
+            assert receivers != 2 or min(shares) > len(frames) // 20, f"one has nearly all: {shares}"
+    assert len(findings[0]) > 5 and all(f == findings[0] for f in findings), findings
+    print(f"{len(findings[0])} findings, whatever the number of receivers")
+
+
+def syn_pair(number, way):
+    """The two ends of a handshake between addresses that nobody else has."""
+    ends = [bytes([10, 9, number, 1]), bytes([10, 8, 7, number])]
+    frame = packet(443, 0, number)
+    tcp = struct.pack("!HHIIBBHHH", *((2000, 443) if way == 0 else (443, 2000)), 5 + number, 6 + number,
+                      0x50, 0x02 if way == 0 else 0x12, 1000, 0, 0)
+    return frame[:26] + ends[way] + ends[1 - way] + tcp
 
 
 def check_stats(root, path):
@@ -298,10 +344,11 @@ def test_overload(pair, wmscope, folder, wire):
 
 def main():
     wmscope, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
-    with Pair() as pair, tempfile.TemporaryDirectory() as folder:
+    with Pair() as pair, Pair("q", queues=2) as two, tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         wire = Wire(pair)
         test_findings(pair, wmscope, root, folder, wire)
+        test_receivers(pair, two, wmscope, root, folder)
         test_tags(pair, wmscope, folder, wire)
         test_late_reader(pair, wmscope, folder, wire)
         test_innocent(pair, wmscope, folder)

@@ -43,6 +43,12 @@ unsigned source_queues(const struct source *s)
 	return s->n_queues;
 }
 
+uint64_t source_late_ns(const struct source *s)
+{
+	(void)s;
+	return 0;
+}
+
 #ifndef SHUNTS
 int source_recv(struct source *s, unsigned q, struct packet pkts[], unsigned max)
 {
