@@ -12,7 +12,7 @@
 struct analyze_config {
 	struct session_config session;
 	struct analysis_options analysis;
-	bool rotated;
+	bool rotated, resume;
 	struct option_strings controls;
 };
 

@@ -13,7 +13,9 @@
 #include "tools/input_digests.h"
 #include "tools/manifest.h"
 #include "tools/options.h"
+#include "tools/privacy/survey.h"
 #include "tools/progress.h"
+#include "tools/resume.h"
 #include "tools/session.h"
 #include "tools/study/study.h"
 #include "tools/testimony/testimony.h"
@@ -37,6 +39,11 @@ static const struct option_row analyze_options[] = {
 	 .argument = "REPORT",
 	 .help = "repeat the run of this report.json and say whether the result is the same (0) or "
 		 "not (1); options and files given here go before its own"},
+	{.name = "resume",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct analyze_config, resume),
+	 .help = "keep what is done of each file in the folder of -o until all are, and go on there after "
+		 "an interruption; with --key or --show-clients"},
 	ANALYSIS_OPTIONS(struct analyze_config, analysis),
 	{.name = NULL},
 };
@@ -52,6 +59,10 @@ struct run {
 	unsigned n_errors;
 	const char **inputs; /* all files, controls behind the others */
 	struct input_digests *digests; /* of inputs; NULL: nobody asks for them */
+	struct analysis_config want;
+	struct survey *survey; /* of a file that is analysed by itself; else NULL */
+	struct testimony_run kept; /* what each file's says that is kept for another run */
+	struct resume *resume; /* NULL: nothing is kept for another run */
 };
 
 static void out_of_memory(struct run *r, int err)
@@ -94,7 +105,9 @@ static int analyze_capture(struct run *r, const char *const *files, unsigned fir
 	if (err != 0)
 		goto out;
 	r->analysis->captures[r->analysis->n_captures - 1].control = control;
-	int failed = pipeline_run(src, session_hooks(&r->session, analysis_hooks(r->analysis)),
+	const struct pipeline_hooks *inner = analysis_hooks(r->analysis);
+	int failed = pipeline_run(src, r->survey != NULL ? survey_hooks(r->survey, inner)
+							 : session_hooks(&r->session, inner),
 				  &pipe, &stats);
 	err = analysis_end(r->analysis, &stats, failed);
 	if (failed != 0) {
@@ -130,7 +143,7 @@ static int start_digests(struct run *r, const char *const *files, unsigned n)
 {
 	const struct option_strings *controls = &r->cfg->controls;
 
-	if (r->cfg->session.dir == NULL)
+	if (r->cfg->session.dir == NULL || r->cfg->resume)
 		return 0;
 	r->inputs = calloc(n + controls->n, sizeof(*r->inputs));
 	if (r->inputs == NULL)
@@ -153,6 +166,83 @@ static void take_digests(struct run *r)
 		r->analysis->captures[i].digests = list + r->analysis->captures[i].first_input;
 }
 
+static struct testimony_run testimony_of(const struct run *r, unsigned n_inputs)
+{
+	return (struct testimony_run){.command = &command_analyze,
+				      .config = r->cfg,
+				      .rules = r->setup.lists.rules,
+				      .errors = r->errors,
+				      .n_errors = r->n_errors,
+				      .n_inputs = n_inputs};
+}
+
+/* Input i as a capture of its own, which is kept until the whole report is there. */
+static int analyze_alone(struct run *r, const char *const *file, unsigned i, bool control, char *why,
+			 size_t len)
+{
+	struct analysis *alone = NULL, *whole = r->analysis;
+	unsigned before = r->session.conditions;
+	struct input_digests *digests = NULL;
+
+	r->session.conditions = 0;
+	int err = analysis_new(&alone, &r->want);
+	if (err == 0)
+		err = survey_new(&r->survey);
+	if (err == 0)
+		(void)input_digests_start(&digests, file, 1);
+	r->analysis = alone;
+	if (err == 0)
+		err = analyze_capture(r, file, 0, 1, control);
+	if (err == 0)
+		err = analysis_judge(alone);
+	r->analysis = whole;
+	if (err == 0 && alone->n_captures != 0) {
+		bool read = !atomic_load(&session_stopped) &&
+			    (r->session.conditions & 1U << EXIT_IO) == 0;
+		if (digests != NULL)
+			alone->captures[0].digests = input_digests_wait(digests);
+		err = resume_add(r->resume, i, alone, r->survey, r->session.conditions, read, whole, why,
+				 len);
+	}
+	r->session.conditions |= before;
+	input_digests_free(digests);
+	survey_free(r->survey);
+	r->survey = NULL;
+	analysis_free(alone);
+	return err;
+}
+
+/* Told is told: what could not be taken up ends the run. */
+static int told_resume(struct run *r, int err, const char *why)
+{
+	log_error(NULL, "%s", why);
+	session_happened(&r->session, err == -EBADMSG ? EXIT_INPUT
+				      : err == -EINVAL || err == -ENOKEY || err == -EKEYREJECTED
+					      ? EXIT_USAGE
+					      : EXIT_IO);
+	return -ECANCELED;
+}
+
+/* Input i, from what an earlier run left or from its file. */
+static int analyze_or_take(struct run *r, const char *const *file, unsigned i, bool control)
+{
+	unsigned conditions = 0;
+	char why[640] = "";
+
+	int err = resume_take(r->resume, i, *file, r->analysis, &conditions, why, sizeof(why));
+	if (err == 1) {
+		const struct capture_result *c = &r->analysis->captures[r->analysis->n_captures - 1];
+		r->session.conditions |= conditions;
+		progress_next(&r->progress, c->stats.source.received);
+		return 0;
+	}
+	if (err == 0)
+		err = analyze_alone(r, file, i, control, why, sizeof(why));
+	if (why[0] == '\0' || err == 0)
+		return err;
+	return told_resume(r, err, why);
+}
+
 static int analyze_all(struct run *r, const char *const *files, unsigned n)
 {
 	const struct option_strings *controls = &r->cfg->controls;
@@ -167,7 +257,9 @@ static int analyze_all(struct run *r, const char *const *files, unsigned n)
 			session_happened(&r->session, EXIT_PARTIAL);
 			break;
 		}
-		if (control)
+		if (r->resume != NULL)
+			err = analyze_or_take(r, control ? &controls->v[k] : &files[i], i, control);
+		else if (control)
 			err = analyze_capture(r, &controls->v[k], n + k, 1, true);
 		else if (r->cfg->rotated)
 			err = analyze_capture(r, files, 0, n, false);
@@ -175,20 +267,31 @@ static int analyze_all(struct run *r, const char *const *files, unsigned n)
 			err = analyze_capture(r, &files[i], i, 1, false);
 	}
 	progress_clear(&r->progress);
-	if (err == 0)
+	/* What is taken was judged, and its flows have their numbers. */
+	if (err == 0 && r->resume == NULL)
 		err = analysis_judge(r->analysis);
 	if (err != 0)
 		return err;
-	number_flows(r->analysis);
+	if (r->resume == NULL)
+		number_flows(r->analysis);
 	take_digests(r);
-	const struct testimony_run run = {.command = &command_analyze,
-					  .config = r->cfg,
-					  .rules = r->setup.lists.rules,
-					  .errors = r->errors,
-					  .n_errors = r->n_errors,
-					  .n_inputs = n + controls->n};
+	const struct testimony_run run = testimony_of(r, n + controls->n);
 	testimony_keep(&r->session, r->analysis, &run);
 	return study_new(&r->study, r->analysis);
+}
+
+static int start_resume(struct run *r, unsigned n)
+{
+	char why[640] = "";
+
+	r->kept = testimony_of(r, n + r->cfg->controls.n);
+	r->kept.errors = NULL;
+	const struct resume_config want = {.dir = r->cfg->session.dir,
+					   .key = session_seal_key(&r->session),
+					   .run = &r->kept,
+					   .survey = session_survey(&r->session)};
+	int err = resume_open(&r->resume, &want, why, sizeof(why));
+	return err == 0 ? 0 : told_resume(r, err, why);
 }
 
 static void write_reports(struct run *r)
@@ -208,6 +311,25 @@ static void write_reports(struct run *r)
 	if (r->setup.lists.matcher != NULL && ruleset_lists(r->setup.lists.rules) > 1)
 		matcher_prepare(r->setup.lists.matcher);
 	session_write(&r->session, r->analysis, &o);
+	if (r->resume != NULL && !atomic_load(&session_stopped) &&
+	    (r->session.conditions & 1U << EXIT_IO) == 0)
+		resume_done(r->resume);
+}
+
+/* NULL, or why a run cannot be kept for another. */
+static const char *wrong_resume(const struct analyze_config *cfg)
+{
+	const struct session_config *s = &cfg->session;
+
+	return s->dir == NULL ? "--resume is about the folder of -o"
+	       : s->key == NULL && !s->show_clients
+		       ? "--resume: with a key that is not kept nobody could go on: give --key, or "
+			 "--show-clients"
+	       : cfg->rotated	 ? "--resume: with --rotated all files are one capture"
+	       : s->from != NULL ? "--resume: what --from repeats is written nowhere"
+	       : resume_finished(s->dir) && !resume_waits(s->dir)
+		       ? "--resume: the folder of -o has a finished report in it"
+		       : NULL;
 }
 
 /* What the option rows cannot check. */
@@ -221,7 +343,15 @@ static bool usage_fits(const struct analyze_config *cfg, int argc, char **argv)
 		stdins += strcmp(cfg->controls.v[i], "-") == 0;
 	const char *wrong = argc == 0 ? "no capture file is given"
 			    : stdins > 1 ? "standard input can be read only once"
-					 : analysis_options_wrong(&cfg->analysis);
+			    : cfg->resume && stdins != 0
+				    ? "--resume: standard input cannot be told from another"
+			    : cfg->resume ? wrong_resume(cfg)
+			    : cfg->session.dir != NULL && resume_waits(cfg->session.dir)
+				    ? "the folder of -o has an unfinished run in it: go on with --resume, "
+				      "or remove its folder " RESUME_NAME
+				    : NULL;
+	if (wrong == NULL)
+		wrong = analysis_options_wrong(&cfg->analysis);
 	if (wrong != NULL)
 		options_error(&command_analyze, wrong, NULL);
 	return wrong == NULL;
@@ -239,23 +369,25 @@ static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 		goto out;
 	if (!analysis_setup_open(&r.setup, &cfg->analysis, &command_analyze, &r.session))
 		goto out;
-	struct analysis_config want = analysis_setup_config(&r.setup, &cfg->analysis, &r.session);
+	r.want = analysis_setup_config(&r.setup, &cfg->analysis, &r.session);
 	r.errors = calloc((size_t)argc + cfg->controls.n, sizeof(*r.errors));
-	int err = r.errors == NULL ? -ENOMEM : analysis_new(&r.analysis, &want);
+	int err = r.errors == NULL ? -ENOMEM : analysis_new(&r.analysis, &r.want);
 	if (err == 0) {
 		session_catch_signals();
 		err = start_digests(&r, (const char *const *)argv, (unsigned)argc);
 	}
-	if (err == 0) {
+	if (err == 0 && cfg->resume)
+		err = start_resume(&r, (unsigned)argc);
+	if (err == 0)
 		err = analyze_all(&r, (const char *const *)argv, (unsigned)argc);
-	}
 	if (err == 0)
 		write_reports(&r);
-	else if (err != -EDOM) /* a wrong filter was told already */
+	else if (err != -EDOM && err != -ECANCELED) /* a wrong filter was told already */
 		out_of_memory(&r, err);
 out:
 	study_free(r.study);
 	analysis_free(r.analysis);
+	resume_close(r.resume);
 	analysis_setup_close(&r.setup);
 	input_digests_free(r.digests);
 	free(r.inputs);
@@ -322,9 +454,9 @@ const struct command command_analyze = {
 		   "connections that a finding is about; all else has the real ones. The report for "
 		   "people goes to standard output unless an output is named. With --jsonl or -o a "
 		   "record of every flow is kept in memory. With --key or --show-clients the folder of "
-		   "-o also keeps what wmscope-merge(1) needs to join it to others. SIGINT or SIGTERM "
-		   "ends the input and the report of what was read is written; a second one ends the "
-		   "program at once.",
+		   "-o also keeps what wmscope-merge(1) needs to join it to others, and with --resume a "
+		   "run that ended early is gone on with. SIGINT or SIGTERM ends the input and the "
+		   "report of what was read is written; a second one ends the program at once.",
 	.options = analyze_options,
 	.config_size = sizeof(struct analyze_config),
 	.run = analyze_run,

@@ -20,6 +20,7 @@
 #include "tools/options.h"
 #include "tools/privacy/key.h"
 #include "tools/study/study.h"
+#include "tools/testimony/fit.h"
 #include "tools/testimony/testimony.h"
 
 extern const struct command command_merge;
@@ -92,35 +93,6 @@ static bool open_all(struct merge *m)
 	return m->n != 0 && m->from[m->n - 1] != NULL;
 }
 
-/* Options of a report's own that do not change what is found: this command is given its own. */
-static bool is_for_show(const char *option)
-{
-	static const char *const names[] = {"--min-verdict", "--all-names"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strncmp(option, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
-}
-
-static bool has_option(const struct testimony_head *h, const char *option)
-{
-	bool has = is_for_show(option);
-
-	for (uint64_t i = 0; i < h->n_options && !has; i++)
-		has = strcmp(h->options[i], option) == 0;
-	return has;
-}
-
-/* An option that one run had and the other had not; NULL: none. */
-static const char *differs(const struct testimony_head *a, const struct testimony_head *b)
-{
-	for (uint64_t i = 0; i < a->n_options; i++)
-		if (!has_option(b, a->options[i]))
-			return a->options[i];
-	return NULL;
-}
-
 /* One run has its controls behind all other captures, and each once. */
 static bool has_controls(const struct testimony_head *h)
 {
@@ -134,24 +106,18 @@ static bool has_controls(const struct testimony_head *h)
 static bool fit(struct merge *m)
 {
 	const struct testimony_head *first = testimony_head(m->from[0]);
+	char why[640];
 
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct testimony_head *h = testimony_head(m->from[i]);
-		const char *only = differs(h, first), *other = differs(first, h);
 		if (strcmp(h->version, WMSCOPE_VERSION) != 0) {
 			log_error(NULL, "%s: was made by wmscope %s, this is " WMSCOPE_VERSION,
 				  m->dirs[i], h->version);
-		} else if (only != NULL || other != NULL) {
-			const char *with = m->dirs[only != NULL ? i : 0];
-			const char *without = m->dirs[only != NULL ? 0 : i];
-			log_error(NULL, "%s was analysed with %s, %s was not", with,
-				  only != NULL ? only : other, without);
+		} else if (!testimony_fits(h, m->dirs[i], first, m->dirs[0], why, sizeof(why))) {
+			log_error(NULL, "%s", why);
 		} else if (has_controls(h)) {
 			log_error(NULL, "%s has captures given with --control: analyze all together",
 				  m->dirs[i]);
-		} else if (memcmp(h->rules, first->rules, sizeof(h->rules)) != 0) {
-			log_error(NULL, "%s and %s were analysed with different lists of rules",
-				  m->dirs[0], m->dirs[i]);
 		} else {
 			continue;
 		}
@@ -175,7 +141,7 @@ static bool take_options(struct merge *m)
 	}
 	argv[n++] = (char *)(uintptr_t)command_analyze.name;
 	for (uint64_t i = 0; i < h->n_options; i++)
-		if (!is_for_show(h->options[i]))
+		if (!testimony_is_for_show(h->options[i]))
 			argv[n++] = (char *)(uintptr_t)h->options[i];
 	bool ok = manifest_options_known(&command_analyze, n - 1, argv + 1) &&
 		  options_parse(&command_analyze, &m->cfg, n, argv, &first) == OPTIONS_RUN;

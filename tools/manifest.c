@@ -99,7 +99,7 @@ static bool decides(const char *name)
 	static const char *const others[] = {
 		"output", "text", "jsonl", "html", "pcapng", "zeek", "all-packets", "fail-on", "color",
 		"quiet", "verbose", "workers", "private", "show-clients", "key", "keep-payload", "from",
-		"redact-names",
+		"redact-names", "resume",
 	};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

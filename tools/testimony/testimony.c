@@ -290,10 +290,10 @@ static int note_option(void *user, const char *option)
 	return 0;
 }
 
-static int take_options(struct session *s, const struct testimony_run *run,
-			struct testimony_head *head)
+static int take_options(const struct testimony_run *run, struct testimony_head *head,
+			struct arena *arena)
 {
-	struct option_list l = {.arena = &s->arena};
+	struct option_list l = {.arena = arena};
 
 	int err = manifest_options(run->command, run->config, note_option, &l);
 	if (err == 0)
@@ -308,13 +308,13 @@ static int take_options(struct session *s, const struct testimony_run *run,
 }
 
 /* Those of files that were read already are kept. */
-static int take_digests(struct session *s, struct analysis *a)
+static int take_digests(struct arena *arena, struct analysis *a)
 {
 	for (unsigned i = 0; i < a->n_captures; i++) {
 		struct capture_result *c = &a->captures[i];
 		if (c->digests != NULL)
 			continue;
-		struct capture_digest *d = arena_alloc(&s->arena, c->n_files * sizeof(*d));
+		struct capture_digest *d = arena_alloc(arena, c->n_files * sizeof(*d));
 		if (d == NULL)
 			return -ENOMEM;
 		for (unsigned k = 0; k < c->n_files; k++)
@@ -350,7 +350,7 @@ static struct judged_capture share(const struct analysis *a, unsigned capture, s
 	return j;
 }
 
-static int walk_all(struct session *s, struct wire *w, const struct analysis *a,
+static int walk_all(const struct testimony_place *at, struct wire *w, const struct analysis *a,
 		    struct testimony_head *head)
 {
 	struct layout layout = {.hash = layout_hash()};
@@ -360,7 +360,7 @@ static int walk_all(struct session *s, struct wire *w, const struct analysis *a,
 	int err = 0;
 
 	for (unsigned i = 0; i < FLOW_SHARDS && err == 0; i++)
-		err = survey_part(session_survey(s), i, &s->arena, &parts[i]);
+		err = survey_part(at->survey, i, at->arena, &parts[i]);
 	if (err != 0)
 		return err;
 	wire_walk(w, &shape_layout, &layout);
@@ -373,8 +373,23 @@ static int walk_all(struct session *s, struct wire *w, const struct analysis *a,
 	return wire_end(w);
 }
 
-static int write_file(struct session *s, const struct analysis *a, const struct testimony_run *run,
-		      struct testimony_head *head)
+int testimony_head_of(struct testimony_head *out, const struct testimony_run *run,
+		      unsigned conditions, struct arena *arena)
+{
+	*out = (struct testimony_head){
+		.version = WMSCOPE_VERSION,
+		.n_inputs = run->n_inputs,
+		.conditions = conditions,
+		.n_errors = run->n_errors,
+		.errors = (struct report_input_error *)(uintptr_t)run->errors,
+	};
+	if (run->rules != NULL)
+		memcpy(out->rules, ruleset_hash(run->rules), sizeof(out->rules));
+	return take_options(run, out, arena);
+}
+
+int testimony_write(const struct testimony_place *at, struct analysis *a,
+		    struct testimony_head *head, const struct ruleset *rules)
 {
 	struct wire *w = calloc(1, sizeof(*w));
 	struct seal *seal = NULL;
@@ -383,15 +398,18 @@ static int write_file(struct session *s, const struct analysis *a, const struct 
 
 	if (w == NULL)
 		return -ENOMEM;
-	int err = folder_file_open(&f, s->cfg->dir, TESTIMONY_NAME);
+	head->n_captures = a->n_captures;
+	int err = take_digests(at->arena, a);
+	if (err == 0)
+		err = folder_file_open(&f, at->dir, TESTIMONY_NAME);
 	if (err != 0)
 		goto out;
-	err = seal_new(&seal, f.out, session_seal_key(s));
+	err = seal_new(&seal, f.out, at->key);
 	w->turn = seal_write;
 	w->user = seal;
-	w->rules = run->rules;
+	w->rules = rules;
 	if (err == 0)
-		err = walk_all(s, w, a, head);
+		err = walk_all(at, w, a, head);
 	if (w->err != 0) {
 		wire_why(w, why, sizeof(why));
 		log_error(NULL, "%s: %s", TESTIMONY_NAME, why);
@@ -408,24 +426,15 @@ out:
 
 void testimony_keep(struct session *s, struct analysis *a, const struct testimony_run *run)
 {
-	struct testimony_head head = {
-		.version = WMSCOPE_VERSION,
-		.n_inputs = run->n_inputs,
-		.conditions = s->conditions,
-		.n_errors = run->n_errors,
-		.errors = (struct report_input_error *)(uintptr_t)run->errors,
-		.n_captures = a->n_captures,
-	};
+	const struct testimony_place at = {.dir = s->cfg->dir, .key = session_seal_key(s),
+					   .survey = session_survey(s), .arena = &s->arena};
+	struct testimony_head head;
 
 	if (!s->testify)
 		return;
-	if (run->rules != NULL)
-		memcpy(head.rules, ruleset_hash(run->rules), sizeof(head.rules));
-	int err = take_options(s, run, &head);
+	int err = testimony_head_of(&head, run, s->conditions, &s->arena);
 	if (err == 0)
-		err = take_digests(s, a);
-	if (err == 0)
-		err = write_file(s, a, run, &head);
+		err = testimony_write(&at, a, &head, run->rules);
 	s->testified = err == 0;
 	if (err != 0) {
 		log_error(NULL, "%s/%s: %s", s->cfg->dir, TESTIMONY_NAME, strerror(-err));

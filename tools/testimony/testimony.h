@@ -23,6 +23,7 @@
 #include "tools/privacy/seal.h"
 #include "tools/report.h"
 
+struct arena;
 struct command;
 struct ruleset;
 struct session;
@@ -69,6 +70,20 @@ struct testimony_run {
 	const struct report_input_error *errors;
 	unsigned n_errors, n_inputs;
 };
+/* What a run's head says; n_captures is testimony_write()'s. Lives in arena. 0 or -ENOMEM. */
+int testimony_head_of(struct testimony_head *out, const struct testimony_run *run,
+		      unsigned conditions, struct arena *arena);
+
+/* Where testimony goes. */
+struct testimony_place {
+	const char *dir;
+	const struct seal_key *key; /* NULL: in the clear */
+	struct survey *survey;
+	struct arena *arena;        /* of what is made for it, digests of a's captures too */
+};
+/* a: as of testimony_keep(). 0 or -errno. */
+int testimony_write(const struct testimony_place *at, struct analysis *a,
+		    struct testimony_head *head, const struct ruleset *rules);
 /*
  * Writes s's folder's testimony if s->testify: a is judged, and nobody has pooled or rewritten
  * anything yet. Says what fails on stderr, and in s's conditions.
