@@ -3,6 +3,7 @@
 /*
  * grow -p PACKETS -o OUT FILE...     copies of the captures, with addresses of their own
  * grow --flows N -o OUT              synthetic TCP connections
+ * grow --flows N --reset -o OUT      the same, each reset by a third party: a finding each
  *
  * Copies follow each other in the order of the files, a number of them at any time; the same
  * command always writes the same bytes. What was written is read back and checked. One line of
@@ -183,7 +184,7 @@ out:
 static int usage(void)
 {
 	fputs("usage: grow -p PACKETS [-c COPIES AT A TIME] [-g GAP MS] -o OUT FILE...\n"
-	      "       grow --flows N [--exchanges N] [--close] [--step US] -o OUT\n",
+	      "       grow --flows N [--exchanges N] [--close] [--reset] [--step US] -o OUT\n",
 	      stderr);
 	return 2;
 }
@@ -199,6 +200,7 @@ static bool options_read(struct options *o, int argc, char **argv)
 		{"exchanges", required_argument, NULL, 'e'},
 		{"step", required_argument, NULL, 's'},
 		{"close", no_argument, NULL, 'x'},
+		{"reset", no_argument, NULL, 'r'},
 		{NULL, 0, NULL, 0},
 	};
 	int c;
@@ -221,6 +223,8 @@ static bool options_read(struct options *o, int argc, char **argv)
 			o->flows.step_us = n;
 		else if (c == 'x')
 			o->flows.close = true;
+		else if (c == 'r')
+			o->flows.reset = true;
 		else
 			return false;
 	}

@@ -74,11 +74,12 @@ struct left_out {
 int template_load(struct template *t, const char *path, uint64_t gap_us, struct left_out *out);
 void template_free(struct template *t);
 
-/* Synthetic connections: handshake, request, answer, then exchanges, and perhaps an end. */
+/* Synthetic connections: handshake, request, answer, then exchanges, and perhaps an end or a reset. */
 struct flows_config {
 	uint64_t flows;
 	unsigned exchanges; /* of 40 bytes against 200 */
 	bool close;
+	bool reset; /* a third party resets each behind its request, and the answer comes too late */
 	uint64_t step_us; /* from one connection's start to the next one's */
 };
 #define EXCHANGES_MAX 100

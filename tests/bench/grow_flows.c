@@ -15,10 +15,11 @@
 #include "tests/bench/grow.h"
 
 #define START_US UINT64_C(1767225600000000) /* 2026-01-01T00:00:00Z */
-#define STAGES_MAX (6 + 2 * EXCHANGES_MAX + 3)
+#define STAGES_MAX (6 + 2 * EXCHANGES_MAX + 3 + 2)
 #define PAYLOAD_MAX 512
 #define TCP_HLEN 32 /* with timestamps; a SYN's is 40 */
 #define SYN_HLEN 40
+#define BARE_HLEN 20 /* of a RST */
 #define CLIENT_LEN 40 /* of exchanges */
 #define SERVER_LEN 200
 #define NAME_LEN 21 /* of "host-01234567.example" */
@@ -29,6 +30,7 @@ struct stage {
 	uint64_t offset_us, next; /* next: the connection whose turn it is */
 	uint16_t flags;
 	bool from_client;
+	bool forged; /* by a box nearer to the client, that copies nothing from the server */
 	enum payload kind;
 };
 
@@ -168,6 +170,13 @@ static void plan_make(struct plan *p, const struct flows_config *cfg)
 	stage_add(p, 20011, false, TCP_SYN | TCP_ACK, PAYLOAD_NONE);
 	stage_add(p, 53, true, TCP_ACK, PAYLOAD_NONE);
 	stage_add(p, 211, true, TCP_ACK | TCP_PSH, PAYLOAD_REQUEST);
+	if (cfg->reset) {
+		stage_add(p, 5021, false, TCP_RST | TCP_ACK, PAYLOAD_NONE);
+		p->stages[p->n_stages - 1].forged = true;
+		stage_add(p, 15496, false, TCP_ACK | TCP_PSH, PAYLOAD_ANSWER);
+		stage_add(p, 59, true, TCP_RST, PAYLOAD_NONE);
+		return;
+	}
 	stage_add(p, 20517, false, TCP_ACK | TCP_PSH, PAYLOAD_ANSWER);
 	stage_add(p, 61, true, TCP_ACK, PAYLOAD_NONE);
 	for (unsigned i = 0; i < cfg->exchanges; i++) {
@@ -210,21 +219,25 @@ static uint32_t tcp_write(const struct plan *p, unsigned stage, uint64_t flow, u
 	const struct stage *s = &p->stages[stage];
 	unsigned sort = flow & 1;
 	bool is_syn = (s->flags & TCP_SYN) != 0;
-	uint32_t hlen = is_syn ? SYN_HLEN : TCP_HLEN, n = (uint32_t)flow;
+	bool bare = s->forged || s->flags == TCP_RST;
+	uint32_t hlen = is_syn ? SYN_HLEN : bare ? BARE_HLEN : TCP_HLEN, n = (uint32_t)flow;
 	uint16_t ports[2] = {(uint16_t)(32768 + mix(n) % 28000), sort == 1 ? 443 : 80};
 	uint8_t *stamp = tcp + (is_syn ? 28 : 24);
 
 	memset(tcp, 0, 20);
-	memcpy(tcp + 20, is_syn ? syn : ts, hlen - 20);
+	if (!bare)
+		memcpy(tcp + 20, is_syn ? syn : ts, hlen - 20);
 	store_be16(tcp, ports[!s->from_client]);
 	store_be16(tcp + 2, ports[s->from_client]);
 	store_be32(tcp + 4, mix(2 * n + s->from_client) +
 				    sent_before(p, sort, stage, s->from_client));
-	if (s->flags != TCP_SYN)
+	if (s->flags != TCP_SYN && s->flags != TCP_RST)
 		store_be32(tcp + 8, mix(2 * n + !s->from_client) +
 					    sent_before(p, sort, stage, !s->from_client));
 	store_be16(tcp + 12, (uint16_t)(hlen / 4 << 12 | s->flags));
-	store_be16(tcp + 14, is_syn ? 64240 : 502);
+	store_be16(tcp + 14, is_syn ? 64240 : bare ? 0 : 502);
+	if (bare)
+		return hlen;
 	/* Milliseconds, as Linux has it; the echo is as old as half a round trip. */
 	store_be32(stamp, (uint32_t)(at_us / 1000) + (s->from_client ? mix(n / 4) : mix(n % 4093)));
 	if (s->flags != TCP_SYN)
@@ -260,8 +273,8 @@ static void packet_write(struct writer *w, const struct plan *p, unsigned stage,
 		frame[11] = 2;
 	}
 	store_be16(l3 + 2, (uint16_t)len);
-	store_be16(l3 + 4, (uint16_t)(mix(n + s->from_client) + stage));
-	l3[8] = s->from_client ? 64 : 53;
+	store_be16(l3 + 4, s->forged ? (uint16_t)mix(~n) : (uint16_t)(mix(n + s->from_client) + stage));
+	l3[8] = s->from_client ? 64 : s->forged ? 121 : 53;
 	l3[9] = IPPROTO_TCP;
 	store_be32(l3 + (s->from_client ? 12 : 16), 0x0a000001U + n / 4);
 	store_be32(l3 + (s->from_client ? 16 : 12), 0x0b000001U + n % 4093);
