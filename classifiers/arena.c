@@ -2,15 +2,29 @@
 
 #include "classifiers/arena.h"
 
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
 
 #define ARENA_CHUNK 65536u
+#define ARENA_TEXTS 4096u
+#define RECENT 4096u /* a power of two */
 
 struct arena_chunk {
 	struct arena_chunk *next;
 	size_t used, size;
-	uint64_t data[];
+	_Alignas(16) uint8_t data[];
+};
+
+struct arena_recent {
+	struct recent {
+		const void *value; /* NULL: none */
+		uint32_t n, hash;
+	} of[RECENT];
 };
 
 void *arena_alloc(struct arena *a, size_t size)
@@ -23,13 +37,88 @@ void *arena_alloc(struct arena *a, size_t size)
 		if (c == NULL)
 			return NULL;
 		c->size = room;
-		c->next = a->chunks;
-		a->chunks = c;
+		/* A large one is full: what is left in the one before is not lost for it. */
+		struct arena_chunk **at = size >= ARENA_CHUNK / 2 && a->chunks != NULL ? &a->chunks->next
+										     : &a->chunks;
+		c->next = *at;
+		*at = c;
 	}
-	void *p = (uint8_t *)c->data + c->used;
+	void *p = c->data + c->used;
 	c->used += size;
 	a->bytes += size;
 	return p;
+}
+
+/* Where the value is remembered, or will be; NULL: there is no memory to remember. */
+static struct recent *recall(struct arena *a, const void *data, size_t n)
+{
+	if (a->recent == NULL)
+		a->recent = arena_alloc(a, sizeof(*a->recent));
+	if (a->recent == NULL || n > UINT32_MAX)
+		return NULL;
+	uint64_t hash = XXH3_64bits(data, n);
+	struct recent *r = &a->recent->of[hash & (RECENT - 1)];
+	bool same = r->value != NULL && r->n == n && r->hash == (uint32_t)(hash >> 32) &&
+		    memcmp(r->value, data, n) == 0;
+	if (!same)
+		*r = (struct recent){.n = (uint32_t)n, .hash = (uint32_t)(hash >> 32)};
+	return r;
+}
+
+const void *arena_share(struct arena *a, const void *data, size_t n)
+{
+	struct recent *r = recall(a, data, n);
+	if (r != NULL && r->value != NULL && ((uintptr_t)r->value & 15) == 0)
+		return r->value;
+	void *copy = arena_alloc(a, n);
+	if (copy != NULL)
+		memcpy(copy, data, n);
+	if (r != NULL)
+		r->value = copy;
+	return copy;
+}
+
+static char *text_room(struct arena *a, size_t n)
+{
+	if (n > ARENA_TEXTS / 4)
+		return arena_alloc(a, n);
+	if (n > a->text_room) {
+		a->text = arena_alloc(a, ARENA_TEXTS);
+		a->text_room = a->text != NULL ? ARENA_TEXTS : 0;
+	}
+	if (a->text == NULL)
+		return NULL;
+	char *p = a->text;
+	a->text += n;
+	a->text_room -= n;
+	return p;
+}
+
+const char *arena_text(struct arena *a, const char *s)
+{
+	size_t n = strlen(s) + 1;
+	if (n == 1)
+		return "";
+	struct recent *r = recall(a, s, n);
+	if (r != NULL && r->value != NULL)
+		return r->value;
+	char *copy = text_room(a, n);
+	if (copy != NULL)
+		memcpy(copy, s, n);
+	if (r != NULL)
+		r->value = copy;
+	return copy;
+}
+
+const char *arena_format(struct arena *a, size_t room, const char *fmt, ...)
+{
+	char text[ARENA_FORMAT];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, room < sizeof(text) ? room : sizeof(text), fmt, ap);
+	va_end(ap);
+	const char *kept = arena_text(a, text);
+	return kept != NULL ? kept : "";
 }
 
 void arena_move(struct arena *to, struct arena *from)
@@ -39,9 +128,8 @@ void arena_move(struct arena *to, struct arena *from)
 		end = &(*end)->next;
 	*end = to->chunks;
 	to->chunks = from->chunks;
-	from->chunks = NULL;
 	to->bytes += from->bytes;
-	from->bytes = 0;
+	*from = (struct arena){.chunks = NULL};
 }
 
 void arena_free(struct arena *a)
@@ -51,5 +139,5 @@ void arena_free(struct arena *a)
 		a->chunks = c->next;
 		free(c);
 	}
-	a->bytes = 0;
+	*a = (struct arena){.chunks = NULL};
 }

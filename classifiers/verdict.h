@@ -59,13 +59,18 @@ enum vantage { VANTAGE_UNKNOWN, VANTAGE_CLIENT, VANTAGE_SERVER, VANTAGE_MIDDLE, 
 	       VANTAGE_N };
 extern const char *const vantage_name[VANTAGE_N];
 
+/* Bytes with NUL that a finding's texts have at most. */
+#define EVIDENCE_TEXT    96
+#define FINDING_SENTENCE 320
+#define FINDING_TRIGGER  256
+
 /* One piece of evidence. */
 struct evidence_row {
 	const char *kind;      /* stable kebab-case: "race-data-after-rst", "ttl", "sub-rtt" */
+	uint64_t packet;       /* the frame that shows it, 0 none */
+	const char *value, *expected; /* of up to EVIDENCE_TEXT; "" none */
 	enum grade grade;
 	bool counted;          /* false: restates a fact that another row already counts for */
-	uint64_t packet;       /* the frame that shows it, 0 none */
-	char value[96], expected[96];
 };
 
 struct not_testable {
@@ -211,12 +216,13 @@ struct finding {
 	const struct page_facts *page;  /* NULL: no page */
 	const struct rate_facts *rate;  /* NULL: not about a rate */
 	bool injected;         /* packets show that the page did not come from the server */
-	char sentence[320];   /* the observation, one sentence; names in it are escaped already */
+	/* The observation, one sentence of up to FINDING_SENTENCE; names in it are escaped already. */
+	const char *sentence;
 	uint64_t *packets;    /* every forged or decisive frame, rising within each file */
 	uint32_t *packet_files; /* which of the capture's files each is in */
 	unsigned n_packets;
 	enum trigger_kind trigger;
-	char trigger_value[256]; /* raw, may be hostile */
+	const char *trigger_value; /* raw, may be hostile, of up to FINDING_TRIGGER; "" none */
 	uint64_t trigger_packet; /* 0 none */
 	double reaction_ms;      /* trigger packet to first decisive packet; negative: unknown */
 	struct evidence_row *rows;

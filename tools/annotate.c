@@ -178,9 +178,9 @@ static void say_packet(FILE *out, const struct packet *pkt)
 /* Lower case: a name cannot say INJECTED. */
 static void say_name(FILE *out, const struct finding *f)
 {
-	char text[4 * sizeof(f->trigger_value) + 1];
+	char text[4 * FINDING_TRIGGER + 1];
 	size_t len = escape_bytes(text, sizeof(text), f->trigger_value,
-				  strnlen(f->trigger_value, sizeof(f->trigger_value)), 0);
+				  strlen(f->trigger_value), 0);
 
 	for (size_t i = 0; i < len; i++)
 		text[i] = (char)tolower((unsigned char)text[i]);

@@ -43,7 +43,7 @@ static void residual_free(void *data)
 static bool carries(const struct finding *f, const struct attempt *t)
 {
 	return t->trigger == (uint8_t)f->trigger && t->name != NULL &&
-	       strncmp(t->name, f->trigger_value, sizeof(f->trigger_value)) == 0;
+	       strcmp(t->name, f->trigger_value) == 0;
 }
 
 static bool same_pair(const struct finding *f, const struct attempt *t)

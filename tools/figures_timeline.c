@@ -238,7 +238,7 @@ static void timeline_csv(const void *data, FILE *out)
 			f->flow->id, facts_decisive_frame(f), f->id, family_name[f->family],
 			verdict_name[f->verdict], trigger_name[f->trigger]);
 		figure_csv_name(out, f->trigger_value,
-				strnlen(f->trigger_value, sizeof(f->trigger_value)));
+				strlen(f->trigger_value));
 		putc('\n', out);
 	}
 }

@@ -15,7 +15,6 @@ static void evidence_row(const struct html *h, const struct evidence_row *r)
 					    [GRADE_D3] = "strong",
 					    [GRADE_D4] = "decisive"};
 	unsigned grade = r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1;
-	char text[sizeof(r->value) + 1];
 
 	fprintf(h->out, "<tr%s><td><span class=\"grade d%u\">D%u</span> %s%s</td><td>",
 		r->counted ? "" : " class=\"restated\"", grade, grade, words[grade],
@@ -25,10 +24,8 @@ static void evidence_row(const struct html *h, const struct evidence_row *r)
 		fprintf(h->out, "</td><td class=\"number\">%" PRIu64 "</td>", r->packet);
 	else
 		fputs("</td><td></td>", h->out);
-	snprintf(text, sizeof(text), "%.*s", (int)sizeof(r->value), r->value);
-	html_cell(h, text);
-	snprintf(text, sizeof(text), "%.*s", (int)sizeof(r->expected), r->expected);
-	html_cell(h, text);
+	html_cell(h, r->value);
+	html_cell(h, r->expected);
 	fputs("</tr>\n", h->out);
 }
 

@@ -23,7 +23,7 @@ static int by_likeness(const struct finding *x, const struct finding *y)
 	if (order == 0)
 		order = (int)x->trigger - (int)y->trigger;
 	if (order == 0)
-		order = strncmp(x->trigger_value, y->trigger_value, sizeof(x->trigger_value));
+		order = strcmp(x->trigger_value, y->trigger_value);
 	if (order == 0)
 		order = memcmp(&x->flow->server, &y->flow->server, sizeof(x->flow->server));
 	if (order == 0)

@@ -41,7 +41,7 @@ void html_trigger(const struct html *h, const struct finding *f)
 		return;
 	}
 	fprintf(h->out, "%s ", words_trigger(f->trigger));
-	size_t n = strnlen(f->trigger_value, sizeof(f->trigger_value));
+	size_t n = strlen(f->trigger_value);
 	if (n == 0)
 		fputs("<span class=\"quiet\">without a name</span>", h->out);
 	else

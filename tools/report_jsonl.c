@@ -165,8 +165,8 @@ static void evidence(struct json *j, const struct finding *f)
 			(char)('0' + (r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1));
 		json_string(j, "grade", grade);
 		frame_or_null(j, "packet", r->packet);
-		json_bytes(j, "value", r->value, strnlen(r->value, sizeof(r->value)));
-		json_bytes(j, "expected", r->expected, strnlen(r->expected, sizeof(r->expected)));
+		json_bytes(j, "value", r->value, strlen(r->value));
+		json_bytes(j, "expected", r->expected, strlen(r->expected));
 		json_bool(j, "counted", r->counted);
 		json_end(j);
 	}
@@ -297,7 +297,7 @@ static void trigger(struct json *j, const struct finding *f)
 	json_string(j, "kind", trigger_name[f->trigger]);
 	if (f->trigger != TRIGGER_NONE)
 		json_bytes(j, "value", f->trigger_value,
-			   strnlen(f->trigger_value, sizeof(f->trigger_value)));
+			   strlen(f->trigger_value));
 	else
 		json_null(j, "value");
 	frame_or_null(j, "packet", f->trigger_packet);
@@ -336,7 +336,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	devices(j, a, f);
 	jsonl_strings(j, "ruled_out", f->ruled_out, f->n_ruled_out);
 	json_string(j, "summary", f->summary);
-	json_bytes(j, "sentence", f->sentence, strnlen(f->sentence, sizeof(f->sentence)));
+	json_bytes(j, "sentence", f->sentence, strlen(f->sentence));
 	json_string(j, "refs", f->refs);
 	if (f->reaction_ms >= 0)
 		json_number(j, "reaction_ms", f->reaction_ms);

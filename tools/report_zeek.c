@@ -179,7 +179,7 @@ static void finding(FILE *out, const struct finding *f)
 		fprintf(out, "%s%" PRIu64, i != 0 ? "," : "", f->packets[i]);
 	word(out, trigger_name[f->trigger]);
 	if (f->trigger != TRIGGER_NONE)
-		text(out, f->trigger_value, strnlen(f->trigger_value, sizeof(f->trigger_value)));
+		text(out, f->trigger_value, strlen(f->trigger_value));
 	else
 		fputs("\t-", out);
 	if (f->trigger_packet != 0)

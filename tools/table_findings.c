@@ -106,7 +106,7 @@ static void packets_and_trigger(struct rows *r, const struct finding *f)
 	row_text(r, "trigger_kind", trigger_name[f->trigger]);
 	if (f->trigger != TRIGGER_NONE)
 		row_bytes(r, "trigger_value", f->trigger_value,
-			  strnlen(f->trigger_value, sizeof(f->trigger_value)));
+			  strlen(f->trigger_value));
 	else
 		row_null(r, "trigger_value");
 	row_uint_if(r, "trigger_packet", f->trigger_packet != 0, f->trigger_packet);
@@ -237,8 +237,8 @@ static void evidence_rows(const struct tables *t, struct rows *r, const struct f
 		row_text(r, "grade", grade);
 		row_uint(r, "counted", e->counted);
 		row_uint_if(r, "packet", e->packet != 0, e->packet);
-		row_bytes(r, "value", e->value, strnlen(e->value, sizeof(e->value)));
-		row_bytes(r, "expected", e->expected, strnlen(e->expected, sizeof(e->expected)));
+		row_bytes(r, "value", e->value, strlen(e->value));
+		row_bytes(r, "expected", e->expected, strlen(e->expected));
 		row_end(r);
 	}
 }

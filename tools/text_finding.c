@@ -88,7 +88,7 @@ static void head(const struct text *t, const struct finding *f)
 
 static void trigger(const struct text *t, const struct finding *f)
 {
-	char name[4 * sizeof(f->trigger_value) + 32], text[sizeof(name) + 128];
+	char name[4 * FINDING_TRIGGER + 32], text[sizeof(name) + 128];
 	char frame[40] = "", reaction[64] = "";
 
 	if (f->trigger == TRIGGER_NONE)
@@ -133,14 +133,14 @@ static void numbers(const struct text *t, const char *word, const uint64_t *list
 
 static void evidence_row(const struct text *t, const struct evidence_row *r)
 {
-	char text[1024], value[4 * sizeof(r->value) + 1], expected[4 * sizeof(r->expected) + 1];
+	char text[1024], value[4 * EVIDENCE_TEXT + 1], expected[4 * EVIDENCE_TEXT + 1];
 	char frame[40] = "";
 	unsigned grade = r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1;
 
-	escape_bytes(value, sizeof(value), r->value, strnlen(r->value, sizeof(r->value)),
+	escape_bytes(value, sizeof(value), r->value, strlen(r->value),
 		     t->escape | ESCAPE_KEEP_BACKSLASH);
 	escape_bytes(expected, sizeof(expected), r->expected,
-		     strnlen(r->expected, sizeof(r->expected)), t->escape | ESCAPE_KEEP_BACKSLASH);
+		     strlen(r->expected), t->escape | ESCAPE_KEEP_BACKSLASH);
 	if (r->packet != 0)
 		snprintf(frame, sizeof(frame), " (frame %" PRIu64 ")", r->packet);
 	snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", r->kind, frame, value[0] != '\0' ? ": " : "",

@@ -118,7 +118,7 @@ const char *text_trigger(const struct text *t, const struct finding *f, char *ou
 	if (f->trigger != TRIGGER_NONE && n >= 0 && (size_t)n + 2 < room) {
 		out[n++] = ' ';
 		escape_bytes(out + n, room - (size_t)n, f->trigger_value,
-			     strnlen(f->trigger_value, sizeof(f->trigger_value)), t->escape);
+			     strlen(f->trigger_value), t->escape);
 	}
 	return out;
 }

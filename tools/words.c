@@ -59,8 +59,8 @@ const char *words_headline(const struct analysis *a, const struct facts_tally *n
 
 const char *words_sentence(const struct finding *f, char out[WORDS_SENTENCE_SIZE])
 {
-	_Static_assert(sizeof(f->sentence) + 2 == WORDS_SENTENCE_SIZE, "a full stop and NUL fit");
-	size_t n = strnlen(f->sentence, sizeof(f->sentence));
+	_Static_assert(FINDING_SENTENCE + 2 == WORDS_SENTENCE_SIZE, "a full stop and NUL fit");
+	size_t n = strnlen(f->sentence, FINDING_SENTENCE);
 
 	memcpy(out, f->sentence, n);
 	if (n != 0 && out[0] >= 'a' && out[0] <= 'z')

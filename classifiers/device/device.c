@@ -72,13 +72,6 @@ bool device_page_has(const struct view *v, const char *text, int *event)
 	return true;
 }
 
-static const char *arena_text(struct arena *a, const char *s)
-{
-	size_t n = strlen(s) + 1;
-	char *copy = arena_alloc(a, n);
-	return copy != NULL ? memcpy(copy, s, n) : NULL;
-}
-
 static uint64_t *arena_frames(struct arena *a, const struct view *v, const uint16_t events[],
 			      unsigned n)
 {

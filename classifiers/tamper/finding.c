@@ -89,8 +89,10 @@ static int take_rows(struct arena *a, const struct judged_case *c, struct findin
 			e->grade = r->t.grade;
 			e->counted = r->counted;
 			e->packet = r->t.frame;
-			memcpy(e->value, r->t.value, sizeof(e->value));
-			memcpy(e->expected, r->t.expected, sizeof(e->expected));
+			e->value = arena_text(a, r->t.value);
+			e->expected = arena_text(a, r->t.expected);
+			if (e->value == NULL || e->expected == NULL)
+				return -ENOMEM;
 		}
 	}
 	memcpy(f->untestable, c->untestable, c->n_untestable * sizeof(*f->untestable));
@@ -98,7 +100,8 @@ static int take_rows(struct arena *a, const struct judged_case *c, struct findin
 	return 0;
 }
 
-static void take_trigger(const struct view *v, const struct judged_case *c, struct finding *f)
+static void take_trigger(struct arena *a, const struct view *v, const struct judged_case *c,
+			 struct finding *f)
 {
 	f->reaction_ms = -1;
 	if (v->trigger == TRIGGER_NONE || v->trigger_event < 0 ||
@@ -106,7 +109,7 @@ static void take_trigger(const struct view *v, const struct judged_case *c, stru
 		return;
 	const struct event *q = &v->e[v->trigger_event];
 	f->trigger = v->trigger;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", v->trigger_value);
+	f->trigger_value = arena_format(a, FINDING_TRIGGER, "%s", v->trigger_value);
 	f->trigger_packet = q->frame;
 	if (c->first >= 0 && !cause_is_absence(c->cause))
 		f->reaction_ms = (double)(v->e[c->first].ts_ns - q->ts_ns) / 1e6;
@@ -217,9 +220,10 @@ struct finding *finding_make(struct arena *a, const struct view *v, const struct
 	f->stage = view_stage(v, cause_is_absence(c->cause) || c->first < 0 ? v->n
 									    : (unsigned)c->first);
 	f->conditional = "untested";
+	f->sentence = f->trigger_value = "";
 	if ((c->cause == CAUSE_RATE || sig->fact == FACT_RATE) && take_rate(a, v, f) != 0)
 		return NULL;
-	take_trigger(v, c, f);
+	take_trigger(a, v, c, f);
 	if (c->cause == CAUSE_DNS && narrate_dns_facts(a, v, c, f) != 0)
 		return NULL;
 	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 ||

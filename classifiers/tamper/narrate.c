@@ -99,7 +99,8 @@ static const char *say_why(const struct judged_case *c)
 	return NULL;
 }
 
-static void say_rate(const char *who, const char *after, struct finding *f)
+static void say_rate(const char *who, const char *after, const struct finding *f,
+		     char out[FINDING_SENTENCE])
 {
 	const struct rate_facts *r = f->rate;
 	bool mega = r->rate_bps >= 1e6;
@@ -112,41 +113,42 @@ static void say_rate(const char *who, const char *after, struct finding *f)
 							  : " after a burst of %llu bytes",
 			 (unsigned long long)r->burst_bytes);
 	if (r->form == RATE_BY_SIZE)
-		snprintf(f->sentence, sizeof(f->sentence),
+		snprintf(out, FINDING_SENTENCE,
 			 "segments above %u bytes %s%.180s were lost, %u.%u %% of them", r->size,
 			 who, after, lost / 10, lost % 10);
 	else
-		snprintf(f->sentence, sizeof(f->sentence), "data %s%.160s was %s to %s%s, %u.%u %% lost",
+		snprintf(out, FINDING_SENTENCE, "data %s%.160s was %s to %s%s, %u.%u %% lost",
 			 who, after, rate_form_name[r->form], rate, burst, lost / 10, lost % 10);
 }
 
-static void say_sentence(const struct judged_case *c, struct finding *f)
+static void say_sentence(const struct judged_case *c, const struct finding *f,
+			 char out[FINDING_SENTENCE])
 {
 	char after[256];
 	say_after(f, after, sizeof(after));
 	const char *who = c->dir == DIR_S2C ? "towards the client" : "towards the server";
 	if (c->cause == CAUSE_RESET) {
 		const char *why = say_why(c);
-		snprintf(f->sentence, sizeof(f->sentence), "connection reset %s%s%s%s", who, after,
+		snprintf(out, FINDING_SENTENCE, "connection reset %s%s%s%s", who, after,
 			 why != NULL ? ", " : "", why != NULL ? why : "");
 	} else if (f->rate != NULL) {
 		say_rate(f->direction == DIR_S2C ? "towards the client" : "towards the server", after,
-			 f);
+			 f, out);
 	} else if (c->cause == CAUSE_CONTENT && f->page != NULL) {
 		const char *name = f->page->rule != NULL ? f->page->rule->name
 							 : "Iran's national page";
-		snprintf(f->sentence, sizeof(f->sentence), "a known block page%s%.60s%s arrived%.180s%s",
+		snprintf(out, FINDING_SENTENCE, "a known block page%s%.60s%s arrived%.180s%s",
 			 name[0] != '\0' ? " (" : "", name, name[0] != '\0' ? ")" : "", after,
 			 f->injected ? ", and the server did not send it" : "");
 	} else if (c->cause == CAUSE_CONTENT) {
-		snprintf(f->sentence, sizeof(f->sentence),
+		snprintf(out, FINDING_SENTENCE,
 			 "content that does not come from the server arrived%s: %s", after,
 			 f->summary);
 		if (f->verdict < VERDICT_LIKELY)
-			snprintf(f->sentence, sizeof(f->sentence), "an odd answer arrived%s: %s",
+			snprintf(out, FINDING_SENTENCE, "an odd answer arrived%s: %s",
 				 after, f->summary);
 	} else {
-		snprintf(f->sentence, sizeof(f->sentence), "no answer%s: %s", after, f->summary);
+		snprintf(out, FINDING_SENTENCE, "no answer%s: %s", after, f->summary);
 	}
 }
 
@@ -303,11 +305,13 @@ static int say_ladder(struct arena *a, const struct view *v, const struct judged
 
 int narrate(struct arena *a, const struct view *v, const struct judged_case *c, struct finding *f)
 {
+	char sentence[FINDING_SENTENCE] = "";
 	if (c->cause == CAUSE_DNS)
-		narrate_dns_sentence(v, c, f);
+		narrate_dns_sentence(v, c, f, sentence);
 	else
-		say_sentence(c, f);
-	if (say_benign(a, c, f) != 0)
+		say_sentence(c, f, sentence);
+	f->sentence = arena_text(a, sentence);
+	if (f->sentence == NULL || say_benign(a, c, f) != 0)
 		return -ENOMEM;
 	return say_ladder(a, v, c, f);
 }

@@ -105,7 +105,8 @@ static const struct dns_reply *other_answer(const struct view *v, const struct d
 	return NULL;
 }
 
-void narrate_dns_sentence(const struct view *v, const struct judged_case *c, struct finding *f)
+void narrate_dns_sentence(const struct view *v, const struct judged_case *c,
+			  const struct finding *f, char out[FINDING_SENTENCE])
 {
 	const struct dns_exchange *x = dns_exchange_of(v->ex);
 	const struct dns_reply *r = reply_of(x, c->first);
@@ -116,17 +117,17 @@ void narrate_dns_sentence(const struct view *v, const struct judged_case *c, str
 	say_answer(r, says, sizeof(says));
 	if (r->wait_ns != UINT64_MAX)
 		snprintf(when, sizeof(when), " %.1f ms after the query", (double)r->wait_ns / 1e6);
-	int n = snprintf(f->sentence, sizeof(f->sentence), "DNS answer to %.*s%s %s was %s%s",
+	int n = snprintf(out, FINDING_SENTENCE, "DNS answer to %.*s%s %s was %s%s",
 			 NAME_SHOWN, x->qname, strlen(x->qname) > NAME_SHOWN ? "..." : "",
 			 dns_type_text(x->qtype, type), says, when);
-	size_t at = n > 0 && (size_t)n < sizeof(f->sentence) ? (size_t)n : 0;
+	size_t at = n > 0 && (size_t)n < FINDING_SENTENCE ? (size_t)n : 0;
 	if (o == NULL) {
-		snprintf(f->sentence + at, sizeof(f->sentence) - at, ": %s", f->summary);
+		snprintf(out + at, FINDING_SENTENCE - at, ": %s", f->summary);
 		return;
 	}
 	say_answer(o, other, sizeof(other));
 	bool before = r->event < o->event;
-	snprintf(f->sentence + at, sizeof(f->sentence) - at, ", %s %s %s%s",
+	snprintf(out + at, FINDING_SENTENCE - at, ", %s %s %s%s",
 		 before ? "before" : "after",
 		 f->dns->told_apart ? "the server's own" : "another that said", other,
 		 f->dns->told_apart ? "" : "; which of them is forged cannot be told");

@@ -8,6 +8,7 @@
 /* Fills f->dns, which the rest of the finding depends on. 0 or -ENOMEM. */
 int narrate_dns_facts(struct arena *a, const struct view *v, const struct judged_case *c,
 		      struct finding *f);
-void narrate_dns_sentence(const struct view *v, const struct judged_case *c, struct finding *f);
+void narrate_dns_sentence(const struct view *v, const struct judged_case *c,
+			  const struct finding *f, char out[FINDING_SENTENCE]);
 /* What the packet asked or said; false: nothing that is known. */
 bool narrate_dns_packet(const struct view *v, unsigned event, char *note, size_t len);

@@ -153,7 +153,7 @@ static void check_finding(const struct finding *f, uint64_t frames)
 	must(f->dns != NULL && f->n_rows != 0 && f->n_packets != 0 && f->n_packets <= frames);
 	must(f->verdict >= VERDICT_ANOMALY && f->score >= 2);
 	must(f->dns->told_apart || (f->n_injectors == 0 && f->n_devices == 0));
-	must(memchr(f->sentence, 0, sizeof(f->sentence)) != NULL && f->sentence[0] != '\0');
+	must(strlen(f->sentence) < FINDING_SENTENCE && f->sentence[0] != '\0');
 	for (const char *p = f->sentence; *p != '\0'; p++)
 		must(*p >= 0x20 && *p < 0x7f);
 	for (unsigned i = 0; i < f->n_packets; i++)

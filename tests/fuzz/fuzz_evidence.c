@@ -161,7 +161,7 @@ static void check_finding(const struct finding *f, uint64_t frames)
 	for (unsigned i = 0; i < f->n_rows; i++) {
 		const struct evidence_row *e = &f->rows[i];
 		must(e->grade >= GRADE_D1 && e->grade <= GRADE_D4 && e->packet <= frames);
-		must(memchr(e->value, 0, sizeof(e->value)) != NULL && e->value[0] != 0);
+		must(strlen(e->value) < EVIDENCE_TEXT && e->value[0] != 0);
 		best = e->grade > best ? e->grade : best;
 		if (e->counted)
 			*(e->grade == GRADE_D1 ? &weak : &score) += points[e->grade];
@@ -175,7 +175,7 @@ static void check_finding(const struct finding *f, uint64_t frames)
 	for (unsigned i = 0; i < f->n_packets; i++)
 		must(f->packets[i] >= 1 && f->packets[i] <= frames &&
 		     (i == 0 || f->packets[i - 1] < f->packets[i]));
-	must(f->trigger_packet <= frames && memchr(f->sentence, 0, sizeof(f->sentence)) != NULL);
+	must(f->trigger_packet <= frames && strlen(f->sentence) < FINDING_SENTENCE);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

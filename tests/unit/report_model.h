@@ -58,7 +58,8 @@ static struct evidence_row rows_a[] = {
 	{.kind = "race-data-after-rst", .grade = GRADE_D4, .counted = true, .packet = 22,
 	 .value = "data 3 ms after", .expected = "nothing"},
 	{.kind = "ttl", .grade = GRADE_D2, .counted = false, .value = EVIL, .expected = ""},
-	{.kind = "ungraded", .grade = 0, .counted = true, .packet = 1},
+	{.kind = "ungraded", .grade = 0, .counted = true, .packet = 1, .value = "",
+	 .expected = ""},
 };
 static struct not_testable untestable_a[] = {
 	{.kind = "missing-timestamps", .why = "timestamps were not negotiated"},
@@ -93,7 +94,7 @@ static struct finding finding_a = {
 static struct finding finding_b = {
 	.id = "drop-hello", .number = 2, .family = FAMILY_SILENT_DROP, .verdict = VERDICT_INCONCLUSIVE,
 	.score = NAN, .stage = STAGE_LATER, .direction = DIR_C2S, .ts_ns = START, .flow = &flow_b,
-	.reaction_ms = -1,
+	.reaction_ms = -1, .sentence = "", .trigger_value = "",
 };
 
 static struct source_iface ifaces[] = {

@@ -73,7 +73,8 @@ static void add(struct world *w, const struct try *t, unsigned i)
 	f->server = a->server;
 	if (t->found == NULL)
 		return;
-	w->rows[i] = (struct evidence_row){.kind = t->found, .grade = t->grade, .counted = true};
+	w->rows[i] = (struct evidence_row){.kind = t->found, .grade = t->grade, .counted = true,
+					.value = "", .expected = ""};
 	w->injectors[i] = (struct injector){.mbx = t->mbx};
 	w->ladder[i] = (struct ladder_packet){.forged = true, .dir = DIR_S2C, .ttl = 60};
 	w->findings[i] = (struct finding){
@@ -81,9 +82,8 @@ static void add(struct world *w, const struct try *t, unsigned i)
 		.ts_ns = a->end_ns, .rows = &w->rows[i], .n_rows = 1, .conditional = "untested",
 		.trigger = a->trigger, .reaction_ms = 10, .direction = DIR_S2C,
 		.injectors = &w->injectors[i], .n_injectors = t->mbx != NULL,
-		.ladder = &w->ladder[i], .n_ladder = t->end == ATTEMPT_RESET};
-	snprintf(w->findings[i].trigger_value, sizeof(w->findings[i].trigger_value), "%s",
-		 t->name != NULL ? t->name : "");
+		.ladder = &w->ladder[i], .n_ladder = t->end == ATTEMPT_RESET,
+		.sentence = "", .trigger_value = t->name != NULL ? t->name : ""};
 	a->finding = &w->findings[i];
 	w->a.findings[w->a.n_findings++] = a->finding;
 }

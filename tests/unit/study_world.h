@@ -34,7 +34,8 @@ static int world_start(void **state)
 	w.a.n_captures = 1;
 	w.a.attempts = w.attempts;
 	w.capture.stats.last_ns = 900000 * SEC;
-	w.row = (struct evidence_row){.kind = "syn-unanswered", .grade = GRADE_D1, .counted = true};
+	w.row = (struct evidence_row){.kind = "syn-unanswered", .grade = GRADE_D1, .counted = true,
+				       .value = "", .expected = ""};
 	return 0;
 }
 

@@ -30,7 +30,8 @@ static void start(struct world *w)
 	w->a.n_captures = 1;
 	w->a.attempts = w->attempts;
 	w->capture.stats.last_ns = 900000 * SEC;
-	w->row = (struct evidence_row){.kind = "request-dropped", .grade = GRADE_D2, .counted = true};
+	w->row = (struct evidence_row){.kind = "request-dropped", .grade = GRADE_D2, .counted = true,
+				       .value = "", .expected = ""};
 }
 
 /* One connection, 200 s after the one before: past any residual window. */

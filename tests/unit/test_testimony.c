@@ -186,7 +186,7 @@ static void test_rest_of_text_stays(void **state)
 	struct judged_capture j = make_capture();
 	static struct store s;
 
-	memcpy(finding_a.sentence, "said\0secret of another flow", 28);
+	memcpy(tls_answer.issuer, "said\0secret of another flow", 28);
 	write_model(&s, &j);
 	assert_null(memmem(s.bytes, s.n, "secret", 6));
 	assert_non_null(memmem(s.bytes, s.n, "said", 4));
@@ -231,10 +231,12 @@ static void must_be_sound(const struct judged_capture *j)
 		const struct finding *f = j->findings[i];
 		assert_true(f->family < FAMILY_N && f->verdict < VERDICT_N && f->id != NULL);
 		assert_true(isfinite(f->score) && isfinite(f->reaction_ms) && f->flow != NULL);
-		assert_true(f->sentence[sizeof(f->sentence) - 1] == 0);
+		assert_true(strlen(f->sentence) < FINDING_SENTENCE);
+		assert_true(strlen(f->trigger_value) < FINDING_TRIGGER);
 		assert_true(f->n_rows == 0 || f->rows != NULL);
 		for (unsigned k = 0; k < f->n_rows; k++)
-			assert_true(f->rows[k].grade >= GRADE_D1 && f->rows[k].grade <= GRADE_D4);
+			assert_true(f->rows[k].grade >= GRADE_D1 && f->rows[k].grade <= GRADE_D4 &&
+				    strlen(f->rows[k].value) < EVIDENCE_TEXT);
 	}
 	for (uint64_t i = 0; i < j->n_attempts; i++)
 		assert_true(j->attempts[i].end < ATTEMPT_N && j->attempts[i].ja4 != NULL);

@@ -28,7 +28,7 @@ static const char *const benign_mtu[] = {"an MTU of the box that is smaller than
 static const char *const benign_open[] = {
 	"a router that says openly why: it has no route there, or the packets are too long for it"};
 
-static void row(struct finding *f, const char *kind, enum grade grade, uint64_t frame,
+static void row(struct audit_model *m, struct finding *f, const char *kind, enum grade grade, uint64_t frame,
 		const char *value, const char *expected)
 {
 	struct evidence_row *r = &f->rows[f->n_rows];
@@ -37,8 +37,8 @@ static void row(struct finding *f, const char *kind, enum grade grade, uint64_t 
 		return;
 	f->n_rows++;
 	*r = (struct evidence_row){.kind = kind, .grade = grade, .counted = true, .packet = frame};
-	snprintf(r->value, sizeof(r->value), "%s", value);
-	snprintf(r->expected, sizeof(r->expected), "%s", expected);
+	r->value = arena_format(&m->arena, EVIDENCE_TEXT, "%s", value);
+	r->expected = arena_format(&m->arena, EVIDENCE_TEXT, "%s", expected);
 }
 
 static const char *s_of(uint32_t n)
@@ -71,8 +71,8 @@ static struct looks look_at(const struct ledger_frame *frames, const uint32_t *v
 }
 
 /* A TTL that no frame of the conversation came with. */
-static void ttl_row(struct finding *f, const struct slice *all, const struct ledger_frame *frames,
-		    uint32_t at)
+static void ttl_row(struct audit_model *m, struct finding *f, const struct slice *all,
+		    const struct ledger_frame *frames, uint32_t at)
 {
 	char value[16], expected[64];
 
@@ -85,7 +85,7 @@ static void ttl_row(struct finding *f, const struct slice *all, const struct led
 		snprintf(value, sizeof(value), "%u", frames[at].ttl);
 		snprintf(expected, sizeof(expected), "%u, as of frame %" PRIu32, o->ttl,
 			 all->v[i].index + 1);
-		row(f, "ttl", GRADE_D2, (uint64_t)at + 1, value, expected);
+		row(m, f, "ttl", GRADE_D2, (uint64_t)at + 1, value, expected);
 		return;
 	}
 }
@@ -120,10 +120,10 @@ static bool conclude_injected(struct audit_model *m, const struct slice *all, co
 	f->score = f->verdict == VERDICT_CONFIRMED ? 10 : 4;
 	snprintf(value, sizeof(value), "%" PRIu32 " frame%s at the %s's port", n, s_of(n),
 		 end_name[all->port]);
-	row(f, "never-sent", GRADE_D4, (uint64_t)v[0] + 1, value,
+	row(m, f, "never-sent", GRADE_D4, (uint64_t)v[0] + 1, value,
 	    "among all that the other port sent");
-	ttl_row(f, all, frames, v[0]);
-	snprintf(f->sentence, sizeof(f->sentence),
+	ttl_row(m, f, all, frames, v[0]);
+	f->sentence = arena_format(&m->arena, FINDING_SENTENCE,
 		 "%" PRIu32 " frame%s reached the %s's port that the %s's never sent: the box made "
 		 "%s",
 		 n, s_of(n), end_name[all->port], end_name[!all->port], n == 1 ? "it" : "them");
@@ -168,8 +168,8 @@ static bool conclude_modified(struct audit_model *m, const struct slice *all, co
 	snprintf(expected, sizeof(expected),
 		 "as sent in frame %" PRIu32 ": flags 0x%03x, %" PRIu32 " bytes", r->peer + 1,
 		 s->flags, s->len);
-	row(f, "rewritten", GRADE_D4, (uint64_t)at + 1, value, expected);
-	snprintf(f->sentence, sizeof(f->sentence),
+	row(m, f, "rewritten", GRADE_D4, (uint64_t)at + 1, value, expected);
+	f->sentence = arena_format(&m->arena, FINDING_SENTENCE,
 		 "%" PRIu32 " frame%s reached the %s's port otherwise than sent", n, s_of(n),
 		 end_name[all->port]);
 	return true;
@@ -256,20 +256,20 @@ static bool conclude_dropped(struct audit_model *m, const struct slice *all, con
 	f->summary = "frames leave one port of the tester and do not arrive at the other";
 	f->refs = "both ends are the tester's";
 	snprintf(value, sizeof(value), "%" PRIu32 " frame%s", n, s_of(n));
-	row(f, "never-arrived", GRADE_D4, (uint64_t)v[0] + 1, value,
+	row(m, f, "never-arrived", GRADE_D4, (uint64_t)v[0] + 1, value,
 	    "at the other port, whose capture lost none");
 	if (d.passed_after == 0 && n >= CUT_MIN) {
 		snprintf(value, sizeof(value), "%" PRIu32 ", and none came through after them", n);
 		snprintf(expected, sizeof(expected), "%" PRIu32 " came through before",
 			 d.passed_before);
-		row(f, "all-from-then-on", GRADE_D2, (uint64_t)v[0] + 1, value, expected);
+		row(m, f, "all-from-then-on", GRADE_D2, (uint64_t)v[0] + 1, value, expected);
 	} else {
 		snprintf(value, sizeof(value),
 			 "%" PRIu32 " before and %" PRIu32 " after came through", d.passed_before,
 			 d.passed_after);
-		row(f, "others-passed", GRADE_D1, (uint64_t)v[0] + 1, value, "");
+		row(m, f, "others-passed", GRADE_D1, (uint64_t)v[0] + 1, value, "");
 	}
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&m->arena, FINDING_SENTENCE,
 		 "%" PRIu32
 		 " frame%s left the %s's port and did not reach the %s's: the box dropped "
 		 "%s",

@@ -127,17 +127,18 @@ static void borrow(struct audit_model *m, struct finding *f, const struct findin
 	const char *name = r->tls != NULL ? r->tls->sni : r->http != NULL ? r->http->host : NULL;
 
 	f->conditional = "untested";
+	f->sentence = f->trigger_value = "";
 	f->reaction_ms = -1;
 	if (known == NULL) {
 		if (name != NULL && name[0] != '\0' && f->stage >= STAGE_POST_PSH) {
 			f->trigger = r->tls != NULL ? TRIGGER_SNI : TRIGGER_HOST;
-			snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", name);
+			f->trigger_value = arena_format(&m->arena, FINDING_TRIGGER, "%s", name);
 		}
 		return;
 	}
 	m->used++;
 	f->trigger = known->trigger;
-	memcpy(f->trigger_value, known->trigger_value, sizeof(f->trigger_value));
+	f->trigger_value = known->trigger_value;
 	f->trigger_packet = known->trigger_packet;
 	f->reaction_ms = known->reaction_ms;
 	f->dns = known->dns;

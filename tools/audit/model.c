@@ -273,6 +273,7 @@ void audit_model_free(struct audit_model *m)
 	free(m->places);
 	free(m->rows);
 	free(m->own);
+	arena_free(&m->arena);
 	free(m);
 }
 

@@ -3,6 +3,7 @@
 
 /* Shared by model.c, which gathers, and conclude.c, which judges. */
 
+#include "classifiers/arena.h"
 #include "tools/audit/audit.h"
 
 #define AUDIT_ROWS_MAX 4
@@ -50,6 +51,7 @@ struct audit_model {
 	uint32_t n_rows;
 	struct plain *plain[WAYS], all_plain[WAYS]; /* by conversation, and of all */
 	uint32_t largest;			    /* IP packet that came through, bytes */
+	struct arena arena; /* of what findings say */
 	uint64_t used; /* findings of the analysis that a finding here is about */
 };
 

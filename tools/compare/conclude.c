@@ -166,6 +166,7 @@ struct finding *finding_new(struct comparison *c, const struct link *l, enum com
 	f->ts_ns = view->d[v[0]].ts_ns;
 	f->stage = stage_at(c, l, side, f->ts_ns);
 	f->direction = (way == WAY_UP) == l->a_up ? DIR_C2S : DIR_S2C;
+	f->sentence = f->trigger_value = "";
 	f->reaction_ms = -1;
 	f->conditional = "untested";
 	note_packets(c, f, note, side, v, n);
@@ -173,7 +174,7 @@ struct finding *finding_new(struct comparison *c, const struct link *l, enum com
 	return f;
 }
 
-void finding_row(struct finding *f, const char *kind, enum grade grade, uint64_t frame,
+void finding_row(struct comparison *c, struct finding *f, const char *kind, enum grade grade, uint64_t frame,
 		 const char *value, const char *expected)
 {
 	struct evidence_row *r = &f->rows[f->n_rows];
@@ -182,8 +183,8 @@ void finding_row(struct finding *f, const char *kind, enum grade grade, uint64_t
 		return;
 	f->n_rows++;
 	*r = (struct evidence_row){.kind = kind, .grade = grade, .counted = true, .packet = frame};
-	snprintf(r->value, sizeof(r->value), "%s", value);
-	snprintf(r->expected, sizeof(r->expected), "%s", expected);
+	r->value = arena_format(&c->arena, EVIDENCE_TEXT, "%s", value);
+	r->expected = arena_format(&c->arena, EVIDENCE_TEXT, "%s", expected);
 }
 
 static bool starts(const struct view *v, const struct digest *d, const char *what, uint32_t n)
@@ -315,7 +316,7 @@ static bool conclude_injected(struct comparison *c, const struct link *l, enum c
 	snprintf(value, sizeof(value), "%u packet%s at the %s", n, n == 1 ? "" : "s",
 		 side_name[side]);
 	snprintf(expected, sizeof(expected), "in the capture of the %s too", side_name[from]);
-	finding_row(f, "never-sent", c->view[from].lossy ? GRADE_D1 : GRADE_D4, d->frame, value,
+	finding_row(c, f, "never-sent", c->view[from].lossy ? GRADE_D1 : GRADE_D4, d->frame, value,
 		    expected);
 	if (c->hops[way] >= 0 && n > 0) {
 		const struct list *rl = &l->list[side][way];
@@ -326,12 +327,12 @@ static bool conclude_injected(struct comparison *c, const struct link *l, enum c
 			snprintf(value, sizeof(value), "%u", d->ttl);
 			snprintf(expected, sizeof(expected), "%u, as of frame %" PRIu64, o->ttl,
 				 o->frame);
-			finding_row(f, "ttl", GRADE_D2, d->frame, value, expected);
+			finding_row(c, f, "ttl", GRADE_D2, d->frame, value, expected);
 			break;
 		}
 	}
 	if (k.went_on)
-		finding_row(f, "sender-went-on", GRADE_D4, k.went_on_frame,
+		finding_row(c, f, "sender-went-on", GRADE_D4, k.went_on_frame,
 			    "data of the sender after it", "none after a reset or FIN");
 	f->verdict = VERDICT_CONFIRMED;
 	f->benign = (const char **)benign_injected;
@@ -352,7 +353,7 @@ static bool conclude_injected(struct comparison *c, const struct link *l, enum c
 		f->benign = (const char **)benign_proxy;
 	}
 	f->score = f->verdict == VERDICT_CONFIRMED ? 10 : f->verdict == VERDICT_ANOMALY ? 4 : 1;
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&c->arena, FINDING_SENTENCE,
 		 "%u packet%s reached the %s that %s capture does not show leaving the %s", n,
 		 n == 1 ? "" : "s", side_name[side],
 		 c->view[from].lossy ? "a capture with gaps of its own at the other end: that"

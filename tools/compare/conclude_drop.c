@@ -229,16 +229,17 @@ bool conclude_dropped(struct comparison *c, const struct controls *k, const stru
 	f->summary = "packets leave one end and do not arrive at the other";
 	f->refs = "two captures of one path";
 	snprintf(value, sizeof(value), "%u packet%s", n, n == 1 ? "" : "s");
-	finding_row(f, "never-arrived", c->view[receiver_of(way)].lossy ? GRADE_D1 : GRADE_D2,
+	finding_row(c, f, "never-arrived", c->view[receiver_of(way)].lossy ? GRADE_D1 : GRADE_D2,
 		    sv->d[v[0]].frame, value, "in the other capture too");
 	if (d.copies >= COPIES_ANOMALY) {
 		snprintf(value, sizeof(value), "%u, and none arrived", d.copies);
 		snprintf(expected, sizeof(expected),
 			 "losses apart: %" PRIu32 " other packets got through meanwhile", d.passed);
-		finding_row(f, d.tcp ? "every-copy" : "all-from-then-on", GRADE_D2,
+		finding_row(c, f, d.tcp ? "every-copy" : "all-from-then-on", GRADE_D2,
 			    sv->d[one].frame, value, expected);
 	}
-	snprintf(f->sentence, sizeof(f->sentence), "%u packet%s left the %s and did not arrive%s",
+	f->sentence = arena_format(&c->arena, FINDING_SENTENCE,
+		 "%u packet%s left the %s and did not arrive%s",
 		 n, n == 1 ? "" : "s", side == SIDE_CLIENT ? "client" : "server",
 		 f->verdict >= VERDICT_ANOMALY ? ", every copy of one of them, while others did"
 					       : "");
@@ -339,9 +340,10 @@ bool conclude_modified(struct comparison *c, const struct link *l, enum compare_
 	snprintf(expected, sizeof(expected),
 		 "as sent in frame %" PRIu64 ": flags 0x%03x, %" PRIu32 " bytes", s->frame,
 		 s->flags, s->len);
-	finding_row(f, "rewritten", f->verdict == VERDICT_CONFIRMED ? GRADE_D4 : GRADE_D1, r->frame,
+	finding_row(c, f, "rewritten", f->verdict == VERDICT_CONFIRMED ? GRADE_D4 : GRADE_D1, r->frame,
 		    value, expected);
-	snprintf(f->sentence, sizeof(f->sentence), "%u packet%s reached the %s otherwise than sent",
+	f->sentence = arena_format(&c->arena, FINDING_SENTENCE,
+		 "%u packet%s reached the %s otherwise than sent",
 		 n, n == 1 ? "" : "s", side == SIDE_CLIENT ? "client" : "server");
 	return true;
 }

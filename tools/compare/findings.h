@@ -10,7 +10,7 @@
 struct finding *finding_new(struct comparison *c, const struct link *l, enum compare_side side,
 			    enum compare_way way, uint32_t *v, uint32_t n);
 /* value, expected: harmless text. Beyond ROWS_MAX nothing is added. */
-void finding_row(struct finding *f, const char *kind, enum grade grade, uint64_t frame,
+void finding_row(struct comparison *c, struct finding *f, const char *kind, enum grade grade, uint64_t frame,
 		 const char *value, const char *expected);
 uint64_t idle_before(const struct comparison *c, const struct link *l, enum compare_side side,
 		     uint64_t ts_ns);

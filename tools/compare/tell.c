@@ -108,7 +108,7 @@ static void tell_trigger(struct comparison *c, struct finding *f, const struct l
 	if (k.kind == TRIGGER_NONE)
 		return;
 	f->trigger = k.kind;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", k.name);
+	f->trigger_value = arena_format(&c->arena, FINDING_TRIGGER, "%s", k.name);
 	f->trigger_packet = frame_of(c, l, (enum compare_side)f->flow->capture, k.ns);
 }
 
@@ -265,10 +265,10 @@ static void tell_one_way(struct comparison *c, struct finding *f, const struct l
 	}
 	snprintf(value, sizeof(value), "%" PRIu32 " of its answers left, and none arrived",
 		 f->n_packets);
-	finding_row(f, "handshake-one-way", proven ? GRADE_D4 : GRADE_D1, f->packets[0], value,
+	finding_row(c, f, "handshake-one-way", proven ? GRADE_D4 : GRADE_D1, f->packets[0], value,
 		    "an answer, as the first message had arrived");
 	const char *name = vpn_label_name[answerer->proto];
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&c->arena, FINDING_SENTENCE,
 		 "the server answered %s's first message %" PRIu32 " times, and the client received "
 		 "nothing", name != NULL ? name : "the tunnel", f->n_packets);
 }

@@ -22,30 +22,36 @@ static void replace(char *text, size_t room, const char *from, const char *to)
 }
 
 /* Evidence that quotes the fields of a packet which has others now. */
-static void restamp_row(struct evidence_row *row, const struct tsg_stamp *was,
+static void restamp_row(struct privacy *p, struct evidence_row *row, const struct tsg_stamp *was,
 			const struct tsg_stamp *now)
 {
-	char from[24], to[24];
+	char from[24], to[24], value[EVIDENCE_TEXT];
 
+	snprintf(value, sizeof(value), "%s", row->value);
 	snprintf(from, sizeof(from), "IP-ID 0x%04x", was->ip_id);
 	snprintf(to, sizeof(to), "IP-ID 0x%04x", now->ip_id);
-	replace(row->value, sizeof(row->value), from, to);
+	replace(value, sizeof(value), from, to);
 	snprintf(from, sizeof(from), "window %u", was->window);
 	snprintf(to, sizeof(to), "window %u", now->window);
-	replace(row->value, sizeof(row->value), from, to);
+	replace(value, sizeof(value), from, to);
+	row->value = privacy_keep(p, value);
 }
 
 /* IP-IDs of packets that the ladder does not show, where those that it shows follow from addresses.
  */
-static void forget_others(struct finding *f)
+static void forget_others(struct privacy *p, struct finding *f)
 {
 	for (unsigned i = 0; i < f->n_rows; i++) {
 		bool shown = false;
 		for (unsigned k = 0; k < f->n_ladder; k++)
 			shown |= f->ladder[k].frame == f->rows[i].packet;
-		char *at = strstr(f->rows[i].value, "IP-ID 0x");
-		if (!shown && at != NULL && strlen(at) >= 12)
-			memcpy(at + 8, "????", 4);
+		char value[EVIDENCE_TEXT];
+		snprintf(value, sizeof(value), "%s", f->rows[i].value);
+		char *at = strstr(value, "IP-ID 0x");
+		if (shown || at == NULL || strlen(at) < 12)
+			continue;
+		memcpy(at + 8, "????", 4);
+		f->rows[i].value = privacy_keep(p, value);
 	}
 }
 
@@ -76,10 +82,10 @@ static void restamp(struct privacy *p, struct finding *f)
 		l->ip_id = now.ip_id;
 		for (unsigned k = 0; k < f->n_rows; k++)
 			if (f->rows[k].packet == l->frame)
-				restamp_row(&f->rows[k], &was, &now);
+				restamp_row(p, &f->rows[k], &was, &now);
 	}
 	if (any)
-		forget_others(f);
+		forget_others(p, f);
 }
 
 static void dns(struct privacy *p, struct finding *f)
@@ -103,11 +109,11 @@ static void dns(struct privacy *p, struct finding *f)
 void privacy_finding(struct privacy *p, struct finding *f)
 {
 	restamp(p, f);
-	privacy_text(p, f->sentence, sizeof(f->sentence));
-	privacy_text(p, f->trigger_value, sizeof(f->trigger_value));
+	f->sentence = privacy_said(p, f->sentence, FINDING_SENTENCE);
+	f->trigger_value = privacy_said(p, f->trigger_value, FINDING_TRIGGER);
 	for (unsigned i = 0; i < f->n_rows; i++) {
-		privacy_text(p, f->rows[i].value, sizeof(f->rows[i].value));
-		privacy_text(p, f->rows[i].expected, sizeof(f->rows[i].expected));
+		f->rows[i].value = privacy_said(p, f->rows[i].value, EVIDENCE_TEXT);
+		f->rows[i].expected = privacy_said(p, f->rows[i].expected, EVIDENCE_TEXT);
 	}
 	for (unsigned i = 0; i < f->n_ladder; i++)
 		f->ladder[i].note = privacy_string(p, f->ladder[i].note);

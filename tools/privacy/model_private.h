@@ -27,6 +27,11 @@ struct privacy {
 /* Those that are private give way to their pseudonyms, as far as the room goes. True: it changed.
  */
 bool privacy_text(struct privacy *p, char *text, size_t room);
+/* Of a text that may have room bytes, at most PRIVACY_ROOM: a copy where it changes. */
+#define PRIVACY_ROOM FINDING_SENTENCE
+const char *privacy_said(struct privacy *p, const char *text, size_t room);
+/* A copy for as long as p; "" where memory is short. */
+const char *privacy_keep(struct privacy *p, const char *text);
 /* The same of a string elsewhere: a copy where it changes. */
 const char *privacy_string(struct privacy *p, const char *text);
 /*

@@ -195,28 +195,21 @@ static void text_of(struct redact *r, char *text, size_t room)
 	sweep(r, text, room);
 }
 
-static const char *keep(struct privacy *p, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *copy = arena_alloc(&p->arena, n);
-
-	if (copy == NULL) {
-		p->no_memory = true;
-		return "";
-	}
-	return memcpy(copy, text, n);
-}
-
-/* A copy where it changes. */
-static const char *string_of(struct redact *r, const char *text)
+/* Of a text that may have room bytes, at most TEXT_MAX: a copy where it changes. */
+static const char *said_of(struct redact *r, const char *text, size_t room)
 {
 	char buf[TEXT_MAX];
 
 	if (text == NULL || text[0] == '\0')
 		return text;
-	snprintf(buf, sizeof(buf), "%s", text);
-	text_of(r, buf, sizeof(buf));
-	return strncmp(buf, text, sizeof(buf) - 1) == 0 ? text : keep(r->p, buf);
+	snprintf(buf, room, "%s", text);
+	text_of(r, buf, room);
+	return strncmp(buf, text, room - 1) == 0 ? text : privacy_keep(r->p, buf);
+}
+
+static const char *string_of(struct redact *r, const char *text)
+{
+	return said_of(r, text, TEXT_MAX);
 }
 
 static const char *name_string(struct privacy *p, const char *name, name_fn fn)
@@ -226,7 +219,7 @@ static const char *name_string(struct privacy *p, const char *name, name_fn fn)
 	if (name == NULL || name[0] == '\0' || fn == NULL)
 		return name;
 	fn(&p->names, name, strlen(name), as);
-	return strcmp(as, name) == 0 ? name : keep(p, as);
+	return strcmp(as, name) == 0 ? name : privacy_keep(p, as);
 }
 
 /* In place. Returns the new length. */
@@ -239,6 +232,16 @@ static size_t field(struct privacy *p, char *field, size_t size, name_fn fn)
 	memset(field, 0, size);
 	memcpy(field, as, n);
 	return n;
+}
+
+/* The same of a string that may have room bytes. */
+static const char *name_in(struct privacy *p, const char *name, size_t room, name_fn fn)
+{
+	char as[PSEUDONYM_SIZE];
+
+	fn(&p->names, name, strlen(name), as);
+	as[room < sizeof(as) ? room - 1 : sizeof(as) - 1] = '\0';
+	return privacy_keep(p, as);
 }
 
 static void redact_hello(struct privacy *p, struct tls_client_hello *t)
@@ -386,17 +389,18 @@ static void redact_dns(struct privacy *p, struct finding *f)
 
 static void redact_finding(struct redact *r, struct finding *f)
 {
-	text_of(r, f->sentence, sizeof(f->sentence));
+	f->sentence = said_of(r, f->sentence, FINDING_SENTENCE);
 	for (unsigned i = 0; i < f->n_rows; i++) {
-		text_of(r, f->rows[i].value, sizeof(f->rows[i].value));
-		text_of(r, f->rows[i].expected, sizeof(f->rows[i].expected));
+		f->rows[i].value = said_of(r, f->rows[i].value, EVIDENCE_TEXT);
+		f->rows[i].expected = said_of(r, f->rows[i].expected, EVIDENCE_TEXT);
 	}
 	for (unsigned i = 0; i < f->n_ladder; i++)
 		f->ladder[i].note = string_of(r, f->ladder[i].note);
 	for (unsigned i = 0; i < f->n_devices; i++)
 		f->devices[i].detail = string_of(r, f->devices[i].detail);
 	if (fn_of(f->trigger) != NULL)
-		field(r->p, f->trigger_value, sizeof(f->trigger_value), fn_of(f->trigger));
+		f->trigger_value = name_in(r->p, f->trigger_value, FINDING_TRIGGER,
+					   fn_of(f->trigger));
 	if (f->dns != NULL)
 		redact_dns(r->p, f);
 	if (f->page == NULL)

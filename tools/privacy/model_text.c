@@ -64,19 +64,30 @@ bool privacy_text(struct privacy *p, char *text, size_t room)
 	return true;
 }
 
+const char *privacy_keep(struct privacy *p, const char *text)
+{
+	const char *copy = arena_text(&p->arena, text);
+
+	p->no_memory |= copy == NULL;
+	return copy != NULL ? copy : "";
+}
+
+const char *privacy_said(struct privacy *p, const char *text, size_t room)
+{
+	char out[PRIVACY_ROOM];
+
+	room = room < sizeof(out) ? room : sizeof(out);
+	snprintf(out, room, "%s", text);
+	return privacy_text(p, out, room) ? privacy_keep(p, out) : text;
+}
+
 const char *privacy_string(struct privacy *p, const char *text)
 {
 	char out[TEXT_MAX];
 
 	if (text == NULL || !rewrite(p, text, strlen(text), out, sizeof(out)))
 		return text;
-	size_t n = strlen(out) + 1;
-	char *copy = arena_alloc(&p->arena, n);
-	if (copy == NULL) {
-		p->no_memory = true;
-		return "";
-	}
-	return memcpy(copy, out, n);
+	return privacy_keep(p, out);
 }
 
 static bool is_unwelcome(const struct privacy *p, const struct text_address *t)

@@ -157,16 +157,16 @@ static int conclude(struct study_run *r, const struct tries *t)
 		return -ENOMEM;
 	say_kinds(t, kinds, sizeof(kinds));
 	f->trigger = TRIGGER_PROTOCOL;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", kinds);
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", kinds);
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "%u of %u connections to port 53, 80 or 443 that did not begin with DNS, HTTP or TLS "
 		 "(%s) lost all that the client sent from then on; %u of %u that did passed",
 		 t->n_muted, tries, kinds, t->common_passed, others);
 	snprintf(value, sizeof(value), "%u of %u muted: %s", t->n_muted, tries, kinds);
 	snprintf(expected, sizeof(expected), "as DNS, HTTP and TLS there: %u of %u passed",
 		 t->common_passed, others);
-	study_row(f, "protocol-control", t->n_kinds >= KINDS ? GRADE_D3 : GRADE_D2, value, expected);
-	study_row(f, t->muted[0]->finding->id, study_grade(t->muted[0]), "what became of them", "");
+	study_row(r, f, "protocol-control", t->n_kinds >= KINDS ? GRADE_D3 : GRADE_D2, value, expected);
+	study_row(r, f, t->muted[0]->finding->id, study_grade(t->muted[0]), "what became of them", "");
 	study_benign(f, t->n_nets >= NETS ? "firewalls of the servers' own that read payload"
 					  : "a firewall of the server's own that reads payload");
 	f->conditional = "yes";

@@ -54,11 +54,11 @@ static int say(struct study_run *r, const struct run *s, const struct attempt *b
 	struct finding *f = study_finding(r, &cause);
 	if (f == NULL)
 		return -ENOMEM;
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "after %u new connections within %.0f s the next %u got no answer; one passed again "
 		 "%.0f s after the first of them", BURST, BURST_NS / 1e9, s->n_failed, seconds);
 	snprintf(value, sizeof(value), "%u unanswered in a row, for at most %.0f s", s->n_failed, seconds);
-	study_row(f, "burst-frozen", GRADE_D1, value, "answers, as before and after");
+	study_row(r, f, "burst-frozen", GRADE_D1, value, "answers, as before and after");
 	study_benign(f, "a carrier's translator that ran out of ports");
 	study_benign(f, "a server that limits new connections");
 	study_weigh(f, VERDICT_INCONCLUSIVE);

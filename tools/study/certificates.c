@@ -150,21 +150,21 @@ static int say(struct study_run *r, const struct split *s, unsigned names)
 		return -ENOMEM;
 	bool stack = stack_differs(x, y), kinds = x->ecdsa != y->ecdsa;
 	f->trigger = TRIGGER_SNI;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", r->pub.names[s->row].name);
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", r->pub.names[s->row].name);
 	printable(x->issuer, one, sizeof(one));
 	printable(y->issuer, two, sizeof(two));
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "the same name at the same address showed certificates of %s (%u) and of %s (%u)", one, x->n,
 		 two, y->n);
 	snprintf(value, sizeof(value), "%.80s", two);
 	snprintf(expected, sizeof(expected), "%.80s", one);
 	/* A site has two certificates for two kinds of keys; a proxy of everything is somebody's own. */
-	study_row(f, "certificate-issuer", kinds || names > 1 ? GRADE_D1 : GRADE_D2, value, expected);
+	study_row(r, f, "certificate-issuer", kinds || names > 1 ? GRADE_D1 : GRADE_D2, value, expected);
 	if (stack && names == 1) {
 		snprintf(value, sizeof(value), "TTL %u, %.1f ms", y->ttl_lo, y->rtt_us / 1e3);
 		snprintf(expected, sizeof(expected), "TTL %u, %.1f ms as with the other", x->ttl_lo,
 			 x->rtt_us / 1e3);
-		study_row(f, "server-stack", GRADE_D2, value, expected);
+		study_row(r, f, "server-stack", GRADE_D2, value, expected);
 	}
 	f->conditional = names == 1 && n_ok >= CONTROLS ? "yes" : "untested";
 	study_benign(f, "a company's proxy, or a virus scanner on the client");

@@ -131,14 +131,14 @@ static int conclude_port(struct study_run *r, const struct port *p)
 	if (f == NULL)
 		return -ENOMEM;
 	f->trigger = TRIGGER_PROTOCOL;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "fet");
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "fet");
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "%u of %u connections whose first payload is fully encrypted were dropped, %u of %u "
 		 "others to the same port", p->dropped[1], fet, p->dropped[0], other);
 	snprintf(value, sizeof(value), "%u of %u dropped, by chance %.1g", p->dropped[1], fet,
 		 fisher(p->dropped, p->passed));
 	snprintf(expected, sizeof(expected), "as others: %u of %u", p->dropped[0], other);
-	study_row(f, "fet-control", GRADE_D3, value, expected);
+	study_row(r, f, "fet-control", GRADE_D3, value, expected);
 	f->conditional = "yes";
 	study_benign(f, "a firewall of the server's own that looks at payload");
 	study_weigh(f, VERDICT_CONFIRMED);
@@ -195,13 +195,13 @@ static int say_replay(struct study_run *r, const struct attempt **shown, unsigne
 	if (f == NULL)
 		return -ENOMEM;
 	f->trigger = TRIGGER_PROTOCOL;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "fet");
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "fet");
 	double after = (double)(shown[1]->start_ns - shown[0]->start_ns) / 1e9;
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "a client's fully encrypted first payload came again from another address %.1f s "
 		 "later", after);
 	snprintf(value, sizeof(value), "the same bytes %u times, %.1f s later", n - 1, after);
-	study_row(f, "payload-replayed", others ? GRADE_D4 : GRADE_D1, value,
+	study_row(r, f, "payload-replayed", others ? GRADE_D4 : GRADE_D1, value,
 		  others ? "other bytes each time, as the client sends" : "other bytes");
 	study_benign(f, others ? "a client that changed its address and sent its bytes again"
 			       : "a protocol that begins with the same bytes each time");

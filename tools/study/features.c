@@ -59,11 +59,11 @@ static int say(struct study_run *r, const struct study_cause *what, const struct
 		return -ENOMEM;
 	const struct attempt *t = s->failed[0];
 	f->trigger = name[0] != '\0' ? TRIGGER_SNI : TRIGGER_PROTOCOL;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", name[0] != '\0' ? name : "tls");
-	snprintf(f->sentence, sizeof(f->sentence), "%s: %s", what->summary, value);
-	study_row(f, what->id, grade, value, expected);
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", name[0] != '\0' ? name : "tls");
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE, "%s: %s", what->summary, value);
+	study_row(r, f, what->id, grade, value, expected);
 	if (t->finding != NULL)
-		study_row(f, t->finding->id, study_grade(t), "what became of those that failed", "");
+		study_row(r, f, t->finding->id, study_grade(t), "what became of those that failed", "");
 	f->conditional = "yes";
 	study_benign(f, "a server that itself refuses such hellos");
 	study_weigh(f, 2 * s->strong >= s->n_failed ? VERDICT_CONFIRMED : VERDICT_ANOMALY);

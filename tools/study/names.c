@@ -245,10 +245,11 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 	if (f == NULL)
 		return -ENOMEM;
 	f->trigger = kind;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", rows[0].name);
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", rows[0].name);
 	study_printable(rows[0].name, name, sizeof(name));
 	end_words(c, ends, sizeof(ends));
-	snprintf(f->sentence, sizeof(f->sentence), "%u of %u tries with %s %s were %s", g->failed,
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
+		 "%u of %u tries with %s %s were %s", g->failed,
 		 g->ok + g->failed, by_kind[kind].word, name, ends);
 	snprintf(value, sizeof(value), "%u of %u tries with the name failed", g->failed,
 		 g->ok + g->failed);
@@ -257,9 +258,9 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 			 control_ok + control_failed);
 	else
 		snprintf(expected, sizeof(expected), "that one of %u unrelated networks answers", nets);
-	study_row(f, "name-control", GRADE_D3, value, expected);
+	study_row(r, f, "name-control", GRADE_D3, value, expected);
 	snprintf(value, sizeof(value), "in %u of %u of them", c->with_id, c->failed);
-	study_row(f, c->id != NULL ? c->id : "failed", common_grade(c), value, "");
+	study_row(r, f, c->id != NULL ? c->id : "failed", common_grade(c), value, "");
 	f->conditional = "yes";
 	bool strong = 2 * c->strong >= c->failed;
 	if (!strong)

@@ -33,12 +33,12 @@ static int say(struct study_run *r, const struct attempt *const *shown, unsigned
 	if (f == NULL)
 		return -ENOMEM;
 	f->trigger = TRIGGER_PROTOCOL;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "openvpn");
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "openvpn");
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "one address sent OpenVPN's first message %u times whole and %u times without its last "
 		 "byte", n - cut, cut);
 	snprintf(value, sizeof(value), "%u of %u without their last byte, and nothing behind", cut, n);
-	study_row(f, "reset-cut-short", GRADE_D3, value, "a whole message, as every client sends");
+	study_row(r, f, "reset-cut-short", GRADE_D3, value, "a whole message, as every client sends");
 	study_benign(f, "a scan for VPN servers by somebody who does not block them");
 	/* Whoever probes did nothing to a connection. */
 	study_weigh(f, VERDICT_ANOMALY);

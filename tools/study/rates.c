@@ -215,14 +215,14 @@ static void gather(const struct candidates *c, const struct trial *one, struct s
 }
 
 /* The two rows that say how they differ, and what held the slower. */
-static void say_rows(struct finding *f, const struct side *slow, const struct side *others,
-		     const struct rate_comparison *c, enum grade grade)
+static void say_rows(struct study_run *r, struct finding *f, const struct side *slow,
+		     const struct side *others, const struct rate_comparison *c, enum grade grade)
 {
 	unsigned k = 0;
 	char value[96], expected[96];
 	snprintf(value, sizeof(value), "area %.2f, p %.2g in %.2f of resamplings", c->area, c->ks_p,
 		 c->ks_trust);
-	study_row(f, "rate-differs", grade, value, "as others: area at most 0.1 or p at least 0.05");
+	study_row(r, f, "rate-differs", grade, value, "as others: area at most 0.1 or p at least 0.05");
 	if (slow->held == 0)
 		return;
 	snprintf(value, sizeof(value), "in %u of %u of them", slow->held, slow->n);
@@ -230,7 +230,7 @@ static void say_rows(struct finding *f, const struct side *slow, const struct si
 	while (!is_held(slow->flow[k]))
 		k++;
 	bool shaped = slow->flow[k]->rate->form == RATE_SHAPED;
-	study_row(f, shaped ? "rate-shaped" : "rate-policed", GRADE_D1, value, expected);
+	study_row(r, f, shaped ? "rate-shaped" : "rate-policed", GRADE_D1, value, expected);
 }
 
 static int say(struct study_run *r, const char *label, const struct side *name,
@@ -258,14 +258,14 @@ static int say(struct study_run *r, const char *label, const struct side *name,
 	f->direction = (enum dir)a->goodput->dir;
 	f->trigger = tunnel ? TRIGGER_PROTOCOL : (enum trigger_kind)a->trigger;
 	f->ts_ns = a->start_ns;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", label);
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", label);
 	study_printable(label, shown, sizeof(shown));
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "%u of %u connections with %s were held to a rate: %.0f kbit/s on average, against "
 		 "%.0f of %u others",
 		 name->held, name->n, shown, c->mean_x / 1e3, c->mean_y / 1e3, others->n);
 	/* VPN-THROTTLE is D2: whole tunnels are often slower than what they stand beside. */
-	say_rows(f, name, others, c, tunnel ? GRADE_D2 : GRADE_D3);
+	say_rows(r, f, name, others, c, tunnel ? GRADE_D2 : GRADE_D3);
 	f->conditional = "yes";
 	study_benign(f, tunnel   ? "a tunnel's server or program that itself limits what it sends"
 		       : beside ? "a server that itself limits this name"
@@ -336,13 +336,13 @@ static int say_control(struct study_run *r, const struct side *slow, const struc
 		return -ENOMEM;
 	f->direction = (enum dir)slow->flow[0]->goodput->dir;
 	f->ts_ns = slow->flow[0]->start_ns;
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "%u connection%s went at %.0f kbit/s on average, %u of the control capture at %.0f, "
 		 "begun %.0f s apart", slow->n, slow->n != 1 ? "s" : "", c->mean_x / 1e3,
 		 control->n, c->mean_y / 1e3,
 		 (double)apart / 1e9);
 	bool held = slow->held >= HELD * slow->n;
-	say_rows(f, slow, control, c, held ? GRADE_D3 : GRADE_D2);
+	say_rows(r, f, slow, control, c, held ? GRADE_D3 : GRADE_D2);
 	f->conditional = "yes";
 	study_benign(f, "a network that was slower when the one was taken than when the other was");
 	/* One replay of each may have met with any other traffic; so may those of another hour. */

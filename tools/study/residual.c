@@ -245,12 +245,12 @@ static int say(struct study_run *r, struct pair *p)
 	if (f == NULL)
 		return -ENOMEM;
 	f->trigger = (enum trigger_kind)t->trigger;
-	snprintf(f->trigger_value, sizeof(f->trigger_value), "%s", t->name != NULL ? t->name : "");
+	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", t->name != NULL ? t->name : "");
 	bool equal = p->bounded >= 2 && (p->equal_trigger || p->equal_last);
 	enum study_timer timer = timer_of(p);
 	const double b[2] = {timer == TIMER_STANDS ? p->from_trigger[0] : p->from_last[0],
 			     timer == TIMER_RESETS ? p->from_last[1] : p->from_trigger[1]};
-	snprintf(f->sentence, sizeof(f->sentence),
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "after the trigger %u other tries of the same %s failed; the block lasted between %.1f "
 		 "and %.1f s%s", p->failed, tuple_word(p), b[0], b[1],
 		 timer == TIMER_RESETS	 ? " from the last try, which began it anew"
@@ -260,9 +260,9 @@ static int say(struct study_run *r, struct pair *p)
 		 p->bounded, b[0], b[1]);
 	snprintf(expected, sizeof(expected), "that tries without the trigger pass%s",
 		 p->passed_before ? ", as before it" : "");
-	study_row(f, "residual-window", equal ? GRADE_D3 : GRADE_D2, value, expected);
+	study_row(r, f, "residual-window", equal ? GRADE_D3 : GRADE_D2, value, expected);
 	snprintf(value, sizeof(value), "what began the first window");
-	study_row(f, t->finding->id, study_grade(t), value, "");
+	study_row(r, f, t->finding->id, study_grade(t), value, "");
 	f->conditional = p->passed_before && !p->failed_outside ? "yes" : "untested";
 	study_benign(f, "a server, or its guard, that shuts out a client for a while");
 	if (p->failed_outside)

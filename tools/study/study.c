@@ -115,6 +115,8 @@ struct finding *study_finding(struct study_run *r, const struct study_cause *c)
 		.stage = (enum stage)first->stage,
 		.direction = first->finding != NULL ? first->finding->direction : DIR_C2S,
 		.ts_ns = first->end_ns,
+		.sentence = "",
+		.trigger_value = "",
 		.reaction_ms = -1,
 		.conditional = "untested",
 		.packets = arena_alloc(&r->arena, sizeof(*f->packets)),
@@ -134,15 +136,19 @@ struct finding *study_finding(struct study_run *r, const struct study_cause *c)
 	return append(r, f) ? f : NULL;
 }
 
-void study_row(struct finding *f, const char *kind, enum grade grade, const char *value,
+void study_row(struct study_run *r, struct finding *f, const char *kind, enum grade grade, const char *value,
 	       const char *expected)
 {
 	if (f->n_rows == STUDY_ROWS)
 		return;
 	struct evidence_row *row = &f->rows[f->n_rows++];
-	*row = (struct evidence_row){.kind = kind, .grade = grade, .counted = true};
-	snprintf(row->value, sizeof(row->value), "%s", value);
-	snprintf(row->expected, sizeof(row->expected), "%s", expected);
+	*row = (struct evidence_row){
+		.kind = kind,
+		.grade = grade,
+		.counted = true,
+		.value = arena_format(&r->arena, EVIDENCE_TEXT, "%s", value),
+		.expected = arena_format(&r->arena, EVIDENCE_TEXT, "%s", expected),
+	};
 }
 
 void study_benign(struct finding *f, const char *why)

@@ -99,7 +99,7 @@ struct study_cause {
 struct finding *study_finding(struct study_run *r, const struct study_cause *c);
 /* At most STUDY_ROWS a finding. */
 #define STUDY_ROWS 8
-void study_row(struct finding *f, const char *kind, enum grade grade, const char *value,
+void study_row(struct study_run *r, struct finding *f, const char *kind, enum grade grade, const char *value,
 	       const char *expected);
 void study_benign(struct finding *f, const char *why);
 /* The verdict of the rows by judge's arithmetic, each a fact of its own; never above `most`. */

@@ -9,6 +9,9 @@
 #include "classifiers/app/vpn.h"
 #include "classifiers/lists/page.h"
 
+/* A string of a finding, with NUL of that many bytes at most. */
+#define SAID(T, f, room) STRING(T, f, .required = true, .most = (room) - 1)
+
 /* Rows name their struct once. */
 #define T struct tls_client_hello
 static const struct wire_field hello_rows[] = {
@@ -142,7 +145,8 @@ static const struct wire_shape shape_flow = {SHAPE(flow_record, flow_rows)};
 #define T struct evidence_row
 static const struct wire_field evidence_rows[] = {
 	STRING(T, kind, .required = true), U(T, grade, .least = GRADE_D1, .most = GRADE_D4),
-	FLAG(T, counted), U(T, packet), TEXT(T, value), TEXT(T, expected),
+	FLAG(T, counted), U(T, packet), SAID(T, value, EVIDENCE_TEXT),
+	SAID(T, expected, EVIDENCE_TEXT),
 };
 #undef T
 static const struct wire_shape shape_evidence = {SHAPE(evidence_row, evidence_rows)};
@@ -195,9 +199,9 @@ static const struct wire_field finding_rows[] = {
 	REAL(T, score), BELOW(T, stage, STAGE_N), BELOW(T, direction, 2), U(T, ts_ns),
 	POINTER(T, flow, &shape_flow, .required = true), BELOW(T, scope, SCOPE_N), U(T, n_flows),
 	UINTS(T, flows, n_flows), POINTER(T, dns, &shape_dns), POINTER(T, page, &shape_page),
-	POINTER(T, rate, &shape_rate), FLAG(T, injected), TEXT(T, sentence), U(T, n_packets),
-	UINTS(T, packets, n_packets), UINTS(T, packet_files, n_packets),
-	BELOW(T, trigger, TRIGGER_N), TEXT(T, trigger_value), U(T, trigger_packet),
+	POINTER(T, rate, &shape_rate), FLAG(T, injected), SAID(T, sentence, FINDING_SENTENCE),
+	U(T, n_packets), UINTS(T, packets, n_packets), UINTS(T, packet_files, n_packets),
+	BELOW(T, trigger, TRIGGER_N), SAID(T, trigger_value, FINDING_TRIGGER), U(T, trigger_packet),
 	REAL(T, reaction_ms), U(T, n_rows), STRUCTS(T, rows, n_rows, &shape_evidence),
 	U(T, n_untestable), STRUCTS(T, untestable, n_untestable, &shape_untestable),
 	U(T, n_benign), STRINGS(T, benign, n_benign), U(T, n_ruled_out),

@@ -288,7 +288,7 @@ static void *room_for(struct wire *w, uint64_t n, size_t size, size_t least)
 	return p;
 }
 
-static void string_one(struct wire *w, void *at, bool required)
+static void string_one(struct wire *w, void *at, const struct wire_field *f, bool required)
 {
 	const void *p = NULL;
 	if (!w->reading)
@@ -312,6 +312,8 @@ static void string_one(struct wire *w, void *at, bool required)
 	p = w->err == 0 ? p : NULL;
 	if (required && p == NULL)
 		bad(w, "is not there");
+	if (p != NULL && f->most != 0 && strlen(p) > f->most)
+		bad(w, "is too long");
 	if (w->reading)
 		memcpy(at, &p, sizeof(p));
 }
@@ -402,10 +404,10 @@ static void element(struct wire *w, const struct wire_field *f, void *p)
 		fixed_one(w, f, p);
 		break;
 	case WIRE_STRING:
-		string_one(w, p, f->required);
+		string_one(w, p, f, f->required);
 		break;
 	case WIRE_STRINGS:
-		string_one(w, p, true);
+		string_one(w, p, f, true);
 		break;
 	case WIRE_STRUCT:
 	case WIRE_STRUCTS:

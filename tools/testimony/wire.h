@@ -51,7 +51,7 @@ struct wire_field {
 	bool required;         /* a pointer or string that is never NULL */
 	uint32_t at, size, n;
 	uint32_t room, align;  /* of the member as a whole: tests look for members without a row */
-	uint64_t least, most;  /* most 0: whatever fits */
+	uint64_t least, most;  /* most 0: whatever fits; of a string the bytes before its NUL */
 	uint32_t count_at, count_size;
 	const struct wire_shape *shape;
 };
