@@ -12,6 +12,7 @@
 #include <xxhash.h>
 
 #include "dataplane/flow_key.h"
+#include "dataplane/flow_pptp.h"
 #include "dataplane/flow_tcp.h"
 
 #define SECOND_NS 1000000000ULL
@@ -47,6 +48,7 @@ struct flow_table {
 	void (*settle)(void *user, struct flow *f);
 	void *user;
 	struct flow_table_stats stats;
+	struct pptp_controls pptp;
 };
 
 static uint32_t key_hash(const struct flow_table *t, const struct flow_key *key)
@@ -333,7 +335,10 @@ struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_pr
 		f = flow_begin(t, probe, pkt, h);
 		if (f == NULL)
 			return NULL;
-		f->client_is_lo = sender_is_client(h, &f->client_guessed) == from_lo;
+		bool client = sender_is_client(h, &f->client_guessed) &&
+			      !pptp_from_server(&t->pptp, h);
+		f->client_is_lo = client == from_lo;
+		pptp_note(&t->pptp, f);
 		*dir = from_lo == f->client_is_lo ? DIR_C2S : DIR_S2C;
 	}
 

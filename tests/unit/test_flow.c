@@ -459,6 +459,31 @@ static void shards_are_even_and_symmetric(void **state)
 		assert_in_range(count[i], 800, 1200);
 }
 
+/* GRE has no ports: whose it is, the pair's PPTP control connection says, whoever speaks first. */
+static void gre_has_the_client_of_its_control_connection(void **state)
+{
+	struct flow_table *t = table((struct flow_table_config){0});
+	enum dir dir;
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct headers open = packet4(IPPROTO_TCP, CLIENT + i, 40000, SERVER, 1723);
+		struct headers gre = packet4(IPPROTO_GRE, SERVER, 0, CLIENT + i, 0);
+		open.flags = TCP_SYN;
+		if (i != 1)
+			assert_non_null(give(t, &open, T0, &dir));
+		assert_non_null(give(t, &gre, T0 + MS, &dir));
+		assert_int_equal(dir, i != 1 ? DIR_S2C : DIR_C2S);
+		gre.tunnel_id = 7; /* another network's addresses */
+		assert_non_null(give(t, &gre, T0 + MS, &dir));
+		assert_int_equal(dir, DIR_C2S);
+	}
+	/* A router's own GRE, towards the server, and back. */
+	struct headers gre = packet4(IPPROTO_GRE, CLIENT + 9, 0, SERVER, 0);
+	assert_non_null(give(t, &gre, T0, &dir));
+	assert_int_equal(dir, DIR_C2S);
+	flow_table_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -473,6 +498,7 @@ int main(void)
 		cmocka_unit_test(keys_tell_flows_apart),
 		cmocka_unit_test(the_table_holds_what_it_was_given),
 		cmocka_unit_test(shards_are_even_and_symmetric),
+		cmocka_unit_test(gre_has_the_client_of_its_control_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
