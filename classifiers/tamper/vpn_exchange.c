@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define RECORDED 12 /* a session's first packets; the last come from after[] */
-#define DIALOGUE 10 /* packets of PPP either way: configuration takes about as many */
+#define DIALOGUE 10 /* packets either way: PPP's configuration takes about as many */
 #define CUT_ASKED 3 /* three losses in a row at 1 % are one in a million */
 
 struct vpn_exchange *vpn_exchange_new(bool ipv6)
@@ -105,14 +105,16 @@ void vpn_exchange_finish(struct vpn_exchange *q, const struct vpn_facts *v,
 }
 
 /*
- * Whether data has an answer, if only an echo of the tunnel's own: keepalives of OpenVPN and WireGuard;
- * PPP's (RFC 1661, section 5.8) once it had spoken for a while. Of the others nothing says so.
+ * Whether what the client asked for since has an answer, if only an echo of the tunnel's own: keepalives of
+ * OpenVPN and WireGuard; PPP's (RFC 1661, section 5.8) once it had spoken for a while. ESP has none, but
+ * each request of IKE has (RFC 7296, section 2.1), and a client that hears nothing must ask (section 2.4).
  */
 static bool has_answers(const struct vpn_exchange *q)
 {
 	bool ppp = q->proto == VPN_L2TP || q->proto == VPN_PPTP;
+	bool ike = q->proto == VPN_IKE && q->n_flights >= CUT_ASKED;
 	return q->proto == VPN_OPENVPN || q->proto == VPN_WIREGUARD ||
-	       (ppp && q->data_heard >= DIALOGUE);
+	       ((ppp || ike) && q->data_heard >= DIALOGUE);
 }
 
 bool vpn_exchange_is_cut(const struct vpn_exchange *q)

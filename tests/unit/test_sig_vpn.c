@@ -7,8 +7,8 @@
  *   "MS * PORT KIND every=MS n=N [key=N …]"   the client's, N times; "@" the server's
  *
  * KIND: W, O, X an initiation of WireGuard, OpenVPN, IKE; w, o, x its answer; D and P data and
- * keepalive of WireGuard, d and p data and ping of OpenVPN; S a hello of DTLS; G data of PPTP, over
- * GRE; T something over TCP. Keys: server, client (other addresses), sport (51820), id (of the
+ * keepalive of WireGuard, d and p data and ping of OpenVPN; E data of IPsec; S a hello of DTLS; G data
+ * of PPTP, over GRE; T something over TCP. Keys: server, client (other addresses), sport (51820), id (of the
  * initiation), skip (numbers of data left out before each). Frames are numbered from 1.
  */
 
@@ -102,6 +102,8 @@ static size_t build(const struct vpn_line *l, uint8_t p[256])
 	case 'G':
 		memcpy(p, (uint8_t[]){0x30, 1, 0x88, 0x0b, 0, 128, 0, 1}, 8);
 		return 140;
+	case 'E':
+		return 120;
 	case 'T':
 		return 156;
 	default:
@@ -201,6 +203,11 @@ static void check_vpn_case(void **state)
 /* The same, and then nothing of the server, whatever the client asks for. */
 #define STOPS(at, port) WORKS(at, port), at "500 * " port " D every=4000 n=6"
 
+/* IPsec that works, and whose client then asks whether the server is there. */
+#define IPSEC(at, port) at "000 > " port " X", at "040 < " port " x",                              \
+			at "100 * " port " E every=400 n=6", at "150 @ " port " E every=400 n=6"
+#define IPSEC_STOPS(at, port) IPSEC(at, port), at "600 * " port " X every=4000 n=6"
+
 static const struct vpn_case cases[] = {
 	/* Innocent. */
 	{"answered", LINES(WORKS("1", "40000")), SILENT},
@@ -247,6 +254,8 @@ static const struct vpn_case cases[] = {
 	 .end_ms = 12000},
 	{"a tunnel whose every second datagram is dropped at once, and no more",
 	 LINES(WORKS("1", "40000"), "1500 * 40000 D every=1 n=20", "1600 < 40000 D skip=40"), SILENT},
+	{"IPsec whose data goes one way, as to a server of logs",
+	 LINES(IPSEC("1", "40000"), "4000 * 40000 E every=2000 n=20"), SILENT},
 	/* A measurement. */
 	{"a tunnel that is held to a rate",
 	 LINES("0 > 40000 W", "40 < 40000 w", "80 > 40000 D", "1500 @ 40000 D every=10 n=150 skip=1"),
@@ -263,6 +272,8 @@ static const struct vpn_case cases[] = {
 	{"IKE, whose second request is lost",
 	 LINES("0 > 40000 X sport=500", "40 < 40000 x sport=500",
 	       "1000 * 40000 X every=4000 n=5 sport=500"), LINES("ike-unanswered inconclusive: 3")},
+	{"IPsec that worked, and whose server is then asked in vain",
+	 LINES(IPSEC_STOPS("4", "40000")), LINES("ike-unanswered inconclusive: 16")},
 	{"a server that went off", LINES(STOPS("1", "40000")),
 	 LINES("vpn-data-stopped inconclusive: 5")},
 	{"a server that went off, and six sessions with it",
@@ -296,6 +307,15 @@ static const struct vpn_case cases[] = {
 	{"three sessions stop after as much data",
 	 LINES(STOPS("1", "40000"), STOPS("31", "40001"), STOPS("61", "40002")),
 	 LINES("vpn-data-cut anomaly: 5", "vpn-data-cut anomaly: 15", "vpn-data-cut anomaly: 25")},
+	{"three of IPsec",
+	 LINES(IPSEC_STOPS("4", "40000"), IPSEC_STOPS("34", "40001"), IPSEC_STOPS("64", "40002")),
+	 LINES("vpn-data-cut anomaly: 16", "vpn-data-cut anomaly: 36", "vpn-data-cut anomaly: 56")},
+	{"three of IPsec that never came to data",
+	 LINES("4000 > 40000 X", "4040 < 40000 x", "5000 * 40000 X every=4000 n=5",
+	       "34000 > 40001 X", "34040 < 40001 x", "35000 * 40001 X every=4000 n=5",
+	       "64000 > 40002 X", "64040 < 40002 x", "65000 * 40002 X every=4000 n=5"),
+	 LINES("ike-unanswered inconclusive: 3", "ike-unanswered inconclusive: 10",
+	       "ike-unanswered inconclusive: 17")},
 	{"the same, and another goes on for long",
 	 LINES(STOPS("1", "40000"), STOPS("31", "40001"), STOPS("61", "40002"),
 	       WORKS("100", "40003"), "100200 * 40003 D every=100 n=20", "102500 < 40003 D"),
