@@ -16,10 +16,10 @@
 #define SPREAD 2         /* packets */
 #define INDEX_MIN 10     /* 14 KB in full segments; below, small answers look alike by themselves */
 
-/* A download that stopped: the client gave up in the end, and nobody answers that either. */
-static bool download_stopped(const struct evidence *ev)
+/* A transfer of from's that stopped: the other end gave up at last, and nobody answers that either. */
+static bool transfer_stopped(const struct evidence *ev, enum dir from)
 {
-	const struct half *c = &ev->half[DIR_C2S], *s = &ev->half[DIR_S2C];
+	const struct half *s = &ev->half[from], *c = &ev->half[dir_other(from)];
 	return c->n_fin > STUCK && s->n_fin == 0 && s->acked && seq_lt(s->max_ack, c->next) &&
 	       s->last_full && !c->gap && !s->gap && c->last_ns >= s->last_ns + STOPPED_NS;
 }
@@ -30,10 +30,10 @@ bool freezes_is_frozen(const struct evidence *ev, enum dir *stuck)
 	if (!c->syn || !s->syn || c->n_data == 0 || s->n_data == 0 || ev->n_probes != 0 ||
 	    c->n_rst + c->n_rstack + s->n_rst + s->n_rstack != 0)
 		return false;
-	bool server = evidence_resent(ev, DIR_C2S)->stuck < STUCK &&
-		      evidence_resent(ev, DIR_S2C)->stuck >= STUCK;
-	*stuck = server ? DIR_S2C : DIR_C2S;
-	return evidence_resent(ev, *stuck)->stuck >= STUCK || download_stopped(ev);
+	bool resent = evidence_resent(ev, DIR_C2S)->stuck >= STUCK;
+	bool server = evidence_resent(ev, DIR_S2C)->stuck >= STUCK;
+	*stuck = !resent && (server || transfer_stopped(ev, DIR_C2S)) ? DIR_S2C : DIR_C2S;
+	return resent || server || transfer_stopped(ev, dir_other(*stuck));
 }
 
 static uint32_t net_hash(const struct ip_addr *a, unsigned ip_version)
@@ -67,7 +67,8 @@ void freezes_note(struct freezes *z, const struct flow *f, const struct evidence
 	/* Without memory it is one freeze less that others are compared with. */
 	(void)append(z, &(struct freeze){
 				.flow_id = f->id,
-				.start_ns = r->stuck != 0 ? r->stuck_ns : ev->half[DIR_S2C].last_ns,
+				.start_ns = r->stuck != 0 ? r->stuck_ns
+							  : ev->half[dir_other(d)].last_ns,
 				.packets = ev->half[DIR_S2C].n_data,
 				.net = net_hash(flow_addr(f, DIR_S2C), f->key.ip_version),
 			});

@@ -37,6 +37,12 @@
 	"80 < PA 1 518 1448", "81 < PA 1449 518 1448", "81.1 > A 518 1449", "81.2 > A 518 2897"
 #define FINS                                                                                      \
 	"9000 > FA 518 2897", "9300 > FA 518 2897", "9900 > FA 518 2897", "13000 > FA 518 2897"
+/* An upload of which all was acknowledged, and the server that gives up in the end. */
+#define UPLOAD                                                                                     \
+	"80 < PA 1 518 700", "81 > A 518 701 1448", "82 > A 1966 701 1448", "121 < A 701 3414",   \
+		"121.1 < A 701 3414"
+#define SERVER_FINS                                                                                \
+	"15000 < FA 701 3414", "15300 < FA 701 3414", "15900 < FA 701 3414", "17100 < FA 701 3414"
 
 static const struct sig_case cases[] = {
 	/* request-dropped */
@@ -240,6 +246,22 @@ static const struct sig_case cases[] = {
 	 .ev.line = LINES(SHAKE, ASK, DOWNLOAD, "4001 < A 2897 518", FINS)},
 	{.name = "the client resets in the end", .says = SILENT,
 	 .ev.line = LINES(SHAKE, ASK, DOWNLOAD, FINS, "14000 > R 519 0")},
+
+	/* connection-frozen, in an upload */
+	{.name = "an upload that stopped, and a server's FIN that nobody answers",
+	 .ev.line = LINES(SHAKE, ASK, UPLOAD, SERVER_FINS),
+	 .says = LINES("< connection-frozen D1 @10: 10 11 12 13")},
+	{.name = "a server's FIN sent three times", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, UPLOAD, "15000 < FA 701 3414", "15300 < FA 701 3414",
+			  "15900 < FA 701 3414")},
+	{.name = "the client stopped with less than a full segment", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, "80 < PA 1 518 700", "81 > A 518 701 1448",
+			  "82 > PA 1966 701 1400", "121 < A 701 3366", "121.1 < A 701 3366",
+			  SERVER_FINS)},
+	{.name = "the client had closed, and forgot the connection", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, UPLOAD, "130 > FA 3414 701", SERVER_FINS)},
+	{.name = "the client was there nine seconds ago", .says = SILENT,
+	 .ev.line = LINES(SHAKE, ASK, UPLOAD, "8200 > A 3414 701", SERVER_FINS)},
 
 	/* connection-frozen */
 	{.name = "frozen, but reset in the end",
