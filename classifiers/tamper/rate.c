@@ -7,14 +7,12 @@
 
 #include "classifiers/tamper/rate.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/tamper/rate_parts.h"
 #include "dataplane/seq.h"
 
 /* Of the published detector. */
-#define SAMPLES_MIN 15           /* of lost segments, and of passed ones */
 #define SLICES_MIN 3             /* round trips that saw a loss */
 #define EARLY 128u               /* segments of the log: about what it misses of the flow */
 #define LATE_BYTES 2000000u      /* of payload before the first loss, at most */
@@ -31,43 +29,14 @@
  * two round trips holds for both. A policer's losses come at one level; of random ones each moves the
  * level by about a segment, so that over LAG of them it wanders by the root of LAG.
  */
-#define SEGMENT 1448.0           /* bytes, of Ethernet with timestamps */
 #define LAG 16u
+/* Ours: what waits before a bucket; a link's queue holds dozens of segments. */
+#define QUEUE_MOST (3 * RATE_SEGMENT)
 #define LAG_SHARE 0.25           /* of the median of that wandering (0.67 of its deviation), at most */
-
-/* Ours; nothing is published on telling a shaper from the packets of one connection. */
-#define SHAPED_NS 4000000000ull  /* that a plateau must last */
-#define SHAPED_BIN_NS 500000000ull
-#define SHAPED_BINS 1024
-#define SHAPED_NEAR 0.1          /* of the median: a bin on the plateau */
-#define SHAPED_SHARE 0.8         /* of the bins */
-#define SHAPED_DELAY 1.2         /* median round trip to the smallest: a standing queue */
-#define SHAPED_DELAY_US 20000.0
-#define SHAPED_LOSS 0.1          /* what a full queue drops at its end */
 
 #define SIZE_STEP 64u
 #define SIZE_PASSED 30           /* segments at or below the step, none or one in a hundred lost */
 #define SIZE_LOSS 0.05           /* above it, at least */
-
-static int by_double(const void *x, const void *y)
-{
-	const double a = *(const double *)x, b = *(const double *)y;
-	return a < b ? -1 : a > b;
-}
-
-/* Of a sorted list, interpolating as numpy does by default. */
-static double percentile(const double *v, unsigned n, double share)
-{
-	double at = share * (n - 1);
-	unsigned i = (unsigned)at;
-	return i + 1 < n ? v[i] + (at - i) * (v[i + 1] - v[i]) : v[n - 1];
-}
-
-static double median(double *v, unsigned n)
-{
-	qsort(v, n, sizeof(*v), by_double);
-	return percentile(v, n, 0.5);
-}
 
 static double mean(const double *v, unsigned n)
 {
@@ -135,17 +104,6 @@ bool rate_mark(struct rate_trace *t)
 	return true;
 }
 
-static bool is_lost(const struct rate_segment *s)
-{
-	return (s->bits & RATE_LOST) != 0;
-}
-
-/* Bytes that had to come again, and holes that nothing filled, are none that went by. */
-static bool has_passed(const struct rate_segment *s)
-{
-	return (s->bits & (RATE_LOST | RATE_HOLE)) == 0;
-}
-
 /* Losses seen as holes: the capture is behind what dropped them. */
 static bool behind(const struct rate_trace *t)
 {
@@ -177,10 +135,12 @@ struct samples {
 	uint64_t recovered_ns; /* what was sent before waited for a retransmission */
 };
 
-static void sample_add(struct samples *r, const struct rate_segment *s)
+static void sample_add(struct samples *r, const struct rate_trace *t, unsigned at)
 {
-	uint64_t acked = s->ts_ns + (uint64_t)s->ack_us * 1000;
-	if (s->ack_us == RATE_UNACKED)
+	const struct rate_segment *s = &t->seg[at];
+	uint32_t us = t->path_us != NULL ? t->path_us[at] : s->ack_us;
+	uint64_t acked = s->ts_ns + (uint64_t)us * 1000;
+	if (us == RATE_UNACKED)
 		return;
 	if (is_lost(s)) {
 		r->recovered_ns = acked > r->recovered_ns ? acked : r->recovered_ns;
@@ -191,16 +151,16 @@ static void sample_add(struct samples *r, const struct rate_segment *s)
 	unsigned lo = 0, hi = r->n;
 	while (lo < hi) {
 		unsigned mid = lo + (hi - lo) / 2;
-		if (r->sorted[mid] <= s->ack_us)
+		if (r->sorted[mid] <= us)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	memmove(&r->sorted[lo + 1], &r->sorted[lo], (r->n - lo) * sizeof(*r->sorted));
-	r->sorted[lo] = s->ack_us;
+	r->sorted[lo] = us;
 	r->n++;
 	r->last[0] = r->last[1];
-	r->last[1] = s->ack_us;
+	r->last[1] = us;
 }
 
 /* A queue had built up before: congestion drops, a policer does not delay. */
@@ -227,7 +187,7 @@ static void simulate(const struct rate_trace *t, unsigned first, double rate, do
 	b->slices = 1;
 	for (unsigned i = 0; i < t->n; i++) {
 		const struct rate_segment *s = &t->seg[i];
-		sample_add(r, s);
+		sample_add(r, t, i);
 		if (i < first || (!is_lost(s) && !has_passed(s)))
 			continue;
 		double filled = rate / 8e9 * (double)(int64_t)(s->ts_ns - t->seg[first].ts_ns);
@@ -257,13 +217,13 @@ static bool is_one_level(const double *list, unsigned n, double *room)
 		return false;
 	for (unsigned i = 0; i + lag < n; i++)
 		room[i] = fabs(list[i + lag] - list[i]);
-	return median(room, n - lag) <= LAG_SHARE * 0.67 * sqrt(lag) * SEGMENT;
+	return median(room, n - lag) <= LAG_SHARE * 0.67 * sqrt(lag) * RATE_SEGMENT;
 }
 
 static enum rate_policer weigh(struct bucket *b, double rtt_bytes)
 {
 	unsigned out = 0;
-	if (b->slices < SLICES_MIN || b->n_loss < SAMPLES_MIN || b->n_pass < SAMPLES_MIN)
+	if (b->slices < SLICES_MIN || b->n_loss < RATE_SAMPLES_MIN || b->n_pass < RATE_SAMPLES_MIN)
 		return POLICER_FEW_LOSSES;
 	double level = median(b->on_loss, b->n_loss);
 	if (mean(b->on_loss, b->n_loss) >= mean(b->on_pass, b->n_pass) ||
@@ -324,7 +284,15 @@ static uint32_t first_loss(const struct rate_trace *t, unsigned first)
 	return before ? t->first_retx : seq;
 }
 
-static enum rate_policer police(const struct rate_trace *t, unsigned cut, double *room,
+/* Bytes that waited at the rate, but for one in twenty: how long the queue is that delayed segments. */
+static double queue_bytes(const struct rate_trace *t, const struct samples *r, double rate)
+{
+	double least = t->rtt_us > 0 && t->rtt_us < r->sorted[0] ? t->rtt_us : r->sorted[0];
+	return (percentile(r->sorted, r->n, 0.95) - least) * rate / 8e6;
+}
+
+/* queued: a few segments may wait before the bucket, as at tc's tbf with a short limit. */
+static enum rate_policer police(const struct rate_trace *t, unsigned cut, bool queued, double *room,
 				struct rate_facts *out)
 {
 	unsigned first = 0, last = 0;
@@ -339,17 +307,21 @@ static enum rate_policer police(const struct rate_trace *t, unsigned cut, double
 	double rtt_us = median_rtt(t, room), rate = rate_between(t, first, last);
 	double rtt_bytes = rtt_us * rate / 8e6;
 	double since = (double)(int64_t)(t->seg[first].ts_ns - t->start_ns);
-	if (t->seg[first].seq - rate / 8e9 * since < -PASS_RTTS * rtt_bytes)
+	double ahead = t->seg[first].seq - rate / 8e9 * since;
+	if (ahead < -PASS_RTTS * rtt_bytes)
 		return POLICER_NEGATIVE_FILL;
 	simulate(t, first, rate, rtt_us, &r, &b);
 	enum rate_policer said = weigh(&b, rtt_bytes);
+	if (queued && said == POLICER_RTT_INFLATED && queue_bytes(t, &r, rate) <= QUEUE_MOST)
+		said = POLICER_OK;
 	if (said == POLICER_OK && !is_one_level(b.runs, b.n_runs, r.sorted))
 		said = POLICER_WANDERS;
 	if (said != POLICER_OK)
 		return said;
 	out->form = RATE_POLICED;
+	out->bounded = queued;
 	out->rate_bps = rate;
-	out->burst_bytes = burst;
+	out->burst_bytes = !queued ? burst : ahead > 0 ? (uint64_t)ahead : 0;
 	out->loss = (double)b.n_loss / (b.n_loss + b.n_pass);
 	out->n_lost = b.n_loss;
 	out->n_passed = b.n_pass;
@@ -360,7 +332,7 @@ static enum rate_policer police(const struct rate_trace *t, unsigned cut, double
 enum rate_policer rate_police(const struct rate_trace *t, unsigned cut, struct rate_facts *out)
 {
 	double *room = malloc(4 * ((size_t)t->n + 1) * sizeof(*room));
-	enum rate_policer said = room != NULL ? police(t, cut, room, out) : POLICER_NO_MEMORY;
+	enum rate_policer said = room != NULL ? police(t, cut, false, room, out) : POLICER_NO_MEMORY;
 	free(room);
 	return said;
 }
@@ -377,7 +349,7 @@ static void police_small(const struct rate_trace *t, double *room, struct rate_f
 		return;
 	double goodput = rate_between(t, first, last);
 	simulate(t, first, goodput, median_rtt(t, room), &r, &b);
-	if (b.slices < SLICES_MIN || b.n_loss < SAMPLES_MIN || b.n_pass < SAMPLES_MIN ||
+	if (b.slices < SLICES_MIN || b.n_loss < RATE_SAMPLES_MIN || b.n_pass < RATE_SAMPLES_MIN ||
 	    b.n_loss * INFLATED_OUT < b.inflated || !rate_bucket(t, goodput, &rate, &size))
 		return;
 	out->form = RATE_POLICED;
@@ -388,59 +360,6 @@ static void police_small(const struct rate_trace *t, double *room, struct rate_f
 	out->n_lost = b.n_loss;
 	out->n_passed = b.n_pass;
 	out->frame = t->seg[first].frame;
-}
-
-/*
- * A rate that holds for seconds while a queue stands in front of it. A link that is full looks the
- * same: this is a measurement.
- */
-static void shape(const struct rate_trace *t, double *room, struct rate_facts *out)
-{
-	double bins[SHAPED_BINS] = {0}, sorted[SHAPED_BINS];
-	uint64_t first = UINT64_MAX, last = 0;
-	unsigned n = 0, near = 0, lost = 0, rtts = 0;
-	/* When bytes were acknowledged is when they had come through. */
-	for (unsigned i = 0; i < t->n; i++) {
-		const struct rate_segment *s = &t->seg[i];
-		lost += is_lost(s);
-		if (!has_passed(s) || s->ack_us == RATE_UNACKED)
-			continue;
-		uint64_t at = s->ts_ns + (uint64_t)s->ack_us * 1000;
-		room[rtts++] = s->ack_us;
-		first = at < first ? at : first;
-		last = at > last ? at : last;
-	}
-	if (rtts < SAMPLES_MIN || last - first < SHAPED_NS || lost > SHAPED_LOSS * t->n)
-		return;
-	for (unsigned i = 0; i < t->n; i++) {
-		const struct rate_segment *s = &t->seg[i];
-		if (!has_passed(s) || s->ack_us == RATE_UNACKED)
-			continue;
-		uint64_t bin = (s->ts_ns + (uint64_t)s->ack_us * 1000 - first) / SHAPED_BIN_NS;
-		if (bin < SHAPED_BINS)
-			bins[bin] += s->len;
-	}
-	/* The last bin is not full. */
-	n = (unsigned)((last - first) / SHAPED_BIN_NS < SHAPED_BINS ? (last - first) / SHAPED_BIN_NS
-								    : SHAPED_BINS);
-	memcpy(sorted, bins, n * sizeof(*bins));
-	double rate = median(sorted, n);
-	for (unsigned i = 0; i < n; i++)
-		near += fabs(bins[i] - rate) <= SHAPED_NEAR * rate;
-	if (rate <= 0 || near < SHAPED_SHARE * n)
-		return;
-	double typical = median(room, rtts), least = room[0];
-	if (typical < SHAPED_DELAY * least || typical - least < SHAPED_DELAY_US)
-		return;
-	out->form = RATE_SHAPED;
-	out->rate_bps = rate * 8e9 / SHAPED_BIN_NS;
-	out->inflated_ms = (typical - least) / 1e3;
-	double ahead = bins[0] - rate;
-	out->burst_bytes = ahead > 0 ? (uint64_t)ahead : 0;
-	out->loss = (double)lost / t->n;
-	out->n_lost = lost;
-	out->n_passed = t->n - lost;
-	out->frame = t->seg[0].frame;
 }
 
 /* Losses that begin at one size of packet, whatever the rate. */
@@ -464,7 +383,7 @@ static void by_size(const struct rate_trace *t, struct rate_facts *out)
 		low_passed += passed[k];
 		low_lost += lost[k];
 		unsigned high_lost = all_lost - low_lost, high = all - low_passed - low_lost;
-		if (low_passed < SIZE_PASSED || high_lost < SAMPLES_MIN ||
+		if (low_passed < SIZE_PASSED || high_lost < RATE_SAMPLES_MIN ||
 		    low_lost * 100 > low_passed || high_lost < SIZE_LOSS * high)
 			continue;
 		/* As many small ones must have passed as chance would not let by. */
@@ -481,26 +400,41 @@ static void by_size(const struct rate_trace *t, struct rate_facts *out)
 	}
 }
 
+/* Behind what dropped, acknowledgements say nothing of the path; but its sender's stamps may. */
+static bool path_times(struct rate_trace *t, double *room)
+{
+	if (!behind(t) || !rate_waits(t, room))
+		return true;
+	uint32_t *us = malloc(t->n * sizeof(*us));
+	for (unsigned i = 0; us != NULL && i < t->n; i++)
+		us[i] = room[i] < 0 || room[i] > 1e9 ? RATE_UNACKED : (uint32_t)(t->rtt_us + room[i]);
+	t->path_us = us;
+	return us != NULL;
+}
+
 bool rate_judge(struct rate_trace *t, struct rate_facts *out)
 {
 	*out = (struct rate_facts){.form = RATE_NONE};
 	double *room = malloc(4 * ((size_t)t->n + 1) * sizeof(*room));
-	if (room == NULL || !rate_mark(t)) {
+	if (room == NULL || !rate_mark(t) || !path_times(t, room)) {
 		free(room);
 		return false;
 	}
 	out->gaps = behind(t);
 	/* The authors try again without two losses at each end, where one may be of another cause. */
-	if (!(t->gap && out->gaps) && rate_police(t, 0, out) != POLICER_OK)
-		rate_police(t, 2, out);
+	if (!(t->gap && out->gaps) && rate_police(t, 0, out) != POLICER_OK &&
+	    rate_police(t, 2, out) != POLICER_OK)
+		police(t, 0, true, room, out);
 	if (!(t->gap && out->gaps) && out->form == RATE_NONE)
 		police_small(t, room, out);
 	if (out->form == RATE_NONE)
-		shape(t, room, out);
+		rate_shape(t, room, out);
 	if (out->form == RATE_NONE && !(t->gap && out->gaps))
 		by_size(t, out);
 	if (out->form != RATE_NONE)
-		out->rtt_ms = median_rtt(t, room) / 1e3;
+		out->rtt_ms = fmax(median_rtt(t, room), t->rtt_us) / 1e3;
+	free(t->path_us);
+	t->path_us = NULL;
 	free(room);
 	return true;
 }

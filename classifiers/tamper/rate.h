@@ -82,6 +82,10 @@ void rate_pool_free(struct rate_pool *pool);
 /* A log's segments in one piece, losses not yet marked; what rate_judge() decides from. */
 struct rate_trace {
 	struct rate_segment *seg;
+	const uint32_t *tsval;  /* of each, as its sender stamped it (RFC 7323); NULL: unknown */
+	uint64_t base_ns;       /* with tsval: one of the direction's first packets, before any queue */
+	uint32_t base_tsval;
+	uint32_t *path_us;      /* rate_judge()'s own: round trips, where ack_us are none of the path */
 	unsigned n;
 	uint64_t start_ns;      /* when the direction's first payload was sent */
 	double rtt_us;          /* of the handshake; 0 unknown */
@@ -108,6 +112,8 @@ enum rate_policer {
 	POLICER_WANDERS,        /* ours: losses at no one level */
 	POLICER_NO_MEMORY,
 };
+/* rate_shape.c: a rate that held with a queue before it, if there was one; room: t->n. Losses are marked. */
+void rate_shape(const struct rate_trace *t, double *room, struct rate_facts *out);
 /*
  * rate_bucket.c: the rate and size of a token bucket that explains the losses of a marked trace, where
  * one does; goodput_bps is what the flow got, and no rate below it is tried.

@@ -15,6 +15,7 @@
 struct rate_block {
 	struct rate_block *next;
 	struct rate_segment seg[RATE_BLOCK];
+	uint32_t tsval[RATE_BLOCK];
 };
 
 struct rate_log {
@@ -26,6 +27,9 @@ struct rate_log {
 	unsigned unacked;      /* the first segment whose acknowledgement is not known */
 	unsigned sacked;       /* those before it were compared with selective ones */
 	double rtt_us;         /* of the handshake; 0 unknown */
+	bool stamped;          /* all that was captured had timestamps, and so one of the first packets: */
+	uint32_t base_tsval;
+	uint64_t base_ns;
 	struct rate_block *block[RATE_FLOW_BLOCKS];
 };
 
@@ -63,6 +67,21 @@ static double handshake_rtt(const struct evidence *ev)
 	return 0;
 }
 
+/* The direction's first packet that had a timestamp: no queue of the transfer's stood before it. */
+static bool stamped_first(const struct evidence *ev, enum dir dir, struct rate_log *l)
+{
+	for (unsigned i = 0; i < ev->n_events && i < EVENTS_HEAD; i++) {
+		const struct event *e = &ev->events[i];
+		/* 0: a short capture may end within the option. */
+		if (event_dir(e) != dir || (e->bits & EVENT_TS) == 0 || e->tsval == 0)
+			continue;
+		l->base_ns = e->ts_ns;
+		l->base_tsval = e->tsval;
+		return true;
+	}
+	return false;
+}
+
 static struct rate_log *log_new(struct rate_pool *pool, const struct evidence *ev, enum dir dir)
 {
 	const struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
@@ -78,13 +97,15 @@ static struct rate_log *log_new(struct rate_pool *pool, const struct evidence *e
 	l->base = s->first_seq;
 	l->next = s->next - l->base;
 	l->rtt_us = handshake_rtt(ev);
+	l->stamped = stamped_first(ev, dir, l);
 	/* Timestamps take twelve of the bytes that the receiver allows. */
 	uint32_t mss = p->has_mss ? p->mss : 0;
 	l->mss = mss >= MSS_MIN ? mss - (s->ts_ok && p->ts_ok ? 12 : 0) : 0;
 	return l;
 }
 
-static bool seg_add(struct rate_pool *pool, struct rate_log *l, struct rate_segment seg)
+static bool seg_add(struct rate_pool *pool, struct rate_log *l, struct rate_segment seg,
+		    uint32_t tsval)
 {
 	if (l->n == RATE_BLOCK * RATE_FLOW_BLOCKS)
 		return false;
@@ -93,22 +114,43 @@ static bool seg_add(struct rate_pool *pool, struct rate_log *l, struct rate_segm
 		*b = block_take(pool);
 	if (*b == NULL)
 		return false;
+	(*b)->tsval[l->n % RATE_BLOCK] = tsval;
 	*seg_at(l, l->n++) = seg;
 	return true;
 }
 
 /* Offload hands several segments over as one; on the wire they were lost one by one. */
 static bool span_add(struct rate_pool *pool, struct rate_log *l, struct rate_segment seg,
-		     uint32_t len)
+		     uint32_t len, uint32_t tsval)
 {
-	uint32_t mss = l->mss != 0 ? l->mss : 1460;
 	bool room = true;
 	while (len != 0 && room) {
-		uint32_t n = (l->mss != 0 || (seg.bits & RATE_HOLE) != 0) && len > mss ? mss : len;
+		uint32_t n = l->mss != 0 && len > l->mss ? l->mss : len;
 		seg.len = (uint16_t)(n < UINT16_MAX ? n : UINT16_MAX);
-		room = seg_add(pool, l, seg);
+		room = seg_add(pool, l, seg, tsval);
 		seg.seq += n;
 		len -= n;
+	}
+	return room;
+}
+
+/*
+ * len bytes that seg shows to be missing. They were to come between what came before and it: evenly, as
+ * one that was let through has left a bucket empty for those right behind it.
+ */
+static bool hole_add(struct rate_pool *pool, struct rate_log *l, struct rate_segment seg, uint32_t len)
+{
+	uint32_t mss = l->mss != 0 ? l->mss : 1460, n = (len + mss - 1) / mss;
+	uint64_t to = seg.ts_ns, from = l->n != 0 ? seg_at(l, l->n - 1)->ts_ns : to;
+	bool room = true;
+	from = from < to ? from : to;
+	seg.seq = l->next;
+	seg.bits = RATE_HOLE;
+	for (uint32_t i = 1; i <= n && room; i++) {
+		seg.ts_ns = from + (to - from) * i / (n + 1);
+		seg.len = (uint16_t)(i < n ? mss : len - (n - 1) * mss);
+		room = seg_add(pool, l, seg, 0);
+		seg.seq += seg.len;
 	}
 	return room;
 }
@@ -118,13 +160,16 @@ static void hole_fill(struct rate_log *l, uint32_t seq, uint32_t len, uint64_t t
 {
 	double late_ns = l->rtt_us != 0 ? l->rtt_us * 500 : 3e6;
 	unsigned from = l->n > DSACK_BACK * 4 ? l->n - DSACK_BACK * 4 : 0;
+	uint64_t shown = ts_ns; /* when the packet behind the hole came by */
 	for (unsigned i = l->n; i-- > from;) {
 		struct rate_segment *s = seg_at(l, i);
+		if ((s->bits & RATE_HOLE) == 0)
+			shown = s->ts_ns;
 		if ((s->bits & RATE_HOLE) == 0 || seq_diff(s->seq, seq) < 0 ||
 		    seq_diff(s->seq + s->len, seq + len) > 0)
 			continue;
 		/* Cards with several queues capture out of order, and their times go back. */
-		if (ts_ns > s->ts_ns && (double)(ts_ns - s->ts_ns) >= late_ns)
+		if (ts_ns > shown && (double)(ts_ns - shown) >= late_ns)
 			s->bits |= RATE_FILLED;
 		if (s->seq == seq)
 			return;
@@ -143,20 +188,16 @@ static bool data_add(struct rate_pool *pool, struct rate_log *l, const struct pa
 	/* Keep-alives and probes of a closed window carry a byte that was sent before. */
 	if (len <= 1 && ahead < 0)
 		return true;
-	if (ahead > 0 && (uint32_t)ahead <= HOLE_MAX) {
-		struct rate_segment hole = seg;
-		hole.seq = l->next;
-		hole.bits = RATE_HOLE;
-		if (!span_add(pool, l, hole, (uint32_t)ahead))
-			return false;
-	}
+	l->stamped &= h->has_ts;
+	if (ahead > 0 && (uint32_t)ahead <= HOLE_MAX && !hole_add(pool, l, seg, (uint32_t)ahead))
+		return false;
 	if (seq_diff(seq + len, l->next) <= 0) {
 		seg.bits = RATE_RETX;
 		hole_fill(l, seq, len, pkt->ts_ns);
 	} else {
 		l->next = seq + len;
 	}
-	return span_add(pool, l, seg, len);
+	return span_add(pool, l, seg, len, h->tsval);
 }
 
 static void seg_acked(struct rate_segment *s, uint64_t ts_ns)
@@ -274,6 +315,26 @@ static const struct goodput *make_goodput(struct rate_pool *pool, struct arena *
 	return g;
 }
 
+/* Of a log, in one piece; its owner frees seg and tsval. */
+static bool trace_of(const struct rate_log *l, struct rate_trace *t)
+{
+	uint32_t *tsval = l->stamped ? malloc(l->n * sizeof(*tsval)) : NULL;
+	t->seg = malloc(l->n * sizeof(*t->seg));
+	t->tsval = tsval;
+	for (unsigned i = 0; t->seg != NULL && i < l->n; i++) {
+		t->seg[i] = *seg_at(l, i);
+		if (tsval != NULL)
+			tsval[i] = l->block[i / RATE_BLOCK]->tsval[i % RATE_BLOCK];
+	}
+	return t->seg != NULL;
+}
+
+static void trace_free(struct rate_trace *t)
+{
+	free(t->seg);
+	free((void *)(uintptr_t)t->tsval);
+}
+
 static void conclude(struct rate_pool *pool, struct arena *a, struct evidence *ev,
 		     struct evidence_counters *n)
 {
@@ -281,17 +342,14 @@ static void conclude(struct rate_pool *pool, struct arena *a, struct evidence *e
 	const struct half *s = &ev->half[l->dir];
 	struct rate_facts facts;
 	struct rate_trace t = {.n = l->n,
+			       .base_ns = l->base_ns,
+			       .base_tsval = l->base_tsval,
 			       .start_ns = s->first_data_ns,
 			       .rtt_us = l->rtt_us,
 			       .first_retx = s->retx_seq - l->base,
 			       .any_retx = s->n_retx != 0,
 			       .gap = s->gap};
-	t.seg = malloc(l->n * sizeof(*t.seg));
-	if (t.seg == NULL)
-		return;
-	for (unsigned i = 0; i < l->n; i++)
-		t.seg[i] = *seg_at(l, i);
-	bool judged = rate_judge(&t, &facts);
+	bool judged = trace_of(l, &t) && rate_judge(&t, &facts);
 	struct goodput *g = judged ? (struct goodput *)make_goodput(pool, a, &t) : NULL;
 	if (g != NULL)
 		g->dir = (uint8_t)l->dir;
@@ -306,7 +364,7 @@ static void conclude(struct rate_pool *pool, struct arena *a, struct evidence *e
 			ev->found |= EVIDENCE_RATE;
 		}
 	}
-	free(t.seg);
+	trace_free(&t);
 }
 
 void rate_drop(struct rate_pool *pool, struct evidence *ev)

@@ -56,7 +56,7 @@ static bool match_shaped(const struct view *v, const struct signature *self, str
 		return false;
 	t->grade = GRADE_D1;
 	t->frame = r->frame;
-	testimony_says(t, "%s throughout, round trips %.0f ms longer than the shortest",
+	testimony_says(t, "%s throughout, packets %.0f ms longer under way than the quickest",
 		       bits_a_second(r->rate_bps, rate), r->inflated_ms);
 	testimony_expects(t, "a rate that varies, or no standing queue");
 	return true;
@@ -105,7 +105,8 @@ static bool match_known(const struct view *v, const struct signature *self, stru
 const struct signature sig_throttle[] = {
 	{.id = "rate-policed", .family = FAMILY_THROTTLING, .cause = CAUSE_RATE, .fact = FACT_RATE,
 	 .names = true, .summary = "what exceeded a rate was dropped, as a token bucket does",
-	 .benign = PLAN, .refs = FLACH, .match = match_policed},
+	 .benign = PLAN "; seen at the client, without timestamps, a full link's short queue",
+	 .refs = FLACH, .match = match_policed},
 	{.id = "rate-policed-small", .family = FAMILY_THROTTLING, .cause = CAUSE_RATE,
 	 .fact = FACT_RATE, .names = true, .param = 1,
 	 .summary = "what exceeded a rate was dropped, as a token bucket of a small size does",

@@ -16,6 +16,7 @@
 
 struct path {
 	double bucket_bps, bucket_bytes; /* 0: no policer */
+	double wait_bytes;               /* that may wait for tokens */
 	double queue_bps;                /* 0: no queue */
 	unsigned lose_every;             /* at random, one in so many; 0 none */
 	double send_bps;                 /* a steady sender */
@@ -57,10 +58,12 @@ static struct rate_trace drive(const struct path *p, unsigned n)
 		tokens += p->bucket_bps / 8e9 * (double)(now - filled);
 		tokens = tokens > p->bucket_bytes ? p->bucket_bytes : tokens;
 		filled = now;
-		bool drop = (p->bucket_bps > 0 && tokens < s->len) ||
+		bool drop = (p->bucket_bps > 0 && tokens + p->wait_bytes < s->len) ||
 			    (p->lose_every != 0 && rnd(&seed) % p->lose_every == 0) ||
 			    (p->size_over != 0 && s->len > p->size_over && rnd(&seed) % 8 == 0);
 		uint64_t delay = RTT_NS;
+		if (p->bucket_bps > 0 && tokens < s->len && !drop)
+			delay += (uint64_t)((s->len - tokens) * 8e9 / p->bucket_bps);
 		if (p->queue_bps > 0) {
 			queue_free = queue_free > now ? queue_free : now;
 			delay += queue_free - now;
@@ -115,7 +118,7 @@ static void a_small_bucket_is_seen(void **state)
 	(void)state;
 	struct rate_facts f = judge_path(&p, 4000);
 	assert_int_equal(f.form, RATE_POLICED);
-	assert_true(f.rate_bps > 0 && f.n_lost >= SAMPLES_MIN);
+	assert_true(f.rate_bps > 0 && f.n_lost >= RATE_SAMPLES_MIN);
 }
 
 static void random_loss_is_no_policer(void **state)
@@ -143,6 +146,88 @@ static void a_full_queue_is_no_policer(void **state)
 	assert_int_equal(f.form, RATE_SHAPED);
 	near_to(f.rate_bps, 1e6, 0.05);
 	assert_true(f.inflated_ms > 100);
+}
+
+/* As tc's tbf with a limit of two frames: what waits there is delayed, and yet it is a bucket. */
+static void a_policer_of_two_frames_is_seen(void **state)
+{
+	static const double rates[] = {150e3, 500e3};
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct path p = {.bucket_bps = rates[i], .bucket_bytes = 20000, .wait_bytes = 3100,
+				 .send_bps = 1.1 * rates[i]};
+		struct rate_facts f = judge_path(&p, 1500);
+		assert_int_equal(f.form, RATE_POLICED);
+		assert_true(f.bounded);
+		near_to(f.rate_bps, rates[i], 0.02);
+		assert_in_range(f.burst_bytes, 18000, 26000);
+		/* A full link's queue holds more. */
+		p.wait_bytes = 12000;
+		assert_int_not_equal(judge_path(&p, 1500).form, RATE_POLICED);
+	}
+}
+
+static void slow_rates_are_shaped_too(void **state)
+{
+	static const double rates[] = {150e3, 400e3};
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct path p = {.queue_bps = rates[i], .send_bps = 1.03 * rates[i]};
+		struct rate_facts f = judge_path(&p, 600);
+		assert_int_equal(f.form, RATE_SHAPED);
+		near_to(f.rate_bps, rates[i], 0.05);
+		/* One that paces itself has no queue before it. */
+		struct path paced = {.send_bps = rates[i]};
+		assert_int_equal(judge_path(&paced, 600).form, RATE_NONE);
+	}
+}
+
+/* As captured at the client: when it came, and when its sender's clock says that it was sent. */
+static struct rate_facts judge_at_client(const struct path *p, unsigned n, double tick_ms,
+					 double drift)
+{
+	static uint32_t tsval[N];
+	struct rate_trace t = drive(p, n);
+	struct rate_facts f;
+	for (unsigned i = 0; i < t.n; i++) {
+		struct rate_segment *s = &t.seg[i];
+		double sent_ms = (double)(s->ts_ns - t.start_ns) / 1e6;
+		tsval[i] = 0xfffffff0u + (uint32_t)(sent_ms / tick_ms);
+		if (s->ack_us == RATE_UNACKED)
+			s->bits = RATE_HOLE | RATE_FILLED;
+		else
+			s->ts_ns += (uint64_t)s->ack_us * 1000 - RTT_NS / 2 +
+				    (uint64_t)(sent_ms * 1e6 * drift);
+		s->ack_us = s->ack_us == RATE_UNACKED ? RATE_UNACKED : 30;
+	}
+	t.tsval = tick_ms > 0 ? tsval : NULL;
+	t.base_tsval = 0xfffffff0u;
+	t.base_ns = t.start_ns + RTT_NS / 2;
+	assert_true(rate_judge(&t, &f));
+	return f;
+}
+
+static void a_queue_shows_behind_it(void **state)
+{
+	struct path shaped = {.queue_bps = 1e6, .send_bps = 1.03e6};
+	struct path slow = {.queue_bps = 150e3, .send_bps = 1.03 * 150e3};
+	struct path paced = {.send_bps = 1e6};
+	(void)state;
+	for (double tick = 1; tick <= 10; tick *= 10) {
+		struct rate_facts f = judge_at_client(&shaped, 4000, tick, 0);
+		assert_int_equal(f.form, RATE_SHAPED);
+		near_to(f.rate_bps, 1e6, 0.05);
+		assert_true(f.inflated_ms > 100 && f.inflated_ms < 400);
+		f = judge_at_client(&slow, 600, tick, 0);
+		assert_int_equal(f.form, RATE_SHAPED);
+		near_to(f.rate_bps, 150e3, 0.05);
+		assert_int_equal(judge_at_client(&paced, 4000, tick, 0).form, RATE_NONE);
+	}
+	/* A quarter of an hour between two clocks that part. */
+	struct path long_paced = {.send_bps = 100e3};
+	assert_int_equal(judge_at_client(&long_paced, 8000, 1, 1e-4).form, RATE_NONE);
+	/* Of a clock with another tick nothing is known, and without one at all neither. */
+	assert_int_not_equal(judge_at_client(&shaped, 4000, 2, 0).form, RATE_SHAPED);
 }
 
 static void a_clean_path_is_nothing(void **state)
@@ -175,7 +260,7 @@ static void codes_are_the_published_ones(void **state)
 	assert_true(rate_mark(&t));
 	for (unsigned i = 0, lost = 0; i < t.n; i++) {
 		lost += (t.seg[i].bits & RATE_LOST) != 0;
-		if (lost == SAMPLES_MIN) {
+		if (lost == RATE_SAMPLES_MIN) {
 			t.n = i;
 			break;
 		}
@@ -223,6 +308,9 @@ int main(void)
 		cmocka_unit_test(a_small_bucket_is_seen),
 		cmocka_unit_test(random_loss_is_no_policer),
 		cmocka_unit_test(a_full_queue_is_no_policer),
+		cmocka_unit_test(a_policer_of_two_frames_is_seen),
+		cmocka_unit_test(slow_rates_are_shaped_too),
+		cmocka_unit_test(a_queue_shows_behind_it),
 		cmocka_unit_test(a_clean_path_is_nothing),
 		cmocka_unit_test(size_is_told_from_rate),
 		cmocka_unit_test(codes_are_the_published_ones),

@@ -165,6 +165,58 @@ static void a_hole_that_is_filled_late_was_lost(void **state)
 	line_close(&l);
 }
 
+/* What a hole held came at times of its own: but reordering counts from when the hole showed. */
+static void a_hole_lies_between_its_neighbours(void **state)
+{
+	struct line l;
+	(void)state;
+	line_open(&l, 1 << 20);
+	data(&l, 0, 0, 1448);
+	data(&l, 90, 3 * 1448, 1448);
+	const struct rate_log *log = l.ev.rate;
+	assert_int_equal(log->n, 4);
+	assert_int_equal(seg_at(log, 1)->ts_ns - seg_at(log, 0)->ts_ns, 30000000);
+	assert_int_equal(seg_at(log, 2)->ts_ns - seg_at(log, 0)->ts_ns, 60000000);
+	data(&l, 91, 1448, 1448);
+	data(&l, 190, 2 * 1448, 1448);
+	assert_int_equal(seg_at(log, 1)->bits, RATE_HOLE);
+	assert_int_equal(seg_at(log, 2)->bits, RATE_HOLE | RATE_FILLED);
+	line_close(&l);
+}
+
+static void stamps_are_kept_while_all_have_them(void **state)
+{
+	struct line l;
+	(void)state;
+	line_open(&l, 1 << 20);
+	struct headers h = {.seq = BASE, .payload_len = 1448, .has_ts = true, .tsval = 77};
+	/* The first was cut short within its option. */
+	l.ev.n_events = 2;
+	l.ev.events = calloc(2, sizeof(*l.ev.events));
+	assert_non_null(l.ev.events);
+	for (unsigned i = 0; i < 2; i++)
+		l.ev.events[i] = (struct event){.ts_ns = 5 + i, .tsval = 70 * i,
+						.bits = EVENT_S2C | EVENT_TS};
+	send_at(&l, 0, DIR_S2C, h);
+	struct rate_trace t = {.n = 1};
+	assert_true(trace_of(l.ev.rate, &t));
+	assert_int_equal(t.tsval[0], 77);
+	assert_int_equal(l.ev.rate->base_tsval, 70);
+	assert_int_equal(l.ev.rate->base_ns, 6);
+	trace_free(&t);
+	h.has_ts = false;
+	h.seq += 1448;
+	send_at(&l, 1, DIR_S2C, h);
+	t.n = 2;
+	assert_true(trace_of(l.ev.rate, &t));
+	assert_null(t.tsval);
+	trace_free(&t);
+	free(l.ev.events);
+	l.ev.events = NULL;
+	l.ev.n_events = 0;
+	line_close(&l);
+}
+
 static void offload_is_taken_apart(void **state)
 {
 	struct line l;
@@ -255,6 +307,8 @@ int main(void)
 		cmocka_unit_test(what_came_twice_was_not),
 		cmocka_unit_test(reordering_is_no_loss),
 		cmocka_unit_test(a_hole_that_is_filled_late_was_lost),
+		cmocka_unit_test(a_hole_lies_between_its_neighbours),
+		cmocka_unit_test(stamps_are_kept_while_all_have_them),
 		cmocka_unit_test(offload_is_taken_apart),
 		cmocka_unit_test(probes_are_left_out),
 		cmocka_unit_test(no_room_is_counted),
