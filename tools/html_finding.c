@@ -151,8 +151,10 @@ static void rate(const struct html *h, const struct rate_facts *r)
 		return;
 	html_term(h, "Rate");
 	fprintf(h->out, "%s, %.1f kbit/s", rate_form_name[r->form], r->rate_bps / 1e3);
-	if (r->form == RATE_POLICED)
+	if (r->form == RATE_POLICED && !r->bounded)
 		fprintf(h->out, ", %" PRIu64 " bytes before the first loss", r->burst_bytes);
+	else if (r->form == RATE_POLICED && r->burst_bytes != 0)
+		fprintf(h->out, ", a bucket of %" PRIu64 " bytes", r->burst_bytes);
 	if (r->form == RATE_BY_SIZE)
 		fprintf(h->out, ", segments above %u bytes", r->size);
 	if (r->n_lost + r->n_passed != 0)

@@ -291,7 +291,10 @@ static double queue_bytes(const struct rate_trace *t, const struct samples *r, d
 	return (percentile(r->sorted, r->n, 0.95) - least) * rate / 8e6;
 }
 
-/* queued: a few segments may wait before the bucket, as at tc's tbf with a short limit. */
+/*
+ * queued: as published, but a few segments may wait before the bucket, as at tc's tbf with a short limit, and
+ * it may have been full, and the sender idle, for long before the first loss.
+ */
 static enum rate_policer police(const struct rate_trace *t, unsigned cut, bool queued, double *room,
 				struct rate_facts *out)
 {
@@ -308,11 +311,11 @@ static enum rate_policer police(const struct rate_trace *t, unsigned cut, bool q
 	double rtt_bytes = rtt_us * rate / 8e6;
 	double since = (double)(int64_t)(t->seg[first].ts_ns - t->start_ns);
 	double ahead = t->seg[first].seq - rate / 8e9 * since;
-	if (ahead < -PASS_RTTS * rtt_bytes)
+	if (!queued && ahead < -PASS_RTTS * rtt_bytes)
 		return POLICER_NEGATIVE_FILL;
 	simulate(t, first, rate, rtt_us, &r, &b);
 	enum rate_policer said = weigh(&b, rtt_bytes);
-	if (queued && said == POLICER_RTT_INFLATED && queue_bytes(t, &r, rate) <= QUEUE_MOST)
+	if (queued && said == POLICER_RTT_INFLATED && r.n != 0 && queue_bytes(t, &r, rate) <= QUEUE_MOST)
 		said = POLICER_OK;
 	if (said == POLICER_OK && !is_one_level(b.runs, b.n_runs, r.sorted))
 		said = POLICER_WANDERS;
@@ -422,11 +425,12 @@ bool rate_judge(struct rate_trace *t, struct rate_facts *out)
 	}
 	out->gaps = behind(t);
 	/* The authors try again without two losses at each end, where one may be of another cause. */
-	if (!(t->gap && out->gaps) && rate_police(t, 0, out) != POLICER_OK &&
-	    rate_police(t, 2, out) != POLICER_OK)
-		police(t, 0, true, room, out);
+	if (!(t->gap && out->gaps) && rate_police(t, 0, out) != POLICER_OK)
+		rate_police(t, 2, out);
 	if (!(t->gap && out->gaps) && out->form == RATE_NONE)
 		police_small(t, room, out);
+	if (!(t->gap && out->gaps) && out->form == RATE_NONE)
+		police(t, 0, true, room, out);
 	if (out->form == RATE_NONE)
 		rate_shape(t, room, out);
 	if (out->form == RATE_NONE && !(t->gap && out->gaps))

@@ -20,6 +20,13 @@
 #define SHAPED_DELAY_US 20000.0
 #define SHAPED_LOSS 0.1          /* what a full queue drops at its end */
 
+/*
+ * What a receiver may wait for a second segment before it acknowledges (RFC 9293, section 3.8.6.3): below
+ * the first it comes in time, and the second is the longest that is usual (Linux: TCP_DELACK_MIN and _MAX).
+ */
+#define DELACK_MIN_US 40000.0
+#define DELACK_MAX_US 200000.0
+
 /* Behind the queue the sender's clock tells how long segments waited (RFC 7323, section 4.1). */
 static const double ticks_us[] = {1e3, 4e3, 1e4, 1e5}; /* as stacks have them: section 5.4 */
 #define TICK_FAST 0.98           /* of one of these: clocks that differ */
@@ -85,9 +92,14 @@ static bool plateau_find(const struct rate_trace *t, struct plateau *p, uint64_t
 	return p->median > 0 && p->n_near >= SHAPED_SHARE * p->n;
 }
 
-/* How much longer than the shortest a typical round trip took, in us; 0 where there is no queue. */
-static double inflation(const struct rate_trace *t, double *room)
+/*
+ * How much longer than the shortest a typical round trip took, in us; 0 where there is no queue, or a
+ * receiver that waits for more than comes would do as much.
+ */
+static double inflation(const struct rate_trace *t, double rate_bps, double *room)
 {
+	double each_us = RATE_SEGMENT * 8e6 / rate_bps;
+	double ours = fmax(SHAPED_DELAY_US, each_us > DELACK_MIN_US ? DELACK_MAX_US : each_us);
 	unsigned n = 0;
 	for (unsigned i = 0; i < t->n; i++)
 		if (has_passed(&t->seg[i]) && t->seg[i].ack_us != RATE_UNACKED)
@@ -95,8 +107,7 @@ static double inflation(const struct rate_trace *t, double *room)
 	if (n < RATE_SAMPLES_MIN)
 		return 0;
 	double typical = median(room, n), least = room[0];
-	return typical >= SHAPED_DELAY * least && typical - least >= SHAPED_DELAY_US ? typical - least
-										    : 0;
+	return typical >= SHAPED_DELAY * least && typical - least >= ours ? typical - least : 0;
 }
 
 /* A tick of the sender's clock in us; 0: it is none of those known. */
@@ -156,7 +167,7 @@ void rate_shape(const struct rate_trace *t, double *room, struct rate_facts *out
 		lost += is_lost(&t->seg[i]);
 	if (lost > SHAPED_LOSS * t->n || !plateau_find(t, &p, &width))
 		return;
-	double delay_us = inflation(t, room);
+	double delay_us = inflation(t, p.rate_bps, room);
 	delay_us = delay_us > 0 ? delay_us : waiting(t, room);
 	if (delay_us <= 0)
 		return;

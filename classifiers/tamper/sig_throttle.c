@@ -33,16 +33,18 @@ static const char *bits_a_second(double bps, char out[32])
 static bool match_policed(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	const struct rate_facts *r = rate_of(v, t);
-	char rate[32];
+	char rate[32], burst[64] = "with a bucket of unknown size";
 	if (r == NULL || r->form != RATE_POLICED || r->bounded != (self->param != 0))
 		return false;
 	t->grade = GRADE_D1;
 	t->frame = r->frame;
-	testimony_says(t, r->bounded ? "%s with a bucket of %llu bytes, %.1f %% of %u segments %s"
-				     : "%s after %llu bytes, %.1f %% of %u segments %s",
-		       bits_a_second(r->rate_bps, rate), (unsigned long long)r->burst_bytes,
-		       100 * r->loss, r->n_lost + r->n_passed,
-		       r->gaps ? "missing on arrival" : "lost");
+	if (!r->bounded)
+		snprintf(burst, sizeof(burst), "after %llu bytes", (unsigned long long)r->burst_bytes);
+	else if (r->burst_bytes != 0)
+		snprintf(burst, sizeof(burst), "with a bucket of %llu bytes",
+			 (unsigned long long)r->burst_bytes);
+	testimony_says(t, "%s %s, %.1f %% of %u segments %s", bits_a_second(r->rate_bps, rate), burst,
+		       100 * r->loss, r->n_lost + r->n_passed, r->gaps ? "missing on arrival" : "lost");
 	testimony_expects(t, "losses apart from a bucket's level, or after delay grew");
 	return true;
 }

@@ -179,6 +179,12 @@ static void slow_rates_are_shaped_too(void **state)
 		/* One that paces itself has no queue before it. */
 		struct path paced = {.send_bps = rates[i]};
 		assert_int_equal(judge_path(&paced, 600).form, RATE_NONE);
+		/* Nor has the receiver's timer, that most segments of a slow sender wait for. */
+		struct rate_trace t = drive(&paced, 600);
+		for (unsigned k = 0; k < t.n; k++)
+			t.seg[k].ack_us += k % 8 == 0 ? 0 : i == 0 ? 150000 : 20000;
+		assert_true(rate_judge(&t, &f));
+		assert_int_equal(f.form, RATE_NONE);
 	}
 }
 
