@@ -110,7 +110,9 @@ static enum classify read_request_line(struct slice line, bool ended, struct htt
 	struct slice method = line, target;
 	for (method.to = line.from; method.to < line.to && is_token(line.data[method.to]);)
 		method.to++;
-	if (slice_starts(&method, "SSH-") || slice_len(&method) >= sizeof(out->method))
+	/* SSTP's one request (MS-SSTP, section 3.2.4.1): somebody may mind the protocol, not the name. */
+	if (slice_starts(&method, "SSH-") || slice_is(&method, "SSTP_DUPLEX_POST") ||
+	    slice_len(&method) >= sizeof(out->method))
 		return CLASSIFY_NEVER;
 	if (method.to == line.to)
 		return ended ? CLASSIFY_NEVER : CLASSIFY_MORE;
