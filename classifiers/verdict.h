@@ -119,7 +119,7 @@ struct rate_facts {
 	bool bounded;           /* policed by a bucket with a size, which the published test does not see */
 	bool gaps;              /* losses are holes in what arrived: the capture is behind them */
 	double rate_bps;        /* of TCP payload that got through */
-	/* That passed before the first loss, or before the rate held; with bounded the bucket's size, 0 unknown. */
+	/* Before the first loss, or before the rate held; bounded: the bucket's size, 0 unknown. */
 	uint64_t burst_bytes;
 	double loss;            /* share of the segments */
 	unsigned n_lost, n_passed; /* segments from the first loss on */
