@@ -15,6 +15,7 @@ import names
 import packets
 import pagetruth
 import tunneltruth
+import wording
 from capture import ACK, FIN, PSH, SYN, TCP, UDP
 
 CLIENT, SERVER = "192.0.2.10", "203.0.113.10"
@@ -222,9 +223,28 @@ class Tunnels(unittest.TestCase):
         self.assertEqual(tunneltruth.silence([heard, *soon], CLIENT, SERVER, 17000 * MS), [])
         short = [*lost[:2], self.said(16000, ping, fate="dropped")]
         self.assertEqual(tunneltruth.silence([heard, *short], CLIENT, SERVER, 17000 * MS), [])
+        # It is all the same whether the question or its answer was dropped.
+        passed = [self.said(at, data) for at in (2000, 3000, 16000)]
+        self.assertEqual(tunneltruth.silence([heard, *passed], CLIENT, SERVER, 17000 * MS), passed)
+        self.assertEqual(tunneltruth.silence([*passed, self.said(16100, data, SERVER, "dropped")], CLIENT, SERVER,
+                                             31100 * MS), passed)
         # Of what was never answered the captures' end counts, since tries come ever more rarely.
         self.assertEqual(tunneltruth.silence(lost[:2] + soon[2:], CLIENT, SERVER, 17000 * MS), lost[:2] + soon[2:])
         self.assertEqual(tunneltruth.silence(lost[:2] + soon[2:], CLIENT, SERVER, 16999 * MS), [])
+
+
+class Unseen(unittest.TestCase):
+    def test_what_went_by_is_seen(self):
+        plain, forged = segment(CLIENT, 0, 1, b"x"), segment(SERVER, 9, 1, flags=capture.RST, fate="forged")
+        lost = segment(CLIENT, 5, 1, b"x", fate="dropped")
+        for kind, frames, view in (("inject", [plain, forged], "client"), ("drop", [plain, lost], "server"),
+                                   ("drop", [plain], "client")):
+            self.assertIsNone(wording.unseen(kind, frames, view))
+
+    def test_what_did_not_is_said_to_be_nothing(self):
+        plain = segment(CLIENT, 0, 1, b"x")
+        for kind, view in (("inject", "client"), ("inject", "server"), ("drop", "server")):
+            self.assertTrue(wording.unseen(kind, [plain], view).startswith(wording.NOTHING + ": "))
 
 
 if __name__ == "__main__":

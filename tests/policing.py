@@ -3,7 +3,8 @@
 """Holds rates against lab traces: policing.py WMSCOPE FOLDER [MANIFEST]
 
 With a MANIFEST, this project's own: rows whose trigger is rate=BIT/S, of whole frames, 0 where nothing held the
-connection. Every rate that is found must be within RATE of it, and one must be found at either end.
+connection, or that expect throttling to a rate that their note says. Every rate that is found must be within RATE
+of it, and one must be found at either end.
 Else:
 FOLDER/LABELS.tsv says what stood in the path (rate= and burst= of its trigger column). VERDICT below is what
 the published detector (Flach et al., SIGCOMM 2016), run apart from this project, says of each trace: `rate-policed`
@@ -15,6 +16,7 @@ Exit 77: no folder.
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -28,17 +30,30 @@ OPEN = {"06", "18"}
 MISSED = {"04"}
 
 
+SAID = re.compile(r"policed to (\d+) kbit/s")
+
+
 def rates(wmscope, path, *options):
     run = subprocess.run([wmscope, "analyze", "-q", "--no-ndpi", *options, "--jsonl", "-", path],
                          capture_output=True, timeout=120)
     if run.returncode not in (0, 1):
         sys.exit(f"{path}: exit {run.returncode}: {run.stderr.decode(errors='replace')}")
     events = [json.loads(line) for line in run.stdout.splitlines()]
-    return [e["finding"] for e in events if e["event_type"] == "finding" and "throttling" in e["finding"]]
+    return [e["finding"] | {"src_port": e.get("src_port")} for e in events
+            if e["event_type"] == "finding" and "throttling" in e["finding"]]
+
+
+def set_to(row):
+    """bit/s that the row's connections were held to, 0 for no rate of theirs, or None where nobody says"""
+    if row["trigger"].startswith("rate="):
+        return float(row["trigger"].split("=")[1])
+    said = SAID.search(row["note"]) if row["expect"] == "throttling" else None
+    return float(said[1]) * 1e3 if said else None
 
 
 def lab_faults(row, found):
-    wanted = float(row["trigger"].split("=")[1])
+    wanted, port = set_to(row), re.match(r"tcp [\d.]+:(\d+)>", row["flow"])
+    found = [f for f in found if not port or f["src_port"] == int(port[1])]
     if wanted and not found:
         yield "no rate is found"
     for f in found:
@@ -52,13 +67,14 @@ def lab_faults(row, found):
 def lab(wmscope, folder, manifest):
     """→ (rows, faults); prints what each is"""
     with open(manifest, newline="", encoding="utf-8") as f:
-        rows = [r for r in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)
-                if r["trigger"].startswith("rate=")]
-    bad = 0
+        rows = [r for r in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE) if set_to(r) is not None]
+    bad, found = 0, {}
     for row in rows:
-        for fault in lab_faults(row, rates(wmscope, os.path.join(folder, row["file"]))):
+        if row["file"] not in found:
+            found[row["file"]] = rates(wmscope, os.path.join(folder, row["file"]))
+        for fault in lab_faults(row, found[row["file"]]):
             bad += 1
-            print(f"{row['file']}: {fault}")
+            print(f"{row['file']}: {row['flow']}: {fault}")
     return len(rows), bad
 
 
@@ -91,7 +107,7 @@ def main():
     wmscope, folder = sys.argv[1:3]
     if len(sys.argv) > 3:
         n, bad = lab(wmscope, folder, sys.argv[3])
-        print(f"{n} captures, {bad} faults")
+        print(f"{n} rows, {bad} faults")
         return 1 if bad or not n else 0
     labels = os.path.join(folder, "LABELS.tsv")
     if not os.path.exists(labels):

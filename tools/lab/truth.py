@@ -21,7 +21,7 @@ import tunneltruth
 from capture import GRE, RST, TCP, UDP
 from conclude import Seen, conclusions
 from intercept import certificates_of, intercepted_flows
-from wording import trigger_of, verdict_drop, verdict_inject
+from wording import NOTHING, trigger_of, unseen, verdict_drop, verdict_inject
 
 MAX_TRANSIT = 3 * 10**9
 FAMILY = {"inject": "tcp-injection", "drop": "silent-drop", "throttle": "throttling"}
@@ -213,10 +213,13 @@ def rows_of_file(args, file, side, frames, numbers, touched, view):
             charge = charge_flow(args, mine, flow, view, side)
         family, bad, verdict, facts = charge
         seen[-1].verdict = verdict
+        if verdict is None and facts.startswith(NOTHING):
+            yield row(args, file, flow, "none", "-", [], trigger, view, f"{args.note}: {facts}")
+            continue
         if verdict is None or args.unscored in ("all", view):
             yield row(args, file, flow, "unscored", "-", [], trigger, view, f"{args.note}: {facts}")
             continue
-        if trigger.startswith("sni="):      # an alert is of TLS, a reset of TCP
+        if trigger.startswith("sni=") and args.kind != "throttle":      # an alert is of TLS, a reset of TCP
             said = args.kind != "drop" and any(f.fate == "forged" and f.paylen for f in bad)
             family = f"tls-filtering|{family}" if said else f"{family}|tls-filtering"
         # What was taken out of GRE is of GRE, which has no ports.
@@ -285,15 +288,18 @@ def charge_flow(args, mine, flow, view, side):
         if kind == "throttle":      # a measured rate; a client sees it without seeing a drop
             verdict = "inconclusive"
     family = "quic-filtering|silent-drop" if flow.proto == UDP else FAMILY[kind]
-    return family, bad, verdict, facts if verdict else "not visible here"
+    why = unseen(kind, mine, view) if not side else None
+    return family, bad, verdict, facts if verdict else why or "not visible here"
 
 
 def charge_tunnel(args, mine, flow, view, carries):
     """the same for a session over UDP or GRE: silence, which a wrong key or a dead server keeps too"""
     if args.kind == "throttle":
         return "", [], None, "nobody measures the rate of a tunnel over UDP"
+    if view == "server":
+        return "", [], None, f"{NOTHING}: a client that went away, or hears nothing, looks the same"
     ends = flow.client[0], flow.server[0]
-    asked = [] if view == "server" else tunneltruth.one_way(mine, *ends) if carries else \
+    asked = tunneltruth.one_way(mine, *ends) if carries else \
         tunneltruth.silence(mine, *ends, args.until)
     verdict = "inconclusive" if asked else None
     return "vpn-interference", asked[:1], verdict, f"{len(asked)} unanswered" if asked else "not visible here"

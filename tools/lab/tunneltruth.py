@@ -11,6 +11,7 @@ HARD_RESETS = (1, 7, 10)    # OpenVPN, of clients: v1, v2, v3
 IKE_REQUESTS = range(34, 38)    # RFC 7296, section 3.1
 PPTP_MAGIC = b"\x1a\x2b\x3c\x4d"     # RFC 2637, section 1.4
 PPTP_PORT = 1723
+SSTP_POST = b"SSTP_DUPLEX_POST "     # MS-SSTP, section 3.2.4.1
 GRE_ASKS = 10
 
 
@@ -42,15 +43,17 @@ def protocol(frames, client):
         return datagram(said.payload)
     if said.proto == TCP and said.payload[4:8] == PPTP_MAGIC:
         return "pptp"
+    if said.proto == TCP and said.payload.startswith(SSTP_POST):
+        return "sstp"
     whole = len(said.payload) > 16 and int.from_bytes(said.payload[:2], "big") == len(said.payload) - 2
     return "openvpn" if said.proto == TCP and whole and datagram(said.payload[2:]) == "openvpn" else None
 
 
 def silence(frames, client, server, until):
-    """the client's dropped packets after the server's last one, or [] where they are not enough; until:
-    when the captures ended"""
+    """the client's packets after the server's last one (dropped, or their answers were), or [] where they are
+    not enough; until: when the captures ended"""
     heard = max((f.ts for f in frames if f.src == server and f.fate != "dropped"), default=None)
-    asked = [f for f in frames if f.src == client and f.proto == UDP and f.fate == "dropped"
+    asked = [f for f in frames if f.src == client and f.proto == UDP
              and (heard is None or f.ts > heard) and (len(f.payload) >= ASKS or datagram(f.payload))]
     if len(asked) < TRIES:
         return []

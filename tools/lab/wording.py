@@ -7,6 +7,10 @@ import re
 import struct
 
 import tunneltruth
+
+# How a row's note says that what the box did cannot be told from this file, and why. Such a row is no control: where a
+# reader of the file has nothing to go by, what is found there may be called `inconclusive` at most.
+NOTHING = "nothing from this side"
 from capture import ACK, SYN, TCP, UDP
 
 
@@ -77,11 +81,22 @@ def trigger_of(frames, flow):
         return "keyword=forbidden-word"
     if name:
         return f"sni={name}"
-    host = re.search(rb"\r\nHost: ([^\r]+)\r\n", said)
-    if host:
-        return f"host={host.group(1).decode()}"
     tunnel = "ssh" if said.startswith(b"SSH-") else tunneltruth.protocol(frames, flow[0][0])
+    host = re.search(rb"\r\nHost: ([^\r]+)\r\n", said)
+    if host and not tunnel:
+        return f"host={host.group(1).decode()}"
     return f"protocol={tunnel}" if tunnel else "-"
+
+
+def unseen(kind, frames, view):
+    """why the file shows nothing that was done to this flow, or None where it shows some of it"""
+    if any(f.fate for f in frames):
+        return None
+    if kind == "inject":
+        return f"{NOTHING}: what was forged did not come by here, and an end that gives up looks the same"
+    if view == "server":
+        return f"{NOTHING}: what was dropped never came here, and a client that gives up looks the same"
+    return None
 
 
 def handshake_time(frames):
