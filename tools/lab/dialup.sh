@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash disable=SC2153
 # L2TP and PPTP of xl2tpd, pptpd and pptp between the two ends: their control connections, and pppd.py in
-# pppd's place for what they carry, since PPP needs the kernel. Sourced by lab.sh. Server: L2TP on UDP 1701,
-# PPTP on TCP 1723 with GRE.
+# pppd's place for what they carry, since PPP needs the kernel. SSTP of sstppeer.py at both ends. Sourced by lab.sh.
+# Server: L2TP on UDP 1701, PPTP on TCP 1723 with GRE, SSTP in TLS on TCP 4433 and in the clear on 8081, as behind
+# what ends its TLS.
 
 # dialup ROLE LOG COMMAND…: with a /run of its own, and pppd replaced for this command alone
 dialup() {
@@ -63,4 +64,18 @@ pptp_server() {
 
 pptp_client() { # pptp_client K ECHOES SECONDS: in the background
 	ECHOES=$2:$3 dialup c "pptp-c$1.log" pptp "$S4" --nohostroute --nobuffer
+}
+
+sstp_server() {
+	spawn s sstp-4433.log /usr/bin/python3 "$LAB/sstppeer.py" serve 4433 "$KEYS/cert.pem" "$KEYS/key.pem"
+	TUNNEL_SERVERS+=("$SPAWNED")
+	spawn s sstp-8081.log /usr/bin/python3 "$LAB/sstppeer.py" serve 8081
+	TUNNEL_SERVERS+=("$SPAWNED")
+	await_port 4433
+	await_port 8081
+}
+
+sstp_call() { # sstp_call PORT ECHOES SECONDS [tls]
+	nx c timeout 90 /usr/bin/python3 "$LAB/sstppeer.py" call "$S4" "$1" lab.example "$2" "$3" ${4:+"$4"} \
+		>>"$WORK/client.log" 2>&1 || true
 }

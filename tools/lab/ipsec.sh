@@ -58,7 +58,8 @@ ipsec_server() { # ipsec_server SESSIONS
 	charon_load s charon-s "connections { $conns }" lab
 }
 
-# ipsec_client SESSION [PORT [SECRET]]: not there yet when it returns. PORT 4500 does without port 500.
+# ipsec_client SESSION [PORT [SECRET]]: not there yet when it returns. PORT 4500 does without port 500. After
+# DPD seconds without a packet it asks whether the server is there (RFC 7296, section 2.4); not told: never.
 ipsec_client() {
 	local k=$1 name=charon-c$1
 	nx c ip addr add "10.5$k.0.2/32" dev lo
@@ -68,7 +69,7 @@ ipsec_client() {
 		routing_table_prio = 22$k"
 	charon_load c "$name" "connections { k$k { remote_addrs = $S4
 		remote_port = ${2:-500}
-		dpd_delay = 0
+		dpd_delay = ${DPD:-0}
 		local { auth = psk
 		id = c$k }
 		remote { auth = psk

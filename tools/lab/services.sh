@@ -19,6 +19,7 @@ make_certificate() { # make_certificate DIR
 	head -c 30000 /dev/zero | tr '\0' c >"$1/www/mid"
 	head -c 100000 /dev/zero | tr '\0' g >"$1/www/wide"
 	head -c 300000 /dev/zero | tr '\0' d >"$1/www/big"
+	head -c 1000000 /dev/zero | tr '\0' h >"$1/www/long"
 	head -c 90000 /dev/zero | tr '\0' e >"$1/www/slow/file"
 	cp "$1/www/index.html" "$1/www/forbidden-word"
 }

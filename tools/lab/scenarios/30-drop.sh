@@ -218,13 +218,13 @@ sni_drop_residual() {
 	done
 }
 
-scenario name-policed throttle "connections that named the site are policed to 20 packets a second: what exceeds it is dropped" SNAP=140 VANTAGES=client,server
+scenario name-policed throttle "connections that named the site are policed to 20 packets a second: what exceeds it is dropped" SNAP=110 VANTAGES=client,server
 name_policed() {
 	nginx_start
 	mark_flow box "${HOST[@]}"
 	box -A FORWARD -i b1 -m connmark --mark 1 -m hashlimit --hashlimit-name slow \
 		--hashlimit-above 20/s --hashlimit-burst 20 -j DROP
 	capture_start
-	GIVE_UP=25 fetch http://blocked.example/wide
+	GIVE_UP=90 fetch http://blocked.example/long
 	fetch http://allowed.example/wide
 }

@@ -258,14 +258,19 @@ tunnels_policed_udp() {
 	wg_pings 20 1 5 0.3
 }
 
-scenario tunnels-policed throttle "the tunnels' connections (SSH, Shadowsocks, OpenVPN over TCP) are policed to 25 packets a second each" SNAP=400 VANTAGES=client
+# policed PORT[,PORT]…: what each of these servers sends faster than 304 kbit/s (of IP packets) is dropped
+policed() {
+	box -A FORWARD -i b1 -p tcp -m multiport --sports "$1" -m hashlimit --hashlimit-name slow \
+		--hashlimit-mode srcport --hashlimit-above 38000b/s --hashlimit-burst 38000b -j DROP
+}
+
+scenario tunnels-policed throttle "the tunnels' connections (SSH, Shadowsocks, OpenVPN over TCP) are policed to 304 kbit/s each" SNAP=130 VANTAGES=client,server
 tunnels_policed() {
 	nginx_start
 	sshd_start
 	shadowsocks_server 8388
 	openvpn_server 1194 tcp 30 crypt
-	box -A FORWARD -i b1 -p tcp -m multiport --sports 22,1194,8388 -m hashlimit --hashlimit-name slow \
-		--hashlimit-mode srcport --hashlimit-above 25/s --hashlimit-burst 25 -j DROP
+	policed 22,1194,8388
 	capture_start
 	ssh_tunnel 1080
 	shadowsocks_client 8388 1081
@@ -273,9 +278,9 @@ tunnels_policed() {
 	openvpn_up ovc1
 	await_port 1080 c
 	fetch http://allowed.example/wide
-	GIVE_UP=25 socks_fetch 1080 "http://$S4/wide" &
-	GIVE_UP=25 socks_fetch 1081 "http://$S4/wide" &
-	GIVE_UP=25 fetch http://10.30.0.1/wide --interface ovc1
+	GIVE_UP=90 socks_fetch 1080 "http://$S4/long" &
+	GIVE_UP=90 socks_fetch 1081 "http://$S4/long" &
+	GIVE_UP=90 fetch http://10.30.0.1/long --interface ovc1
 	wait_children
 	fetch http://allowed.example/wide
 }

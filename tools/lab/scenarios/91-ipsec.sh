@@ -44,7 +44,7 @@ ipsec_auth_drop() {
 	controls_tls
 }
 
-scenario ipsec-cut drop "the box drops all packets of an IPsec session (port 4500) after its 20th; OpenVPN to the same server is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=ike UNSCORED=all
+scenario ipsec-cut drop "the box drops all packets of an IPsec session (port 4500) after its 20th; the clients ask whether the server is there; OpenVPN to it is left alone" VANTAGES=client,server CLAIM=vpn-interference:anomaly:protocol=ike
 ipsec_cut() {
 	nginx_start
 	openvpn_server 1194 udp 30 crypt
@@ -53,9 +53,9 @@ ipsec_cut() {
 	capture_start
 	local k
 	for k in 1 2 3; do
-		ipsec_client $k
+		DPD=5 ipsec_client $k
 		ipsec_up $k
-		ipsec_pings $k 48 0.4 &
+		ipsec_pings $k 70 0.4 &
 		sleep 6
 	done
 	openvpn_control ovc 1194 30 crypt

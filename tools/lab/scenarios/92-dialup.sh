@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash disable=SC2153
-# L2TP and PPTP, what PPP there is being a stand-in's: their first message dropped or reset, data cut.
+# L2TP, PPTP and SSTP, what PPP there is being a stand-in's (and all of SSTP): their first message dropped or reset,
+# data cut.
 
 # Start-Control-Connection-Request: of L2TP (RFC 2661, sections 3.1 and 4.4.1) to no tunnel yet, of PPTP
 # (RFC 2637, section 2.1) by its cookie.
@@ -103,14 +104,78 @@ pptp_gre_drop() {
 	controls_tls
 }
 
-scenario pptp-gre-cut drop "PPTP's control connection is left alone, GRE is dropped both ways after its 24th" VANTAGES=client,server UNSCORED=all
+scenario pptp-gre-cut drop "PPTP's control connection is left alone, GRE is dropped both ways after its 24th" VANTAGES=client,server
 pptp_gre_cut() {
 	nginx_start
 	pptp_server
 	box -A FORWARD -p gre -m connbytes --connbytes 25: --connbytes-dir both --connbytes-mode packets -j DROP
 	capture_start
 	controls_tls
-	pptp_client 1 55 0.4
-	sleep 26
+	pptp_client 1 80 0.4
+	sleep 38
 	controls_tls
+}
+
+# MS-SSTP, section 3.2.4.1; in the clear only.
+SSTP_POST=(-p tcp --dport 8081 -m string --algo bm --string 'SSTP_DUPLEX_POST /')
+
+scenario sstp-alone benign "SSTP of a stand-in, in TLS and in the clear, each used for a while and ended" VANTAGES=client,server
+sstp_alone() {
+	nginx_start
+	sstp_server
+	capture_start
+	sstp_call 4433 10 0.3 tls
+	sstp_call 8081 10 0.3
+	controls_http
+}
+
+scenario sstp-rst-onpath inject "an on-path device resets the client of SSTP (a stand-in, in the clear) once it saw its request; in TLS it passes" VANTAGES=client,server
+sstp_rst_onpath() {
+	nginx_start
+	sstp_server
+	mirror both
+	mark_flow device "${SSTP_POST[@]}"
+	device -A FORWARD -m connmark --mark 1 -p tcp --dport 8081 ! --tcp-flags RST RST "${RESET[@]}"
+	capture_start
+	local _
+	for _ in 1 2 3; do
+		controls_http
+		sstp_call 8081 5 0.3
+		sstp_call 4433 3 0.3 tls
+	done
+}
+
+scenario sstp-drop drop "the box drops the request of SSTP (a stand-in, in the clear); in TLS it passes" VANTAGES=client,server
+sstp_drop() {
+	nginx_start
+	sstp_server
+	box -A FORWARD "${SSTP_POST[@]}" -j DROP
+	capture_start
+	local _
+	for _ in 1 2 3; do
+		sstp_call 8081 5 0.3 &
+		controls_http
+		sleep 1
+	done
+	sstp_call 4433 3 0.3 tls
+	sleep 14
+	controls_http
+	wait_children
+}
+
+scenario sstp-cut drop "the box drops all packets of SSTP (a stand-in, in TLS) after a connection's 40th; in the clear it passes" VANTAGES=client,server SNAP=400
+sstp_cut() {
+	nginx_start
+	sstp_server
+	cut_after 4433 40 tcp
+	capture_start
+	local _
+	for _ in 1 2 3; do
+		sstp_call 4433 50 0.4 tls &
+		sleep 4
+	done
+	sstp_call 8081 10 0.3
+	controls_http
+	wait_children
+	controls_http
 }

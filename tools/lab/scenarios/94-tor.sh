@@ -3,14 +3,14 @@
 # Tor in a network of its own, its bridge reached over obfs4 and over Tor's own TLS; obfs4 and Shadowsocks
 # cut within a transfer and held to a rate.
 
-# tor_two: both clients, used once they are there
+# tor_two [FILE]: both clients, used once they are there
 tor_two() {
 	tor_client torc1 9051 obfs4
 	tor_client torc2 9052 tls
 	tor_up torc1
 	tor_up torc2
-	GIVE_UP=20 socks_fetch 9051 "http://$S4/mid" &
-	GIVE_UP=20 socks_fetch 9052 "http://$S4/mid"
+	GIVE_UP=90 socks_fetch 9051 "http://$S4/${1:-mid}" &
+	GIVE_UP=90 socks_fetch 9052 "http://$S4/${1:-mid}"
 	wait_children
 	controls_http
 }
@@ -76,22 +76,21 @@ tor_drop() {
 
 scenario tor-obfs4-cut drop "the box drops all packets of Tor over obfs4 after the 24th of a connection; Tor's TLS to that bridge is left alone" VANTAGES=client,server SNAP=220
 tor_obfs4_cut() {
-	nginx_start
+	nginx_start 'client_body_timeout 5s;'
 	tor_network
 	cut_after 9443 24 tcp
 	capture_start
 	tor_beside obfs4 tls
 }
 
-scenario tor-policed throttle "Tor's connections to its bridge (TLS and obfs4) are policed to 25 packets a second each" VANTAGES=client SNAP=220
+scenario tor-policed throttle "Tor's connections to its bridge (TLS and obfs4) are policed to 304 kbit/s each" VANTAGES=client,server SNAP=110
 tor_policed() {
 	nginx_start
 	tor_network
-	box -A FORWARD -i b1 -p tcp -m multiport --sports 7030,9443 -m hashlimit --hashlimit-name slow \
-		--hashlimit-mode srcport --hashlimit-above 25/s --hashlimit-burst 25 -j DROP
+	policed 7030,9443
 	capture_start
 	fetch http://allowed.example/wide
-	tor_two
+	tor_two long
 	fetch http://allowed.example/wide
 }
 
@@ -110,9 +109,9 @@ tor_bridge_off() {
 
 # ── cut and policed without Tor ───────────────────────────────────────────────────────────────
 
-scenario obfs4-cut drop "the box drops all packets of an obfs4 connection after its 40th, in an upload; Shadowsocks to the same server is left alone" VANTAGES=client,server SNAP=400 UNSCORED=server
+scenario obfs4-cut drop "the box drops all packets of an obfs4 connection after its 40th, in an upload that the server gives up after 5 s; Shadowsocks to it is left alone" VANTAGES=client,server SNAP=400
 obfs4_cut() {
-	nginx_start
+	nginx_start 'client_body_timeout 5s;'
 	shadowsocks_server 8388
 	obfs4_server 9443
 	cut_after 9443 40 tcp
@@ -121,29 +120,28 @@ obfs4_cut() {
 	shadowsocks_client 8388 1080
 	local _
 	for _ in 1 2 3; do
-		GIVE_UP=14 obfs4_fetch 9443 /upload/one -T "$KEYS/www/wide" &
+		GIVE_UP=18 obfs4_fetch 9443 /upload/one -T "$KEYS/www/wide" &
 		socks_fetch 1080 "http://$S4/upload/one" -T "$KEYS/www/mid"
 		sleep 4
 	done
 	wait_children
-	sleep 8
+	sleep 14
 	controls_http
 }
 
-scenario obfs4-policed throttle "obfs4's connection is policed to 25 packets a second" VANTAGES=client SNAP=220
+scenario obfs4-policed throttle "obfs4's connection is policed to 304 kbit/s" VANTAGES=client,server SNAP=110
 obfs4_policed() {
 	nginx_start
 	obfs4_server 9443
-	box -A FORWARD -i b1 -p tcp --sport 9443 -m hashlimit --hashlimit-name slow \
-		--hashlimit-mode srcport --hashlimit-above 25/s --hashlimit-burst 25 -j DROP
+	policed 9443
 	capture_start
 	obfs4_client
 	fetch http://allowed.example/wide
-	GIVE_UP=25 obfs4_fetch 9443 /wide
+	GIVE_UP=90 obfs4_fetch 9443 /long
 	fetch http://allowed.example/wide
 }
 
-scenario shadowsocks-download-cut drop "the box drops all packets of a Shadowsocks connection after its 30th, in a download: the client waits and has nothing to say again" VANTAGES=client,server SNAP=220 UNSCORED=client
+scenario shadowsocks-download-cut drop "the box drops all packets of a Shadowsocks connection after its 30th, in a download: the client waits and has nothing to say again" VANTAGES=client,server SNAP=220
 shadowsocks_download_cut() {
 	nginx_start
 	shadowsocks_server 8388
@@ -159,5 +157,6 @@ shadowsocks_download_cut() {
 		sleep 5
 	done
 	wait_children
+	sleep 14
 	controls_http
 }
