@@ -68,7 +68,10 @@ struct classifier {
 	int (*shard_open)(void *shard, const struct analysis_config *cfg);
 	void (*shard_close)(void *shard);
 	uint8_t packet_proto; /* packet() is for flows of this IP protocol; 0 all */
-	/* Every packet of a flow until it is decided; NULL for a classifier of streams. */
+	/*
+	 * Every packet of a flow until it is decided; NULL for a classifier of streams. *out is zero, and
+	 * stays so unless out->by is set.
+	 */
 	enum classify (*packet)(void *shard, void *state, const struct flow *f, enum dir dir,
 				const struct packet *pkt, const struct headers *h,
 				struct app_facts *facts, struct label *out);

@@ -35,8 +35,10 @@ static void *state_of(struct shard *s, struct flow_scratch *x, unsigned i)
 	return x->busy->state + s->in->state_offset[i];
 }
 
-static void take_label(struct shard *s, struct flow_busy *b, const struct label *said)
+/* Room for a label is clean before each call, and cleaned only where something was said: few say any. */
+static void take_label(struct shard *s, struct flow_busy *b)
 {
+	struct label *said = &s->said;
 	if (said->by == NULL)
 		return;
 	if (b->label == NULL)
@@ -45,20 +47,20 @@ static void take_label(struct shard *s, struct flow_busy *b, const struct label 
 		s->no_memory++;
 	else
 		*b->label = *said;
+	*said = (struct label){.by = NULL};
 }
 
 /* Nobody asks classifier i about the flow again. */
 void feed_decide(struct shard *s, struct flow_scratch *x, const struct flow *f, unsigned i)
 {
 	const struct classifier *c = s->in->classifiers[i];
-	struct label said = {0};
 	struct flow_busy *b = x->busy;
 	b->wants_packets &= ~(1u << i);
 	b->wants_stream[DIR_C2S] &= ~(1u << i);
 	b->wants_stream[DIR_S2C] &= ~(1u << i);
 	if (c->flow_end != NULL && s->group->state[i] != NULL) {
-		c->flow_end(s->group->state[i], state_of(s, x, i), f, x->busy->facts, &said);
-		take_label(s, x->busy, &said);
+		c->flow_end(s->group->state[i], state_of(s, x, i), f, x->busy->facts, &s->said);
+		take_label(s, x->busy);
 		shard_take_exchanges(s, x, f);
 	}
 }
@@ -71,20 +73,18 @@ bool feed_wanted(const struct flow_busy *b, unsigned i)
 void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f,
 			 enum dir dir, const struct packet *pkt, const struct headers *h)
 {
-	const struct inspector *in = s->in;
-	for (unsigned i = 0; i < in->n_classifiers; i++) {
-		const struct classifier *c = in->classifiers[i];
-		if ((x->busy->wants_packets & 1u << i) == 0)
-			continue;
+	for (uint32_t left = x->busy->wants_packets; left != 0; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
 		if (!open_classifier(s, i)) {
 			x->busy->wants_packets &= ~(1u << i);
 			continue;
 		}
-		struct label said = {0};
+		const struct classifier *c = s->in->classifiers[i];
 		enum classify more = c->packet(s->group->state[i], state_of(s, x, i), f, dir, pkt, h,
-					       x->busy->facts, &said);
-		take_label(s, x->busy, &said);
-		shard_take_exchanges(s, x, f);
+					       x->busy->facts, &s->said);
+		take_label(s, x->busy);
+		if (x->busy->facts->done != NULL)
+			shard_take_exchanges(s, x, f);
 		if (more == CLASSIFY_MORE)
 			continue;
 		x->busy->wants_packets &= ~(1u << i);
@@ -104,17 +104,16 @@ struct stream_bytes {
 static bool feed_stream(struct shard *s, struct flow_scratch *x, const struct flow *f,
 			const struct stream_bytes *b, const uint8_t *data, size_t len)
 {
-	const struct inspector *in = s->in;
 	uint32_t *wants = &x->busy->wants_stream[b->dir];
-	for (unsigned i = 0; i < in->n_classifiers; i++) {
-		const struct classifier *c = in->classifiers[i];
-		if ((*wants & 1u << i) == 0)
-			continue;
+	for (uint32_t left = *wants; left != 0; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+		const struct classifier *c = s->in->classifiers[i];
 		enum classify more = CLASSIFY_NEVER;
 		if (open_classifier(s, i))
 			more = c->stream(s->group->state[i], state_of(s, x, i), f, b->dir, b->pkt,
 					 b->h, data, len, x->busy->facts);
-		shard_take_exchanges(s, x, f);
+		if (x->busy->facts->done != NULL)
+			shard_take_exchanges(s, x, f);
 		if (more == CLASSIFY_MORE && len < REASSEMBLY_LIMIT)
 			continue;
 		*wants &= ~(1u << i);

@@ -46,6 +46,7 @@ struct shard {
 	struct context_shard *context;
 	struct judge *judge;
 	struct facts_room *room;
+	struct label said;  /* what classifiers are given to write to; zero between two of their calls */
 	size_t kept_bytes;  /* of flows whose evidence is kept until the context is known */
 	uint64_t not_kept, not_judged, not_listed; /* of struct inspector_stats */
 	struct attempts attempts;

@@ -15,6 +15,7 @@
 #include "config.h"
 #include "tools/escape.h"
 #include "tools/facts.h"
+#include "tools/spell.h"
 #include "tools/words.h"
 
 #define IN_FULL 20 /* findings of one kind towards one server */
@@ -125,15 +126,16 @@ static int collect(const struct text *t, struct text_finding **out, size_t *n_ou
 }
 
 struct table_row {
-	char verdict[16], frame[24], trigger[1100], flow[192];
+	char frame[24], trigger[1100], flow[192];
 };
 
 static void table_row(const struct text *t, const struct finding *f, struct table_row *r)
 {
 	enum { TRIGGER_MAX = 34 };
 
-	snprintf(r->verdict, sizeof(r->verdict), "%s", verdict_name[f->verdict]);
-	snprintf(r->frame, sizeof(r->frame), "%" PRIu64, facts_decisive_frame(f));
+	struct spelling frame = spelling_of(r->frame, sizeof(r->frame));
+
+	spell_number(&frame, facts_decisive_frame(f));
 	text_trigger(t, f, r->trigger, sizeof(r->trigger));
 	if (f->scope != SCOPE_FLOW)
 		snprintf(r->flow, sizeof(r->flow), "%u connections", f->n_flows);
@@ -151,11 +153,13 @@ static void table_row(const struct text *t, const struct finding *f, struct tabl
 	snprintf(r->trigger + i, sizeof(r->trigger) - i, "%s", t->ellipsis);
 }
 
+/* A cell of a table, its words on the left. */
 static void pad(const struct text *t, const char *s, unsigned width)
 {
 	unsigned n = text_columns(s);
 
-	fprintf(t->out, "  %s%*s", s, n < width ? (int)(width - n) : 0, "");
+	fputs(s, t->out);
+	text_blanks(t, n < width ? width - n : 0);
 }
 
 static void grow(unsigned *width, const char *s)
@@ -209,24 +213,27 @@ static void table(const struct text *t, const struct text_finding *list, size_t 
 	}
 	unsigned at = 20 + w_frame + w_id + 2 + w_trigger + 2;
 	bool files = facts_several_files(t->analysis);
-	fprintf(t->out, "\n%4s  %-12s  %*s", "#", "verdict", (int)w_frame, "frame");
-	pad(t, "what", w_id);
-	pad(t, "trigger", w_trigger);
-	fputs("  connection\n", t->out);
+	fprintf(t->out, "\n%4s  %-12s  %*s  ", "#", "verdict", (int)w_frame, "frame");
+	pad(t, "what", w_id + 2);
+	pad(t, "trigger", w_trigger + 2);
+	fputs("connection\n", t->out);
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].folded)
 			continue;
 		table_row(t, list[i].f, &r);
 		fprintf(t->out, "%4u  ", list[i].f->number);
 		text_colour(t, list[i].f->verdict);
-		fprintf(t->out, "%-12s", r.verdict);
+		pad(t, verdict_name[list[i].f->verdict], 12);
 		text_plain(t);
-		fprintf(t->out, "  %*s", (int)w_frame, r.frame);
-		pad(t, list[i].f->id, w_id);
+		text_blanks(t, 2 + w_frame - (unsigned)strlen(r.frame));
+		fputs(r.frame, t->out);
+		text_blanks(t, 2);
+		pad(t, list[i].f->id, w_id + 2);
 		/* A connection that the line cannot hold, of IPv6 mostly, goes below. */
 		bool below = files || at + text_columns(r.flow) > TEXT_WIDTH;
-		pad(t, r.trigger, below ? 0 : w_trigger);
-		fprintf(t->out, "%s  %s", below ? "\n    " : "", r.flow);
+		pad(t, r.trigger, below ? 0 : w_trigger + 2);
+		fputs(below ? "\n      " : "", t->out);
+		fputs(r.flow, t->out);
 		if (files)
 			in_file(t, list[i].f->flow, 6 + text_columns(r.flow));
 		putc('\n', t->out);

@@ -30,6 +30,7 @@ struct text text_of(const struct analysis *a, const struct report_options *o, FI
 void text_raw(const struct text *t, const void *data, size_t len);
 /* Columns that the escaped bytes take. */
 unsigned text_columns(const char *s);
+void text_blanks(const struct text *t, unsigned n);
 /* Breaks text at blanks; begins at column indent, and goes on there. text is harmless already. */
 void text_wrap(const struct text *t, unsigned indent, const char *text);
 /* Begins and ends what a verdict is printed in; nothing without colour. */

@@ -10,13 +10,18 @@
 #include "tools/escape.h"
 #include "tools/facts.h"
 #include "tools/report_text.h"
+#include "tools/spell.h"
 #include "tools/words.h"
 
 #define LABEL 17
 
 static void label(const struct text *t, const char *word)
 {
-	fprintf(t->out, "  %-*s", LABEL - 2, word);
+	size_t n = strlen(word);
+
+	fputs("  ", t->out);
+	fwrite(word, 1, n, t->out);
+	text_blanks(t, n < LABEL - 2 ? (unsigned)(LABEL - 2 - n) : 0);
 }
 
 /* What the packets' own words may be in: made harmless, then wrapped. */
@@ -48,14 +53,14 @@ static void sentence(const struct text *t, const struct finding *f)
 
 static void head(const struct text *t, const struct finding *f)
 {
-	char flow[192], proto[8];
+	char flow[192], proto[8], rule[TEXT_WIDTH];
 	unsigned score = (unsigned)(f->score > 0 && f->score < 1e6 ? f->score * 10 + 0.5 : 0);
 
-	for (unsigned i = 0; i < TEXT_WIDTH; i++)
-		putc('-', t->out);
+	memset(rule, '-', sizeof(rule));
+	fwrite(rule, 1, sizeof(rule), t->out);
 	fprintf(t->out, "\n[%u] ", f->number);
 	text_colour(t, f->verdict);
-	fprintf(t->out, "%s", verdict_name[f->verdict]);
+	fputs(verdict_name[f->verdict], t->out);
 	text_plain(t);
 	fprintf(t->out, "  %s  (%s, score %u.%u)\n", f->id, family_name[f->family], score / 10,
 		score % 10);
@@ -89,21 +94,25 @@ static void head(const struct text *t, const struct finding *f)
 static void trigger(const struct text *t, const struct finding *f)
 {
 	char name[4 * FINDING_TRIGGER + 32], text[sizeof(name) + 128];
-	char frame[40] = "", reaction[64] = "";
+	struct spelling s = spelling_of(text, sizeof(text));
 
 	if (f->trigger == TRIGGER_NONE)
-		snprintf(name, sizeof(name), "none known");
+		spell(&s, "none known");
 	else
-		text_trigger(t, f, name, sizeof(name));
-	if (f->trigger_packet != 0)
-		snprintf(frame, sizeof(frame), " in frame %" PRIu64, f->trigger_packet);
+		spell(&s, text_trigger(t, f, name, sizeof(name)));
+	if (f->trigger_packet != 0) {
+		spell(&s, " in frame ");
+		spell_number(&s, f->trigger_packet);
+	}
 	if (f->reaction_ms >= 0) {
 		uint64_t us = f->reaction_ms < 1e12 ? (uint64_t)(f->reaction_ms * 1000 + 0.5) : 0;
-		snprintf(reaction, sizeof(reaction), "; reaction after %" PRIu64 ".%03u ms",
-			 us / 1000, (unsigned)(us % 1000));
+		spell(&s, "; reaction after ");
+		spell_number(&s, us / 1000);
+		spell(&s, ".");
+		spell_padded(&s, us % 1000, 3);
+		spell(&s, " ms");
 	}
 	label(t, "Trigger");
-	snprintf(text, sizeof(text), "%s%s%s", name, frame, reaction);
 	text_wrap(t, LABEL, text);
 }
 
@@ -115,18 +124,21 @@ static void numbers(const struct text *t, const char *word, const uint64_t *list
 		return;
 	label(t, word);
 	for (unsigned i = 0; i < n; i++) {
-		char number[24];
-		int len = snprintf(number, sizeof(number), "%" PRIu64 "%s", list[i],
-				   i + 1 < n ? "," : "");
-		if (column > LABEL && column + 1 + (unsigned)len > TEXT_WIDTH) {
-			fprintf(t->out, "\n%*s", LABEL, "");
+		char number[DIGITS_MAX + 2];
+		struct spelling s = spelling_of(number, sizeof(number));
+		spell_number(&s, list[i]);
+		spell(&s, i + 1 < n ? "," : "");
+		unsigned len = (unsigned)(s.at - number);
+		if (column > LABEL && column + 1 + len > TEXT_WIDTH) {
+			putc('\n', t->out);
+			text_blanks(t, LABEL);
 			column = LABEL;
 		} else if (column > LABEL) {
 			putc(' ', t->out);
 			column++;
 		}
 		fputs(number, t->out);
-		column += (unsigned)len;
+		column += len;
 	}
 	putc('\n', t->out);
 }
@@ -134,19 +146,27 @@ static void numbers(const struct text *t, const char *word, const uint64_t *list
 static void evidence_row(const struct text *t, const struct evidence_row *r)
 {
 	char text[1024], value[4 * EVIDENCE_TEXT + 1], expected[4 * EVIDENCE_TEXT + 1];
-	char frame[40] = "";
+	struct spelling s = spelling_of(text, sizeof(text));
 	unsigned grade = r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1;
 
 	escape_bytes(value, sizeof(value), r->value, strlen(r->value),
 		     t->escape | ESCAPE_KEEP_BACKSLASH);
 	escape_bytes(expected, sizeof(expected), r->expected,
 		     strlen(r->expected), t->escape | ESCAPE_KEEP_BACKSLASH);
-	if (r->packet != 0)
-		snprintf(frame, sizeof(frame), " (frame %" PRIu64 ")", r->packet);
-	snprintf(text, sizeof(text), "%s%s%s%s%s%s%s", r->kind, frame, value[0] != '\0' ? ": " : "",
-		 value, expected[0] != '\0' ? "; expected: " : "", expected,
-		 r->counted ? "" : " [restates another row: not counted]");
-	fprintf(t->out, "    %sD%u%s ", r->counted ? " " : "(", grade, r->counted ? " " : ")");
+	spell(&s, r->kind);
+	if (r->packet != 0) {
+		spell(&s, " (frame ");
+		spell_number(&s, r->packet);
+		spell(&s, ")");
+	}
+	spell(&s, value[0] != '\0' ? ": " : "");
+	spell(&s, value);
+	spell(&s, expected[0] != '\0' ? "; expected: " : "");
+	spell(&s, expected);
+	spell(&s, r->counted ? "" : " [restates another row: not counted]");
+	fputs(r->counted ? "     D" : "    (D", t->out);
+	putc((int)('0' + grade), t->out);
+	fputs(r->counted ? "  " : ") ", t->out);
 	text_wrap(t, 9, text);
 }
 
@@ -160,7 +180,10 @@ static void evidence(const struct text *t, const struct finding *f)
 		fputs("\n  Not testable here\n", t->out);
 	for (unsigned i = 0; i < f->n_untestable; i++) {
 		char text[512];
-		snprintf(text, sizeof(text), "%s: %s", f->untestable[i].kind, f->untestable[i].why);
+		struct spelling s = spelling_of(text, sizeof(text));
+		spell(&s, f->untestable[i].kind);
+		spell(&s, ": ");
+		spell(&s, f->untestable[i].why);
 		fputs("    - ", t->out);
 		wrapped(t, 6, text, ESCAPE_KEEP_BACKSLASH);
 	}
@@ -198,11 +221,22 @@ static void devices(const struct text *t, const struct finding *f)
 {
 	for (unsigned i = 0; i < f->n_devices; i++) {
 		const struct device_match *d = &f->devices[i];
-		char text[640], hops[40] = "";
-		if (d->hops >= 0)
-			snprintf(hops, sizeof(hops), ", %d hops away", d->hops);
-		snprintf(text, sizeof(text), "%.60s (%s: %s%s); %.160s; described in %.200s", d->id,
-			 attribution_name[d->grade], words_attribution(d->grade), hops, d->detail, d->source);
+		char text[640];
+		struct spelling s = spelling_of(text, sizeof(text));
+		spell_some(&s, d->id, 60);
+		spell(&s, " (");
+		spell(&s, attribution_name[d->grade]);
+		spell(&s, ": ");
+		spell(&s, words_attribution(d->grade));
+		if (d->hops >= 0) {
+			spell(&s, ", ");
+			spell_number(&s, (unsigned)d->hops);
+			spell(&s, " hops away");
+		}
+		spell(&s, "); ");
+		spell_some(&s, d->detail, 160);
+		spell(&s, "; described in ");
+		spell_some(&s, d->source, 200);
 		line(t, i == 0 ? "Looks like" : "and like", text);
 		frames(t, "  in frames", f, d->packets, d->packet_files, d->n_packets);
 	}
@@ -217,7 +251,8 @@ static void devices(const struct text *t, const struct finding *f)
 static void conditional(const struct text *t, const struct finding *f)
 {
 	label(t, "Conditional");
-	fprintf(t->out, "%s\n", words_conditional(f));
+	fputs(words_conditional(f), t->out);
+	putc('\n', t->out);
 	numbers(t, "Compared with", f->controls, f->n_controls);
 }
 
@@ -247,21 +282,28 @@ static void page(const struct text *t, const struct finding *f)
 static void carried(const struct text *t, const struct flow_record *f)
 {
 	char text[512];
-	size_t n = (size_t)snprintf(text, sizeof(text), "%.40s",
-				    f->app_proto != NULL ? f->app_proto : "unknown");
+	struct spelling s = spelling_of(text, sizeof(text));
 
-	for (unsigned i = 0; i < f->n_labels && n + 100 < sizeof(text); i++) {
+	spell_some(&s, f->app_proto != NULL ? f->app_proto : "unknown", 40);
+	for (unsigned i = 0; i < f->n_labels && s.end - s.at >= 100; i++) {
 		const struct label *l = &f->labels[i];
-		if (l->by != NULL)
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "; %.16s says %s", l->by,
-					      l->app);
+		if (l->by == NULL)
+			continue;
+		spell(&s, "; ");
+		spell_some(&s, l->by, 16);
+		spell(&s, " says ");
+		spell(&s, l->app);
 	}
 	const char *dispute = facts_dispute(f);
-	if (dispute != NULL && n + 100 < sizeof(text))
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "; %s", dispute);
+	if (dispute != NULL && s.end - s.at >= 100) {
+		spell(&s, "; ");
+		spell(&s, dispute);
+	}
 	const struct tls_client_hello *hello = f->quic != NULL ? &f->quic->tls : f->tls;
-	if (hello != NULL && hello->ja4[0] != '\0' && n + 50 < sizeof(text))
-		snprintf(text + n, sizeof(text) - n, "; JA4 %s", hello->ja4);
+	if (hello != NULL && hello->ja4[0] != '\0' && s.end - s.at >= 50) {
+		spell(&s, "; JA4 ");
+		spell(&s, hello->ja4);
+	}
 	line(t, "Carried", text);
 }
 
@@ -275,6 +317,15 @@ static void place(const struct text *t, const char *word, const struct geo_place
 		snprintf(asn, sizeof(asn), "AS%u ", p->asn);
 	snprintf(text, sizeof(text), "%s%s%s%s", asn, p->org, p->org[0] != '\0' ? " " : "", p->country);
 	line(t, word, text);
+}
+
+/* In words, and as machines have it. */
+static void put_both(const struct text *t, const char *words, const char *name)
+{
+	fputs(words, t->out);
+	fputs(" (", t->out);
+	fputs(name, t->out);
+	fputs(")\n", t->out);
 }
 
 void text_finding(const struct text *t, const struct finding *f)
@@ -291,11 +342,12 @@ void text_finding(const struct text *t, const struct finding *f)
 	trigger(t, f);
 	numbers(t, "Flows", f->flows, f->n_flows);
 	label(t, "Stage");
-	fprintf(t->out, "%s (%s)\n", words_stage(f->stage), facts_stage(f->stage));
+	put_both(t, words_stage(f->stage), facts_stage(f->stage));
 	label(t, "Direction");
-	fprintf(t->out, "%s (%s)\n", words_direction(f), facts_direction(f->direction));
+	put_both(t, words_direction(f), facts_direction(f->direction));
 	label(t, "Time");
-	fprintf(t->out, "%s\n", facts_time(f->ts_ns, when));
+	fputs(facts_time(f->ts_ns, when), t->out);
+	putc('\n', t->out);
 	frames(t, "Frames", f, f->packets, f->packet_files, f->n_packets);
 	if (f->scope == SCOPE_FLOW)
 		text_ladder(t, f);

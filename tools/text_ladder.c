@@ -7,6 +7,7 @@
 #include "tools/digits.h"
 #include "tools/escape.h"
 #include "tools/report_text.h"
+#include "tools/spell.h"
 #include "tools/words.h"
 
 enum column { COL_FRAME, COL_MS, COL_FLAGS, COL_SEQ, COL_ACK, COL_LEN, COL_TTL, COL_ID, COL_WIN,
@@ -114,10 +115,13 @@ static void put_note(const struct text *t, const struct ladder_packet *p, unsign
 	if (note[0] == '\0') {
 		putc('\n', t->out);
 	} else if (used + 2 + text_columns(note) > TEXT_WIDTH) {
-		fprintf(t->out, "\n%*s", BELOW, "");
+		putc('\n', t->out);
+		text_blanks(t, BELOW);
 		text_wrap(t, BELOW, note);
 	} else {
-		fprintf(t->out, "%*s%s\n", (int)owed, "", note);
+		text_blanks(t, owed);
+		fputs(note, t->out);
+		putc('\n', t->out);
 	}
 }
 
@@ -126,12 +130,15 @@ static void put_row(const struct text *t, const struct finding *f, const struct 
 {
 	struct cells c;
 	char arrow[32];
+	struct spelling words = spelling_of(arrow, sizeof(arrow));
 	bool to_server = p->dir == DIR_C2S;
 
 	if (p->skipped_before)
 		fprintf(t->out, "    %s packets of this connection left out\n", t->ellipsis);
 	fill(f, p, &c);
-	snprintf(arrow, sizeof(arrow), "client %s server", to_server ? t->to_server : t->to_client);
+	spell(&words, "client ");
+	spell(&words, to_server ? t->to_server : t->to_client);
+	spell(&words, " server");
 	if (p->forged)
 		text_colour(t, VERDICT_CONFIRMED);
 	fputs(p->forged ? "  >>" : "    ", t->out);
@@ -159,7 +166,7 @@ void text_ladder(const struct text *t, const struct finding *f)
 		}
 	}
 	for (unsigned k = 0; k < COL_N; k++) {
-		snprintf(head.text[k], sizeof(head.text[k]), "%s", titles[k]);
+		strcpy(head.text[k], titles[k]);
 		unsigned n = (unsigned)strlen(titles[k]);
 		/* A column that no packet has anything in is left out. */
 		if (width[k] != 0 && width[k] < n)

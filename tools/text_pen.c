@@ -7,6 +7,7 @@
 #include "tools/escape.h"
 #include "tools/facts.h"
 #include "tools/report_text.h"
+#include "tools/spell.h"
 #include "tools/words.h"
 
 struct text text_of(const struct analysis *a, const struct report_options *o, FILE *out)
@@ -53,6 +54,12 @@ static size_t word_prefix(const char *s, unsigned *columns)
 	return i;
 }
 
+void text_blanks(const struct text *t, unsigned n)
+{
+	for (; n > 0; n--)
+		putc(' ', t->out);
+}
+
 void text_wrap(const struct text *t, unsigned indent, const char *text)
 {
 	unsigned column = indent, room = TEXT_WIDTH - indent;
@@ -72,9 +79,8 @@ void text_wrap(const struct text *t, unsigned indent, const char *text)
 			run = text;
 			len = 0;
 			if (breaks)
-				fprintf(t->out, "\n%*s", (int)indent, "");
-			else if (blank)
-				putc(' ', t->out);
+				putc('\n', t->out);
+			text_blanks(t, breaks ? indent : blank);
 		}
 		column = (breaks ? indent : column + blank) + columns;
 		len += n;
@@ -106,19 +112,22 @@ const char *text_flow(const struct text *t, const struct flow_record *f, char *o
 {
 	char client[WORDS_END_SIZE], server[WORDS_END_SIZE];
 
-	snprintf(out, room, "%s %s %s", words_end(f, true, client),
-		 t->options->utf8 ? "\xe2\x86\x92" : "->", words_end(f, false, server));
+	struct spelling s = spelling_of(out, room);
+	spell(&s, words_end(f, true, client));
+	spell(&s, t->options->utf8 ? " \xe2\x86\x92 " : " -> ");
+	spell(&s, words_end(f, false, server));
 	return out;
 }
 
 const char *text_trigger(const struct text *t, const struct finding *f, char *out, size_t room)
 {
-	int n = snprintf(out, room, "%s", words_trigger(f->trigger));
+	struct spelling s = spelling_of(out, room);
 
-	if (f->trigger != TRIGGER_NONE && n >= 0 && (size_t)n + 2 < room) {
-		out[n++] = ' ';
-		escape_bytes(out + n, room - (size_t)n, f->trigger_value,
-			     strlen(f->trigger_value), t->escape);
-	}
+	spell(&s, words_trigger(f->trigger));
+	if (f->trigger == TRIGGER_NONE)
+		return out;
+	spell(&s, " ");
+	escape_bytes(s.at, (size_t)(s.end + 1 - s.at), f->trigger_value,
+		     strlen(f->trigger_value), t->escape);
 	return out;
 }

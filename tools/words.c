@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "classifiers/tamper/signature.h"
+#include "tools/spell.h"
 
 /* "1 confirmed, 2 likely" or "1 anomaly; 3 inconclusive": the verdicts from high down to low. */
 static size_t verdicts(const struct facts_tally *t, enum verdict high, enum verdict low, char *out,
@@ -191,17 +192,20 @@ const char *words_profile(const char *what)
 const char *words_end(const struct flow_record *f, bool client, char out[WORDS_END_SIZE])
 {
 	char addr[64];
-	uint16_t port = client ? f->client_port : f->server_port;
+	struct spelling s = spelling_of(out, WORDS_END_SIZE);
+	bool ports = facts_has_ports(f), v6 = f->ip_version == 6;
 
 	if (f->ip_version == 0) {
-		snprintf(out, WORDS_END_SIZE, "?");
+		spell(&s, "?");
 		return out;
 	}
 	ip_addr_format(client ? &f->client : &f->server, f->ip_version, addr, sizeof(addr));
-	if (!facts_has_ports(f))
-		snprintf(out, WORDS_END_SIZE, "%s", addr);
-	else
-		snprintf(out, WORDS_END_SIZE, f->ip_version == 6 ? "[%s]:%u" : "%s:%u", addr, port);
+	spell(&s, ports && v6 ? "[" : "");
+	spell(&s, addr);
+	if (ports) {
+		spell(&s, v6 ? "]:" : ":");
+		spell_number(&s, client ? f->client_port : f->server_port);
+	}
 	return out;
 }
 

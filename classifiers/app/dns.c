@@ -75,6 +75,24 @@ size_t dns_name_length(const uint8_t *data, size_t len, size_t at, size_t *end)
 	return w.octets + 1;
 }
 
+/* In a zone file (RFC 1035, section 5.1). */
+static bool means_something(uint8_t c)
+{
+	switch (c) {
+	case '.':
+	case '\\':
+	case '"':
+	case '(':
+	case ')':
+	case ';':
+	case '@':
+	case '$':
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool dns_name_text(const struct dns_message *m, size_t at, char out[DNS_TEXT_SIZE])
 {
 	struct name_walk w = walk_from(m->data, m->len, at);
@@ -85,13 +103,15 @@ bool dns_name_text(const struct dns_message *m, size_t at, char out[DNS_TEXT_SIZ
 			out[n++] = '.';
 		for (unsigned i = 0; i < w.label_len; i++) {
 			uint8_t c = w.label[i];
-			if (c <= 0x20 || c >= 0x7f) {
-				n += (size_t)snprintf(out + n, DNS_TEXT_SIZE - n, "\\%03u", c);
+			bool odd = c <= 0x20 || c >= 0x7f;
+			if (odd || means_something(c))
+				out[n++] = '\\';
+			if (odd) {
+				out[n++] = (char)('0' + c / 100);
+				out[n++] = (char)('0' + c / 10 % 10);
+				out[n++] = (char)('0' + c % 10);
 				continue;
 			}
-			/* What means something in a zone file. */
-			if (strchr(".\\\"();@$", c) != NULL)
-				out[n++] = '\\';
 			out[n++] = (char)c;
 		}
 	}
