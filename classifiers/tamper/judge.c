@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/tamper/hearing.h"
 #include "classifiers/tamper/tsg.h"
 
 #define IDLE_CAP_NS 20000000000ull /* section 18, point 9: longer idle times are NAT's and servers' */
@@ -79,41 +80,25 @@ static void testimony_start(struct testimony *t, bool quiet)
 	t->quiet = quiet;
 }
 
-/*
- * Silence concerns the flow and is heard once. Content in the client's name is its own affair:
- * evasion tools send decoys.
- */
-static bool heard_here(const struct view *v, const struct signature *sig)
-{
-	if (v->ex != NULL || sig->cause >= CAUSE_DNS)
-		return v->ex != NULL && sig->cause == exchange_cause[v->ex->kind];
-	if ((sig->needs & NEED_RESET) != 0 && v->n_rst == 0)
-		return false;
-	return sig->cause == CAUSE_RESET || v->dir == DIR_S2C;
-}
-
-static void hear(const struct view *v, struct judged_case cases[CAUSE_N])
+static void hear(const struct hearings *h, const struct view *v, struct judged_case cases[CAUSE_N])
 {
 	struct testimony said;
-	for (unsigned t = 0; signature_table[t] != NULL; t++) {
-		for (const struct signature *sig = signature_table[t]; sig->id != NULL; sig++) {
-			struct judged_case *c = &cases[sig->cause];
-			if (!heard_here(v, sig))
-				continue;
-			testimony_start(&said, v->ctx == NULL);
-			if (!sig->match(v, sig, &said)) {
-				if (said.untestable != NULL)
-					note_untestable(c, sig->id, said.untestable);
-				continue;
-			}
-			const char *why = unmet(v, sig);
-			if (why != NULL) {
-				note_untestable(c, sig->id, why);
-				c->absent_lowered = true;
-			}
-			if (c->n_rows < ROWS_MAX)
-				c->rows[c->n_rows++] = (struct row){.sig = sig, .t = said};
+	for (const struct signature *const *at = hearings_of(h, v); *at != NULL; at++) {
+		const struct signature *sig = *at;
+		struct judged_case *c = &cases[sig->cause];
+		testimony_start(&said, v->ctx == NULL);
+		if (!sig->match(v, sig, &said)) {
+			if (said.untestable != NULL)
+				note_untestable(c, sig->id, said.untestable);
+			continue;
 		}
+		const char *why = unmet(v, sig);
+		if (why != NULL) {
+			note_untestable(c, sig->id, why);
+			c->absent_lowered = true;
+		}
+		if (c->n_rows < ROWS_MAX)
+			c->rows[c->n_rows++] = (struct row){.sig = sig, .t = said};
 	}
 }
 
@@ -337,6 +322,7 @@ static void temper(const struct view *v, struct judged_case *c)
 }
 
 struct judge {
+	struct hearings hearings;
 	struct view views[2];
 	struct judged_case cases[2][CAUSE_N]; /* by enum dir */
 };
@@ -344,11 +330,20 @@ struct judge {
 int judge_new(struct judge **out)
 {
 	*out = calloc(1, sizeof(**out));
-	return *out != NULL ? 0 : -ENOMEM;
+	if (*out == NULL)
+		return -ENOMEM;
+	int err = hearings_new(&(*out)->hearings);
+	if (err != 0) {
+		free(*out);
+		*out = NULL;
+	}
+	return err;
 }
 
 void judge_free(struct judge *j)
 {
+	if (j != NULL)
+		hearings_free(&j->hearings);
 	free(j);
 }
 
@@ -388,7 +383,7 @@ static void judge_cases(struct judge *j, const struct evidence *ev, const struct
 		/* Without a reset of its own the client's side has nothing to be heard on. */
 		if (d == DIR_C2S && v->n_rst == 0)
 			continue;
-		hear(v, j->cases[d]);
+		hear(&j->hearings, v, j->cases[d]);
 		for (unsigned k = 0; k < CAUSE_N; k++)
 			conclude(v, &j->cases[d][k]);
 	}
@@ -403,7 +398,7 @@ static struct judged_case *judge_case_exchange(struct judge *j, const struct evi
 	enum cause cause = exchange_cause[x->kind];
 	case_reset(&j->cases[DIR_S2C][cause], cause, DIR_S2C);
 	view_build_exchange(v, ev, x, flow, ctx);
-	hear(v, j->cases[DIR_S2C]);
+	hear(&j->hearings, v, j->cases[DIR_S2C]);
 	conclude(v, &j->cases[DIR_S2C][cause]);
 	return &j->cases[DIR_S2C][cause];
 }
