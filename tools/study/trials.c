@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/cursor.h"
 #include "tools/study/study_private.h"
 
 /* Clocks of captures of one run differ; ports are not used again so soon. */
@@ -45,46 +46,51 @@ static int compare_row(const struct attempt *a, const struct attempt *b)
  * first: of a million comparisons few then have to fetch two attempts from all over memory.
  */
 struct sorted {
-	uint64_t key;
+	uint64_t key[2];
 	const struct attempt *a;
 	uint32_t trial;
 };
 
-/* Trigger, then the name's first bytes: in strcmp()'s order. */
-static uint64_t row_key(const struct attempt *a)
+static int compare_keys(const struct sorted *a, const struct sorted *b)
 {
-	uint64_t key = (uint8_t)a->trigger;
-	const char *name = name_of(a);
-	for (unsigned i = 0; i < 7; i++) {
-		key = key << 8 | (uint8_t)*name;
+	unsigned i = a->key[0] == b->key[0];
+	return a->key[i] < b->key[i] ? -1 : a->key[i] > b->key[i];
+}
+
+/* Trigger, then the name's first bytes: in strcmp()'s order. */
+static void row_key(struct sorted *s)
+{
+	const char *name = name_of(s->a);
+	s->key[0] = (uint8_t)s->a->trigger;
+	for (unsigned i = 1; i < 16; i++) {
+		s->key[i / 8] = s->key[i / 8] << 8 | (uint8_t)*name;
 		name += *name != '\0';
 	}
-	return key;
 }
 
-/* Capture, protocol, IP version, then the client's first bytes. */
-static uint64_t pair_key(const struct attempt *a)
+/* Capture, protocol, IP version, then the ends: both of IPv4, and of IPv6 the client's first bytes. */
+static void pair_key(struct sorted *s)
 {
-	uint64_t key = (uint64_t)a->capture << 16 | (uint64_t)a->proto << 8 | a->ip_version;
-	for (unsigned i = 0; i < 4; i++)
-		key = key << 8 | a->client.b[i];
-	return key;
+	const struct attempt *a = s->a;
+	unsigned from = a->ip_version == 4 ? 12 : 0; /* what is before that all of them have */
+	uint64_t first = (uint64_t)a->capture << 16 | (uint64_t)a->proto << 8 | a->ip_version;
+	s->key[0] = first << 32 | load_be32(a->client.b + from);
+	s->key[1] = a->ip_version == 4 ? load_be32(a->server.b + from) : load_be32(a->client.b + 4);
 }
 
-static void sort_by(struct sorted *list, size_t n, uint64_t (*key)(const struct attempt *),
+static void sort_by(struct sorted *list, size_t n, void (*key)(struct sorted *),
 		    int (*compare)(const void *, const void *))
 {
-	for (size_t i = 0; key != NULL && i < n; i++)
-		list[i].key = key(list[i].a);
+	for (size_t i = 0; i < n; i++)
+		key(&list[i]);
 	qsort(list, n, sizeof(*list), compare);
 }
 
 static int by_row(const void *x, const void *y)
 {
 	const struct sorted *a = x, *b = y;
-	if (a->key != b->key)
-		return a->key < b->key ? -1 : 1;
-	int by = compare_row(a->a, b->a);
+	int by = compare_keys(a, b);
+	by = by != 0 ? by : compare_row(a->a, b->a);
 	return by != 0 ? by : a->trial < b->trial ? -1 : a->trial > b->trial;
 }
 
@@ -117,10 +123,9 @@ static int by_tuple(const void *x, const void *y)
 static int by_pair(const void *x, const void *y)
 {
 	const struct sorted *a = x, *b = y;
-	if (a->key != b->key)
-		return a->key < b->key ? -1 : 1;
-	int by = (int)a->a->capture - (int)b->a->capture;
-	by = by != 0 ? by : compare_ends(a->a, b->a);
+	int by = compare_keys(a, b);
+	if (by == 0 && a->a->ip_version != 4)
+		by = compare_ends(a->a, b->a);
 	return by != 0 ? by : a->trial < b->trial ? -1 : a->trial > b->trial;
 }
 
@@ -245,19 +250,22 @@ static int number_hosts(struct study_run *r)
 
 static int make_rows(struct study_run *r, struct sorted *list)
 {
-	size_t n = 0;
-	sort_by(list, r->n_trials, row_key, by_row);
+	size_t n = 0, n_named = 0;
+	for (size_t i = 0; i < r->n_trials; i++) {
+		const struct attempt *a = r->trials[i].a;
+		/* What never asked for anything has no row, nor what asked for who knows what. */
+		if (a->request_ns != 0 && (a->bits & ATTEMPT_NAME_CUT) == 0)
+			list[n_named++] = (struct sorted){.a = a, .trial = (uint32_t)i};
+	}
+	sort_by(list, n_named, row_key, by_row);
 	r->pub.names = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->pub.names));
 	r->group_of = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->group_of));
 	r->groups = arena_alloc(&r->arena, (r->n_trials + 1) * sizeof(*r->groups));
 	if (r->pub.names == NULL || r->group_of == NULL || r->groups == NULL)
 		return -ENOMEM;
 	const struct attempt *last = NULL;
-	for (size_t i = 0; i < r->n_trials; i++) {
+	for (size_t i = 0; i < n_named; i++) {
 		const struct attempt *a = list[i].a;
-		/* What never asked for anything has no row, nor what asked for who knows what. */
-		if (a->request_ns == 0 || (a->bits & ATTEMPT_NAME_CUT) != 0)
-			continue;
 		if (last == NULL || compare_row(last, a) != 0) {
 			bool same = last != NULL && last->trigger == a->trigger &&
 				    strcmp(name_of(last), name_of(a)) == 0;
@@ -304,10 +312,13 @@ int study_trials(struct study_run *r)
 	err = make_rows(r, list);
 	if (err != 0)
 		goto out;
-	sort_by(list, r->n_trials, pair_key, by_pair);
+	size_t n = 0;
 	for (size_t i = 0; i < r->n_trials; i++)
-		if (!r->trials[list[i].trial].twin)
-			r->pairs[r->n_pairs++] = list[i].trial;
+		if (!r->trials[i].twin)
+			list[n++] = (struct sorted){.a = r->trials[i].a, .trial = (uint32_t)i};
+	sort_by(list, n, pair_key, by_pair);
+	for (size_t i = 0; i < n; i++)
+		r->pairs[r->n_pairs++] = list[i].trial;
 out:
 	free(list);
 	return err;
