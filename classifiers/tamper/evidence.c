@@ -7,7 +7,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "classifiers/slab.h"
 #include "dataplane/seq.h"
 
 /* Frames of a SPAN port's second copy follow within this. */
@@ -98,67 +97,6 @@ bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, con
 	room->seen[slot].ts = now;
 	return (known & ~0xffu) == hash && age <= DUPLICATE_NS >> 10 &&
 	       (hops == 0 || (e->ip_id != 0 && (hops == 1 || hops == -1)));
-}
-
-static int events_grow(struct evidence *ev, struct evidence_room *shared)
-{
-	/* By little for the flows that nothing happened to: there may be a million. */
-	unsigned room = ev->room_events == 0			       ? 4
-			: ev->room_events < EVENTS_HEAD + EVENTS_TAIL ? ev->room_events + 2u
-								       : ev->room_events * 2u;
-	if (room > EVENTS_MAX)
-		room = EVENTS_MAX;
-	struct event *bigger = slab_set_alloc(shared->blocks, room * sizeof(*bigger));
-	if (bigger == NULL)
-		return -1;
-	if (ev->n_events != 0)
-		memcpy(bigger, ev->events, ev->n_events * sizeof(*bigger));
-	slab_set_free(shared->blocks, ev->events, ev->room_events * sizeof(*bigger));
-	ev->events = bigger;
-	ev->room_events = (uint16_t)room;
-	return 0;
-}
-
-void evidence_freeze(struct evidence *ev)
-{
-	if (ev->frozen)
-		return;
-	ev->frozen = true;
-	if (ev->tail_from == 0)
-		return;
-	struct event tail[EVENTS_TAIL];
-	unsigned n = ev->n_events - ev->tail_from;
-	for (unsigned i = 0; i < n; i++)
-		tail[i] = ev->events[ev->tail_from + (ev->tail_next + i) % n];
-	memcpy(&ev->events[ev->tail_from], tail, n * sizeof(*tail));
-	if (ev->skipped != 0)
-		ev->skipped_at = ev->tail_from;
-}
-
-void evidence_append(struct evidence *ev, struct evidence_room *room, const struct event *e,
-		     struct evidence_counters *n)
-{
-	if (!ev->frozen && ev->n_events == EVENTS_HEAD + EVENTS_TAIL) {
-		ev->tail_from = EVENTS_HEAD;
-		ev->events[ev->tail_from + ev->tail_next] = *e;
-		ev->tail_next = (ev->tail_next + 1) % EVENTS_TAIL;
-		ev->skipped++;
-		n->events_dropped++;
-		return;
-	}
-	if (ev->n_events >= evidence_limit(ev)) {
-		if (ev->skipped_at == 0)
-			ev->skipped_at = ev->n_events;
-		ev->skipped++;
-		n->events_dropped++;
-		return;
-	}
-	if (ev->n_events == ev->room_events && events_grow(ev, room) != 0) {
-		ev->skipped++;
-		n->no_memory++;
-		return;
-	}
-	ev->events[ev->n_events++] = *e;
 }
 
 /* A packet that no receiver would take, seen among sound ones: damage on the way, or a decoy. */
@@ -471,21 +409,46 @@ static void compare_answers(struct evidence *ev, struct evidence_room *room, con
 		evidence_keep_answer(room, f, e, h);
 }
 
-bool evidence_packet(struct evidence *ev, struct evidence_room *room, const struct flow *f,
-		     enum dir dir, const struct packet *pkt, const struct headers *h,
-		     struct evidence_counters *n)
+/*
+ * A segment like those before it: it follows upon them, and nothing that is looked for can be in it. In
+ * long connections nearly all are such. True: what it leaves in its half is there; the others take the
+ * long way, which would do the same to it.
+ */
+static bool goes_on(struct evidence *ev, enum dir dir, const struct event *e,
+		    const struct headers *h, struct evidence_counters *n)
+{
+	struct half *s = &ev->half[dir];
+	const struct half *p = &ev->half[dir_other(dir)];
+	bool ts = (e->bits & EVENT_TS) != 0, no_df = ev->ipv6 || (e->flags & EVENT_REASSEMBLED) != 0;
+	uint8_t df = no_df ? 0 : (e->bits & EVENT_DF) != 0 ? 2 : 1;
+	/* Every 4 GiB a number is the first one again. */
+	bool first = e->seq == s->first_seq || e->seq == s->isn + 1;
+	bool follows = s->seen && e->seq == s->next && !first && s->n_data >= ANSWERS_FLOW &&
+		       s->n_fin == 0 && !s->gap_filling;
+	bool alike = e->ttl >= s->ttl_min && e->ttl <= s->ttl_max && (df & ~s->df) == 0 &&
+		     (ts || !s->ts_ok || !p->ts_ok) && (s->mac != 0 || !h->has_mac);
+	bool probe = dir == DIR_C2S && e->ttl < s->syn_ttl;
+	bool plain = (e->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK;
+	if (!follows || !alike || probe || !plain || (p->has_mss && h->payload_len > p->mss))
+		return false;
+	s->last_ns = e->ts_ns;
+	s->ts_later |= ts;
+	if (e->len != 0) {
+		s->n_data++;
+		s->last_full = evidence_is_full(s, p, e->len);
+		s->next += e->len;
+	}
+	half_ack(ev, dir, e, n);
+	return true;
+}
+
+/* The long way: it could be somebody else's, or is the beginning or the end of something. */
+static void stands_out(struct evidence *ev, struct evidence_room *room, const struct flow *f, enum dir dir,
+		       struct event *e, const struct headers *h, struct evidence_counters *n)
 {
 	const struct half *s = &ev->half[dir], *p = &ev->half[dir_other(dir)];
-	struct event e = evidence_event(s->mac, dir, pkt, h);
-
-	ev->ipv6 = f->key.ip_version == 6;
-	if (evidence_is_duplicate(room, f, &e)) {
-		count8(&ev->duplicates);
-		n->duplicate_frames++;
-		return false;
-	}
-	if (dir == DIR_C2S && e.len != 0 && (e.flags & TCP_RST) == 0 && ttl_limited(s, e.ttl)) {
-		e.bits |= EVENT_PROBE;
+	if (dir == DIR_C2S && e->len != 0 && (e->flags & TCP_RST) == 0 && ttl_limited(s, e->ttl)) {
+		e->bits |= EVENT_PROBE;
 		count8(&ev->n_probes);
 		n->ttl_probes++;
 	}
@@ -495,12 +458,28 @@ bool evidence_packet(struct evidence *ev, struct evidence_room *room, const stru
 	}
 	uint16_t before = ev->found;
 	if (dir == DIR_S2C)
-		compare_answers(ev, room, f, &e, h);
-	half_update(ev, dir, &e, h, n);
-	if (e.len != 0 && (e.flags & TCP_RST) == 0)
-		evidence_keep_page(ev, before, &e, h, n);
+		compare_answers(ev, room, f, e, h);
+	half_update(ev, dir, e, h, n);
+	if (e->len != 0 && (e->flags & TCP_RST) == 0)
+		evidence_keep_page(ev, before, e, h, n);
 	if ((ev->found & ~EVIDENCE_HEADER) != 0)
 		evidence_freeze(ev);
+}
+
+bool evidence_packet(struct evidence *ev, struct evidence_room *room, const struct flow *f,
+		     enum dir dir, const struct packet *pkt, const struct headers *h,
+		     struct evidence_counters *n)
+{
+	struct event e = evidence_event(ev->half[dir].mac, dir, pkt, h);
+
+	ev->ipv6 = f->key.ip_version == 6;
+	if (evidence_is_duplicate(room, f, &e)) {
+		count8(&ev->duplicates);
+		n->duplicate_frames++;
+		return false;
+	}
+	if (!goes_on(ev, dir, &e, h, n))
+		stands_out(ev, room, f, dir, &e, h, n);
 	evidence_append(ev, room, &e, n);
 	return true;
 }
