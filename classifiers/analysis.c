@@ -14,6 +14,7 @@
 #include "classifiers/tamper/exchange.h"
 
 #define PROTO_TCP 6
+#define MANY_ATTEMPTS 100000 /* about 10 MB of them */
 
 int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 {
@@ -257,8 +258,12 @@ int analysis_end(struct analysis *a, const struct pipeline_stats *stats, int err
 		in->shards[i] = NULL;
 	}
 #ifdef __GLIBC__
-	/* What the flows had goes back: the lists that the study makes are too large for its holes. */
-	malloc_trim(0);
+	/*
+	 * What the flows had goes back: the lists that the study makes of so many are too large for its
+	 * holes. Of fewer it would only have to be had again.
+	 */
+	if (a->n_attempts >= MANY_ATTEMPTS)
+		malloc_trim(0);
 #endif
 	return err;
 }
