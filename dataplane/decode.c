@@ -9,9 +9,6 @@
 
 #include "dataplane/decode_scan.h"
 
-/* Larger than a datagram of any usual jumbo frame: segments not cut yet, or already merged. */
-#define LARGEST_MTU 9216
-
 #define IP6_EXT_MAX 8
 
 const char *const decode_end_name[DECODE_N_ENDS] = {
@@ -269,6 +266,8 @@ void packet_decode(const struct packet *pkt, struct headers *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->sll_direction = 0xff;
+	if (scan_usual(pkt, out))
+		return;
 	struct scan s = scan_of(pkt, out);
 	enum next next = scan_link(&s, pkt->linktype);
 	if (next != NEXT_DONE)

@@ -14,6 +14,9 @@
 
 #define SCAN_NOT_ETHERNET SIZE_MAX
 
+/* Larger than a datagram of any usual jumbo frame: segments not cut yet, or already merged. */
+#define LARGEST_MTU 9216
+
 struct scan {
 	struct cursor c;   /* the bytes captured */
 	size_t wire;       /* where the bytes on the wire ended, as a position of c; >= c.len */
@@ -71,6 +74,9 @@ struct ip6_chain {
 };
 void scan_ip6_chain(struct cursor *c, uint8_t first, struct ip6_chain *out);
 
+/* decode_usual.c: true: it was of the usual kind, and h, which was empty, is what the walk would make. */
+bool scan_usual(const struct packet *pkt, struct headers *h);
+
 /* decode_link.c */
 enum next scan_link(struct scan *s, uint32_t linktype);
 enum next scan_ethernet(struct scan *s);
@@ -88,6 +94,18 @@ enum next scan_ip_in_ip(struct scan *s);
 bool scan_vxlan(struct scan *s, enum next *next);
 /* Notes a tunnel; false when there are too many, and the scan has ended. key: VNI and the like. */
 bool scan_tunnel(struct scan *s, enum tunnel kind, uint32_t key);
+
+/* Two NOPs, then the timestamps option (RFC 7323, appendix A). */
+#define TIMESTAMPS_HEAD 0x0101080a
+
+static inline void scan_timestamps(struct headers *h, const uint8_t *p)
+{
+	memcpy(h->options, (const uint8_t[]){1, 1, 8}, 3);
+	h->n_options = 3;
+	h->has_ts = true;
+	h->tsval = load_be32(p + 4);
+	h->tsecr = load_be32(p + 8);
+}
 
 static inline size_t scan_wire_left(const struct scan *s)
 {

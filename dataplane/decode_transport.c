@@ -93,13 +93,9 @@ static bool parse_option(struct headers *h, uint8_t kind, const uint8_t *p, size
 static bool parse_timestamps_only(struct headers *h, const struct cursor *c)
 {
 	const uint8_t *p = c->base + c->pos;
-	if (cursor_left(c) != 12 || load_be32(p) != 0x0101080a)
+	if (cursor_left(c) != 12 || load_be32(p) != TIMESTAMPS_HEAD)
 		return false;
-	memcpy(h->options, (const uint8_t[]){1, 1, 8}, 3);
-	h->n_options = 3;
-	h->has_ts = true;
-	h->tsval = load_be32(p + 4);
-	h->tsecr = load_be32(p + 8);
+	scan_timestamps(h, p);
 	return true;
 }
 

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * The frame that most are: Ethernet, IPv4 without options, a TCP segment without options or with
+ * timestamps only, whole, and with nothing about it that decode.c would have a word for. Read at once, it
+ * takes a quarter of the instructions of the walk from header to header.
+ */
+
+#include "dataplane/decode_scan.h"
+
+enum { ETHERNET_LEN = 14, IP_LEN = 20, TCP_LEN = 20, TIMESTAMPS_LEN = 12 };
+
+static void fill_ip(struct headers *h, const uint8_t *frame)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	const uint8_t *ip = frame + ETHERNET_LEN;
+	h->reached = LAYER_TRANSPORT;
+	h->has_mac = true;
+	memcpy(h->dst_mac, frame, 6);
+	memcpy(h->src_mac, frame + 6, 6);
+	h->ip_version = 4;
+	h->proto = PROTO_TCP;
+	h->ttl = ip[8];
+	h->tos = ip[1];
+	h->df = (ip[6] & 0x40) != 0;
+	h->ip_id = load_be16(ip + 4);
+	h->ip_hlen = IP_LEN;
+	h->ip_len = h->l3_caplen = load_be16(ip + 2);
+	memcpy(h->src.b, mapped, sizeof(mapped));
+	memcpy(h->src.b + 12, ip + 12, 4);
+	memcpy(h->dst.b, mapped, sizeof(mapped));
+	memcpy(h->dst.b + 12, ip + 16, 4);
+	h->l3 = ip;
+}
+
+static void fill_tcp(struct headers *h, const uint8_t *tcp, uint32_t hlen)
+{
+	h->sport = load_be16(tcp);
+	h->dport = load_be16(tcp + 2);
+	h->seq = load_be32(tcp + 4);
+	h->ack = load_be32(tcp + 8);
+	h->tcp_hlen = (uint8_t)hlen;
+	h->flags = load_be16(tcp + 12) & 0xfff;
+	h->window = load_be16(tcp + 14);
+	h->urgent = load_be16(tcp + 18);
+	if (hlen != TCP_LEN)
+		scan_timestamps(h, tcp + TCP_LEN);
+	h->payload = tcp + hlen;
+	h->payload_len = h->payload_caplen = h->ip_len - IP_LEN - hlen;
+}
+
+bool scan_usual(const struct packet *pkt, struct headers *h)
+{
+	const uint8_t *frame = pkt->data;
+	if (pkt->linktype != LINKTYPE_ETHERNET || pkt->caplen < ETHERNET_LEN + IP_LEN + TCP_LEN)
+		return false;
+	const uint8_t *ip = frame + ETHERNET_LEN, *tcp = ip + IP_LEN;
+	uint32_t len = load_be16(ip + 2), hlen = (tcp[12] >> 4) * 4u;
+	/* Version 4 and five words; no fragment, and the reserved bit is not set. */
+	if (load_be16(frame + 12) != ETHER_IP4 || ip[0] != 0x45 || (load_be16(ip + 6) & 0xbfff) != 0 ||
+	    ip[9] != PROTO_TCP || len > LARGEST_MTU || len > pkt->caplen - ETHERNET_LEN)
+		return false;
+	if (hlen != TCP_LEN && hlen != TCP_LEN + TIMESTAMPS_LEN)
+		return false;
+	/* Up to six bytes may be a frame's padding. */
+	if (len < IP_LEN + hlen || len - IP_LEN - hlen - 1 < 6)
+		return false;
+	if (hlen != TCP_LEN && load_be32(tcp + TCP_LEN) != TIMESTAMPS_HEAD)
+		return false;
+	uint16_t flags = load_be16(tcp + 12);
+	if ((flags & TCP_SYN) != 0 || (flags & 0x3f) == 0)
+		return false;
+	if (load_be16(ip + 10) != 0 && inet_fold(inet_sum(ip, IP_LEN)) != 0xffff)
+		return false;
+	fill_ip(h, frame);
+	fill_tcp(h, tcp, hlen);
+	return true;
+}
