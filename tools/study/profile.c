@@ -130,7 +130,10 @@ static void say_residual(struct writer *w)
 		timer = x->timer;
 	}
 	/* Something innocuous has to have been tried soon after. */
-	for (size_t i = 0; l != NULL && l->n == 0 && !tried && i + 1 < w->r->n_pairs; i++) {
+	for (size_t k = 0; l != NULL && l->n == 0 && !tried && k < w->r->n_found_at; k++) {
+		size_t i = w->r->found_at[k];
+		if (i + 1 == w->r->n_pairs)
+			break;
 		const struct trial *t = &w->r->trials[w->r->pairs[i]];
 		const struct trial *n = &w->r->trials[w->r->pairs[i + 1]];
 		tried = profile_is_mine(w, t->a->finding) && study_one_pair(w->r, i, i + 1) && n->ok &&

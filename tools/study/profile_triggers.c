@@ -71,12 +71,10 @@ int profile_say_triggers(struct writer *w)
 		note_deed(w, t, whole, hand);
 		on.group[r->group_of[t->row]] = on.host[r->host_of[t->row]] = any = true;
 	}
-	for (size_t i = 0; any && i < r->n_trials; i++) {
-		const struct trial *t = &r->trials[i];
-		if (t->row == NO_ROW || t->twin || !t->ok)
-			continue;
-		bool same = on.group[r->group_of[t->row]];
-		if (!same && !on.host[r->host_of[t->row]])
+	for (size_t i = 0; any && i < r->n_named; i++) {
+		const struct trial *t = &r->trials[r->named[i].trial];
+		bool same = on.group[r->named[i].group];
+		if ((!same && !on.host[r->host_of[t->row]]) || t->twin || !t->ok)
 			continue;
 		const struct study_name *n = &r->pub.names[t->row];
 		struct study_trigger *g = trigger_of(w->p, n->kind, n->name);
@@ -152,9 +150,9 @@ int profile_say_protocols(struct writer *w)
 	for (unsigned k = 0; k < PROTOCOLS; k++)
 		line[k] = profile_line(w, protocols[k].what);
 	bool any = mark_names(w, mark);
-	for (size_t i = 0; any && i < r->n_trials; i++) {
-		const struct trial *t = &r->trials[i];
-		unsigned k = t->row != NO_ROW ? mark[r->group_of[t->row]] : 0;
+	for (size_t i = 0; any && i < r->n_named; i++) {
+		const struct trial *t = &r->trials[r->named[i].trial];
+		unsigned k = mark[r->named[i].group];
 		if (k-- == 0 || t->a->name == NULL)
 			continue;
 		asked[k] = true;

@@ -52,6 +52,12 @@ struct study_run {
 	size_t n_pairs;
 	uint32_t *found;       /* trials that something was found of, in their order */
 	size_t n_found;
+	size_t *found_at;      /* places in pairs of such trials, in their order */
+	size_t n_found_at;
+	struct named {
+		uint32_t trial, group;
+	} *named;              /* trials that have a row, in their order */
+	size_t n_named;
 	struct study_group *groups; /* names over all servers; rows of one group are adjacent */
 	size_t n_groups;
 	uint32_t *group_of;    /* row -> group */

@@ -286,6 +286,12 @@ static int make_rows(struct study_run *r, struct sorted *list)
 		r->trials[list[i].trial].row = (uint32_t)(n - 1);
 	}
 	r->pub.n_names = n;
+	r->named = arena_alloc(&r->arena, (n_named + 1) * sizeof(*r->named));
+	if (r->named == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->n_trials; i++)
+		if (r->trials[i].row != NO_ROW)
+			r->named[r->n_named++] = (struct named){(uint32_t)i, r->group_of[r->trials[i].row]};
 	return number_hosts(r);
 }
 
@@ -308,6 +314,11 @@ int study_trials(struct study_run *r)
 		if (r->trials[i].a->finding != NULL)
 			r->found[r->n_found++] = (uint32_t)i;
 	}
+	r->found_at = arena_alloc(&r->arena, (r->n_found + 1) * sizeof(*r->found_at));
+	if (r->found_at == NULL) {
+		err = -ENOMEM;
+		goto out;
+	}
 	find_twins(r, list);
 	err = make_rows(r, list);
 	if (err != 0)
@@ -317,8 +328,11 @@ int study_trials(struct study_run *r)
 		if (!r->trials[i].twin)
 			list[n++] = (struct sorted){.a = r->trials[i].a, .trial = (uint32_t)i};
 	sort_by(list, n, pair_key, by_pair);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		r->pairs[r->n_pairs++] = list[i].trial;
+		if (list[i].a->finding != NULL)
+			r->found_at[r->n_found_at++] = i;
+	}
 out:
 	free(list);
 	return err;
