@@ -29,6 +29,8 @@ import time
 NDPI_READER = ['ndpiReader', '-q', '-i']
 # -Z: as root it would give /dev/null to the user tcpdump.
 TCPDUMP = ['tcpdump', '-Z', 'root', '-w', '/dev/null', '-r']
+# So that as many flows are touched as in all captures of pcaps/ and of the corpora together.
+TOUCHED_TIMES = 8
 TSHARK = ['tshark', '-q', '-z', 'conv,tcp', '-r']
 
 
@@ -135,14 +137,32 @@ def grow(o, name, *args):
     return path, json.loads(p.stdout)
 
 
+def listed(o):
+    """word -> captures of pcaps/ that MIX lists under it."""
+    found = {'innocent': [], 'touched': []}
+    with open(o.mix, encoding='utf-8') as f:
+        for line in f:
+            if line.strip() and not line.startswith('#'):
+                word, name = line.split()
+                path = os.path.join(o.pcaps, name)
+                found[word].append(os.path.join(path, 'client.pcap') if os.path.isdir(path) else path)
+    return found
+
+
 def captures(o):
-    found = []
-    for folder in [o.pcaps] + o.captures:
+    """What MIX says, in the order of growing: the touched ones spread over the others."""
+    parts = listed(o)
+    corpora = []
+    for folder in o.captures:
         for kind in ('pcap', 'pcapng'):
-            found += glob.glob(os.path.join(glob.escape(folder), '**', '*.' + kind), recursive=True)
-    if not found:
-        raise Failed('no captures to grow from')
-    return sorted(found)
+            corpora += glob.glob(os.path.join(glob.escape(folder), '**', '*.' + kind), recursive=True)
+    if corpora:
+        lists = [sorted(corpora), parts['innocent'], parts['touched'] * TOUCHED_TIMES]
+    else:
+        lists = [parts['innocent'] * 10, parts['touched']]
+    spread = [((i + 0.5) / len(names), k, name) for k, names in enumerate(lists)
+              for i, name in enumerate(names)]
+    return [name for _, _, name in sorted(spread)]
 
 
 def analyze(o, *args):
@@ -379,6 +399,7 @@ def options():
     p.add_argument('--grow', required=True)
     p.add_argument('--read', required=True)
     p.add_argument('--pcaps', default=os.path.join(here, '..', '..', 'pcaps'))
+    p.add_argument('--mix', default=os.path.join(here, 'MIX'), help='what the mixed capture is made of')
     p.add_argument('--captures', action='append', help='more folders of captures to grow from')
     p.add_argument('--concurrency', type=int, default=256, help='copies at a time')
     p.add_argument('--rounds', type=int, default=5)
