@@ -90,6 +90,15 @@ def main():
             assert repeat(said={**said, "options": [option]}) == INPUT, option
         assert repeat(said={**said, "inputs": [{"file": "-", "sha256": None}]}) == INPUT
         assert analyze("--from", os.path.join(folder, "none.json")).returncode == IO
+        # What two captures prove is no question that analyze could ask again, nor one to pool.
+        pair = os.path.join(folder, "pair")
+        run = subprocess.run([wmscope, "compare", "-q", "--show-clients", "-o", pair, *captures],
+                             capture_output=True, timeout=120, check=False)
+        assert run.returncode in (0, 1, 5), run
+        assert analyze("--from", os.path.join(pair, "report.json")).returncode == USAGE
+        run = subprocess.run([wmscope, "merge", "-q", pair], capture_output=True, timeout=120, check=False)
+        assert run.returncode == INPUT and b"a report of compare" in run.stderr, run
+        shutil.rmtree(pair)
         # Without clients: nothing private is said, and whoever repeats it needs the files and the filter.
         run = analyze(*given, "-o", report, *captures)
         with open(manifest, encoding="utf-8") as f:

@@ -402,6 +402,17 @@ static int told(int err, const char *why)
 	return err == -EBADMSG ? EXIT_INPUT : EXIT_IO;
 }
 
+/* A report of another command is of other questions, whose answers would seem to differ. */
+static bool may_repeat(const char *command)
+{
+	static const char *const asked[] = {"", "analyze", "capture", "merge"};
+	bool may = false;
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+		may |= strcmp(command, asked[i]) == 0;
+	return may;
+}
+
 /* What the manifest says, and what was typed besides, as one command line. */
 static int analyze_again(const struct analyze_config *cfg, int argc)
 {
@@ -413,6 +424,13 @@ static int analyze_again(const struct analyze_config *cfg, int argc)
 	int err = manifest_read(&m, cfg->session.from, why, sizeof(why));
 	if (err != 0)
 		return told(err, why);
+	if (!may_repeat(manifest_made_by(&m))) {
+		log_error(NULL, "%.200s: only what analyze, capture -w and merge found in captures can be "
+				"repeated by analyze; compare and audit are given their inputs again",
+			  cfg->session.from);
+		manifest_close(&m);
+		return EXIT_USAGE;
+	}
 	typed = options_invocation(&n_typed);
 	err = manifest_command(&m, &command_analyze, n_typed - 2, typed + 2, argc == 0, &n, &all,
 			       why, sizeof(why));

@@ -15,6 +15,7 @@
 #include "dataplane/log.h"
 #include "dataplane/now.h"
 #include "tools/analysis_options.h"
+#include "tools/analyze.h"
 #include "tools/command.h"
 #include "tools/live_stats.h"
 #include "tools/options.h"
@@ -23,6 +24,7 @@
 #include "tools/recorder.h"
 #include "tools/session.h"
 #include "tools/study/study.h"
+#include "tools/testimony/testimony.h"
 
 #define SECOND_NS 1000000000ULL
 #define MEGABYTE 1000000ULL
@@ -96,6 +98,7 @@ static const struct option_row capture_options[] = {
 struct run {
 	const struct capture_config *cfg;
 	const char *name; /* of the capture in reports */
+	struct analyze_config as; /* analyze would have been told so of the same packets */
 	struct source *source;
 	struct recorder *recorder;
 	struct analysis *analysis;
@@ -342,9 +345,14 @@ static int capture_all(struct run *r)
 	err = finish(r, &stats, failed);
 	if (err == 0)
 		err = analysis_judge(r->analysis);
-	if (err == 0)
-		err = study_new(&r->study, r->analysis);
-	return err;
+	if (err != 0)
+		return err;
+	const struct testimony_run said = {.command = &command_analyze,
+					   .config = &r->as,
+					   .rules = r->setup.lists.rules,
+					   .n_inputs = 1};
+	testimony_keep(&r->session, r->analysis, &said);
+	return study_new(&r->study, r->analysis);
 }
 
 static const char *wrong_shunt(const struct capture_config *cfg)
@@ -395,7 +403,9 @@ static int capture_run(void *config, int argc, char **argv)
 {
 	const struct capture_config *cfg = config;
 	struct run r = {.cfg = cfg, .name = cfg->record != NULL && strcmp(cfg->record, "-") != 0
-						    ? cfg->record : cfg->iface};
+						    ? cfg->record : cfg->iface,
+			.as = {.session = cfg->session, .analysis = cfg->analysis},
+			.session = {.may_testify = true}};
 	const char *wrong = wrong_usage(cfg, argc);
 
 	(void)argv;
@@ -408,7 +418,8 @@ static int capture_run(void *config, int argc, char **argv)
 	int err = capture_all(&r);
 	if (err == 0) {
 		struct report_options o = {.study = r.study, .rules = r.setup.lists.rules,
-					   .matcher = r.setup.lists.matcher};
+					   .matcher = r.setup.lists.matcher,
+					   .command = &command_analyze, .config = &r.as};
 		session_write(&r.session, r.analysis, &o);
 	} else {
 		said(&r, EXIT_IO, strerror(-err));

@@ -71,6 +71,24 @@ static enum exit_status status_of(int err)
 						      : EXIT_IO;
 }
 
+/* Why there is no testimony, where no option would have kept one. */
+static void say_other(const char *dir, char *why, size_t len)
+{
+	struct manifest m;
+	char *path, ignored[320];
+
+	if (asprintf(&path, "%s/report.json", dir) < 0)
+		return;
+	if (manifest_read(&m, path, ignored, sizeof(ignored)) == 0) {
+		const char *by = manifest_made_by(&m);
+		if (strcmp(by, "compare") == 0 || strcmp(by, "audit") == 0)
+			snprintf(why, len, "%s: is a report of %s: what it proves stands on its own two "
+					   "captures, and there is nothing to judge over several", dir, by);
+		manifest_close(&m);
+	}
+	free(path);
+}
+
 static bool open_all(struct merge *m)
 {
 	struct seal_key seal = {.seal = {0}};
@@ -84,6 +102,8 @@ static bool open_all(struct merge *m)
 	for (unsigned i = 0; i < m->n; i++) {
 		int err = testimony_open(&m->from[i], m->dirs[i], path != NULL ? &seal : NULL, why,
 					 sizeof(why));
+		if (err == -ENOENT)
+			say_other(m->dirs[i], why, sizeof(why));
 		if (err != 0) {
 			refuse(m, status_of(err), why);
 			break;

@@ -86,6 +86,15 @@ bool manifest_is_private(const struct manifest *m)
 	return clients == NULL || strcmp(clients, "real") != 0;
 }
 
+const char *manifest_made_by(const struct manifest *m)
+{
+	const struct json_value *v = json_get(m->root, "command");
+
+	v = v != NULL && v->kind == JSON_ARRAY && v->first != NULL ? v->first->next : NULL;
+	const char *name = json_text(v);
+	return name != NULL ? name : "";
+}
+
 bool manifest_is_redacted(const struct manifest *m)
 {
 	const char *names = json_text(json_get(m->root, "names"));

@@ -23,6 +23,8 @@ struct manifest {
 int manifest_read(struct manifest *m, const char *path, char *why, size_t len);
 void manifest_close(struct manifest *m);
 bool manifest_is_private(const struct manifest *m); /* its clients are pseudonyms */
+/* The command that made it, as it was typed; "": it does not say. */
+const char *manifest_made_by(const struct manifest *m);
 bool manifest_is_redacted(const struct manifest *m); /* its names are, too */
 
 /* The options of config that decide what is found, as they would be typed: "--filter=tcp". */

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 
-from capturing import (DONE, IO, PARTIAL, USAGE, Live, Pair, Wire, analyze, blocks, counted, events,
+from capturing import (DONE, FINDINGS, IO, PARTIAL, USAGE, Live, Pair, Wire, analyze, blocks, counted, events,
                        inside, packets, times)
 
 
@@ -342,6 +342,32 @@ def test_overload(pair, wmscope, folder, wire):
     print(f"of {n} packets {n - kept} were lost, and counted")
 
 
+def test_testimony(pair, wmscope, root, folder, wire):
+    """A live report is merged with one of a file, and what -w wrote can be asked the same again."""
+    frames = packets(root + "/pcaps/sni-rst-onpath/client.pcap")
+    other = root + "/pcaps/dns-onpath/client.pcap"
+    path, key = folder + "/kept.pcapng", folder + "/kept.key"
+    with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as f:
+        f.write(bytes(range(32)))
+    at = lambda name: os.path.join(folder, name)
+    run = Live(pair, wmscope, "-w", path, "-o", at("kept"), "--key", key, "-c", str(len(frames)),
+               folder=folder).ready()
+    wire.send(frames, gaps=True)
+    assert run.end() == FINDINGS, run.said()
+
+    def call(*args):
+        done = subprocess.run([wmscope, *args], capture_output=True, check=False)
+        assert done.returncode in (DONE, FINDINGS), (args, done)
+        return done
+
+    call("analyze", "-q", "--no-lists", "-o", at("file"), "--key", key, other)
+    call("analyze", "-q", "--no-lists", "-o", at("both"), "--key", key, path, other)
+    call("merge", "-q", "-o", at("merged"), "--key", key, at("kept"), at("file"))
+    said = [events(at(name) + "/events.jsonl")[1:] for name in ("both", "merged")]
+    assert said[0] == said[1] and said[0], "the live part says something else than its file"
+    assert call("analyze", "-q", "--from", at("kept") + "/report.json", path).returncode == DONE
+
+
 def main():
     wmscope, root = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
     with Pair() as pair, Pair("q", queues=2) as two, tempfile.TemporaryDirectory() as folder:
@@ -355,6 +381,7 @@ def main():
         test_privileges(pair, wmscope, folder, wire)
         test_ends(pair, wmscope, folder, wire)
         test_rotation(pair, wmscope, root, folder, wire)
+        test_testimony(pair, wmscope, root, folder, wire)
         test_disk_full(pair, wmscope, folder, wire)
         test_overload(pair, wmscope, folder, wire)
     return 0
