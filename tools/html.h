@@ -11,6 +11,8 @@
 #include "tools/facts.h"
 #include "tools/report.h"
 
+struct compare_totals; /* tools/compare/compare.h */
+
 struct html {
 	FILE *out;
 	const struct analysis *analysis;
@@ -67,7 +69,11 @@ void html_cell_count(const struct html *h, uint64_t n);
 void html_left_out(const struct html *h, uint64_t n, const char *what);
 
 void html_captures(const struct html *h);
+/* Totals of both ways; fates that no packet met have no column. */
+void html_fates(const struct html *h, const char *caption, const struct compare_totals *up,
+		const struct compare_totals *down);
 void html_comparison(const struct html *h); /* nothing where two captures were not compared */
+void html_audit(const struct html *h);	    /* nothing where no box was audited */
 void html_profiles(const struct html *h);
 void html_findings(const struct html *h, const struct html_groups *g);
 void html_finding(const struct html *h, const struct finding *f);

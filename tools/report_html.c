@@ -192,6 +192,52 @@ static void in_short(const struct html *h, const struct html_groups *g)
 	fputs("</ul>\n", h->out);
 }
 
+static void filtered_names(const struct html *h)
+{
+	enum { SHOWN = 3 };
+	const struct study *s = h->options->study;
+	size_t n = 0;
+
+	for (size_t i = 0; s != NULL && i < s->n_names; i++) {
+		const struct study_name *k = &s->names[i];
+		bool again = i != 0 && s->names[i - 1].filtered && strcmp(k->name, s->names[i - 1].name) == 0;
+		if (!k->filtered || again || n++ >= SHOWN)
+			continue;
+		fputs(n == 1 ? " Names that failed while others passed: " : ", ", h->out);
+		html_name(h, k->name, strlen(k->name));
+	}
+	if (n > SHOWN)
+		fprintf(h->out, ", and %zu more", n - SHOWN);
+	fputs(n != 0 ? "." : "", h->out);
+}
+
+/* What happened, for who knows none of the words below. */
+static void plain_words(const struct html *h, const struct html_groups *g)
+{
+	enum verdict best[FAMILY_N] = {VERDICT_NONE};
+	bool any = false;
+
+	for (size_t i = 0; i < g->n_findings; i++) {
+		const struct finding *f = g->findings[i];
+		if (f->verdict > best[f->family])
+			best[f->family] = f->verdict;
+	}
+	for (unsigned i = 0; i < FAMILY_N; i++) {
+		if (best[i] < VERDICT_LIKELY)
+			continue;
+		fprintf(h->out, "%s%s%s", any ? " " : "<p class=\"plain-words\">",
+			best[i] == VERDICT_LIKELY ? "Most probably: " : "", words_plain(i));
+		any = true;
+	}
+	if (!any && g->n_findings != 0)
+		fputs("<p class=\"plain-words\">What is listed here is unusual, or something that was "
+		      "expected did not come. It has innocent explanations, and nobody is accused.", h->out);
+	if (any)
+		filtered_names(h);
+	if (any || g->n_findings != 0)
+		fputs("</p>\n", h->out);
+}
+
 static void opening(const struct html *h, const struct html_groups *g, const char *headline)
 {
 	uint64_t touched = h->tally.flows_by[VERDICT_CONFIRMED] + h->tally.flows_by[VERDICT_LIKELY];
@@ -205,6 +251,7 @@ static void opening(const struct html *h, const struct html_groups *g, const cha
 						  : "untouched");
 	html_text(h, headline);
 	fputs("</h1>\n", h->out);
+	plain_words(h, g);
 	counts(h);
 	in_short(h, g);
 	if (h->tally.hidden > 0) {
@@ -242,6 +289,7 @@ static int body(const struct html *h, const struct html_groups *g)
 	html_captures(h);
 	html_section_end(h);
 	html_comparison(h);
+	html_audit(h);
 	html_section(h, "boxes", "Middleboxes, by what they did");
 	html_profiles(h);
 	html_section_end(h);

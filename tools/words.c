@@ -265,3 +265,41 @@ const struct words_meaning words_legend[] = {
 		  "since the first packet of the connection"},
 	{NULL, NULL},
 };
+
+const struct words_meaning words_terms[] = {
+	{"SNI", "the name of a site, which a program sends in the clear when it begins an encrypted "
+		"connection: in its first message, the ClientHello"},
+	{"reset, RST", "a packet that ends a connection at once; who sees a connection can forge one"},
+	{"on the path, in the path", "a box on the path gets copies of packets and can add some; one in "
+				     "the path can hold packets back as well"},
+	{"TTL, hop", "each router on the way takes one off a packet's TTL, so packets of one sender "
+		     "usually arrive with one value; a hop is the way to the next router"},
+	{"control", "a try that differs from another in its name alone, and shows whether all else works"},
+	{NULL, NULL},
+};
+
+const char *words_plain(enum family family)
+{
+	static const char *const plain[FAMILY_N] = {
+		[FAMILY_TCP_INJECTION] = "Connections were cut by forged packets: somebody on the way sent "
+					 "them in the name of one of the two ends.",
+		[FAMILY_SILENT_DROP] = "Packets were made to vanish on the way.",
+		[FAMILY_TLS_FILTERING] = "Whether an encrypted connection works depends on the name of the "
+					 "site, which is sent in the clear when it begins.",
+		[FAMILY_TLS_INTERCEPTION] = "Somebody on the way answered in the place of a site, with a "
+					    "certificate of their own.",
+		[FAMILY_HTTP_INJECTION] = "Somebody on the way answered web requests in the place of the "
+					  "site.",
+		[FAMILY_DNS_INJECTION] = "Questions for the address of a name were answered by somebody who "
+					 "was not asked.",
+		[FAMILY_QUIC_FILTERING] = "Connections of QUIC, the newer way to load web pages, fail "
+					  "when they carry certain names.",
+		[FAMILY_VPN_INTERFERENCE] = "Connections of a VPN, or another way around filters, were cut "
+					    "or starved.",
+		[FAMILY_THROTTLING] = "Some connections were slowed down while others were not.",
+		[FAMILY_RESIDUAL] = "After a request that drew a reaction, other connections were blocked "
+				    "as well for some time.",
+		[FAMILY_PAYLOAD_TAMPERING] = "What was sent arrived changed.",
+	};
+	return plain[family];
+}

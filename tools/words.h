@@ -37,3 +37,7 @@ struct words_meaning {
 	const char *word, *meaning;
 };
 extern const struct words_meaning words_legend[]; /* ends with a NULL word */
+extern const struct words_meaning words_terms[];  /* the field's own, for others; same */
+
+/* What a confirmed finding of this family means, for who does not know the field. */
+const char *words_plain(enum family family);

@@ -14,6 +14,9 @@ import tempfile
 import threading
 import time
 
+sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+
+from html_page import check_markup
 from auditing import Bench, Forwarder, lines
 from capturing import DONE, FINDINGS, IO, PARTIAL, USAGE, blocks, inside, packets
 
@@ -72,6 +75,39 @@ class Run:
         assert sent is None or self.total("sent") == sent, (self.total("sent"), sent)
 
 
+def rows_of(page, caption):
+    """The table's rows as lists of cells."""
+    at = next(i for i, (tag, a, _) in enumerate(page.tags) if tag == "div" and a.get("aria-label") == caption)
+    rows = []
+    for tag, _, text in page.tags[at + 1:]:
+        if tag == "div":
+            break
+        if tag == "tr":
+            rows.append([])
+        elif tag in ("td", "th"):
+            rows[-1].append("".join(page.texts[text:text + 1]).strip())
+    return rows
+
+
+def check_page(run, path):
+    """The page has the totals of the ledger."""
+    with open(path, encoding="utf-8") as f:
+        page, wrong = check_markup(f.read())
+    assert not wrong, wrong
+    head, *rows = rows_of(page, "What became of the frames")
+    assert [r[0] for r in rows] == ["from the client", "from the server"], rows
+    keys = ("Sent", "sent"), ("The same", "same"), ("Dropped", "dropped"), ("Injected", "injected")
+    for way, row in zip(("client", "server"), rows):
+        shown = dict(zip(head, row))
+        for title, key in keys:
+            assert int(shown.get(title, "0").replace(",", "")) == run.frames(way)[key], (way, title, shown)
+    touched = len(run.audit["touched"])
+    assert f"{touched} of them not as sent" in "".join(page.texts), touched
+    if touched:
+        table = rows_of(page, "Conversations that did not come through as they were sent")
+        assert len(table) == 1 + 2 * touched, table
+
+
 def names(run, fate):
     """Triggers of the findings about packets of that fate."""
     return {e["finding"]["trigger"].get("value") for e in run.findings
@@ -103,6 +139,7 @@ def test_wire(bench, wmscope, root):
         with open(out + "/report.txt", encoding="utf-8") as f:
             text = f.read()
         assert "0 not as they were sent" in text and CLIENT not in text, text
+        check_page(run, out + "/report.html")
     bench.unbridge()
     print("a wire: nothing was touched")
 
@@ -125,7 +162,11 @@ def test_router(bench, wmscope, root, macs):
 
 def test_reset(bench, wmscope, root, macs):
     bench.tell(*string(), "-j", "REJECT", "--reject-with", "tcp-reset")
-    run = Run(bench, wmscope, root, "tls-proxy/client.pcap", *macs, want=[FINDINGS])
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        run = Run(bench, wmscope, root, "tls-proxy/client.pcap", "--html", folder + "/page.html", *macs,
+                  want=[FINDINGS])
+        check_page(run, folder + "/page.html")
     hellos = run.dropped()
     assert hellos > 0 and run.frames("server")["injected"] == hellos, run.audit
     assert run.ids() == {("two-sided-reset", "confirmed"), ("two-sided-drop", "confirmed")}, run.ids()
