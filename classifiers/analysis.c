@@ -152,7 +152,7 @@ static int compare_records(const void *a, const void *b)
 /* The connection before its exchanges, those in order of their first packet. */
 static int compare_kept(const void *a, const void *b)
 {
-	const struct kept_flow *x = a, *y = b;
+	const struct kept_flow *x = *(struct kept_flow *const *)a, *y = *(struct kept_flow *const *)b;
 	int by_flow = compare_flows(x->rec, y->rec);
 	if (by_flow != 0)
 		return by_flow;
@@ -207,7 +207,7 @@ static int take_shard(struct inspector *in, struct shard *s, unsigned capture)
 	if (in->room_kept < in->n_kept + s->n_kept || in->room_flows < a->n_flows + s->n_records) {
 		err = -ENOMEM;
 		for (size_t i = 0; i < s->n_kept; i++)
-			kept_free(&s->kept[i]);
+			kept_free(s->kept[i]);
 	} else {
 		if (s->n_kept != 0)
 			memcpy(in->kept + in->n_kept, s->kept, s->n_kept * sizeof(*s->kept));
@@ -278,6 +278,19 @@ static void drop_untouched(struct analysis *a)
 	a->n_flows = n;
 }
 
+/* What is still there was not judged, for want of memory. */
+static void kept_close(struct inspector *in)
+{
+	for (size_t i = 0; i < in->n_kept; i++)
+		if (in->kept[i] != NULL)
+			kept_free(in->kept[i]);
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		slab_set_close(&in->kept_blocks[i]);
+	free(in->kept);
+	in->kept = NULL;
+	in->n_kept = in->room_kept = 0;
+}
+
 int analysis_judge(struct analysis *a)
 {
 	struct inspector *in = of(a);
@@ -287,9 +300,9 @@ int analysis_judge(struct analysis *a)
 	if (in->n_kept != 0)
 		qsort(in->kept, in->n_kept, sizeof(*in->kept), compare_kept);
 	for (size_t i = 0; i < in->n_kept; i++) {
-		struct flow_record *r = in->kept[i].rec;
 		struct finding *found[CAUSE_N];
-		struct kept_flow *k = &in->kept[i];
+		struct kept_flow *k = in->kept[i];
+		struct flow_record *r = k->rec;
 		const struct context *ctx = in->contexts[r->capture];
 		int n = k->ex == NULL
 				? judge_flow(in->judge, &in->arena, &k->ev, r, ctx, found)
@@ -303,12 +316,12 @@ int analysis_judge(struct analysis *a)
 		for (int f = 0; f < n; f++)
 			a->findings[a->n_findings++] = found[f];
 		/* What a flow left is in one piece; the flow counts once. */
-		if (i + 1 == in->n_kept || in->kept[i + 1].rec != r)
+		if (i + 1 == in->n_kept || in->kept[i + 1]->rec != r)
 			a->captures[r->capture].inspector.flows[r->worst]++;
 		kept_free(k);
-		*k = (struct kept_flow){.rec = r};
+		in->kept[i] = NULL;
 	}
-	in->n_kept = 0;
+	kept_close(in);
 	attempts_settle(a);
 	if (!a->all_flows)
 		drop_untouched(a);
@@ -360,13 +373,11 @@ void analysis_free(struct analysis *a)
 	struct inspector *in = of(a);
 	for (unsigned i = 0; i < a->n_captures; i++)
 		context_free(in->contexts[i]);
-	for (size_t i = 0; i < in->n_kept; i++)
-		kept_free(&in->kept[i]);
+	kept_close(in);
 	pthread_mutex_destroy(&in->open_lock);
 	arena_free(&in->arena);
 	judge_free(in->judge);
 	free(in->contexts);
-	free(in->kept);
 	free(a->captures);
 	free(a->flows);
 	free(a->findings);

@@ -37,11 +37,8 @@ void *arena_alloc(struct arena *a, size_t size)
 		if (c == NULL)
 			return NULL;
 		c->size = room;
-		/* A large one is full: what is left in the one before is not lost for it. */
-		struct arena_chunk **at = size >= ARENA_CHUNK / 2 && a->chunks != NULL ? &a->chunks->next
-										     : &a->chunks;
-		c->next = *at;
-		*at = c;
+		c->next = a->chunks;
+		a->chunks = c;
 	}
 	void *p = c->data + c->used;
 	c->used += size;
@@ -53,7 +50,7 @@ void *arena_alloc(struct arena *a, size_t size)
 static struct recent *recall(struct arena *a, const void *data, size_t n)
 {
 	if (a->recent == NULL)
-		a->recent = arena_alloc(a, sizeof(*a->recent));
+		a->recent = calloc(1, sizeof(*a->recent));
 	if (a->recent == NULL || n > UINT32_MAX)
 		return NULL;
 	uint64_t hash = XXH3_64bits(data, n);
@@ -129,6 +126,7 @@ void arena_move(struct arena *to, struct arena *from)
 	*end = to->chunks;
 	to->chunks = from->chunks;
 	to->bytes += from->bytes;
+	free(from->recent);
 	*from = (struct arena){.chunks = NULL};
 }
 
@@ -139,5 +137,6 @@ void arena_free(struct arena *a)
 		a->chunks = c->next;
 		free(c);
 	}
+	free(a->recent);
 	*a = (struct arena){.chunks = NULL};
 }

@@ -14,7 +14,7 @@
 struct arena {
 	struct arena_chunk *chunks;
 	size_t bytes;                /* handed out, rounded up */
-	struct arena_recent *recent; /* values that were shared lately, in a chunk; NULL: none yet */
+	struct arena_recent *recent; /* values that were shared lately; NULL: none yet */
 	char *text;                  /* room for texts, which need no alignment */
 	size_t text_room;
 };

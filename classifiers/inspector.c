@@ -52,6 +52,7 @@ void *shard_new(void *user, unsigned index)
 		return NULL;
 	}
 	s->in = in;
+	s->kept_blocks = &in->kept_blocks[index];
 	s->group = &in->groups[in->cfg.one_group ? 0 : index % FLOW_GROUPS];
 	s->group->shards++;
 	s->pool.budget = REASSEMBLY_BUDGET;
@@ -205,17 +206,11 @@ static const char *proto_of_label(struct arena *a, const struct label *l,
 		l = opening;
 	if (l == NULL)
 		return "unknown";
-	size_t n = strcspn(l->app, ".");
-	char *s = arena_alloc(a, n + 1);
-	for (size_t i = 0; s != NULL && i < n; i++)
-		s[i] = (char)tolower((unsigned char)l->app[i]);
-	return s != NULL ? s : "unknown";
-}
-
-static const void *copy_facts(struct arena *a, const void *facts, size_t size)
-{
-	void *copy = facts != NULL ? arena_alloc(a, size) : NULL;
-	return copy != NULL ? memcpy(copy, facts, size) : NULL;
+	char name[sizeof(l->app)] = "";
+	for (size_t i = 0; i + 1 < sizeof(name) && l->app[i] != '\0' && l->app[i] != '.'; i++)
+		name[i] = (char)tolower((unsigned char)l->app[i]);
+	const char *kept = arena_text(a, name);
+	return kept != NULL ? kept : "unknown";
 }
 
 static const struct geo_place *place_of(struct shard *s, const struct ip_addr *addr,
@@ -224,7 +219,7 @@ static const struct geo_place *place_of(struct shard *s, const struct ip_addr *a
 	struct geo_place at;
 	if (!geo_find(s->in->cfg.geo, addr, ip_version, client, &at))
 		return NULL;
-	return copy_facts(&s->arena, &at, sizeof(at));
+	return arena_share(&s->arena, &at, sizeof(at));
 }
 
 static struct label label_of_rule(const struct rule *rule)
@@ -255,23 +250,26 @@ static struct label label_of_vpn(const struct vpn_facts *v)
 static void record_labels(struct shard *s, struct flow_record *r, const struct rule_hits *hits,
 			  const struct label *label)
 {
-	unsigned n = (label != NULL) + (r->vpn != NULL) + (hits != NULL ? hits->n : 0);
 	const struct label *opening = NULL;
-	if (n != 0)
-		r->labels = arena_alloc(&s->arena, n * sizeof(*r->labels));
-	if (r->labels != NULL && label != NULL)
-		r->labels[r->n_labels++] = *label;
-	if (r->labels != NULL && r->vpn != NULL) {
+	struct label list[2 + RULE_HITS_MAX];
+	_Static_assert(sizeof(list) / sizeof(list[0]) == FLOW_LABELS_MAX, "as many as there can be");
+	unsigned n = 0;
+	if (label != NULL)
+		list[n++] = *label;
+	if (r->vpn != NULL) {
 		/* Their guess is worth as much as another's opening, but no rule knows better. */
-		opening = r->vpn->proto != VPN_NONE ? &r->labels[r->n_labels] : NULL;
-		r->labels[r->n_labels++] = label_of_vpn(r->vpn);
+		opening = r->vpn->proto != VPN_NONE ? &list[n] : NULL;
+		list[n++] = label_of_vpn(r->vpn);
 	}
-	for (unsigned i = 0; r->labels != NULL && hits != NULL && i < hits->n; i++) {
-		r->labels[r->n_labels] = label_of_rule(hits->hit[i]);
+	for (unsigned i = 0; hits != NULL && i < hits->n; i++) {
+		list[n] = label_of_rule(hits->hit[i]);
 		if (hits->hit[i]->scope == RULE_PROTO && opening == NULL)
-			opening = &r->labels[r->n_labels];
-		r->n_labels++;
+			opening = &list[n];
+		n++;
 	}
+	if (n != 0)
+		r->labels = arena_share(&s->arena, list, n * sizeof(*list));
+	r->n_labels = r->labels != NULL ? (uint8_t)n : 0;
 	if (r->app_proto == NULL)
 		r->app_proto = proto_of_label(&s->arena, label, opening);
 }
@@ -292,7 +290,7 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	return r;
 }
 
-static bool keep_evidence(struct shard *s, struct kept_flow k)
+static bool keep_evidence(struct shard *s, struct kept_flow *k)
 {
 	keep_room((void **)&s->kept, &s->room_kept, s->n_kept + 1, sizeof(*s->kept));
 	if (s->n_kept >= s->room_kept) {
@@ -314,8 +312,29 @@ static void keep_record(struct shard *s, struct flow_record *r)
 
 void kept_free(struct kept_flow *k)
 {
-	evidence_free(&k->ev, NULL);
+	evidence_free(&k->ev, k->blocks);
 	exchange_free(k->ex);
+	slab_set_free(k->blocks, k, sizeof(*k));
+}
+
+static struct kept_flow *kept_new(struct shard *s, struct flow_record *r, struct exchange *ex)
+{
+	struct kept_flow *k = slab_set_alloc(s->kept_blocks, sizeof(*k));
+	if (k == NULL)
+		return NULL;
+	k->rec = r;
+	k->ex = ex;
+	k->blocks = s->kept_blocks;
+	return k;
+}
+
+static void flow_testify(struct shard *s, struct flow_scratch *x, struct flow_record *r)
+{
+	struct kept_flow *k = kept_new(s, r, NULL);
+	bool moved = k != NULL && evidence_move(&k->ev, k->blocks, &x->ev, &s->slabs.any);
+	s->no_memory += !moved;
+	if (k != NULL && (!moved || !keep_evidence(s, k)))
+		kept_free(k);
 }
 
 /* Flows in which nothing was found and nothing stayed unanswered have nothing to testify. */
@@ -344,16 +363,18 @@ static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow
 		return;
 	}
 	room_take(s, s->arena.bytes - before + sizeof(r));
-	struct kept_flow k = {.rec = r};
-	if (testify && !evidence_move(&k.ev, &x->ev, &s->slabs.any))
-		s->no_memory++;
-	else if (testify && !keep_evidence(s, k))
-		kept_free(&k);
+	if (testify)
+		flow_testify(s, x, r);
 	while (x->kept != NULL) {
 		struct exchange *e = x->kept;
 		x->kept = e->next;
-		if (!keep_evidence(s, (struct kept_flow){.rec = r, .ex = e}))
+		struct kept_flow *k = kept_new(s, r, e);
+		if (k == NULL) {
+			s->no_memory++;
 			exchange_free(e);
+		} else if (!keep_evidence(s, k)) {
+			kept_free(k);
+		}
 	}
 	keep_record(s, r);
 }

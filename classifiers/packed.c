@@ -282,9 +282,7 @@ void facts_keep(struct arena *a, struct flow_record *r)
 		uint8_t *field = (uint8_t *)r + rows[i].in_record;
 		const void *block;
 		memcpy(&block, field, sizeof(block));
-		void *copy = block != NULL ? arena_alloc(a, rows[i].size) : NULL;
-		if (copy != NULL)
-			memcpy(copy, block, rows[i].size);
+		const void *copy = block != NULL ? arena_share(a, block, rows[i].size) : NULL;
 		memcpy(field, &copy, sizeof(copy));
 	}
 }

@@ -44,5 +44,8 @@ void facts_free(struct app_facts *facts);
 
 /* r says the same as facts, for as long as these live. */
 void facts_show(const struct app_facts *facts, struct flow_record *r);
-/* What r says from facts_show() becomes a's own; what there is no memory for is left out. */
+/*
+ * What r says from facts_show() becomes a's own, and may be shared with records that say the same; what
+ * there is no memory for is left out.
+ */
 void facts_keep(struct arena *a, struct flow_record *r);

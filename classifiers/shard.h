@@ -21,7 +21,8 @@
 /* A flow or exchange that may have a finding, until the context is complete. */
 struct kept_flow {
 	struct flow_record *rec;
-	struct exchange *ex;  /* owned; NULL: the TCP connection, of which ev is */
+	struct exchange *ex;     /* owned; NULL: the TCP connection, of which ev is */
+	struct slab_set *blocks; /* that this struct and ev's events are in */
 	struct evidence ev;
 };
 
@@ -52,8 +53,9 @@ struct shard {
 	struct attempts attempts;
 	struct evidence_counters counters;
 	struct evidence_room evidence;
-	struct kept_flow *kept;
+	struct kept_flow **kept;
 	size_t n_kept, room_kept;
+	struct slab_set *kept_blocks; /* the inspector's: judged in this order, they give back page by page */
 	struct flow_record **records;
 	size_t n_records, room_records;
 	size_t n_busy;      /* live flows that are not decided */
@@ -97,7 +99,8 @@ struct inspector {
 	struct arena arena;
 	struct judge *judge;
 	struct context **contexts; /* one a capture */
-	struct kept_flow *kept;    /* of all captures, in the order of their flows */
+	struct kept_flow **kept;   /* of all captures, in the order of their flows */
+	struct slab_set kept_blocks[FLOW_SHARDS]; /* that they are in, by their shard */
 	size_t n_kept, room_kept, room_flows, room_attempts;
 };
 

@@ -80,16 +80,16 @@ struct not_testable {
 /* A packet as the ladder shows it. */
 struct ladder_packet {
 	uint64_t frame, ts_ns;
+	const char *note;     /* "ClientHello sni=…", "ICMP 3/13 from …", ""; may hold hostile bytes */
 	uint32_t file;        /* of the capture's files */
+	uint32_t seq, ack;    /* relative to the initial sequence numbers where known */
+	uint32_t len;         /* payload bytes */
+	uint16_t flags, window, ip_id;
 	uint8_t dir;          /* enum dir */
 	uint8_t ttl;
 	bool df, has_ts, icmp;
 	bool forged;          /* one of finding.packets */
 	bool skipped_before;  /* packets of the flow between the previous row and this one are left out */
-	uint16_t flags, window, ip_id;
-	uint32_t seq, ack;    /* relative to the initial sequence numbers where known */
-	uint32_t len;         /* payload bytes */
-	const char *note;     /* "ClientHello sni=…", "ICMP 3/13 from …", ""; may hold hostile bytes */
 };
 
 /* What a DNS finding is about. Strings are presentation form (RFC 1035 5.1), printable ASCII. */
@@ -138,6 +138,8 @@ struct goodput {
 	uint32_t bytes[];
 };
 
+#define FLOW_LABELS_MAX 10 /* nDPI's, a tunnel's, and those of RULE_HITS_MAX rules */
+
 struct flow_record {
 	uint64_t id;
 	unsigned capture;     /* index into analysis.captures */
@@ -156,7 +158,7 @@ struct flow_record {
 	char history[FLOW_HISTORY_MAX + 1];
 	const char *app_proto; /* never NULL: "unknown" */
 	uint8_t n_labels;
-	struct label *labels;
+	const struct label *labels; /* these and what follows may be shared by records that say the same */
 	/* What the bytes said, see struct app_facts; NULL: not read. */
 	const struct tls_client_hello *tls;
 	const struct tls_server *tls_server;

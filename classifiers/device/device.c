@@ -75,7 +75,7 @@ bool device_page_has(const struct view *v, const char *text, int *event)
 static uint64_t *arena_frames(struct arena *a, const struct view *v, const uint16_t events[],
 			      unsigned n)
 {
-	uint64_t *frames = arena_alloc(a, (n + 1) * sizeof(*frames));
+	uint64_t *frames = arena_alloc(a, n * sizeof(*frames));
 	for (unsigned i = 0; frames != NULL && i < n; i++)
 		frames[i] = v->e[events[i]].frame;
 	return frames;
@@ -84,7 +84,7 @@ static uint64_t *arena_frames(struct arena *a, const struct view *v, const uint1
 static uint32_t *arena_files(struct arena *a, const struct view *v, const uint16_t events[],
 			     unsigned n)
 {
-	uint32_t *files = arena_alloc(a, (n + 1) * sizeof(*files));
+	uint32_t *files = arena_alloc(a, n * sizeof(*files));
 	for (unsigned i = 0; files != NULL && i < n; i++)
 		files[i] = v->e[events[i]].file;
 	return files;
@@ -142,8 +142,8 @@ static int take_injectors(struct arena *a, const struct view *v, const struct su
 {
 	struct mbx_cluster clusters[MBX_CLUSTERS];
 	unsigned n = mbx_clusters(v, s->event, s->n, clusters);
-	f->injectors = arena_alloc(a, (n + 1) * sizeof(*f->injectors));
-	if (f->injectors == NULL)
+	f->injectors = n != 0 ? arena_alloc(a, n * sizeof(*f->injectors)) : NULL;
+	if (n != 0 && f->injectors == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n; i++) {
 		char mbx[MBX_SIZE];
@@ -168,8 +168,8 @@ int attribute(struct arena *a, const struct view *v, const struct suspects *s, s
 	if (s->n == 0)
 		return 0;
 	unsigned n = gather(v, s, found);
-	f->devices = arena_alloc(a, (n + 1) * sizeof(*f->devices));
-	if (f->devices == NULL)
+	f->devices = n != 0 ? arena_alloc(a, n * sizeof(*f->devices)) : NULL;
+	if (n != 0 && f->devices == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < n; i++) {
 		if (take_match(a, v, &found[i], &f->devices[i]) != 0)

@@ -225,7 +225,8 @@ void evidence_finish(struct evidence *ev);
 /* evidence_more.c: what it points to; blocks are those that its events are from, NULL malloc. */
 void evidence_free(struct evidence *ev, struct slab_set *blocks);
 /* *to becomes what *from is, for longer than blocks live, and *from empty. False: no memory. */
-bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks);
+bool evidence_move(struct evidence *to, struct slab_set *to_blocks, struct evidence *from,
+		   struct slab_set *blocks);
 
 /* evidence_more.c: whether a server's payload contradicts what is kept of its first answers. */
 bool evidence_contradicts(struct evidence *ev, const struct evidence_room *room,

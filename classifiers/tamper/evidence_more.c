@@ -148,10 +148,11 @@ void evidence_finish(struct evidence *ev)
 	sort_by_time(ev->events + head, ev->n_events - head);
 }
 
-bool evidence_move(struct evidence *to, struct evidence *from, struct slab_set *blocks)
+bool evidence_move(struct evidence *to, struct slab_set *to_blocks, struct evidence *from,
+		   struct slab_set *blocks)
 {
 	size_t size = from->n_events * sizeof(*from->events);
-	struct event *events = malloc(size != 0 ? size : 1);
+	struct event *events = slab_set_alloc(to_blocks, size);
 	if (events == NULL)
 		return false;
 	if (size != 0)

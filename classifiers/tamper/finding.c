@@ -60,23 +60,27 @@ static int take_packets(struct arena *a, const struct view *v, const struct judg
 	list_suspects(v, c, &l);
 	list_suspects(v, c->other, &l);
 	qsort(l.at, l.n, sizeof(*l.at), compare_u64);
-	f->packets = arena_alloc(a, (l.n + 1) * sizeof(*f->packets));
-	f->packet_files = arena_alloc(a, (l.n + 1) * sizeof(*f->packet_files));
+	unsigned n = 0;
+	for (unsigned i = 0; i < l.n; i++)
+		if (i == 0 || l.at[i] != l.at[i - 1])
+			l.at[n++] = l.at[i];
+	f->packets = arena_alloc(a, n * sizeof(*f->packets));
+	f->packet_files = arena_alloc(a, n * sizeof(*f->packet_files));
 	if (f->packets == NULL || f->packet_files == NULL)
 		return -ENOMEM;
-	for (unsigned i = 0; i < l.n; i++) {
-		if (i != 0 && l.at[i] == l.at[i - 1])
-			continue;
-		f->packets[f->n_packets] = (uint32_t)l.at[i];
-		f->packet_files[f->n_packets++] = (uint32_t)(l.at[i] >> 32);
+	for (unsigned i = 0; i < n; i++) {
+		f->packets[i] = (uint32_t)l.at[i];
+		f->packet_files[i] = (uint32_t)(l.at[i] >> 32);
 	}
+	f->n_packets = n;
 	return 0;
 }
 
 static int take_rows(struct arena *a, const struct judged_case *c, struct finding *f)
 {
 	f->rows = arena_alloc(a, c->n_rows * sizeof(*f->rows));
-	f->untestable = arena_alloc(a, (c->n_untestable + 1) * sizeof(*f->untestable));
+	f->untestable = (struct not_testable *)(uintptr_t)arena_share(
+		a, c->untestable, c->n_untestable * sizeof(*f->untestable));
 	if (f->rows == NULL || f->untestable == NULL)
 		return -ENOMEM;
 	for (int grade = GRADE_D4; grade >= GRADE_D1; grade--) {
@@ -95,7 +99,6 @@ static int take_rows(struct arena *a, const struct judged_case *c, struct findin
 				return -ENOMEM;
 		}
 	}
-	memcpy(f->untestable, c->untestable, c->n_untestable * sizeof(*f->untestable));
 	f->n_untestable = c->n_untestable;
 	return 0;
 }

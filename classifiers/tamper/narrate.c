@@ -160,31 +160,36 @@ static bool known(const char **list, unsigned n, const char *s)
 	return false;
 }
 
+/* Most findings leave the same open. */
+static const char **share_list(struct arena *a, const char *const list[], unsigned n)
+{
+	return (const char **)(uintptr_t)arena_share(a, list, n * sizeof(*list));
+}
+
 static int say_benign(struct arena *a, const struct judged_case *c, struct finding *f)
 {
 	unsigned room = c->n_rows + 1 < BENIGN_MAX ? c->n_rows + 1 : BENIGN_MAX;
-	f->benign = arena_alloc(a, room * sizeof(*f->benign));
-	f->ruled_out = arena_alloc(a, room * sizeof(*f->ruled_out));
-	if (f->benign == NULL || f->ruled_out == NULL)
-		return -ENOMEM;
+	const char *benign[BENIGN_MAX], *ruled_out[BENIGN_MAX];
 	for (unsigned i = 0; i < c->n_rows; i++) {
 		const struct row *r = &c->rows[i];
 		const char *out = r->sig->rules_out;
 		if (out != NULL && r->t.grade == GRADE_D4 && f->n_ruled_out < room &&
-		    !known(f->ruled_out, f->n_ruled_out, out))
-			f->ruled_out[f->n_ruled_out++] = out;
+		    !known(ruled_out, f->n_ruled_out, out))
+			ruled_out[f->n_ruled_out++] = out;
 	}
 	if (c->cap_why != NULL)
-		f->benign[f->n_benign++] = c->cap_why;
+		benign[f->n_benign++] = c->cap_why;
 	/* What explains the strongest evidence is what remains open. */
 	for (unsigned i = 0; i < c->n_rows && f->n_benign < room; i++) {
 		const struct row *r = &c->rows[i];
 		if (r->t.grade == c->best && r->counted &&
 		    strncmp(r->sig->benign, "none", 4) != 0 &&
-		    !known(f->benign, f->n_benign, r->sig->benign))
-			f->benign[f->n_benign++] = r->sig->benign;
+		    !known(benign, f->n_benign, r->sig->benign))
+			benign[f->n_benign++] = r->sig->benign;
 	}
-	return 0;
+	f->benign = share_list(a, benign, f->n_benign);
+	f->ruled_out = share_list(a, ruled_out, f->n_ruled_out);
+	return f->benign != NULL && f->ruled_out != NULL ? 0 : -ENOMEM;
 }
 
 static bool is_suspect(const struct finding *f, uint64_t frame)
@@ -198,9 +203,7 @@ static bool is_suspect(const struct finding *f, uint64_t frame)
 /* What is said of one packet, as long as the finding; NULL: no memory. */
 static const char *keep_note(struct arena *a, const char *note)
 {
-	size_t n = strlen(note) + 1;
-	char *copy = n > 1 ? arena_alloc(a, n) : NULL;
-	return n == 1 ? "" : copy != NULL ? memcpy(copy, note, n) : NULL;
+	return arena_text(a, note);
 }
 
 static const char *packet_note(struct arena *a, const struct view *v, const struct finding *f,

@@ -204,7 +204,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(analysis_end(a, &stats, 0) == 0);
 	const struct inspector *kept = (const struct inspector *)(const void *)a;
 	for (size_t i = 0; i < kept->n_kept; i++)
-		check_evidence(&kept->kept[i].ev, r.frame);
+		check_evidence(&kept->kept[i]->ev, r.frame);
 	must(analysis_judge(a) == 0);
 	for (size_t i = 0; i < a->n_findings; i++)
 		check_finding(a->findings[i], r.frame);

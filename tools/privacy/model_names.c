@@ -59,12 +59,18 @@ bool privacy_is_cited(const struct privacy *p, uint64_t flow_id)
 	       bsearch(&flow_id, p->cited, p->n_cited, sizeof(flow_id), by_id) != NULL;
 }
 
-/* The record's facts are its own, in the analysis's memory. */
-static bool hide_tls(const struct tls_client_hello *hello)
+/* What records share is changed in copies; those without names are few. */
+static const void *without(struct privacy *p, const void *facts, size_t size)
 {
-	struct tls_client_hello *t = (struct tls_client_hello *)(uintptr_t)hello;
+	const void *copy = arena_share(&p->arena, facts, size);
 
-	if (t == NULL || !t->has_sni)
+	p->no_memory |= copy == NULL;
+	return copy;
+}
+
+static bool hide_tls(struct tls_client_hello *t)
+{
+	if (!t->has_sni)
 		return false;
 	t->has_sni = false;
 	t->sni_len = 0;
@@ -72,52 +78,83 @@ static bool hide_tls(const struct tls_client_hello *hello)
 	return true;
 }
 
-static bool hide_http(const struct http_request *request)
+static bool hide_hello(struct privacy *p, struct flow_record *r)
 {
-	struct http_request *h = (struct http_request *)(uintptr_t)request;
-	bool had = h != NULL && h->has_host;
+	struct tls_client_hello hello;
 
-	if (h == NULL)
+	if (r->tls == NULL)
 		return false;
-	h->has_host = false;
-	h->host_len = h->path_len = 0;
-	memset(h->host, 0, sizeof(h->host));
-	memset(h->path, 0, sizeof(h->path));
+	hello = *r->tls;
+	if (!hide_tls(&hello))
+		return false;
+	r->tls = without(p, &hello, sizeof(hello));
+	return true;
+}
+
+static bool hide_quic(struct privacy *p, struct flow_record *r)
+{
+	struct quic_hello hello;
+
+	if (r->quic == NULL)
+		return false;
+	hello = *r->quic;
+	if (!hide_tls(&hello.tls))
+		return false;
+	r->quic = without(p, &hello, sizeof(hello));
+	return true;
+}
+
+static bool hide_http(struct privacy *p, struct flow_record *r)
+{
+	struct http_request h;
+
+	if (r->http == NULL)
+		return false;
+	h = *r->http;
+	bool had = h.has_host;
+	h.has_host = false;
+	h.host_len = h.path_len = 0;
+	memset(h.host, 0, sizeof(h.host));
+	memset(h.path, 0, sizeof(h.path));
+	r->http = without(p, &h, sizeof(h));
 	return had;
 }
 
-static void hide_answers(struct flow_record *r)
+static void hide_answers(struct privacy *p, struct flow_record *r)
 {
-	struct http_response *h = (struct http_response *)(uintptr_t)r->response;
-	struct tls_server *t = (struct tls_server *)(uintptr_t)r->tls_server;
-
-	if (h != NULL) {
-		h->has_location = false;
-		h->location_len = 0;
-		memset(h->location, 0, sizeof(h->location));
+	if (r->response != NULL) {
+		struct http_response h = *r->response;
+		h.has_location = false;
+		h.location_len = 0;
+		memset(h.location, 0, sizeof(h.location));
+		r->response = without(p, &h, sizeof(h));
 	}
 	/* Certificates name their site, and their key is it. */
-	if (t != NULL) {
-		t->has_certificate = false;
-		memset(t->subject, 0, sizeof(t->subject));
-		memset(t->issuer, 0, sizeof(t->issuer));
-		memset(t->spki, 0, sizeof(t->spki));
+	if (r->tls_server != NULL) {
+		struct tls_server t = *r->tls_server;
+		t.has_certificate = false;
+		memset(t.subject, 0, sizeof(t.subject));
+		memset(t.issuer, 0, sizeof(t.issuer));
+		memset(t.spki, 0, sizeof(t.spki));
+		r->tls_server = without(p, &t, sizeof(t));
 	}
 	r->page = NULL;
 }
 
 /* "TLS.Wikipedia" is a name too. */
-static void hide_labels(struct flow_record *r)
+static void hide_labels(struct privacy *p, struct flow_record *r)
 {
+	struct label list[FLOW_LABELS_MAX];
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < r->n_labels; i++) {
+	for (unsigned i = 0; i < r->n_labels && n < FLOW_LABELS_MAX; i++) {
 		if (r->labels[i].rule != NULL)
 			continue;
-		r->labels[n] = r->labels[i];
-		r->labels[n].app[strcspn(r->labels[n].app, ".")] = '\0';
-		n++;
+		list[n] = r->labels[i];
+		list[n++].app[strcspn(r->labels[i].app, ".")] = '\0';
 	}
+	if (r->n_labels != 0)
+		r->labels = without(p, list, n * sizeof(*list));
 	r->n_labels = (uint8_t)n;
 	r->rules = NULL;
 }
@@ -128,11 +165,10 @@ void privacy_hide_names(struct privacy *p, struct analysis *a)
 		struct flow_record *r = a->flows[i];
 		if (r->worst != VERDICT_NONE || privacy_is_cited(p, r->id))
 			continue;
-		bool tls = hide_tls(r->tls), http = hide_http(r->http);
-		bool quic = r->quic != NULL && hide_tls(&r->quic->tls);
+		bool tls = hide_hello(p, r), http = hide_http(p, r), quic = hide_quic(p, r);
 		a->names_withheld += tls || http || quic;
-		hide_answers(r);
-		hide_labels(r);
+		hide_answers(p, r);
+		hide_labels(p, r);
 	}
 	for (size_t i = 0; i < a->n_attempts; i++) {
 		struct attempt *t = &a->attempts[i];

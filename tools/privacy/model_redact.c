@@ -292,7 +292,12 @@ static void redact_response(struct redact *r, struct http_response *h)
 	h->server_len = (uint16_t)strlen(h->server);
 }
 
-/* The record's facts are its own, in the analysis's memory. */
+static void cut_label(struct label *l)
+{
+	l->app[strcspn(l->app, ".")] = '\0';
+}
+
+/* Records that share facts redact them again, which changes nothing. */
 static void redact_flow(struct redact *r, const struct flow_record *f)
 {
 	struct privacy *p = r->p;
@@ -313,7 +318,7 @@ static void redact_flow(struct redact *r, const struct flow_record *f)
 	/* "TLS.Wikipedia" is a name too. */
 	for (unsigned i = 0; i < f->n_labels; i++)
 		if (f->labels[i].rule == NULL)
-			f->labels[i].app[strcspn(f->labels[i].app, ".")] = '\0';
+			cut_label((struct label *)(uintptr_t)&f->labels[i]);
 }
 
 /* All that text of a finding may quote of its connection. */
