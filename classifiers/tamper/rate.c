@@ -409,8 +409,10 @@ static bool path_times(struct rate_trace *t, double *room)
 	if (!behind(t) || !rate_waits(t, room))
 		return true;
 	uint32_t *us = malloc(t->n * sizeof(*us));
-	for (unsigned i = 0; us != NULL && i < t->n; i++)
-		us[i] = room[i] < 0 || room[i] > 1e9 ? RATE_UNACKED : (uint32_t)(t->rtt_us + room[i]);
+	for (unsigned i = 0; us != NULL && i < t->n; i++) {
+		double all = t->rtt_us + room[i];
+		us[i] = room[i] < 0 || all >= RATE_UNACKED ? RATE_UNACKED : (uint32_t)all;
+	}
 	t->path_us = us;
 	return us != NULL;
 }

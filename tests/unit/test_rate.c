@@ -236,6 +236,32 @@ static void a_queue_shows_behind_it(void **state)
 	assert_int_not_equal(judge_at_client(&shaped, 4000, 2, 0).form, RATE_SHAPED);
 }
 
+/* Times and stamps are whatever a capture says. */
+static void odd_clocks_are_nothing(void **state)
+{
+	static uint32_t tsval[N];
+	struct path p = {.bucket_bps = 1e6, .bucket_bytes = 20000, .send_bps = 1.1e6};
+	uint64_t seed = 1;
+	(void)state;
+	for (unsigned round = 0; round < 8; round++) {
+		struct rate_trace t = drive(&p, 1000);
+		struct rate_facts f;
+		for (unsigned i = 0; i < t.n; i++) {
+			bool lost = t.seg[i].ack_us == RATE_UNACKED;
+			t.seg[i].bits = lost ? RATE_HOLE | RATE_FILLED : 0;
+			tsval[i] = (uint32_t)(round & 1 ? rnd(&seed) : i * 9);
+			if ((round & 2) != 0 && rnd(&seed) % 50 == 0)
+				t.seg[i].ts_ns = rnd(&seed) << 20;
+		}
+		t.tsval = tsval;
+		t.rtt_us = (round & 4) != 0 ? 1e16 : 1e5;
+		t.base_ns = (round & 1) != 0 ? UINT64_MAX : 0;
+		assert_true(rate_judge(&t, &f));
+		assert_true(f.form == RATE_NONE || f.form == RATE_POLICED || f.form == RATE_BY_SIZE);
+		assert_null(t.path_us);
+	}
+}
+
 static void a_clean_path_is_nothing(void **state)
 {
 	struct path steady = {.send_bps = 5e6}, trains = {.train = 10};
@@ -317,6 +343,7 @@ int main(void)
 		cmocka_unit_test(a_policer_of_two_frames_is_seen),
 		cmocka_unit_test(slow_rates_are_shaped_too),
 		cmocka_unit_test(a_queue_shows_behind_it),
+		cmocka_unit_test(odd_clocks_are_nothing),
 		cmocka_unit_test(a_clean_path_is_nothing),
 		cmocka_unit_test(size_is_told_from_rate),
 		cmocka_unit_test(codes_are_the_published_ones),
