@@ -26,6 +26,8 @@ const char *const vpn_label_name[VPN_N] = {
 #define WG_RESPONSE 92u
 #define WG_COOKIE 64u
 #define WG_KEEPALIVE 32u /* data of no bytes, and the least of any */
+/* Data is padded to 16 bytes, but never beyond the tunnel's MTU, and IPv6 asks for 1280 (RFC 8200). */
+#define WG_FULL (WG_KEEPALIVE + 1280u)
 #define BEAR_INITIATION 204u
 #define BEAR_RESPONSE 100u
 
@@ -203,7 +205,8 @@ static uint32_t load_le32(const uint8_t *p)
 static enum vpn_proto midway_read(const uint8_t *p, size_t caplen, size_t len, bool natt,
 				  uint32_t *id, uint64_t *count)
 {
-	if (caplen >= 16 && wireguard_head(p, caplen, 4) && len >= WG_KEEPALIVE && len % 16 == 0) {
+	bool padded = len % 16 == 0 || len >= WG_FULL;
+	if (caplen >= 16 && wireguard_head(p, caplen, 4) && len >= WG_KEEPALIVE && padded) {
 		*id = load_le32(p + 4);
 		*count = load_le32(p + 8) | (uint64_t)load_le32(p + 12) << 32;
 		return VPN_WIREGUARD;

@@ -249,6 +249,18 @@ static void data_without_a_handshake_is_guessed(void **state)
 	}
 	assert_int_equal(m.proto, VPN_WIREGUARD);
 
+	/* Full ones of the usual MTU, 1420: what would pad them to 16 bytes does not fit. */
+	static uint8_t full[1452];
+	m = (struct vpn_midway){.proto = VPN_NONE};
+	for (uint32_t i = 0; i < 3; i++) {
+		uint32_t session;
+		uint64_t number;
+		size_t n = wireguard_data(full, 7, 250 + i, sizeof(full));
+		assert_int_equal(vpn_midway_next(&m, 0, full, n, n, false), i == 2);
+		assert_true(vpn_data_number(VPN_WIREGUARD, full, 60, n, &session, &number));
+		assert_int_equal(number, 250 + i);
+	}
+
 	m = (struct vpn_midway){.proto = VPN_NONE};
 	memset(p, 0x77, sizeof(p));
 	for (uint32_t i = 0; i < 3; i++) {
