@@ -15,8 +15,8 @@ ALLOWED = {
     "direction": {"to-client", "to-server", "both"},
     "split_passes": {"yes", "no", "untested"},
     "needs_handshake": {"yes", "no", "untested"},
-    "protocols": {"tcp", "tls", "http", "ssh", "dns", "quic", "openvpn", "wireguard", "ike", "l2tp", "pptp", "sstp", "gre",
-                  "shadowsocks", "obfs4"},
+    "protocols": {"tcp", "udp", "tls", "http", "ssh", "dns", "quic", "openvpn", "wireguard", "ike", "l2tp", "pptp",
+                  "sstp", "gre", "shadowsocks", "obfs4"},
 }
 
 

@@ -52,7 +52,7 @@ def set_to(row):
 
 
 def lab_faults(row, found):
-    wanted, port = set_to(row), re.match(r"tcp [\d.]+:(\d+)>", row["flow"])
+    wanted, port = set_to(row), re.match(r"(?:tcp|udp) [\d.]+:(\d+)>", row["flow"])
     found = [f for f in found if not port or f["src_port"] == int(port[1])]
     if wanted and not found:
         yield "no rate is found"

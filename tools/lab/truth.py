@@ -295,7 +295,9 @@ def charge_flow(args, mine, flow, view, side):
 def charge_tunnel(args, mine, flow, view, carries):
     """the same for a session over UDP or GRE: silence, which a wrong key or a dead server keeps too"""
     if args.kind == "throttle":
-        return "", [], None, "nobody measures the rate of a tunnel over UDP"
+        if view == "server":
+            return "", [], None, f"{NOTHING}: nobody acknowledges a tunnel's datagrams"
+        return "throttling", [], "inconclusive", "what is missing shows in its numbers"
     if view == "server":
         return "", [], None, f"{NOTHING}: a client that went away, or hears nothing, looks the same"
     ends = flow.client[0], flow.server[0]

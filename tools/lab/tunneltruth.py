@@ -29,9 +29,9 @@ def datagram(payload):
 
 
 def is_ike(message):
-    """a request of version 2"""
+    """a request of version 2, which may be cut short by the snaplen"""
     return len(message) >= 28 and message[17] == 0x20 and message[18] in IKE_REQUESTS and \
-        not message[19] & 0x20 and int.from_bytes(message[24:28], "big") == len(message)
+        not message[19] & 0x20 and int.from_bytes(message[24:28], "big") >= len(message)
 
 
 def protocol(frames, client):

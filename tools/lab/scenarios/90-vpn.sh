@@ -239,29 +239,31 @@ shadowsocks_cut() {
 	controls_http
 }
 
-scenario tunnels-policed-udp benign "all traffic towards the client is held to 20 packets a second, tunnels over UDP and the rest alike: a measurement" VANTAGES=client,server SNAP=220
+# policed PORT[,PORT]… [udp]: what each of these servers sends faster than 304 kbit/s (of IP packets) is dropped
+policed() {
+	box -A FORWARD -i b1 -p "${2:-tcp}" -m multiport --sports "$1" -m hashlimit --hashlimit-name slow \
+		--hashlimit-mode srcport --hashlimit-above 38000b/s --hashlimit-burst 38000b -j DROP
+}
+
+scenario tunnels-policed-udp throttle "the tunnels' datagrams (WireGuard, OpenVPN, IPsec) are policed to 304 kbit/s each" VANTAGES=client,server SNAP=220
 tunnels_policed_udp() {
 	nginx_start
 	openvpn_server 1194 udp 30 crypt
 	wg_server 51820 20 1
-	box -A FORWARD -i b1 -m hashlimit --hashlimit-name slow --hashlimit-mode srcport \
-		--hashlimit-above 20/s --hashlimit-burst 20 -j DROP
+	ipsec_server 1
+	policed 51820,1194,4500 udp
 	capture_start
 	wg_client 51820 20 1
+	ipsec_client 1
 	openvpn_client ovc1 1194 udp crypt
 	openvpn_up ovc1
-	GIVE_UP=20 fetch http://10.20.0.1/wide &
-	GIVE_UP=20 fetch http://10.30.0.1/wide --interface ovc1 &
-	GIVE_UP=20 fetch http://allowed.example/wide
+	ipsec_up 1
+	fetch http://allowed.example/wide
+	GIVE_UP=90 fetch http://10.20.0.1/big &
+	GIVE_UP=90 fetch http://10.51.0.1/big --interface 10.51.0.2 &
+	GIVE_UP=90 fetch http://10.30.0.1/big --interface ovc1
 	wait_children
-	pings ovc1 10.30.0.1 5 0.3
-	wg_pings 20 1 5 0.3
-}
-
-# policed PORT[,PORT]…: what each of these servers sends faster than 304 kbit/s (of IP packets) is dropped
-policed() {
-	box -A FORWARD -i b1 -p tcp -m multiport --sports "$1" -m hashlimit --hashlimit-name slow \
-		--hashlimit-mode srcport --hashlimit-above 38000b/s --hashlimit-burst 38000b -j DROP
+	fetch http://allowed.example/wide
 }
 
 scenario tunnels-policed throttle "the tunnels' connections (SSH, Shadowsocks, OpenVPN over TCP) are policed to 304 kbit/s each" SNAP=130 VANTAGES=client,server
