@@ -118,10 +118,15 @@ enum history_kind { HISTORY_SYN, HISTORY_SYNACK, HISTORY_ACK, HISTORY_DATA, HIST
  */
 #define HISTORY_SEEN_SHIFT 48
 
+static inline uint64_t history_seen(enum history_kind kind, enum dir dir)
+{
+	return UINT64_C(1) << (HISTORY_SEEN_SHIFT + (unsigned)kind * 2 + (unsigned)dir);
+}
+
 static inline void history_add(struct flow *f, enum history_kind kind, enum dir dir)
 {
 	unsigned code = (unsigned)kind * 2 + (unsigned)dir;
-	uint64_t seen = UINT64_C(1) << (HISTORY_SEEN_SHIFT + code);
+	uint64_t seen = history_seen(kind, dir);
 	if ((f->history & seen) != 0)
 		return;
 	unsigned n = (unsigned)__builtin_popcountll(f->history >> HISTORY_SEEN_SHIFT);
@@ -149,7 +154,12 @@ static inline void tcp_advance(struct flow *f, const struct headers *h, enum dir
 {
 	bool rst = (h->flags & TCP_RST) != 0, ack = (h->flags & TCP_ACK) != 0;
 	bool syn = (h->flags & TCP_SYN) != 0 && !rst;
+	uint64_t usual = history_seen(HISTORY_ACK, dir) | history_seen(HISTORY_DATA, dir);
 
+	/* Of an established connection only the first data and the end are news. */
+	if (f->state == FLOW_ESTABLISHED && (f->history & usual) == usual &&
+	    (h->flags & (TCP_SYN | TCP_FIN | TCP_RST)) == 0)
+		return;
 	tcp_history(f, h, dir);
 	if (syn && !f->syn_seen[dir]) {
 		f->syn_seen[dir] = true;

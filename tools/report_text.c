@@ -15,6 +15,7 @@
 #include "config.h"
 #include "tools/escape.h"
 #include "tools/facts.h"
+#include "tools/jobs.h"
 #include "tools/spell.h"
 #include "tools/words.h"
 
@@ -241,9 +242,8 @@ static void table(const struct text *t, const struct text_finding *list, size_t 
 	}
 }
 
-static void details(const struct text *t, const struct text_finding *list, size_t n)
+static void in_full(const struct text *t, const struct text_finding *list, size_t n)
 {
-	putc('\n', t->out);
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].folded)
 			continue;
@@ -252,6 +252,55 @@ static void details(const struct text *t, const struct text_finding *list, size_
 		if (list[i].more != 0)
 			putc('\n', t->out);
 	}
+}
+
+/* Findings one behind the other, put into words by a thread of their own. */
+struct part {
+	struct text t;
+	const struct text_finding *list;
+	size_t n, len;
+	char *text;
+	bool whole;
+};
+
+enum { PARTS = JOBS_THREADS, PART_FINDINGS = 64 };
+
+static void write_part(void *user, unsigned i)
+{
+	struct part *p = (struct part *)user + i;
+
+	p->t.out = open_memstream(&p->text, &p->len);
+	if (p->t.out == NULL)
+		return;
+	in_full(&p->t, p->list, p->n);
+	p->whole = ferror(p->t.out) == 0;
+	p->whole &= fclose(p->t.out) == 0;
+}
+
+/* In rounds: of many findings the text is larger than they are. */
+static void details(const struct text *t, const struct text_finding *list, size_t n)
+{
+	putc('\n', t->out);
+	while (n > PART_FINDINGS) {
+		struct part parts[PARTS];
+		unsigned n_parts = 0;
+		for (; n > 0 && n_parts < PARTS; n_parts++) {
+			size_t some = n < PART_FINDINGS ? n : PART_FINDINGS;
+			parts[n_parts] = (struct part){.t = *t, .list = list, .n = some};
+			list += some;
+			n -= some;
+		}
+		jobs_run(n_parts, write_part, parts);
+		for (unsigned i = 0; i < n_parts; i++) {
+			/* Without the memory for it, it is written where it belongs. */
+			if (parts[i].whole)
+				fwrite(parts[i].text, 1, parts[i].len, t->out);
+			else
+				in_full(t, parts[i].list, parts[i].n);
+			free(parts[i].text);
+		}
+	}
+	in_full(t, list, n);
 }
 
 static int text_write(const struct analysis *a, const struct report_options *o, FILE *out)

@@ -241,6 +241,38 @@ static void test_text_folds_after_twenty(void **state)
 	free(text);
 }
 
+/* Several threads put many findings into words; what they wrote stands in order, each once. */
+static void test_text_of_many(void **state)
+{
+	(void)state;
+	enum { N = 3 * PARTS * PART_FINDINGS / 2 + 1 };
+	static struct flow_record many[N];
+	static struct finding each[N];
+	static struct finding *list[N];
+	unsigned next = 1;
+
+	for (unsigned i = 0; i < N; i++) {
+		many[i] = flow_a;
+		many[i].server_port = (uint16_t)(1000 + i);
+		each[i] = finding_a;
+		each[i].flow = &many[i];
+		each[i].number = i + 1;
+		list[i] = &each[i];
+	}
+	model.findings = list;
+	model.n_findings = N;
+	char *text = written(&report_text);
+	for (const char *p = text; (p = strstr(p, "\n[")) != NULL; p++) {
+		char head[64], port[16];
+		snprintf(head, sizeof(head), "\n[%u] confirmed  data-after-rst", next);
+		snprintf(port, sizeof(port), ":%u  TCP", 999 + next++);
+		assert_memory_equal(p, head, strlen(head));
+		assert_non_null(strstr(p, port));
+	}
+	assert_int_equal(next, N + 1);
+	free(text);
+}
+
 static void test_times(void **state)
 {
 	(void)state;
@@ -286,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup(test_text_nothing_found, setup),
 		cmocka_unit_test_setup(test_text_hidden_findings_are_counted, setup),
 		cmocka_unit_test_setup(test_text_folds_after_twenty, setup),
+		cmocka_unit_test_setup(test_text_of_many, setup),
 		cmocka_unit_test_setup(test_strongest_first, setup),
 		cmocka_unit_test_setup(test_times, setup),
 		cmocka_unit_test_setup(test_a_failed_write_is_told, setup),
