@@ -14,6 +14,8 @@
 
 #define SCAN_NOT_ETHERNET SIZE_MAX
 
+#define VXLAN_PORT 4789
+
 /* Larger than a datagram of any usual jumbo frame: segments not cut yet, or already merged. */
 #define LARGEST_MTU 9216
 

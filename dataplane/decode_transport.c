@@ -4,8 +4,6 @@
 
 #include "dataplane/decode_scan.h"
 
-#define VXLAN_PORT 4789
-
 /* The transport payload from the cursor on, len bytes of it by the headers' claim. */
 static enum next scan_payload(struct scan *s, size_t len)
 {

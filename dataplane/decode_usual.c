@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * The frame that most are: Ethernet, IPv4 without options, a TCP segment without options or with
- * timestamps only, whole, and with nothing about it that decode.c would have a word for. Read at once, it
- * takes a quarter of the instructions of the walk from header to header.
+ * The frame that most are: Ethernet, IPv4 without options, and a UDP datagram or a TCP segment without
+ * options or with timestamps only, whole, and with nothing about it that decode.c would have a word for.
+ * Read at once, it takes a third of the instructions of the walk from header to header.
  */
 
 #include "dataplane/decode_scan.h"
 
-enum { ETHERNET_LEN = 14, IP_LEN = 20, TCP_LEN = 20, TIMESTAMPS_LEN = 12 };
+enum { ETHERNET_LEN = 14, IP_LEN = 20, TCP_LEN = 20, TIMESTAMPS_LEN = 12, UDP_LEN = 8 };
 
 static void fill_ip(struct headers *h, const uint8_t *frame)
 {
@@ -19,7 +19,7 @@ static void fill_ip(struct headers *h, const uint8_t *frame)
 	memcpy(h->dst_mac, frame, 6);
 	memcpy(h->src_mac, frame + 6, 6);
 	h->ip_version = 4;
-	h->proto = PROTO_TCP;
+	h->proto = ip[9];
 	h->ttl = ip[8];
 	h->tos = ip[1];
 	h->df = (ip[6] & 0x40) != 0;
@@ -49,30 +49,56 @@ static void fill_tcp(struct headers *h, const uint8_t *tcp, uint32_t hlen)
 	h->payload_len = h->payload_caplen = h->ip_len - IP_LEN - hlen;
 }
 
+static void fill_udp(struct headers *h, const uint8_t *udp)
+{
+	h->sport = load_be16(udp);
+	h->dport = load_be16(udp + 2);
+	h->payload = udp + UDP_LEN;
+	h->payload_len = h->payload_caplen = h->ip_len - IP_LEN - UDP_LEN;
+}
+
+/* A segment of len bytes, header included; all of them are here. */
+static bool tcp_is_usual(const uint8_t *tcp, uint32_t len)
+{
+	if (len < TCP_LEN)
+		return false;
+	uint32_t hlen = (tcp[12] >> 4) * 4u;
+	uint16_t flags = load_be16(tcp + 12);
+	if (len < hlen || (flags & TCP_SYN) != 0 || (flags & 0x3f) == 0)
+		return false;
+	/* Up to six bytes may be a frame's padding. */
+	if (len - hlen - 1 < 6)
+		return false;
+	return hlen == TCP_LEN || (hlen == TCP_LEN + TIMESTAMPS_LEN &&
+				   load_be32(tcp + TCP_LEN) == TIMESTAMPS_HEAD);
+}
+
+static bool udp_is_usual(const uint8_t *udp, uint32_t len)
+{
+	return len >= UDP_LEN && load_be16(udp + 4) == len && load_be16(udp + 2) != VXLAN_PORT;
+}
+
 bool scan_usual(const struct packet *pkt, struct headers *h)
 {
 	const uint8_t *frame = pkt->data;
-	if (pkt->linktype != LINKTYPE_ETHERNET || pkt->caplen < ETHERNET_LEN + IP_LEN + TCP_LEN)
+	if (pkt->linktype != LINKTYPE_ETHERNET || pkt->caplen < ETHERNET_LEN + IP_LEN)
 		return false;
-	const uint8_t *ip = frame + ETHERNET_LEN, *tcp = ip + IP_LEN;
-	uint32_t len = load_be16(ip + 2), hlen = (tcp[12] >> 4) * 4u;
+	const uint8_t *ip = frame + ETHERNET_LEN, *inner = ip + IP_LEN;
+	uint32_t len = load_be16(ip + 2);
+	bool tcp = ip[9] == PROTO_TCP;
 	/* Version 4 and five words; no fragment, and the reserved bit is not set. */
 	if (load_be16(frame + 12) != ETHER_IP4 || ip[0] != 0x45 || (load_be16(ip + 6) & 0xbfff) != 0 ||
-	    ip[9] != PROTO_TCP || len > LARGEST_MTU || len > pkt->caplen - ETHERNET_LEN)
+	    (!tcp && ip[9] != PROTO_UDP) || len < IP_LEN || len > LARGEST_MTU ||
+	    len > pkt->caplen - ETHERNET_LEN)
 		return false;
-	if (hlen != TCP_LEN && hlen != TCP_LEN + TIMESTAMPS_LEN)
-		return false;
-	/* Up to six bytes may be a frame's padding. */
-	if (len < IP_LEN + hlen || len - IP_LEN - hlen - 1 < 6)
-		return false;
-	if (hlen != TCP_LEN && load_be32(tcp + TCP_LEN) != TIMESTAMPS_HEAD)
-		return false;
-	uint16_t flags = load_be16(tcp + 12);
-	if ((flags & TCP_SYN) != 0 || (flags & 0x3f) == 0)
+	if (tcp ? !tcp_is_usual(inner, len - IP_LEN) : !udp_is_usual(inner, len - IP_LEN))
 		return false;
 	if (load_be16(ip + 10) != 0 && inet_fold(inet_sum(ip, IP_LEN)) != 0xffff)
 		return false;
 	fill_ip(h, frame);
-	fill_tcp(h, tcp, hlen);
+	if (tcp)
+		fill_tcp(h, inner, (inner[12] >> 4) * 4u);
+	else
+		fill_udp(h, inner);
 	return true;
 }

@@ -41,7 +41,7 @@ static struct dns_accused accused(const struct view *v)
 	if (dns_sets(exchange(v)) > 1)
 		return dns_accuse(v);
 	struct dns_accused all = {.told_apart = true};
-	for (unsigned i = 0; i < DNS_REPLIES; i++)
+	for (unsigned i = 0; i < exchange(v)->n_replies; i++)
 		all.forged[i] = !dns_is_portal(v, &exchange(v)->reply[i]);
 	return all;
 }

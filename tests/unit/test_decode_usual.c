@@ -34,10 +34,11 @@ static void sum_header(uint8_t *ip)
 	store_be16(ip + 10, (uint16_t) ~(sum + (sum >> 16)));
 }
 
-/* A segment as most are; its length. */
+/* A segment or datagram as most are; its length. */
 static uint32_t make(uint8_t *frame, bool timestamps)
 {
-	uint32_t hlen = timestamps ? 32 : 20, len = 20 + hlen + below(below(2) ? 8 : 100);
+	bool udp = below(3) == 0;
+	uint32_t hlen = udp ? 8 : timestamps ? 32 : 20, len = 20 + hlen + below(below(2) ? 8 : 100);
 	uint8_t *ip = frame + 14, *tcp = ip + 20;
 	if (below(50) == 0)
 		len = LARGEST_MTU - 8 + below(16);
@@ -49,7 +50,22 @@ static uint32_t make(uint8_t *frame, bool timestamps)
 	ip[0] = 0x45;
 	store_be16(ip + 2, (uint16_t)len);
 	store_be16(ip + 6, below(2) ? 0x4000 : 0);
-	ip[9] = 6;
+	ip[9] = udp ? 17 : 6;
+	if (udp && below(20) == 0) {
+		/* VXLAN (RFC 7348), with IP in Ethernet. */
+		len = 20 + 8 + 8 + 14 + 40;
+		store_be16(tcp + 2, VXLAN_PORT);
+		tcp[8] = 8;
+		store_be16(tcp + 28, 0x0800);
+		tcp[30] = 0x45;
+	} else if (udp && below(20) == 0) {
+		len = 20 + below(8);
+	}
+	if (udp) {
+		store_be16(ip + 2, (uint16_t)len);
+		store_be16(tcp + 4, (uint16_t)(len - 20));
+		return 14 + len;
+	}
 	tcp[12] = (uint8_t)(hlen << 2);
 	tcp[13] = (uint8_t)(0x10 | below(2) << 3);
 	if (timestamps)
