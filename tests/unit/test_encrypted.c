@@ -144,9 +144,9 @@ static void chance_is_fishers(void **state)
 {
 	(void)state;
 	/* The lady tasting tea: 3 and 1 against 1 and 3 is 17/70. */
-	assert_float_equal(fisher((unsigned[]){1, 3}, (unsigned[]){3, 1}), 17.0 / 70, 1e-9);
-	assert_float_equal(fisher((unsigned[]){0, 4}, (unsigned[]){4, 0}), 1.0 / 70, 1e-9);
-	assert_float_equal(fisher((unsigned[]){2, 0}, (unsigned[]){2, 4}), 1, 1e-9);
+	assert_float_equal(study_chance((unsigned[]){1, 3}, (unsigned[]){3, 1}), 17.0 / 70, 1e-9);
+	assert_float_equal(study_chance((unsigned[]){0, 4}, (unsigned[]){4, 0}), 1.0 / 70, 1e-9);
+	assert_float_equal(study_chance((unsigned[]){2, 0}, (unsigned[]){2, 4}), 1, 1e-9);
 }
 
 static void replays_are_told(void **state)

@@ -7,7 +7,6 @@
  */
 
 #include <errno.h>
-#include <math.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,6 @@
 
 #define REFS "Wu et al., USENIX Security 2023"
 #define TRIES 20                    /* of each kind: BLK-FET's n */
-#define CHANCE 0.01                 /* same: Fisher's exact test */
 #define CONTROL_SHARE 0.2           /* of the controls that may fail */
 #define RESIDUAL_NS 180000000000ull /* the same: what follows a drop may be its consequence */
 #define SOONEST_NS 280000000ull     /* PROBE-REPLAY: a NAT's two sides are closer */
@@ -68,25 +66,6 @@ static bool was_dropped(const struct attempt *a)
 	return a->finding != NULL && strcmp(a->finding->id, "request-dropped") == 0;
 }
 
-/* Log of the number of ways to choose k of n. */
-static double log_choose(unsigned n, unsigned k)
-{
-	return lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0);
-}
-
-/* That chance alone puts as many of the dropped or more among the fully encrypted. */
-static double fisher(const unsigned dropped[2], const unsigned passed[2])
-{
-	unsigned n = dropped[1] + passed[1], all = n + dropped[0] + passed[0];
-	unsigned bad = dropped[0] + dropped[1], most = bad < n ? bad : n;
-	double p = 0;
-	for (unsigned k = dropped[1]; k <= most; k++)
-		if (n - k <= all - bad)
-			p += exp(log_choose(bad, k) + log_choose(all - bad, n - k) -
-				 log_choose(all, n));
-	return p;
-}
-
 /* Connections to one port; [1] of what is fully encrypted. */
 struct port {
 	unsigned dropped[2], passed[2];
@@ -114,7 +93,7 @@ static int conclude_port(struct study_run *r, const struct port *p)
 	unsigned fet = p->dropped[1] + p->passed[1], other = p->dropped[0] + p->passed[0];
 	char value[96], expected[96];
 	if (fet < TRIES || other < TRIES || p->dropped[1] == 0 ||
-	    p->dropped[0] > CONTROL_SHARE * other || fisher(p->dropped, p->passed) >= CHANCE)
+	    p->dropped[0] > CONTROL_SHARE * other || study_chance(p->dropped, p->passed) >= STUDY_CHANCE)
 		return 0;
 	const struct study_cause cause = {
 		.id = "encrypted-dropped",
@@ -136,7 +115,7 @@ static int conclude_port(struct study_run *r, const struct port *p)
 		 "%u of %u connections whose first payload is fully encrypted were dropped, %u of %u "
 		 "others to the same port", p->dropped[1], fet, p->dropped[0], other);
 	snprintf(value, sizeof(value), "%u of %u dropped, by chance %.1g", p->dropped[1], fet,
-		 fisher(p->dropped, p->passed));
+		 study_chance(p->dropped, p->passed));
 	snprintf(expected, sizeof(expected), "as others: %u of %u", p->dropped[0], other);
 	study_row(r, f, "fet-control", GRADE_D3, value, expected);
 	f->conditional = "yes";

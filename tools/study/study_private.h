@@ -111,6 +111,13 @@ void study_benign(struct finding *f, const char *why);
 /* The verdict of the rows by judge's arithmetic, each a fact of its own; never above `most`. */
 void study_weigh(struct finding *f, enum verdict most);
 
+/*
+ * chance.c: that chance alone puts as many or more of the failed among those in question, [1], as against the
+ * others, [0]. Below STUDY_CHANCE it does not: Wu et al., USENIX Security 2023.
+ */
+#define STUDY_CHANCE 0.01
+double study_chance(const unsigned failed[2], const unsigned passed[2]);
+
 /* A name for a sentence: names are hostile bytes. */
 void study_printable(const char *in, char *out, size_t len);
 

@@ -217,6 +217,11 @@ static void decide_trial(const struct study_run *r, struct trial *t)
 	case ATTEMPT_FORGED:
 		t->failed = true;
 		break;
+	case ATTEMPT_CLOSED:
+	case ATTEMPT_ALERT:
+		/* Datagrams of both sides passed, and no forger of this one is known. */
+		t->ok = a->trigger == TRIGGER_QUIC_SNI && !touched;
+		break;
 	default: /* a server refuses and closes for reasons of its own */
 		break;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Which DNS findings make a name a filtered one. */
+/* Which failures make a name a filtered one, and which are its server's own doing. */
 
 #include "tests/unit/study_world.h"
 
@@ -62,6 +62,59 @@ static void names_that_somebody_else_answers_are(void **state)
 	assert_non_null(three_of("dns-bogus-address", VERDICT_LIKELY));
 }
 
+/* A QUIC attempt; SILENT ones with a finding that says so. */
+static void try_quic(double at_s, const char *name, enum attempt_end end)
+{
+	struct attempt *a = world_add(at_s);
+	struct finding *f = &w.findings[w.a.n_attempts - 1];
+	a->proto = IPPROTO_UDP;
+	a->trigger = TRIGGER_QUIC_SNI;
+	a->name = name;
+	a->end = (uint8_t)end;
+	if (end != ATTEMPT_SILENT)
+		return;
+	w.row = (struct evidence_row){.kind = "quic-name-unanswered", .grade = GRADE_D3, .counted = true};
+	f->id = w.row.kind;
+	f->verdict = VERDICT_ANOMALY;
+	a->finding = f;
+}
+
+static const struct finding *silent_for_one_name(unsigned silent, unsigned controls)
+{
+	for (unsigned i = 0; i < silent || i < controls; i++) {
+		if (i < controls)
+			try_quic(700 * i, "ok", ATTEMPT_OK);
+		if (i < silent)
+			try_quic(700 * i + 100, "bad", ATTEMPT_SILENT);
+	}
+	try_quic(700.0 * (silent + controls), "ok", ATTEMPT_OK);
+	return world_finds("quic-sni-filtered");
+}
+
+static void few_silences_may_fall_on_one_name(void **state)
+{
+	(void)state;
+	const struct finding *f = silent_for_one_name(3, 3);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+}
+
+static void many_do_not(void **state)
+{
+	(void)state;
+	const struct finding *f = silent_for_one_name(6, 8);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_LIKELY);
+}
+
+static void a_name_that_is_refused_at_times_is_answered(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++)
+		try_quic(700 * i + 200, "bad", i % 2 == 0 ? ATTEMPT_ALERT : ATTEMPT_CLOSED);
+	assert_null(silent_for_one_name(6, 8));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -69,6 +122,9 @@ int main(void)
 		WORLD_TEST(nor_names_that_a_nearer_site_answers),
 		WORLD_TEST(names_that_are_raced_are),
 		WORLD_TEST(names_that_somebody_else_answers_are),
+		WORLD_TEST(few_silences_may_fall_on_one_name),
+		WORLD_TEST(many_do_not),
+		WORLD_TEST(a_name_that_is_refused_at_times_is_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
