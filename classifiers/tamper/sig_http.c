@@ -264,6 +264,9 @@ static bool match_bare(const struct view *v, const struct signature *self, struc
 	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || s->excerpt_len < 5 ||
 	    starts(s, "HTTP/") || v->ev->half[DIR_C2S].gap || s->gap || !s->syn)
 		return false;
+	/* What came first may be from the middle: its beginning was lost, or overtaken. */
+	if (v->synack < 0 || v->e[v->first_s2c].seq != v->e[v->synack].seq + 1)
+		return false;
 	t->grade = GRADE_D2;
 	t->frame = v->e[v->first_s2c].frame;
 	testimony_suspect(t, (unsigned)v->first_s2c);

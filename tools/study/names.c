@@ -221,8 +221,8 @@ static void end_words(const struct common *c, char *out, size_t size)
 }
 
 /*
- * What the server itself cannot have done. A QUIC try is a datagram or few: what was found of it may be the same
- * comparison with other names, and a busy server's silences fall on one name at times.
+ * What the server itself cannot have done. A QUIC try is a datagram or few: what was found of it
+ * may be the same comparison with other names, and a busy server's silences fall on one at times.
  */
 static bool is_strong(const struct study_group *g, const struct common *c, enum trigger_kind kind,
 		      const unsigned control[2])

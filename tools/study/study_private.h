@@ -112,8 +112,8 @@ void study_benign(struct finding *f, const char *why);
 void study_weigh(struct finding *f, enum verdict most);
 
 /*
- * chance.c: that chance alone puts as many or more of the failed among those in question, [1], as against the
- * others, [0]. Below STUDY_CHANCE it does not: Wu et al., USENIX Security 2023.
+ * chance.c: that chance alone puts as many or more of the failed among those in question, [1], as
+ * against the others, [0]. Below STUDY_CHANCE it does not: Wu et al., USENIX Security 2023.
  */
 #define STUDY_CHANCE 0.01
 double study_chance(const unsigned failed[2], const unsigned passed[2]);
