@@ -32,7 +32,7 @@ static bool overtook(const struct view *v, unsigned rst, unsigned k)
 /* The same packet once more, as a path that doubles packets shows it. */
 static bool is_copy(const struct event *a, const struct event *b)
 {
-	return a->seq == b->seq && a->ip_id == b->ip_id;
+	return a->seq == b->seq && a->ack == b->ack && a->ip_id == b->ip_id;
 }
 
 /*
