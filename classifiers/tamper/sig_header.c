@@ -16,7 +16,6 @@
 #define BAD_TRAFFIC "captures published with Bad Traffic (Citizen Lab 2018)"
 #define TTL_DELTA 6         /* EV-TTL: honest hosts vary by 5 */
 #define TTL_STRONG 10
-#define MIRROR_NS 1000000000ull
 #define DUP_NS 1000000ull
 #define SAME_WINDOW_FLOWS 3 /* EV-WIN */
 #define MIRROR_FLOWS 3      /* EV-TTL-MIRROR: probes with TTLs of their own */
@@ -94,15 +93,10 @@ static bool test_contradiction(const struct view *v, unsigned i, struct testimon
 
 static bool test_ipid_mirror(const struct view *v, unsigned i, struct testimony *t)
 {
-	const struct event *r = &v->e[i];
-	int k = view_last_sent(v, i);
-	/* A sender whose own counter stands there copies nothing. */
-	if (k < 0 || v->ev->ipv6 || r->ip_id == 0 || r->ip_id != v->e[k].ip_id ||
-	    r->ts_ns - v->e[k].ts_ns > MIRROR_NS || v->base.ipid == IPID_CONSTANT)
+	if (!view_mirrors_ipid(v, i))
 		return false;
-	if (v->base.ipid == IPID_COUNTER && !view_ipid_off(v, i))
-		return false;
-	testimony_says(t, "IP-ID 0x%04x, as the packet before it in the other direction", r->ip_id);
+	testimony_says(t, "IP-ID 0x%04x, as the packet before it in the other direction",
+		       v->e[i].ip_id);
 	testimony_expects(t, "an IP-ID of the sender's own");
 	return true;
 }

@@ -10,6 +10,7 @@
 
 /* At most this many odd packets are an injector's; a box that strips options strips them all. */
 #define TSGONE_FEW 3
+#define MIRROR_IPID_MIN 16
 
 /* The last packet of the other side that `i` acknowledges exactly, and that was not sent again. */
 static int answered_by(const struct view *v, unsigned i)
@@ -170,6 +171,25 @@ static bool match_header(const struct view *v, const struct signature *self, str
 	return false;
 }
 
+/* Net4people's of Iran: the page has the IP-ID of the request that it answers. */
+static bool match_mirror(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	(void)self;
+	if (v->dir != DIR_S2C || v->first_s2c < 0 || v->syn < 0 || v->synack < 0)
+		return false;
+	unsigned i = (unsigned)v->first_s2c;
+	/* The smallest meet by chance, and what copies them in its handshake too is a stack. */
+	bool habit = v->e[v->synack].ip_id != 0 && v->e[v->synack].ip_id == v->e[v->syn].ip_id;
+	if (v->e[i].ip_id < MIRROR_IPID_MIN || habit || !view_mirrors_ipid(v, i))
+		return false;
+	t->grade = GRADE_D3;
+	t->frame = v->e[i].frame;
+	testimony_suspect(t, i);
+	testimony_says(t, "IP-ID 0x%04x, as the request", v->e[i].ip_id);
+	testimony_expects(t, "an IP-ID of the sender's own");
+	return true;
+}
+
 static bool starts(const struct half *s, const char *what)
 {
 	size_t n = strlen(what);
@@ -300,6 +320,11 @@ const struct signature sig_http[] = {
 	 .summary = "TTL and DF of one answer contradict the sender's other answers",
 	 .benign = "a load balancer or cache that answers part of the connection",
 	 .refs = "after Sundara Raman et al., SIGCOMM 2023 (of resets)", .match = match_header},
+	{.id = "answer-ip-id-mirror", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_IPID_COPY, .names = true,
+	 .summary = "the first answer's IP-ID is that of the request",
+	 .benign = "chance, once in 65,536",
+	 .refs = "net4people/bbs 39 (Iran)", .match = match_mirror},
 	{.id = "answer-before-request", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_ACK, .names = true,
 	 .summary = "an HTTP answer that acknowledges nothing of the request",

@@ -7,6 +7,7 @@
 #include "classifiers/app/vpn.h"
 #include "dataplane/seq.h"
 
+#define MIRROR_NS 1000000000ull
 #define DECOY_TTL 12       /* hops left: a forger's packet is made to arrive */
 #define SAME_HOPS 2        /* between hosts of one site */
 #define IPID_STEP_MAX 64   /* EV-IPID: a counter's step between two packets of one flow */
@@ -412,6 +413,16 @@ int view_last_sent(const struct view *v, unsigned i)
 		    (v->e[k].flags & TCP_RST) == 0)
 			return k;
 	return -1;
+}
+
+bool view_mirrors_ipid(const struct view *v, unsigned i)
+{
+	const struct event *e = &v->e[i];
+	int k = view_last_sent(v, i);
+	if (k < 0 || v->ev->ipv6 || e->ip_id == 0 || e->ip_id != v->e[k].ip_id ||
+	    e->ts_ns - v->e[k].ts_ns > MIRROR_NS || v->base.ipid == IPID_CONSTANT)
+		return false;
+	return v->base.ipid != IPID_COUNTER || view_ipid_off(v, i);
 }
 
 bool view_acked_before(const struct view *v, unsigned i, uint32_t *ack)

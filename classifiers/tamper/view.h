@@ -119,6 +119,11 @@ static inline bool view_is_suspect(const struct view *v, unsigned k)
 bool view_after_fin(const struct view *v, unsigned i);
 /* The last packet of the other side before i with payload, SYN or FIN; -1. */
 int view_last_sent(const struct view *v, unsigned i);
+/*
+ * EV-IPID-MIRROR: packet i has the IP-ID of that packet, which was sent within the second before it. A
+ * sender whose own counter stands there copies nothing.
+ */
+bool view_mirrors_ipid(const struct view *v, unsigned i);
 /* Highest acknowledgement that the other side sent before i (not in a RST); false: none. */
 bool view_acked_before(const struct view *v, unsigned i, uint32_t *ack);
 /* Highest end of sequence of direction dir before i, without RSTs; false: none. */

@@ -12,6 +12,9 @@
 #define WEB(...) {.line = LINES(SHAKE, GET, __VA_ARGS__), .speaks = SPEAKS_HTTP}
 #define WEB_NO_TS(...)                                                                            \
 	{.line = LINES(SHAKE, GET, __VA_ARGS__), .speaks = SPEAKS_HTTP, .no_ts = true}
+#define OK " text=HTTP/1.1 200 OK. Server: x"
+#define MIRROR(...)                                                                               \
+	{.line = LINES(SHAKE, GET " id=0x4242", __VA_ARGS__), .speaks = SPEAKS_HTTP}
 
 static const struct sig_case cases[] = {
 	/* missing-timestamps */
@@ -176,6 +179,25 @@ static const struct sig_case cases[] = {
 	 .ev = WEB("81 < FPA 1 100 150 text=HTTP/1.1 404 Not Found"), .says = SILENT},
 	{.name = "the last of two packets", .says = SILENT,
 	 .ev = WEB("81 < PA 1 100 700", "82 < FPA 701 100 150")},
+
+	/* answer-ip-id-mirror */
+	{.name = "an answer with the request's IP-ID",
+	 .ev = MIRROR("80 < A 1 100 id=0x7001", "81 < PA 1 100 500 id=0x4242" OK,
+		      "90 < A 501 100 id=0x7002"),
+	 .says = LINES("< answer-ip-id-mirror D3 @6: 6"), .says6 = SILENT},
+	{.name = "the server's counter was there", .says = SILENT,
+	 .ev = MIRROR("80 < A 1 100 id=0x4241", "81 < PA 1 100 500 id=0x4242" OK,
+		      "90 < PA 501 100 9 id=0x4243", "91 < FA 510 100 id=0x4244")},
+	{.name = "of the next answer, not of the first", .says = SILENT,
+	 .ev = MIRROR("80 < A 1 100 id=0x7001", "81 < PA 1 100 500 id=0x7002" OK,
+		      "90 < PA 501 100 9 id=0x4242")},
+	{.name = "a small number", .says = SILENT,
+	 .ev = {.line = LINES(SHAKE, GET " id=15", "81 < PA 1 100 500 id=15" OK),
+		.speaks = SPEAKS_HTTP}},
+	{.name = "a stack that answers the SYN so too", .says = SILENT,
+	 .ev = {.line = LINES("0 > S 0 - 0 id=0x4241", "40 < SA 0 1 0 id=0x4241", "40.1 > A 1 1 0",
+			      GET " id=0x4242", "81 < PA 1 100 500 id=0x4242" OK),
+		.speaks = SPEAKS_HTTP}},
 
 	/* answer-without-status */
 	{.name = "a page whose first packet was lost or overtaken", .says = SILENT,
