@@ -230,8 +230,9 @@ static void plain_words(const struct html *h, const struct html_groups *g)
 		any = true;
 	}
 	if (!any && g->n_findings != 0)
-		fputs("<p class=\"plain-words\">What is listed here is unusual, or something that was "
-		      "expected did not come. It has innocent explanations, and nobody is accused.", h->out);
+		fputs("<p class=\"plain-words\">Nothing here proves that anybody interfered. What is listed "
+		      "is unusual, is a measured rate, or is something that was expected and did not come; "
+		      "it has innocent explanations, and nobody is accused.", h->out);
 	if (any)
 		filtered_names(h);
 	if (any || g->n_findings != 0)

@@ -274,6 +274,8 @@ const struct words_meaning words_terms[] = {
 				     "the path can hold packets back as well"},
 	{"TTL, hop", "each router on the way takes one off a packet's TTL, so packets of one sender "
 		     "usually arrive with one value; a hop is the way to the next router"},
+	{"policed, shaped", "held to a rate by dropping what exceeds it, or by making it wait; an access "
+			    "line's plan does the same"},
 	{"control", "a try that differs from another in its name alone, and shows whether all else works"},
 	{NULL, NULL},
 };

@@ -166,6 +166,9 @@ static void test_text(void **state)
 	/* Spelt out, without a dot, and bytes that end nothing. */
 	text_has_no("a\x01" "b", "SNI a\\x01b was", "x01");
 	text_has_no("intranet", "request host=intranet", "intranet");
+	/* Names that read as the words around them, or as their own beginning. */
+	text_has_no("SNI ", "with SNI SNI\\x20, yet", "x20");
+	text_has_no("name-\xe8-name-", "sni=name-\xe8-name-", "\xe8");
 }
 
 int main(void)

@@ -83,8 +83,8 @@ static bool in_word(char c)
 	return isalnum((unsigned char)c) || c == '-' || c == '_';
 }
 
-/* What of a name stands at p: all of it, or the part that was quoted. 0: nothing. */
-static size_t quoted(const char *name, size_t len, const char *p, const char *text)
+/* What of a name stands at p: all of it, or, with cut, the part that was quoted. 0: nothing. */
+static size_t quoted(const char *name, size_t len, const char *p, const char *text, bool cut)
 {
 	size_t n = 0;
 
@@ -98,7 +98,7 @@ static size_t quoted(const char *name, size_t len, const char *p, const char *te
 			       ? 0
 			       : n;
 	bool ends = p[n] == '\0' || strncmp(p + n, "...", 3) == 0;
-	return n >= CUT_SURE || (ends && n >= CUT_AT_END) ? n : 0;
+	return cut && (n >= CUT_SURE || (ends && n >= CUT_AT_END)) ? n : 0;
 }
 
 /* Puts as in the place of n bytes at p, as far as there is room in text. */
@@ -110,10 +110,10 @@ static void swap_in(char *text, size_t room, char *p, size_t n, const char *as)
 	snprintf(p, room - (size_t)(p - text), "%s%s", as, rest);
 }
 
-static void swap(char *text, size_t room, const char *name, size_t len, const char *as)
+static void swap(char *text, size_t room, const char *name, size_t len, const char *as, bool cut)
 {
 	for (char *p = text; *p != '\0'; p++) {
-		size_t n = quoted(name, len, p, text);
+		size_t n = quoted(name, len, p, text, cut);
 		if (n == 0)
 			continue;
 		swap_in(text, room, p, n, as);
@@ -185,13 +185,15 @@ static void text_of(struct redact *r, char *text, size_t room)
 {
 	char form[TEXT_MAX];
 
-	for (unsigned i = 0; i < r->n_known; i++) {
-		const struct known *k = &r->known[i];
-		swap(text, room, k->raw, k->len, k->as);
-		size_t n = spelt(k->raw, k->len, form);
-		if (n != k->len || memcmp(form, k->raw, n) != 0)
-			swap(text, room, form, n, k->as);
-	}
+	/* Whole names first, and what is spelt out: its parts may read as another's end. */
+	for (unsigned cut = 0; cut < 2; cut++)
+		for (unsigned i = 0; i < r->n_known; i++) {
+			const struct known *k = &r->known[i];
+			size_t n = spelt(k->raw, k->len, form);
+			swap(text, room, form, n, k->as, cut);
+			if (n != k->len)
+				swap(text, room, k->raw, k->len, k->as, cut);
+		}
 	sweep(r, text, room);
 }
 

@@ -20,6 +20,8 @@
 /* What is hashed says what it is, so that a path never has a name's hash. */
 enum kind { KIND_NAME = 'n', KIND_PATH = 'p', KIND_TEXT = 't', KIND_HASH = 'h' };
 
+/* What ends the authority of a URL (RFC 3986 section 3.2), and what browsers take for it. */
+static const char behind_host[] = {'/', '?', '#', '\\'};
 static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 
 static bool digest(const struct names_key *k, enum kind kind, const void *data, size_t len,
@@ -180,8 +182,8 @@ size_t name_of_path(const struct names_key *k, const char *path, size_t len,
 
 	if (n <= 1 && (n == 0 || path[0] == '/' || path[0] == '*'))
 		return copy(path, n, out);
-	if (path[0] == '/')
-		out[at++] = '/';
+	if (memchr(behind_host, path[0], sizeof(behind_host)) != NULL)
+		out[at++] = path[0];
 	if (is_put(path + at, n - at, PATH))
 		return copy(path, n, out);
 	return put(k, KIND_PATH, PATH, path, n, out, at);
@@ -200,7 +202,7 @@ const char *name_host_in(const char *url, size_t len, size_t *host_len)
 		return NULL;
 	size_t left = len - (size_t)(p - url);
 	for (*host_len = 0; *host_len < left; ++*host_len)
-		if (memchr("/?#\\", p[*host_len], 4) != NULL)
+		if (memchr(behind_host, p[*host_len], sizeof(behind_host)) != NULL)
 			break;
 	return *host_len != 0 ? p : NULL;
 }
