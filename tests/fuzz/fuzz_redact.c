@@ -60,5 +60,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_pseudonym(&p.names, fns[i], (const char *)data, size);
 	memcpy(name, data, size < NAMES_USED ? size : NAMES_USED);
 	check_text(&p, name);
+	names_key_forget(&p.names);
 	return 0;
 }

@@ -21,6 +21,13 @@ static int make_key(void **state)
 	return names_key_make(&key, report_key, sizeof(report_key));
 }
 
+static int forget_key(void **state)
+{
+	(void)state;
+	names_key_forget(&key);
+	return 0;
+}
+
 static const char *host(const char *name)
 {
 	static char out[32][PSEUDONYM_SIZE];
@@ -178,5 +185,5 @@ int main(void)
 		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_many_labels),
 		cmocka_unit_test(test_urls),	cmocka_unit_test(test_text),
 	};
-	return cmocka_run_group_tests(tests, make_key, NULL);
+	return cmocka_run_group_tests(tests, make_key, forget_key);
 }

@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,12 +29,12 @@ static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
 static bool digest(const struct names_key *k, enum kind kind, const void *data, size_t len,
 		   uint8_t out[DIGEST])
 {
-	uint8_t in[1 + NAMES_USED];
-	unsigned n = 0;
+	uint8_t first = (uint8_t)kind;
+	size_t n = 0;
 
-	in[0] = (uint8_t)kind;
-	memcpy(in + 1, data, len);
-	return HMAC(EVP_sha256(), k->key, NAMES_KEY, in, len + 1, out, &n) != NULL && n == DIGEST;
+	return EVP_MAC_init(k->mac, NULL, 0, NULL) == 1 && EVP_MAC_update(k->mac, &first, 1) == 1 &&
+	       EVP_MAC_update(k->mac, data, len) == 1 &&
+	       EVP_MAC_final(k->mac, out, &n, DIGEST) == 1 && n == DIGEST;
 }
 
 static size_t used(size_t len)
@@ -43,16 +45,28 @@ static size_t used(size_t len)
 int names_key_make(struct names_key *out, const uint8_t *key, size_t len)
 {
 	static const char purpose[] = "wmscope names 1";
+	char sha256[] = "SHA256";
+	const OSSL_PARAM how[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+				  OSSL_PARAM_construct_end()};
+	uint8_t mine[NAMES_KEY];
 	unsigned n = 0;
 
 	bool done = HMAC(EVP_sha256(), key, (int)len, (const uint8_t *)purpose, sizeof(purpose) - 1,
-			 out->key, &n) != NULL;
-	return done && n == NAMES_KEY ? 0 : -EIO;
+			 mine, &n) != NULL && n == NAMES_KEY;
+	EVP_MAC *hmac = done ? EVP_MAC_fetch(NULL, "HMAC", NULL) : NULL;
+	out->mac = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+	EVP_MAC_free(hmac);
+	done = out->mac != NULL && EVP_MAC_init(out->mac, mine, sizeof(mine), how) == 1;
+	OPENSSL_cleanse(mine, sizeof(mine));
+	if (!done)
+		names_key_forget(out);
+	return done ? 0 : -EIO;
 }
 
 void names_key_forget(struct names_key *k)
 {
-	OPENSSL_cleanse(k, sizeof(*k));
+	EVP_MAC_CTX_free(k->mac);
+	k->mac = NULL;
 }
 
 /* At out + at: prefix and hash. Returns where it ends. */

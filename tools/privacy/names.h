@@ -29,12 +29,15 @@
 #define NAMES_USED	  255 /* bytes of a name that count, the most that a host name may have */
 #define PSEUDONYM_SIZE	  320 /* room enough for any pseudonym */
 
+struct evp_mac_ctx_st; /* OpenSSL's EVP_MAC_CTX */
+
+/* Zeroed, there is none. One thread at a time. */
 struct names_key {
-	uint8_t key[NAMES_KEY];
+	struct evp_mac_ctx_st *mac; /* HMAC-SHA256 under the key, looked up and keyed once */
 };
 /* From a report's key: HMAC-SHA256 over "wmscope names 1". 0 or -EIO. */
 int names_key_make(struct names_key *out, const uint8_t *key, size_t len);
-void names_key_forget(struct names_key *k);
+void names_key_forget(struct names_key *k); /* twice, or without one, is fine */
 
 /* Of len bytes, which may be any. Each returns the length without NUL; "" becomes "". */
 size_t name_of_host(const struct names_key *k, const char *host, size_t len,
