@@ -5,6 +5,8 @@
   peers     a mixed capture: wmscope in several ways, ndpiReader, tshark, tcpdump, and bare reading
   scaling   cost a packet from 10^4 to 10^7 packets, and a flow from 10^3 to 10^6 flows
   memory    a million TCP connections at once
+  findings  the memory of a million findings, each of a connection of its own
+  reports   what writing a folder of all reports costs beside the analysis
   startup   a capture of one connection: all of it is start-up
   lists     start-up with block-page lists, compiled rules cached or not, and their cost a packet
 
@@ -319,6 +321,44 @@ def memory(o):
     return {'capture': facts, 'runs': runs}
 
 
+def folder(o):
+    """analyze -o, into a folder that each run finds as the one before left it."""
+    return analyze(o, '-o', os.path.join(o.scratch, 'report'))
+
+
+def findings(o):
+    n = 10000 if o.quick else 1000000
+    path, facts = grow(o, 'reset.pcap', '--flows', str(n), '--reset')
+    programs = {'text report': analyze(o, '--text', '/dev/null'), 'folder (-o)': folder(o)}
+    runs = rounds(o, programs, path, 1)
+    table(f'{n:,} findings, {facts["packets"]:,} packets',
+          ['', 'peak MiB', 'bytes a finding', 'CPU s'],
+          [[name, f'{middle(r, "rss"):,.0f}', f'{middle(r, "rss") * 2**20 / n:,.0f}',
+            middle(r, 'cpu')] for name, r in runs.items()])
+    gib = middle(runs['folder (-o)'], 'rss') / 1024
+    print(f'  folder (-o): {gib:.2f} GiB, goal 1 for a million:',
+          'met' if gib * 1000000 / n <= 1 else 'missed')
+    return {'capture': facts, 'runs': runs}
+
+
+def reports(o):
+    path, facts = grow(o, 'mix.pcap', '-p', '100000' if o.quick else '1000000',
+                       '-c', str(o.concurrency), *captures(o))
+    programs = {'text report': analyze(o, '--text', '/dev/null'), 'folder (-o)': folder(o)}
+    runs = rounds(o, programs, path, o.rounds)
+    written = sum(os.path.getsize(os.path.join(where, name)) for where, _, names in
+                  os.walk(os.path.join(o.scratch, 'report')) for name in names)
+    table(f'{facts["packets"]:,} packets, {facts["bytes"]:,} bytes of them, {written:,} bytes written',
+          ['', 'wall s', 'min', 'CPU s', 'min', 'peak MiB', 'others'],
+          [[name, middle(r, 'wall'), min(x['wall'] for x in r), middle(r, 'cpu'),
+            min(x['cpu'] for x in r), f'{middle(r, "rss"):.0f}', middle(r, 'others')]
+           for name, r in runs.items()])
+    for what in ('wall', 'cpu'):
+        more = 100 * (ratio(runs['text report'], runs['folder (-o)'], what) - 1)
+        print(f'  {what}: {more:+.0f} % for the folder, goal 20:', 'met' if more < 20 else 'missed')
+    return {'capture': facts, 'written': written, 'runs': runs}
+
+
 def startup(o):
     path, facts = grow(o, 'one.pcap', '--flows', '1', '--close')
     programs = {'nothing (true)': (['true'], (0,)), **wmscopes(o),
@@ -394,7 +434,8 @@ def options():
     more = os.path.join(here, '..', '..', '..', 'shared', 'corpora', 'benign')
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('what', nargs='+', choices=['peers', 'scaling', 'memory', 'startup', 'lists'])
+    p.add_argument('what', nargs='+', choices=['peers', 'scaling', 'memory', 'findings', 'reports',
+                                         'startup', 'lists'])
     p.add_argument('--wmscope', required=True)
     p.add_argument('--grow', required=True)
     p.add_argument('--read', required=True)
@@ -407,7 +448,7 @@ def options():
                    help='seconds, in all, to wait for other work to leave the cores')
     p.add_argument('--lists', default=os.path.join(here, '..', '..', '..', 'shared', 'corpora',
                                                    'lists'), help='folder of lists to import')
-    p.add_argument('--scratch', help='folder for captures, up to 1.5 GB (default: a temporary one)')
+    p.add_argument('--scratch', help='folder for captures and reports, up to 8 GB (default: a temporary one)')
     p.add_argument('--json', help='write everything measured here')
     p.add_argument('--quick', action='store_true', help='small captures: does it work at all?')
     o = p.parse_args()
@@ -433,7 +474,8 @@ def main():
             for what in o.what:
                 result[what] = globals()[what](o)
                 for name in os.listdir(scratch):
-                    os.unlink(os.path.join(scratch, name))
+                    path = os.path.join(scratch, name)
+                    (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
         except Failed as e:
             print(f'error: {e}', file=sys.stderr)
             return 1
