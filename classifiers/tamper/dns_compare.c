@@ -115,6 +115,9 @@ enum dns_contradiction dns_contradict(const struct view *v, const struct dns_rep
 	bool word = plain && said[0] != said[1] && !has_both_words(v, said[0], said[1]);
 	bool opt = plain && (x->query_opt || x->n_queries == 0) &&
 		   ((a->bits ^ b->bits) & DNS_REPLY_OPT) != 0;
+	/* One program writes its answers' names in one way. */
+	bool pointer = a->n_answers != 0 && b->n_answers != 0 &&
+		       ((a->bits ^ b->bits) & DNS_REPLY_POINTER) != 0;
 	bool mirror = ((a->bits ^ b->bits) & DNS_REPLY_MIRROR) != 0 &&
 		      ((a->bits & DNS_REPLY_MIRROR) != 0 ? e : f)->ip_id >= MIRROR_IPID_MIN;
 	/* Sites of one service know the same names. */
@@ -126,11 +129,12 @@ enum dns_contradiction dns_contradict(const struct view *v, const struct dns_rep
 			       : far    ? "TTL"
 			       : word   ? "flag word"
 			       : opt    ? "EDNS record"
+			       : pointer ? "way to write names"
 					: "TTL, DF or IP-ID");
 	unsigned bits = word ? (unsigned)__builtin_popcount(said[0] ^ said[1]) : 0;
-	if (mirror || bits + opt + (ttl >= 2) + stamps + denied >= 2)
+	if (mirror || bits + opt + pointer + (ttl >= 2) + stamps + denied >= 2)
 		return DNS_TWO_HOSTS;
-	return word || opt ? DNS_WORDED : far ? DNS_FARTHER : DNS_ALIKE;
+	return word || opt || pointer ? DNS_WORDED : far ? DNS_FARTHER : DNS_ALIKE;
 }
 
 /* A developer's or device's own domain says in the name which address it has. */

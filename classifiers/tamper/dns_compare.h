@@ -36,7 +36,7 @@ unsigned dns_sets(const struct dns_exchange *x);
 enum dns_contradiction {
 	DNS_ALIKE,     /* not at all */
 	DNS_FARTHER,   /* in their distance alone: sites of one address differ so too */
-	DNS_WORDED,    /* in their flag word or EDNS record alone: several programs, asked twice */
+	DNS_WORDED,    /* in their flag word, EDNS or compression alone: several programs */
 	DNS_TWO_HOSTS, /* in several ways, or in one that needs a forger */
 };
 /* What the server is known to do itself is none; why: the clearest difference, in words. */
