@@ -53,24 +53,46 @@ static struct resets count_resets(const struct view *v)
 }
 
 /*
- * Linux aborting a connection: RST+ACK, then bare RSTs for what still arrives (IP-ID 0, DF, ack 0).
+ * What aborted with packet `full` refuses a packet that came after it: a round trip later, with the number
+ * that this acknowledged, and stamped alike.
  */
-static bool is_linux_abort(const struct view *v)
+static bool is_late_refusal(const struct view *v, unsigned full, unsigned i)
 {
-	const struct event *full = NULL;
-	for (unsigned i = 0; i < v->n_rst && full == NULL; i++)
-		if ((v->e[v->rst[i]].flags & TCP_ACK) != 0)
-			full = &v->e[v->rst[i]];
+	const struct event *e = &v->e[i], *f = &v->e[full];
+	uint64_t rtt = view_min_rtt(v, -1, true);
+	if (e->ack != 0 || e->ttl != f->ttl || ((e->bits ^ f->bits) & EVENT_DF) != 0 ||
+	    rtt == UINT64_MAX)
+		return false;
+	for (unsigned k = full + 1; k < i; k++)
+		if (event_dir(&v->e[k]) != v->dir && (v->e[k].flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
+		    v->e[k].ack == e->seq && (e->ts_ns - v->e[k].ts_ns) * 10 >= rtt * 8)
+			return true;
+	return false;
+}
+
+/* Linux': RST+ACK, then bare RSTs for what still arrives (IP-ID 0, DF, ack 0). */
+static bool is_linux_refusal(const struct view *v, unsigned full, unsigned i)
+{
+	const struct event *e = &v->e[i];
+	uint32_t ack;
+	if (e->ip_id != 0 || e->ack != 0 || (!v->ev->ipv6 && (e->bits & EVENT_DF) == 0))
+		return false;
+	return e->seq == v->e[full].seq || (view_acked_before(v, i, &ack) && seq_leq(e->seq, ack));
+}
+
+/* One host aborted, and refused what still arrived. */
+static bool is_abort(const struct view *v)
+{
+	unsigned first = 0;
+	while (first < v->n_rst && (v->e[v->rst[first]].flags & TCP_ACK) == 0)
+		first++;
+	if (first == v->n_rst)
+		return v->n_rst == 0;
 	for (unsigned i = 0; i < v->n_rst; i++) {
-		const struct event *e = &v->e[v->rst[i]];
-		uint32_t ack;
-		if ((e->flags & TCP_ACK) != 0)
+		if ((v->e[v->rst[i]].flags & TCP_ACK) != 0)
 			continue;
-		bool df = v->ev->ipv6 || (e->bits & EVENT_DF) != 0;
-		if (e->ip_id != 0 || e->ack != 0 || !df || full == NULL || e < full)
-			return false;
-		if (!(full != NULL && e->seq == full->seq) &&
-		    !(view_acked_before(v, v->rst[i], &ack) && seq_leq(e->seq, ack)))
+		if (i < first || (!is_linux_refusal(v, v->rst[first], v->rst[i]) &&
+				  !is_late_refusal(v, v->rst[first], v->rst[i])))
 			return false;
 	}
 	return true;
@@ -123,7 +145,7 @@ static unsigned classify(const struct view *v, const struct resets *r)
 	if (stage == CF_DATA)
 		return r->rst != 0 ? 18 : 19;
 	if (r->rst != 0 && r->rstack != 0)
-		return is_linux_abort(v) ? 12 : 13;
+		return is_abort(v) ? 12 : 13;
 	if (r->rstack != 0)
 		return r->rstack > 1 ? 14 : 12;
 	if (r->rst == 1)

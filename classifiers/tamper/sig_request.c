@@ -8,6 +8,20 @@
 #define SOON_NS 3000000000ull
 #define IPID_STEP_MAX 64 /* EV-IPID: a counter's step between two packets of one flow */
 
+/* By then the client had acknowledged data behind its request's number, captured or not. */
+static bool was_answered(const struct view *v, unsigned rst)
+{
+	const struct event *q = &v->e[v->trigger_event], *r = &v->e[rst];
+	for (unsigned k = (unsigned)v->trigger_event + 1; v->dir == DIR_S2C && k < v->n; k++) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) == DIR_C2S && (e->flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
+		    e->ts_ns < r->ts_ns + VIEW_REORDER_NS && seq_lt(q->ack, e->ack) &&
+		    seq_leq(e->ack, r->seq))
+			return true;
+	}
+	return false;
+}
+
 /* Reset after a ClientHello or a request with a Host, before any byte of the server's. */
 static bool match_request_reset(const struct view *v, const struct signature *self,
 			      struct testimony *t)
@@ -25,7 +39,7 @@ static bool match_request_reset(const struct view *v, const struct signature *se
 		if (!view_is_suspect(v, i) || (int)v->rst[i] < v->trigger_event ||
 		    r->ts_ns - q->ts_ns > soon ||
 		    view_after_fin(v, v->rst[i]) ||
-		    view_stage(v, v->rst[i]) != STAGE_POST_PSH)
+		    view_stage(v, v->rst[i]) != STAGE_POST_PSH || was_answered(v, v->rst[i]))
 			continue;
 		/* The client's own kernel ends a connection like this whenever its user does. */
 		if (v->dir == DIR_C2S && (v->ctx == NULL ||

@@ -381,6 +381,14 @@ static int own_neighbour(const struct view *v, unsigned i, int step)
 	return -1;
 }
 
+/* Counted a little after packet k, which packet i may have overtaken on the way, or was by. */
+static bool swapped_ids(const struct view *v, unsigned i, unsigned k)
+{
+	const struct event *a = &v->e[i < k ? i : k], *b = &v->e[i < k ? k : i];
+	return b->ts_ns - a->ts_ns < VIEW_REORDER_NS &&
+	       (uint16_t)(a->ip_id - b->ip_id) <= IPID_STEP_MAX;
+}
+
 bool view_ipid_off(const struct view *v, unsigned i)
 {
 	const struct event *e = &v->e[i];
@@ -397,6 +405,9 @@ bool view_ipid_off(const struct view *v, unsigned i)
 	if (before >= 0 && (uint16_t)(e->ip_id - v->e[before].ip_id) <= IPID_STEP_MAX)
 		return false;
 	if (after >= 0 && (uint16_t)(v->e[after].ip_id - e->ip_id) <= IPID_STEP_MAX)
+		return false;
+	if ((before >= 0 && swapped_ids(v, i, (unsigned)before)) ||
+	    (after >= 0 && swapped_ids(v, i, (unsigned)after)))
 		return false;
 	return before >= 0 || after >= 0;
 }

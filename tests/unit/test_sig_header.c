@@ -135,6 +135,14 @@ static const struct sig_case cases[] = {
 	 .says = LINES("< rst-ttl D1 @11: 11", "< rst-df D1 @11: 11"),
 	 .says6 = LINES("< rst-ttl D1 @11: 11")},
 
+	{.name = "a RST that overtook what its sender had counted before it", .says = SILENT,
+	 .ev.line = LINES(SHAKE, HELLO, "79.9 < RA 1 518 id=0x5006", "80 < A 1 518 id=0x5001",
+			  "81 < PA 1 518 700 id=0x5002", "82 < PA 701 518 9 id=0x5003")},
+	{.name = "one that did not: five milliseconds are more than packets swap places in",
+	 .ev.line = LINES(SHAKE, HELLO, "76 < RA 1 518 id=0x5006", "81 < A 1 518 id=0x5001",
+			  "82 < PA 1 518 700 id=0x5002", "83 < PA 701 518 9 id=0x5003"),
+	 .says = LINES("< rst-ip-id D1 @5: 5"), .says6 = SILENT},
+
 	/* EV-IPID-MIRROR */
 	{.name = "the IP-ID of the hello",
 	 .ev.line = LINES(SHAKE, HELLO " id=0x5b59", ANSWER, RST " id=0x5b59"),

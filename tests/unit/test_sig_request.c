@@ -34,6 +34,8 @@ static const struct sig_case cases[] = {
 	 .says = LINES("< reset-after-request D2 @5: 5")},
 	{.name = "after the server's first bytes",
 	 .ev.line = LINES(SHAKE, HELLO, "81 < PA 1 518 100", "82 < RA 101 518"), .says = SILENT},
+	{.name = "after bytes of the server's that the client acknowledged, and the capture lacks",
+	 .ev.line = LINES(SHAKE, HELLO, "81 > A 518 101", "121 < RA 101 518"), .says = SILENT},
 	{.name = "after a FIN", .ev.line = LINES(SHAKE, HELLO, "81 < FA 1 518", "82 < RA 2 518"),
 	 .says = SILENT},
 	{.name = "two milliseconds away: data just behind the FIN that it was sent before",
