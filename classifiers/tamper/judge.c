@@ -202,8 +202,8 @@ static bool early_client_reset(const struct view *v, unsigned i)
 }
 
 /*
- * A balancer or firewall that closes for its server stamps otherwise, and nothing else is odd; that its
- * reset overtook the server's data on the way is not.
+ * A balancer or firewall that closes for its server, or a client's router for it, stamps otherwise, and
+ * nothing else is odd; that its reset overtook the sender's data on the way is not.
  */
 static bool only_header(const struct judged_case *c)
 {
@@ -261,8 +261,10 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 	if (out_of_state(v, i))
 		cap(c, c->best == GRADE_D3 ? VERDICT_ANOMALY : VERDICT_NONE,
 		    "the other side had reset the connection before");
-	if (v->dir == DIR_S2C && only_header(c))
-		cap(c, VERDICT_ANOMALY, "a balancer or firewall of the server's may close for it");
+	if (only_header(c))
+		cap(c, VERDICT_ANOMALY, v->dir == DIR_S2C
+			? "a balancer or firewall of the server's may close for it"
+			: "the client's router may refuse for it what comes late");
 	if (v->dir == DIR_S2C && v->synack < 0 && v->base.n == 0)
 		cap(c, VERDICT_ANOMALY, "nothing shows that the port was ever open");
 	if (idle_before(v, i) > IDLE_CAP_NS)
