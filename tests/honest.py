@@ -111,7 +111,8 @@ class End:
             self.tries = 0
 
     def shake(self, flags, seq, ack):
-        self.rcv = (seq + 1) & 0xffffffff
+        if self.rcv is None:    # what comes twice is only answered twice
+            self.rcv = (seq + 1) & 0xffffffff
         if flags & ACK:
             self.acked(ack)
             self.send(ACK)
