@@ -3,7 +3,7 @@
 
 /*
  * What is done of a run over many captures, kept in the folder of its report until that is whole:
- * each capture's testimony in a folder of its own. A run that was interrupted, even by a power cut,
+ * each capture's testimony in a folder of its own. A run that was interrupted, even by SIGKILL,
  * takes what it finds there in place of the captures, as `wmscope merge` would.
  *
  *   DIR/unfinished/NUMBER-SHA256/testimony.bin    of input NUMBER, from 000000, with this content
