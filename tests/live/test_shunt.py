@@ -9,6 +9,7 @@ finds in the file that was sent; most of the packets were shunted, and none is m
 """
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import tempfile
 import time
 
 import long_flows
-from capturing import USAGE, Live, Pair, analyze, events, skip
+from capturing import USAGE, Live, Pair, Wire, analyze, events, packets, skip
 from replayed import replayable
 
 OPTIONS = ("--no-throttling",)
@@ -68,7 +69,20 @@ def send(pair, wmscope, capture, folder):
         return json.load(f)["replay"]["off_by"]["max_ns"]
 
 
-def once(pair, wmscope, capture, folder, workers):
+def send_hashed(pair, _, capture, __):
+    """The same through the qdisc, where a hash of its addresses and ports chooses a frame's queue."""
+    wire, late = Wire(pair), 0
+    started = time.monotonic_ns()
+    for due, frame in packets(capture):
+        wait = started + due - time.monotonic_ns()
+        if wait > 0:
+            time.sleep(wait / 1e9)
+        late = max(late, time.monotonic_ns() - started - due)
+        wire.socket.send(frame)
+    return late
+
+
+def once(pair, wmscope, capture, folder, workers, sender):
     """Counters of the live run, what both found, and how late a frame was."""
     live, stats = folder + "/live.jsonl", folder + "/stats"
     run = Live(pair, wmscope, "--engine", "xdp", "--shunt", *OPTIONS, "--jsonl", live, "--stats", stats,
@@ -77,7 +91,7 @@ def once(pair, wmscope, capture, folder, workers):
         if run.ended_without_xdp():
             skip("xdp", "no XDP program can be attached")
         run.ready()
-        late = send(pair, wmscope, capture, folder)
+        late = sender(pair, wmscope, capture, folder)
         time.sleep(0.5)
         code = run.end(signal.SIGINT)
     finally:
@@ -89,10 +103,10 @@ def once(pair, wmscope, capture, folder, workers):
             told(found) + [f"exit {code}"], late)
 
 
-def same(pair, wmscope, capture, folder, workers="1"):
+def same(pair, wmscope, capture, folder, workers="1", sender=send):
     n = len(long_flows.frames.read(capture))
     for left in reversed(range(TRIES)):
-        c, want, got, late = once(pair, wmscope, capture, folder, workers)
+        c, want, got, late = once(pair, wmscope, capture, folder, workers, sender)
         packets = c["counters"]["packets"]
         assert c["dropped"] == 0, "packets were lost"
         assert packets["received"] + packets["shunted"] == n, f"{packets}, {n} were sent"
@@ -102,6 +116,18 @@ def same(pair, wmscope, capture, folder, workers="1"):
         if late < LATE_NS or left == 0:
             raise AssertionError(f"{late / 1e6:.1f} ms late:\n{difference(want, got)}")
     raise AssertionError("not reached")
+
+
+def test_queues(pair, wmscope, folder, made):
+    """A connection's directions come by different queues, on different processors."""
+    pair.left("ethtool", "-K", "left0", "tx", "off", "tso", "off", "gso", "off")
+    p = same(pair, wmscope, made, folder, "2", send_hashed)
+    said = subprocess.run(pair.argv(pair.names[1], "ethtool", "-S", "right0"), check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    each = [int(n) for n in re.findall(r"rx_queue_\d+_xdp_packets: (\d+)", said)]
+    print(f"two queues, {each} packets: {p['shunted']} shunted in {p['shunts']} shunts")
+    assert len(each) == 2 and min(each) > sum(each) / 10, each
+    assert p["shunted"] > sum(each) / 2, p
 
 
 def test_usage(pair, wmscope, folder):
@@ -116,7 +142,7 @@ def test_usage(pair, wmscope, folder):
 
 def main():
     wmscope, root = os.path.abspath(sys.argv[1]), sys.argv[2]
-    with Pair() as pair, tempfile.TemporaryDirectory() as folder:
+    with Pair() as pair, Pair("q", queues=2) as two, tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o777)
         pair.left("ethtool", "-K", "left0", "tx", "off", "tso", "off", "gso", "off")
         test_usage(pair, wmscope, folder)
@@ -126,6 +152,7 @@ def main():
             p = same(pair, wmscope, made, folder, workers)
             print(f"{n} packets, {workers} worker(s): {p['shunted']} shunted in {p['shunts']} shunts")
             assert p["shunted"] > n / 2, p
+        test_queues(two, wmscope, folder, made)
         bad = 0
         for name in sys.argv[3:] or QUICK:
             path = os.path.join(root, name)
