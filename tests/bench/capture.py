@@ -62,10 +62,10 @@ def receivers(wmscope, out):
                           "-Z", "root"], "listening on"
 
 
-def sent_by(pair, wmscope, capture, rate, loops, folder):
+def sent_by(pair, wmscope, sender, capture, rate, loops, folder):
     """Packets sent and rate achieved."""
     stats = folder + "/sent"
-    subprocess.run(pair.argv(pair.near, [wmscope, "replay", "-q", "-i", "v0", "--engine", "packet",
+    subprocess.run(pair.argv(pair.near, [wmscope, "replay", "-q", "-i", "v0", "--engine", sender,
                                          "-r", f"{rate}pps", "--loop", str(loops), "--stats", stats,
                                          capture]), check=True, stdout=subprocess.DEVNULL)
     with open(stats, encoding="utf-8") as f:
@@ -95,7 +95,7 @@ def got_by(wmscope, path):
 
 def trial(pair, wmscope, who, command, ready, load, rate):
     """What came of offering this rate."""
-    capture, frames, seconds, folder, path = load
+    capture, frames, seconds, sender, folder, path = load
     log = folder + "/log"
     with open(log, "wb") as err:
         process = subprocess.Popen(pair.argv(pair.far, command), stdout=err, stderr=err)
@@ -107,7 +107,7 @@ def trial(pair, wmscope, who, command, ready, load, rate):
                         raise RuntimeError(f"{who}: {f.read().strip()}")
                 time.sleep(0.05)
             loops = max(1, round(rate * seconds / frames))
-            sent, achieved = sent_by(pair, wmscope, capture, rate, loops, folder)
+            sent, achieved = sent_by(pair, wmscope, sender, capture, rate, loops, folder)
             settled(path)
             process.send_signal(signal.SIGINT)
             process.wait(120)
@@ -143,7 +143,7 @@ def table(pair, args, folder):
     print(f"{'capture':8} {'receiver':9} {'packets/s without loss':>22}  then")
     for name, capture, frames in (("60 B", folder + "/60.pcap", FRAMES),
                                   ("mixed", folder + "/mixed.pcap", n)):
-        load = (capture, frames, args.seconds, folder, folder + "/out")
+        load = (capture, frames, args.seconds, args.sender, folder, folder + "/out")
         for who, command, ready in receivers(args.wmscope, folder + "/out"):
             row = {"capture": name, "receiver": who}
             rows.append(row)
@@ -169,6 +169,7 @@ def main():
     parser.add_argument("--wmscope", required=True, type=os.path.abspath)
     parser.add_argument("--pcaps", required=True, type=os.path.abspath)
     parser.add_argument("--seconds", type=float, default=3, help="of each trial")
+    parser.add_argument("--sender", default="xdp", help="engine of replay")
     parser.add_argument("--start", type=int, default=20_000, help="packets/s offered first")
     parser.add_argument("--limit", type=int, default=5_000_000)
     parser.add_argument("--step", type=float, default=1.6)
