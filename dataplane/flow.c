@@ -12,44 +12,11 @@
 #include <xxhash.h>
 
 #include "dataplane/flow_key.h"
-#include "dataplane/flow_pptp.h"
+#include "dataplane/flow_lists.h"
 #include "dataplane/flow_tcp.h"
 
-#define SECOND_NS 1000000000ULL
 #define MAX_FLOWS_DEFAULT 65536
-#define SLAB_FLOWS 256
 #define SLOTS_MIN 1024
-
-/* One list of flows, least recently seen first, for each idle time: expiry looks at heads only. */
-enum lru_class { LRU_TCP_CLOSED, LRU_OTHER, LRU_UDP, LRU_TCP, LRU_N };
-
-struct lru {
-	uint32_t first, last; /* index of a flow + 1, as all links; 0: none */
-	uint64_t idle_ns;
-};
-
-/* The hash is kept here so that a probe reads the flow only when it is almost surely the one. */
-struct slot {
-	uint32_t hash;
-	uint32_t ref; /* link to the flow; 0: free */
-};
-
-struct flow_table {
-	struct slot *slots; /* open addressing, linear probing */
-	uint32_t mask;
-	uint32_t n_flows, max_flows;
-	uint64_t seed; /* random, against made collisions; never shows in results */
-	struct flow **slabs;
-	uint32_t n_slabs, max_slabs;
-	uint32_t free_list; /* through lru_next */
-	struct lru lru[LRU_N];
-	uint8_t evict_order[LRU_N]; /* classes, shortest idle time first */
-	flow_end_fn on_end;
-	void (*settle)(void *user, struct flow *f);
-	void *user;
-	struct flow_table_stats stats;
-	struct pptp_controls pptp;
-};
 
 static uint32_t key_hash(const struct flow_table *t, const struct flow_key *key)
 {
@@ -64,18 +31,6 @@ unsigned flow_shard(const struct ip_addr *a, const struct ip_addr *b)
 }
 
 _Static_assert(FLOW_SHARDS == 16, "flow_shard() takes four bits");
-
-/* Links between flows are half as long as pointers: 0 is none, else the flow's index + 1. */
-
-static struct flow *flow_at(const struct flow_table *t, uint32_t link)
-{
-	return &t->slabs[(link - 1) / SLAB_FLOWS][(link - 1) % SLAB_FLOWS];
-}
-
-static uint32_t link_to(const struct flow *f)
-{
-	return f->index + 1;
-}
 
 /* Hash table */
 
@@ -164,32 +119,6 @@ static void flow_free(struct flow_table *t, struct flow *f)
 	t->free_list = link_to(f);
 }
 
-static void lru_unlink(struct flow_table *t, struct flow *f)
-{
-	struct lru *l = &t->lru[f->lru_class];
-	if (f->lru_prev != 0)
-		flow_at(t, f->lru_prev)->lru_next = f->lru_next;
-	else
-		l->first = f->lru_next;
-	if (f->lru_next != 0)
-		flow_at(t, f->lru_next)->lru_prev = f->lru_prev;
-	else
-		l->last = f->lru_prev;
-}
-
-static void lru_append(struct flow_table *t, struct flow *f, enum lru_class class)
-{
-	struct lru *l = &t->lru[class];
-	f->lru_class = class;
-	f->lru_prev = l->last;
-	f->lru_next = 0;
-	if (l->last != 0)
-		flow_at(t, l->last)->lru_next = link_to(f);
-	else
-		l->first = link_to(f);
-	l->last = link_to(f);
-}
-
 static void flow_finish(struct flow_table *t, struct flow *f, enum flow_end why)
 {
 	lru_unlink(t, f);
@@ -209,7 +138,6 @@ static enum flow_end idle_reason(const struct flow *f)
 {
 	return f->lru_class == LRU_TCP_CLOSED ? FLOW_END_CLOSED : FLOW_END_TIMEOUT;
 }
-
 
 static enum lru_class class_of(const struct flow *f)
 {
@@ -290,22 +218,25 @@ void flow_table_probe(const struct flow_table *t, const struct headers *h, struc
 	__builtin_prefetch(&t->slots[out->hash & t->mask]);
 }
 
-void flow_table_preload(const struct flow_table *t, const struct flow_probe *probe)
+void flow_table_preload(const struct flow_table *t, struct flow_probe *probe)
 {
-	const struct slot *s = &t->slots[probe->hash & t->mask];
-	if (s->ref == 0)
+	uint32_t i = probe->hash & t->mask;
+	while (t->slots[i].ref != 0 && t->slots[i].hash != probe->hash)
+		i = (i + 1) & t->mask;
+	probe->ref = t->slots[i].ref;
+	if (probe->ref == 0)
 		return;
-	const char *f = (const char *)flow_at(t, s->ref);
-	for (size_t i = 0; i < sizeof(struct flow); i += 64)
-		__builtin_prefetch(f + i, 1);
+	const char *f = (const char *)flow_at(t, probe->ref);
+	for (size_t at = 0; at < FLOW_NEAR; at += 64)
+		__builtin_prefetch(f + at, 1);
+	__builtin_prefetch(f + FLOW_NEAR - 1, 1);
 }
 
 void flow_table_preload_scratch(const struct flow_table *t, const struct flow_probe *probe,
 				size_t size)
 {
 	/* Perhaps of another flow, or of one that has ended: a prefetch may go anywhere. */
-	const struct slot *s = &t->slots[probe->hash & t->mask];
-	const char *scratch = s->ref != 0 ? flow_at(t, s->ref)->scratch : NULL;
+	const char *scratch = probe->ref != 0 ? flow_at(t, probe->ref)->scratch : NULL;
 	for (size_t i = 0; scratch != NULL && i < size; i += 64)
 		__builtin_prefetch(scratch + i, 1);
 }
@@ -344,6 +275,7 @@ struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_pr
 
 	if (pkt->ts_ns > f->last_ns)
 		f->last_ns = pkt->ts_ns;
+	bool in_place = !is_new && seen_this_second(t, f->seen_ns, now_ns);
 	f->seen_ns = now_ns;
 	f->pkts[*dir]++;
 	f->bytes[*dir] += h->ip_len;
@@ -353,9 +285,12 @@ struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_pr
 		history_add(f, HISTORY_DATA, *dir);
 	if (is_new)
 		t->stats.midstream += f->key.proto == IPPROTO_TCP && f->client_guessed;
-	else
+	enum lru_class class = class_of(f);
+	if (in_place && f->lru_class == class)
+		return f;
+	if (!is_new)
 		lru_unlink(t, f);
-	lru_append(t, f, class_of(f));
+	lru_append(t, f, class);
 	return f;
 }
 
@@ -430,6 +365,9 @@ int flow_table_new(struct flow_table **out, const struct flow_table_config *cfg,
 	t->lru[LRU_TCP_CLOSED].idle_ns = cfg->tcp_closed_ns ? cfg->tcp_closed_ns : 60 * SECOND_NS;
 	t->lru[LRU_UDP].idle_ns = cfg->udp_idle_ns ? cfg->udp_idle_ns : 180 * SECOND_NS;
 	t->lru[LRU_OTHER].idle_ns = cfg->other_idle_ns ? cfg->other_idle_ns : 60 * SECOND_NS;
+	t->whole_seconds = true;
+	for (unsigned c = 0; c < LRU_N; c++)
+		t->whole_seconds = t->whole_seconds && t->lru[c].idle_ns % SECOND_NS == 0;
 	evict_order_set(t);
 	/* Without entropy the table still works; only its order in memory can then be foreseen. */
 	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) != (ssize_t)sizeof(t->seed))

@@ -55,30 +55,35 @@ extern const char *const flow_end_name[FLOW_END_N];
 /* Most letters that flow_history() writes: six kinds, each once a direction. */
 #define FLOW_HISTORY_MAX 12
 
-/* Every live flow pays for its size: what follows from another field is not stored. */
+/*
+ * Every live flow pays for its size: what follows from another field is not stored. What a packet in
+ * the middle of a connection touches comes first, FLOW_NEAR bytes of it.
+ */
 struct flow {
 	struct flow_key key;
 	uint32_t hash;        /* the table's own */
-	uint64_t id;          /* file << 40 | frame << 2 | nesting of the first packet */
 	uint64_t seen_ns;     /* capture clock at the last packet: what idle is measured from */
-	uint64_t first_ns, last_ns; /* packet time; last never before first */
+	uint64_t last_ns;     /* packet time; never before first_ns */
 	uint64_t pkts[2], bytes[2]; /* by direction; bytes are IP lengths */
 	uint64_t history;     /* for flow_history() */
 	void *scratch;        /* the hooks' own */
-	uint32_t isn[2];      /* TCP: initial sequence numbers, valid with syn_seen */
-	uint32_t index, lru_prev, lru_next; /* the table's own */
 	uint8_t state;        /* enum flow_state */
 	uint8_t lru_class;    /* the table's own */
 	bool client_is_lo;
 	bool client_guessed;  /* no SYN told us: first speaker, or the higher port */
 	bool syn_seen[2], fin_seen[2], rst_seen[2]; /* by direction of the packet */
-	uint8_t n_tunnels, tunnels[TUNNELS_MAX];
-	uint8_t n_vlans;
-	uint16_t vlan[2];
 	uint8_t shunt_step;   /* the pipeline's own */
+	uint8_t n_tunnels;
 	uint32_t shunt;       /* ticket, while packets of it may be counted elsewhere (shunt.h); else 0 */
+	uint32_t index, lru_prev, lru_next; /* the table's own */
+	uint32_t isn[2];      /* TCP: initial sequence numbers, valid with syn_seen */
+	uint16_t vlan[2];
+	uint64_t id;          /* file << 40 | frame << 2 | nesting of the first packet */
+	uint64_t first_ns;
+	uint8_t n_vlans, tunnels[TUNNELS_MAX];
 };
 
+#define FLOW_NEAR offsetof(struct flow, index)
 _Static_assert(sizeof(struct flow) <= 176, "every live flow pays for this");
 
 /* Where its first packet was captured. */
@@ -157,9 +162,10 @@ struct flow_probe {
 	struct flow_key key;
 	uint32_t hash;
 	bool src_is_lo;
+	uint32_t ref; /* once it was preloaded: of the flow, or of none; by then perhaps of another */
 };
 void flow_table_probe(const struct flow_table *t, const struct headers *h, struct flow_probe *out);
-void flow_table_preload(const struct flow_table *t, const struct flow_probe *probe);
+void flow_table_preload(const struct flow_table *t, struct flow_probe *probe);
 /* A little before the update: size bytes of what that flow's scratch points to. */
 void flow_table_preload_scratch(const struct flow_table *t, const struct flow_probe *probe,
 				size_t size);

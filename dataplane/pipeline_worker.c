@@ -57,7 +57,7 @@ void worker_block(struct worker *me, struct block *b)
 			flow_table_probe(shards[w->shard].flows, &w->h, &w->probe);
 	}
 	for (unsigned i = 0; i < b->n; i++) {
-		const struct work *w = &b->work[i];
+		struct work *w = &b->work[i];
 		if (worker_owns(me, w->shard))
 			flow_table_preload(shards[w->shard].flows, &w->probe);
 		__builtin_prefetch(w->h.payload);
