@@ -124,6 +124,7 @@ static void add_counters(struct capture_result *c, const struct shard *s)
 	n->events_dropped += s->counters.events_dropped;
 	n->ttl_probes += s->counters.ttl_probes;
 	n->no_memory += s->counters.no_memory + s->no_memory;
+	n->hosts_refused += context_shard_refused(s->context);
 	n->not_kept += s->not_kept;
 	n->not_judged += s->not_judged;
 	n->not_listed += s->not_listed;

@@ -264,6 +264,7 @@ struct inspector_stats {
 	uint64_t flows[5];          /* by verdict VERDICT_NONE…CONFIRMED */
 	uint64_t scanners;          /* sources left out as scanners */
 	uint64_t attempts_dropped;  /* flows left out of the comparison of names, for memory */
+	uint64_t hosts_refused;     /* times that a host, pair or network was not remembered, for memory */
 	uint64_t not_kept;          /* flows not judged, for memory: only others could have accused them */
 	uint64_t not_judged;        /* flows or exchanges that had a finding by themselves; the same */
 	uint64_t not_listed;        /* flows without a finding that the list of all flows lacks; the same */

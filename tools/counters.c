@@ -80,6 +80,7 @@ void facts_counters(const struct capture_result *c, facts_counter_fn fn, void *u
 		FIELD(i, ttl_probes),
 		FIELD(i, scanners),
 		FIELD(i, attempts_dropped),
+		FIELD(i, hosts_refused),
 		FIELD(i, not_listed),
 		FIELD(i, not_kept),
 		FIELD(i, not_judged),

@@ -358,6 +358,9 @@ static void notes_of_packets(const struct capture_result *c, struct facts_notes 
 	note(out, i->attempts_dropped > 0,
 	     "connections and queries left out of the comparison of names, for memory: %" PRIu64,
 	     i->attempts_dropped);
+	note(out, i->hosts_refused > 0,
+	     "what one connection says of a host was not kept for the others, for memory: %" PRIu64
+	     " times", i->hosts_refused);
 	note(out, i->not_listed > 0,
 	     "connections without a finding that the list of all connections lacks, for memory "
 	     "(capture --memory): %" PRIu64, i->not_listed);

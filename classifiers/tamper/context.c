@@ -92,6 +92,12 @@ void context_shard_free(struct context_shard *s)
 	free(s);
 }
 
+uint64_t context_shard_refused(const struct context_shard *s)
+{
+	return s->servers.refused + s->clients.refused + s->pairs.refused + s->nets.refused +
+	       s->vpn.alive.refused + s->vpn.dropped + s->quic.dropped;
+}
+
 /* Kept sorted by flow id and cut to the lowest, so that the order of merging does not matter. */
 static void habit_insert(struct server_habits *s, const struct habit *h)
 {

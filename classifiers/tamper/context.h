@@ -47,6 +47,8 @@ struct context;
 
 int context_shard_new(struct context_shard **out); /* 0 or -errno */
 void context_shard_free(struct context_shard *s);
+/* How often a host, a pair of them or a network found no room. */
+uint64_t context_shard_refused(const struct context_shard *s);
 /* At the end of every TCP flow; ev is finished. */
 void context_flow(struct context_shard *s, const struct flow *f, const struct evidence *ev);
 

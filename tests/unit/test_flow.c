@@ -484,46 +484,6 @@ static void gre_has_the_client_of_its_control_connection(void **state)
 	flow_table_free(t);
 }
 
-/* Flows are moved in their lists once a second, and end all the same when a count of seconds says. */
-static void flows_end_in_the_second_when_they_are_idle(void **state)
-{
-	enum { FLOWS = 64, PACKETS = 20000 };
-	struct flow_table *t = table((struct flow_table_config){
-		.udp_idle_ns = 3 * SECOND_NS, .tcp_idle_ns = 5 * SECOND_NS, .tcp_closed_ns = 2 * SECOND_NS});
-	uint64_t seen[FLOWS] = {0}, now = T0, next = T0 + SECOND_NS;
-	unsigned ended = 0, live = 0;
-	uint32_t x = 7;
-	(void)state;
-	for (unsigned i = 0; i < PACKETS; i++) {
-		x = x * 1664525 + 1013904223;
-		/* Every eighth packet comes at a whole second, to the nanosecond. */
-		now = i % 8 == 0 ? next : now + (x >> 8) % (130 * MS);
-		for (; now >= next; next += SECOND_NS) {
-			flow_table_expire(t, next);
-			for (unsigned k = 0; k < FLOWS; k++) {
-				if (seen[k] == 0 || next - seen[k] < (k % 2 == 0 ? 3 : 5) * SECOND_NS)
-					continue;
-				seen[k] = 0;
-				ended++;
-				live--;
-			}
-			assert_int_equal(n_ends, ended);
-			n_ends = ended = 0;
-		}
-		unsigned k = (x >> 20) % FLOWS * ((x >> 28) % 4) / 3;
-		struct headers h = packet4(k % 2 == 0 ? IPPROTO_UDP : IPPROTO_TCP, CLIENT + k, 5000, SERVER,
-					   53);
-		enum dir dir;
-		give(t, &h, now, &dir);
-		live += seen[k] == 0;
-		/* Between two seconds its next packet finds it idle. */
-		ended += seen[k] != 0 && now - seen[k] >= (k % 2 == 0 ? 3 : 5) * SECOND_NS;
-		seen[k] = now;
-		assert_int_equal(t->n_flows, live);
-	}
-	flow_table_free(t);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -533,7 +493,6 @@ int main(void)
 		cmocka_unit_test(a_syn_may_begin_another_connection),
 		cmocka_unit_test(a_late_syn_is_no_forgery),
 		cmocka_unit_test(flows_end_when_idle),
-		cmocka_unit_test(flows_end_in_the_second_when_they_are_idle),
 		cmocka_unit_test(a_full_table_evicts),
 		cmocka_unit_test(an_icmp_error_finds_its_flow),
 		cmocka_unit_test(keys_tell_flows_apart),

@@ -283,8 +283,8 @@ static const struct wire_shape shape_pipeline = {SHAPE(pipeline_stats, pipeline_
 static const struct wire_field inspector_rows[] = {
 	U(T, duplicate_frames), U(T, tso_segments), U(T, gaps), U(T, events_dropped),
 	U(T, reassembly_refused), U(T, rate_logs), U(T, rate_refused), U(T, rate_pool_bytes),
-	U(T, ttl_probes), US(T, flows), U(T, scanners), U(T, attempts_dropped), U(T, not_kept),
-	U(T, not_judged), U(T, not_listed), U(T, no_memory),
+	U(T, ttl_probes), US(T, flows), U(T, scanners), U(T, attempts_dropped), U(T, hosts_refused),
+	U(T, not_kept), U(T, not_judged), U(T, not_listed), U(T, no_memory),
 };
 #undef T
 static const struct wire_shape shape_inspector = {SHAPE(inspector_stats, inspector_rows)};
