@@ -291,10 +291,7 @@ static double queue_bytes(const struct rate_trace *t, const struct samples *r, d
 	return (percentile(r->sorted, r->n, 0.95) - least) * rate / 8e6;
 }
 
-/*
- * queued: as published, but a few segments may wait before the bucket, as at tc's tbf with a short limit, and
- * it may have been full, and the sender idle, for long before the first loss.
- */
+/* queued: as published, but a few segments may wait before the bucket, as at tc's tbf with a short limit. */
 static enum rate_policer police(const struct rate_trace *t, unsigned cut, bool queued, double *room,
 				struct rate_facts *out)
 {
@@ -311,7 +308,7 @@ static enum rate_policer police(const struct rate_trace *t, unsigned cut, bool q
 	double rtt_bytes = rtt_us * rate / 8e6;
 	double since = (double)(int64_t)(t->seg[first].ts_ns - t->start_ns);
 	double ahead = t->seg[first].seq - rate / 8e9 * since;
-	if (!queued && ahead < -PASS_RTTS * rtt_bytes)
+	if (ahead < -PASS_RTTS * rtt_bytes)
 		return POLICER_NEGATIVE_FILL;
 	simulate(t, first, rate, rtt_us, &r, &b);
 	enum rate_policer said = weigh(&b, rtt_bytes);
