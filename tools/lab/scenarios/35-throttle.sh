@@ -38,24 +38,29 @@ shape_1m() { held 8000 100000 1500000 40; }
 scenario shape-8m benign "all traffic shaped to 8 Mbit/s" SNAP=66 VANTAGES=client,server RATE=8000000
 shape_8m() { held 16000 200000 4600000 30; }
 
-# Other transfers that come and go and are not in the captures.
-scenario congested-8m benign "a link of 8 Mbit/s with a short queue, shared with transfers that come and go: neither policed nor shaped" SNAP=94 VANTAGES=client,server RATE=0 FILTER=not:port:8080
-congested_8m() {
+# congested RATE QUEUE_BYTES SIZE OTHERS_SIZE: other transfers that come and go and are not in the captures
+congested() {
 	nginx_start '' "server { listen 8080; root $KEYS/www; }"
-	bulk bulk-congested 2000000
-	bulk bulk-other 250000
-	nx b tc qdisc add dev b0 root tbf rate 8mbit burst 4000 limit 40000
+	bulk "bulk-congested-$1" "$3"
+	bulk "bulk-other-$1" "$4"
+	nx b tc qdisc add dev b0 root tbf rate "$1" burst 4000 limit "$2"
 	capture_start
 	local _
 	for _ in 1 2 3 4; do
 		(
 			for _ in 1 2 3 4 5 6; do
 				sleep "0.$((RANDOM % 9))"
-				fetch "http://$S4:8080/bulk-other"
+				fetch "http://$S4:8080/bulk-other-$1"
 			done
 		) &
 	done
 	sleep 0.5
-	GIVE_UP=30 fetch http://allowed.example/bulk-congested
+	GIVE_UP=60 fetch "http://allowed.example/bulk-congested-$1"
 	wait_children
 }
+
+scenario congested-1m benign "a link of 1 Mbit/s with a short queue, shared with transfers that come and go: neither policed nor shaped" SNAP=94 VANTAGES=client,server RATE=0 FILTER=not:port:8080
+congested_1m() { congested 1mbit 15000 700000 40000; }
+
+scenario congested-8m benign "a link of 8 Mbit/s with a short queue, shared with transfers that come and go: neither policed nor shaped" SNAP=94 VANTAGES=client,server RATE=0 FILTER=not:port:8080
+congested_8m() { congested 8mbit 40000 2000000 250000; }
