@@ -27,7 +27,7 @@
 #define DELACK_MIN_US 40000.0
 #define DELACK_MAX_US 200000.0
 
-/* Behind the queue the sender's clock tells how long segments waited (RFC 7323, section 4.1). */
+/* Behind the queue the sender's clock tells how long segments waited (RFC 7323, section 3.2). */
 static const double ticks_us[] = {1e3, 4e3, 1e4, 1e5}; /* as stacks have them: section 5.4 */
 #define TICK_FAST 0.98           /* of one of these: clocks that differ */
 #define TICK_SLOW 1.3            /* a queue that grew meanwhile */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Stands in for both ends of SSTP, of which Debian has no server and whose client needs a kernel with PPP: what
-MS-SSTP (revision 20.0) puts on the wire, and LCP echoes (RFC 1661) as what it carries. No PPP is set up, and nobody
+MS-SSTP puts on the wire, and LCP echoes (RFC 1661) as what it carries. No PPP is set up, and nobody
 checks the crypto binding.
 
 usage: sstppeer.py serve PORT [CERTIFICATE KEY]               in TLS, or in the clear as behind what ends its TLS
