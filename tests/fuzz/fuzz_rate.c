@@ -2,8 +2,9 @@
 
 /*
  * The input is one direction's segments and the acknowledgements of them, as fields: 8 bytes of the
- * handshake (a round trip in units of 16 ms, the MSS, the first stamp), then 14 each. They pass through the log of
- * segments and what is made of it; times go back, stamps jump, and what must hold of any rate is checked.
+ * handshake (a round trip in units of 16 ms, the MSS, the first stamp), then 14 each. They pass through
+ * the log of segments and what is made of it; times go back, stamps jump, and what must hold of any rate
+ * is checked.
  */
 
 #include <math.h>
