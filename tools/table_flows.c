@@ -149,10 +149,8 @@ static const char *cloudflare_stage(const struct flow_record *f, const struct fo
 static void outcome(const struct tables *t, struct rows *r, const struct flow_record *f,
 		    const struct found *found)
 {
-	size_t n;
-	const struct attempt *const *tries = tables_attempts(t, f, &n);
 	/* A flow of many queries has not one outcome. */
-	const struct attempt *one = n == 1 ? tries[0] : NULL;
+	const struct attempt *one = tables_attempt(t, f);
 
 	row_text(r, "cloudflare_stage", cloudflare_stage(f, found));
 	row_text(r, "outcome", one != NULL ? attempt_end_name[one->end] : NULL);

@@ -12,51 +12,46 @@
 #include "tools/escape.h"
 #include "tools/facts.h"
 
-static int compare_attempts(const void *x, const void *y)
+/* Where the flow is, or would be. */
+static struct tables_try *try_of(const struct tables *t, const struct flow_record *f)
 {
-	const struct attempt *a = *(const struct attempt *const *)x;
-	const struct attempt *b = *(const struct attempt *const *)y;
+	size_t at = (size_t)(((uint64_t)(uintptr_t)f >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 
-	if (a->flow != b->flow)
-		return (uintptr_t)a->flow < (uintptr_t)b->flow ? -1 : 1;
-	return a < b ? -1 : a > b;
+	while (t->tries[at & t->mask].flow != NULL && t->tries[at & t->mask].flow != f)
+		at++;
+	return &t->tries[at & t->mask];
 }
 
 int tables_open(struct tables *t, const struct analysis *a, const struct report_options *o)
 {
-	*t = (struct tables){.a = a, .o = o};
-	t->by_flow = malloc((a->n_attempts != 0 ? a->n_attempts : 1) * sizeof(struct attempt *));
-	if (t->by_flow == NULL)
+	size_t room = 16;
+
+	while (room / 2 < a->n_attempts)
+		room *= 2;
+	*t = (struct tables){.a = a, .o = o, .mask = room - 1};
+	t->tries = calloc(room, sizeof(*t->tries));
+	if (t->tries == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < a->n_attempts; i++) {
-		if (a->attempts[i].flow != NULL)
-			t->by_flow[t->n_by_flow++] = &a->attempts[i];
+		const struct attempt *one = &a->attempts[i];
+		if (one->flow == NULL)
+			continue;
+		struct tables_try *at = try_of(t, one->flow);
+		at->only = at->flow == NULL ? one : NULL;
+		at->flow = one->flow;
 	}
-	qsort(t->by_flow, t->n_by_flow, sizeof(struct attempt *), compare_attempts);
 	return 0;
 }
 
 void tables_close(struct tables *t)
 {
-	free(t->by_flow);
-	t->by_flow = NULL;
+	free(t->tries);
+	t->tries = NULL;
 }
 
-const struct attempt *const *tables_attempts(const struct tables *t, const struct flow_record *f,
-					     size_t *n)
+const struct attempt *tables_attempt(const struct tables *t, const struct flow_record *f)
 {
-	size_t low = 0, high = t->n_by_flow;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if ((uintptr_t)t->by_flow[middle]->flow < (uintptr_t)f)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (*n = 0; low + *n < t->n_by_flow && t->by_flow[low + *n]->flow == f; (*n)++)
-		;
-	return *n != 0 ? &t->by_flow[low] : NULL;
+	return try_of(t, f)->only;
 }
 
 bool tables_shown(const struct report_options *o, const struct finding *f)

@@ -50,8 +50,11 @@ struct rows {
 struct tables {
 	const struct analysis *a;
 	const struct report_options *o;
-	const struct attempt **by_flow; /* those whose flow has a record, by it; of one flow in time order */
-	size_t n_by_flow;
+	struct tables_try {
+		const struct flow_record *flow; /* NULL: a free slot */
+		const struct attempt *only;     /* NULL: there are several */
+	} *tries;     /* by the address of the flow; at most half full */
+	size_t mask;  /* slots less one */
 };
 
 struct table {
@@ -67,9 +70,8 @@ extern const struct table *const tables_list[]; /* NULL-terminated; "flows" firs
 
 int tables_open(struct tables *t, const struct analysis *a, const struct report_options *o);
 void tables_close(struct tables *t);
-/* The attempts of one flow: the first, and *n how many. NULL: none. */
-const struct attempt *const *tables_attempts(const struct tables *t, const struct flow_record *f,
-					     size_t *n);
+/* The attempt of a flow that has one; NULL: it has none, or several. */
+const struct attempt *tables_attempt(const struct tables *t, const struct flow_record *f);
 
 /* Writes the table's rows through ops; r is the sink's own, with ops set. 0 or -errno. */
 int rows_write(struct rows *r, const struct tables *t, const struct table *table);

@@ -448,7 +448,8 @@ def options():
                    help='seconds, in all, to wait for other work to leave the cores')
     p.add_argument('--lists', default=os.path.join(here, '..', '..', '..', 'shared', 'corpora',
                                                    'lists'), help='folder of lists to import')
-    p.add_argument('--scratch', help='folder for captures and reports, up to 8 GB (default: a temporary one)')
+    p.add_argument('--scratch',
+                   help='folder for captures and reports, up to 12 GB (default: a temporary one)')
     p.add_argument('--json', help='write everything measured here')
     p.add_argument('--quick', action='store_true', help='small captures: does it work at all?')
     o = p.parse_args()
