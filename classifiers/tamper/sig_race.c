@@ -12,6 +12,7 @@
 #define BURST_NS  2000000000ull  /* two resets of one cause; the reimplementation's value */
 #define ANSWER_NS 3000000000ull  /* RACE-5, RACE-6 */
 #define LATE_NS   60000000000ull /* RACE-8, RACE-9 */
+#define REGRESS_MAX (1 << 20)    /* bytes of a request; beyond, it is another connection's */
 #define STRANGE   (1 << 24)      /* ahead of all data: beyond what known injectors add */
 #define SEQ_SLOP  2              /* SYN and FIN take a number each */
 
@@ -273,7 +274,7 @@ static bool match_ack_regress(const struct view *v, const struct signature *self
 			if (event_dir(e) != v->dir ||
 			    (e->flags & (TCP_RST | TCP_SYN | TCP_ACK)) != TCP_ACK || dt < wait ||
 			    dt > LATE_NS || !seq_lt(e->ack, s->ack) || overtook(v, r, k) ||
-			    !view_goes_on(v, r, k))
+			    seq_diff(s->ack, e->ack) > REGRESS_MAX || !view_goes_on(v, r, k))
 				continue;
 			t->grade = GRADE_D4;
 			t->frame = e->frame;

@@ -224,6 +224,10 @@ static const struct sig_case cases[] = {
 	 .says = SILENT,
 	 .untestable = "rst-seq-change: the capture lacks packets of this direction"},
 
+	{.name = "an acknowledgement of what this connection never sent is of another's",
+	 .ev.line = LINES(SHAKE, HELLO, DOWNLOAD, "82 < RA 2801 518", "2200 < A 2801 3000000000"),
+	 .says = SILENT},
+
 	/* RACE-1 */
 	{.name = "a RST before data that its sender had sent",
 	 .ev.line = LINES(SHAKE, HELLO, DOWNLOAD, "82 < RA 1401 518"),
