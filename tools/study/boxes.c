@@ -31,7 +31,7 @@ static bool stamp_field(const char *mbx, unsigned n, const char **at, size_t *le
 	return *len != 0;
 }
 
-static bool stamped_alike(const char *a, const char *b)
+bool boxes_stamped_alike(const char *a, const char *b)
 {
 	for (unsigned i = 2; i <= 6; i++) {
 		const char *x, *y;
@@ -134,7 +134,7 @@ static int add_injected(struct boxes *b, const struct finding *f)
 		if (j->mbx[0] == '\0')
 			continue;
 		for (unsigned k = 0; k < b->n && home == NULL; k++)
-			if (b->list[k].mbx[0] != '\0' && stamped_alike(b->list[k].mbx, j->mbx) &&
+			if (b->list[k].mbx[0] != '\0' && boxes_stamped_alike(b->list[k].mbx, j->mbx) &&
 			    same_distance(&b->list[k], f, hops))
 				home = &b->list[k];
 		if (home == NULL && b->n >= STUDY_BOXES_MAX) {

@@ -23,5 +23,7 @@ struct boxes {
 	size_t unplaced; /* findings that another box would have had to be made for */
 };
 
+/* Two mbx1 whose fields agree but for what was done and how often. */
+bool boxes_stamped_alike(const char *a, const char *b);
 int boxes_find(struct boxes *b, const struct analysis *a); /* 0 or -ENOMEM; free it either way */
 void boxes_free(struct boxes *b);

@@ -9,20 +9,24 @@
 
 #include "tools/study/profile.h"
 
-/* A line that counts findings for which `is` holds. */
-struct study_line *profile_line(struct writer *w, const char *what)
+struct study_line *study_line_add(struct study_profile *p, struct arena *a, const char *what)
 {
-	if (w->p->n_lines == STUDY_LINES_MAX)
+	if (p->n_lines == STUDY_LINES_MAX)
 		return NULL;
-	struct study_line *l = &w->p->lines[w->p->n_lines++];
+	struct study_line *l = &p->lines[p->n_lines++];
 	*l = (struct study_line){.what = what, .said = STUDY_NOT_OBSERVED, .value = "", .why = ""};
-	l->flows = arena_alloc(&w->r->arena, STUDY_LINE_FLOWS * sizeof(*l->flows));
+	l->flows = arena_alloc(a, STUDY_LINE_FLOWS * sizeof(*l->flows));
 	if (l->flows == NULL)
-		w->p->n_lines--;
+		p->n_lines--;
 	return l->flows != NULL ? l : NULL;
 }
 
-void profile_seen(struct study_line *l, uint64_t flow_id)
+struct study_line *profile_line(struct writer *w, const char *what)
+{
+	return study_line_add(w->p, &w->r->arena, what);
+}
+
+void study_line_seen(struct study_line *l, uint64_t flow_id)
 {
 	if (l == NULL)
 		return;
@@ -35,7 +39,7 @@ void profile_seen(struct study_line *l, uint64_t flow_id)
 		l->flows[l->n_flows++] = flow_id;
 }
 
-void profile_out_of_sight(struct study_line *l, const char *why)
+void study_line_out_of_sight(struct study_line *l, const char *why)
 {
 	if (l != NULL && l->said == STUDY_NOT_OBSERVED) {
 		l->said = STUDY_NOT_TESTABLE;
@@ -118,7 +122,7 @@ static void say_residual(struct writer *w)
 		const struct window *x = &w->r->windows[i];
 		if (!profile_is_mine(w, w->r->trials[x->trigger].a->finding))
 			continue;
-		profile_seen(l, w->r->trials[x->trigger].a->flow_id);
+		study_line_seen(l, w->r->trials[x->trigger].a->flow_id);
 		double least = x->timer == TIMER_STANDS ? x->from_trigger[0] : x->from_last[0];
 		double most = x->timer == TIMER_RESETS ? x->from_last[1] : x->from_trigger[1];
 		if (x->first_ok == NO_ROW)
@@ -145,7 +149,7 @@ static void say_residual(struct writer *w)
 		l->value = w->p->residual_s[1] != 0 ? profile_text(w, value) : "";
 		l->why = words[timer];
 	} else if (!tried) {
-		profile_out_of_sight(l, "nothing else was tried towards the same server soon after");
+		study_line_out_of_sight(l, "nothing else was tried towards the same server soon after");
 	}
 }
 

@@ -13,11 +13,8 @@ struct writer {
 	const struct finding **mine; /* the box's, by address */
 };
 
-
 /* profile.c: a line not observed yet; NULL: no room, which the others take. */
 struct study_line *profile_line(struct writer *w, const char *what);
-void profile_seen(struct study_line *l, uint64_t flow_id);
-void profile_out_of_sight(struct study_line *l, const char *why); /* unless it was observed */
 const char *profile_text(struct writer *w, const char *s); /* a copy, in the study's memory */
 bool profile_is_mine(const struct writer *w, const struct finding *f); /* the box did it */
 

@@ -78,9 +78,9 @@ void profile_say_mode(struct writer *w)
 	for (size_t i = 0; i < w->box->n; i++) {
 		const struct finding *f = w->box->findings[i];
 		if (genuine_after(f) || both_answered(f)) {
-			profile_seen(on, f->flow->id);
+			study_line_seen(on, f->flow->id);
 		} else if (is_drop(f) || has_row(f, "request-dropped")) {
-			profile_seen(in, f->flow->id);
+			study_line_seen(in, f->flow->id);
 		} else if (f->direction == DIR_S2C &&
 			   (vantage_of(w, f) == VANTAGE_CLIENT ||
 			    (f->dns != NULL && vantage_of(w, f) == VANTAGE_UNKNOWN)) &&
@@ -88,14 +88,14 @@ void profile_say_mode(struct writer *w)
 			   (f->dns == NULL ||
 			    w->r->a->captures[f->flow->capture].stats.source.truncated == 0)) {
 			alone++;
-			profile_seen(in, f->flow->id);
+			study_line_seen(in, f->flow->id);
 		}
 	}
 	if (on == NULL || in == NULL)
 		return;
 	if (on->n == 0 && in->n == 0) {
-		profile_out_of_sight(on, "no capture on the far side of the box");
-		profile_out_of_sight(in, "no capture on the far side of the box");
+		study_line_out_of_sight(on, "no capture on the far side of the box");
+		study_line_out_of_sight(in, "no capture on the far side of the box");
 	}
 	on->why = on->n != 0 ? "what it answered for was answered by the server as well" : on->why;
 	in->why = in->n == 0 ? in->why
@@ -152,19 +152,19 @@ void profile_say_directions(struct writer *w)
 		bool either = f->family == FAMILY_VPN_INTERFERENCE;
 		silent |= either;
 		if (to[DIR_S2C] || answer)
-			profile_seen(c, f->flow->id);
+			study_line_seen(c, f->flow->id);
 		if (to[DIR_C2S] || (is_drop(f) && !either && f->direction == DIR_C2S && !answer))
-			profile_seen(s, f->flow->id);
+			study_line_seen(s, f->flow->id);
 	}
 	if (silent) {
-		profile_out_of_sight(s, "datagrams are not acknowledged, whichever way is lost");
-		profile_out_of_sight(c, "datagrams are not acknowledged, whichever way is lost");
+		study_line_out_of_sight(s, "datagrams are not acknowledged, whichever way is lost");
+		study_line_out_of_sight(c, "datagrams are not acknowledged, whichever way is lost");
 	}
 	bool middle = any_from(w, VANTAGE_MIDDLE) || any_from(w, VANTAGE_ONE_SIDED);
 	if (!middle && !any_from(w, VANTAGE_SERVER))
-		profile_out_of_sight(s, "captured at the client only");
+		study_line_out_of_sight(s, "captured at the client only");
 	if (!middle && !any_from(w, VANTAGE_CLIENT))
-		profile_out_of_sight(c, "captured at the server only");
+		study_line_out_of_sight(c, "captured at the server only");
 }
 
 void profile_say_deeds(struct writer *w)
@@ -188,7 +188,7 @@ void profile_say_deeds(struct writer *w)
 									      : f->family;
 			if (of != deeds[d].family)
 				continue;
-			profile_seen(l, f->flow->id);
+			study_line_seen(l, f->flow->id);
 			for (unsigned k = 0; k < f->n_ladder; k++)
 				forged += f->ladder[k].forged;
 			least = least == 0 || forged < least ? forged : least;

@@ -48,10 +48,10 @@ static void note_deed(struct writer *w, const struct trial *t, struct study_line
 	if (g != NULL)
 		g->acted++;
 	if ((t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
-		profile_seen(whole, t->a->flow_id);
+		study_line_seen(whole, t->a->flow_id);
 	if ((t->a->bits & ATTEMPT_HANDSHAKE) == 0 && t->a->proto == 6 &&
 	    t->a->finding->verdict >= VERDICT_LIKELY)
-		profile_seen(hand, t->a->flow_id);
+		study_line_seen(hand, t->a->flow_id);
 }
 
 /* Names it acted on, then names that passed at the same addresses; and how hellos of the former lay. */
@@ -81,14 +81,14 @@ int profile_say_triggers(struct writer *w)
 		if (g != NULL)
 			g->passed++;
 		if (same && (t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
-			profile_seen(split, t->a->flow_id);
+			study_line_seen(split, t->a->flow_id);
 	}
 	acted_free(&on);
 	if (split != NULL && whole != NULL && split->n == 0 && whole->n == 0) {
-		profile_out_of_sight(split, "no hello with a name that it acts on came in pieces");
-		profile_out_of_sight(whole, "no hello with a name that it acts on came in pieces");
+		study_line_out_of_sight(split, "no hello with a name that it acts on came in pieces");
+		study_line_out_of_sight(whole, "no hello with a name that it acts on came in pieces");
 	}
-	profile_out_of_sight(hand, "no name that it acts on was sent without a handshake");
+	study_line_out_of_sight(hand, "no name that it acts on was sent without a handshake");
 	return err;
 }
 
@@ -158,7 +158,7 @@ int profile_say_protocols(struct writer *w)
 		asked[k] = true;
 		acts[k] |= profile_is_mine(w, t->a->finding);
 		if (t->ok && !t->twin)
-			profile_seen(line[k], t->a->flow_id);
+			study_line_seen(line[k], t->a->flow_id);
 	}
 	for (unsigned k = 0; k < PROTOCOLS; k++) {
 		struct study_line *l = line[k];

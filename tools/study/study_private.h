@@ -4,6 +4,7 @@
 /* What the parts of the study share. */
 
 #include "classifiers/arena.h"
+#include "tools/study/line.h"
 #include "tools/study/study.h"
 
 #define NO_ROW UINT32_MAX
@@ -117,9 +118,6 @@ void study_weigh(struct finding *f, enum verdict most);
  */
 #define STUDY_CHANCE 0.01
 double study_chance(const unsigned failed[2], const unsigned passed[2]);
-
-/* A name for a sentence: names are hostile bytes. */
-void study_printable(const char *in, char *out, size_t len);
 
 /* The same client and server addresses. */
 bool study_same_pair(const struct attempt *x, const struct attempt *y);
