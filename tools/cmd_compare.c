@@ -100,6 +100,7 @@ static void write_reports(struct run *r)
 		.errors = r->errors,
 		.n_errors = r->n_errors,
 		.comparison = r->comparison,
+		.study = comparison_study(r->comparison),
 		.filter = r->cfg->bpf,
 	};
 
@@ -186,7 +187,10 @@ const struct command command_compare = {
 		"of TTL, ECN, MSS and options, and other segment boundaries; the clocks need not "
 		"agree. What arrived at one end and never left the other was injected, what left "
 		"and never arrived was dropped, unless a capture may have missed it. Loss alone is "
-		"reported as inconclusive. A conversation that only one file has is judged if both "
+		"reported as inconclusive. What was dealt with alike is a box; its rule is a name, "
+		"protocol, QUIC version, address or port that those dealt with have and those let "
+		"through have not, stated only after several tries with others in between. A "
+		"conversation that only one file has is judged if both "
 		"of its addresses are known to be at the ends, from other conversations or from "
 		"--client and --server.",
 	.options = compare_rows,

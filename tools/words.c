@@ -181,6 +181,16 @@ const char *words_profile(const char *what)
 		{"ignores_quic", "ignores QUIC"},
 		{"ignores_dns", "ignores DNS"},
 		{"blocks_afterwards", "blocks afterwards"},
+		{"intercepts_tls", "intercepts TLS"},
+		{"throttles", "throttles"},
+		{"answers_by_icmp", "refuses by ICMP"},
+		{"acts_on_name", "acts on a name"},
+		{"acts_on_protocol", "acts on a protocol"},
+		{"acts_on_quic_version", "acts on a version"},
+		{"acts_on_address", "acts on an address"},
+		{"acts_on_port", "acts on a port"},
+		{"only_from_high_ports", "from high ports"},
+		{"acts_later", "acts later"},
 	};
 
 	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/compare/boxes.h"
 #include "tools/compare/names.h"
 
 #define PACKETS_DEFAULT (4u << 20)
@@ -147,12 +148,19 @@ int comparison_run(struct comparison *c)
 	err = links_sort(c, true);
 	if (err == 0)
 		err = conclude(c);
-	return err != 0 ? err : names_tell(c);
+	if (err == 0)
+		err = names_tell(c);
+	return err != 0 ? err : profiles_write(c);
 }
 
 struct analysis *comparison_analysis(struct comparison *c)
 {
 	return &c->analysis;
+}
+
+const struct study *comparison_study(const struct comparison *c)
+{
+	return &c->study;
 }
 
 const struct compare_clock *comparison_clock(const struct comparison *c)

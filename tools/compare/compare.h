@@ -12,6 +12,7 @@
  *   pair      which packet of one capture is which of the other
  *   stream    the same bytes cut into other segments
  *   conclude  what is left over -> findings
+ *   profiles  what the conversations dealt with alike have in common -> a profile of each box
  */
 
 #include <stdint.h>
@@ -106,6 +107,7 @@ struct compare_config {
 };
 
 struct comparison;
+struct study; /* tools/study/study.h */
 int comparison_new(struct comparison **out, const struct compare_config *cfg); /* 0 or -errno */
 void comparison_free(struct comparison *c);				       /* NULL is fine */
 /* For pipeline_run() with one worker, once a side. */
@@ -117,6 +119,8 @@ void comparison_captured(struct comparison *c, enum compare_side side, const cha
 int comparison_run(struct comparison *c);
 /* The findings as a model that reports are written from; the comparison's. */
 struct analysis *comparison_analysis(struct comparison *c);
+/* What the boxes between the two did, and by which rule; without a table of names. The comparison's. */
+const struct study *comparison_study(const struct comparison *c);
 const struct compare_clock *comparison_clock(const struct comparison *c);
 const struct compare_totals *comparison_totals(const struct comparison *c, enum compare_way way);
 /* Conversations found in both captures, and those of one alone that should be in both, or need not.

@@ -92,6 +92,7 @@ int controls_make(struct comparison *c, struct controls *out)
 			const struct list *sl = &l->list[sender_of(way)][way];
 			bool tcp = sl->n > 0 && is_tcp(sv, &sv->d[sl->v[0]]);
 			l->stuck[way] = n > 0 && tcp ? most_copies(c, l, way, v, n, &one) : 0;
+			l->stuck_ns[way] = l->stuck[way] != 0 ? sv->d[one].ts_ns : 0;
 			for (uint32_t k = 0; k < sl->n; k++) {
 				const struct digest *d = &sv->d[sl->v[k]];
 				if (d->fate == FATE_SAME || d->fate == FATE_RESEGMENTED) {

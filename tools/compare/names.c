@@ -263,6 +263,7 @@ struct asked names_asked(const struct names *n, enum compare_side side,
 	const struct attempt *a = attempt_at(n, side, f, ns);
 	out.ns = a != NULL ? a->request_ns : 0;
 	out.passed = a != NULL && a->end == ATTEMPT_OK;
+	out.attempt = a;
 	if (a != NULL && a->name != NULL) {
 		out.kind = (enum trigger_kind)a->trigger;
 		out.name = a->name;
@@ -272,6 +273,23 @@ struct asked names_asked(const struct names *n, enum compare_side side,
 		out.name = vpn != NULL ? vpn : "fet";
 	}
 	return out;
+}
+
+const char *names_stamp(const struct names *n, enum compare_side side, const struct conversation *k,
+			uint64_t ns, uint64_t frame)
+{
+	struct flow_key key = key_of(k);
+	const struct flow_record *f = flow_at(n, side, &key, ns);
+	const struct attempt *a = f != NULL ? attempt_at(n, side, f, ns) : NULL;
+	const struct finding *found = a != NULL ? a->finding : NULL;
+
+	for (unsigned i = 0; found != NULL && i < found->n_injectors; i++) {
+		const struct injector *j = &found->injectors[i];
+		for (unsigned p = 0; p < j->n_packets && j->mbx[0] != '\0'; p++)
+			if (j->packets[p] == frame)
+				return j->mbx;
+	}
+	return NULL;
 }
 
 void names_turn(const struct names *n, enum compare_side side, struct view *v)

@@ -25,9 +25,15 @@ struct asked {
 	const char *name;
 	uint64_t ns;        /* when it was whole; 0 unknown */
 	bool passed;        /* it was answered */
+	const struct attempt *attempt; /* NULL: unknown */
 };
 struct asked names_asked(const struct names *n, enum compare_side side,
 			 const struct conversation *k, uint64_t ns);
 
+/* tell.c: the client's capture tells what was sent; where it does not know, the server's may. */
+struct asked names_asked_by(const struct comparison *c, const struct link *l, uint64_t client_ns);
+/* What the capture of that side found on its own of a conversation's packet: by whom it was stamped; NULL. */
+const char *names_stamp(const struct names *n, enum compare_side side, const struct conversation *k,
+			uint64_t ns, uint64_t frame);
 /* tell.c: triggers, conditions and controls of the findings, once they are made. 0 or -ENOMEM. */
 int names_tell(struct comparison *c);

@@ -10,6 +10,7 @@
 #include "dataplane/flow.h"
 #include "dataplane/seq.h"
 #include "tools/compare/compare.h"
+#include "tools/study/study.h"
 
 #define NO_INDEX UINT32_MAX
 #define NO_BYTES UINT64_MAX
@@ -71,6 +72,7 @@ struct link {
 	bool a_up; /* who opened it is at the client's side */
 	bool expected;
 	uint32_t stuck[WAYS]; /* copies of one segment that never arrived */
+	uint64_t stuck_ns[WAYS]; /* the first of them, sender's time */
 	struct list list[SIDES][WAYS];
 };
 
@@ -101,7 +103,8 @@ struct comparison {
 	struct capture_result captures[SIDES];
 	size_t room_findings;
 	struct names *names;   /* names.h */
-	struct arena arena;    /* of what findings point to */
+	struct study study;    /* profiles alone */
+	struct arena arena;    /* of what findings and profiles point to */
 };
 
 static inline enum compare_side sender_of(enum compare_way way)

@@ -48,8 +48,7 @@ static int by_name(const void *x, const void *y)
 	return by != 0 ? by : a->flow_id < b->flow_id ? -1 : a->flow_id > b->flow_id;
 }
 
-/* The client's capture tells what was sent; where it does not know, the server's may. */
-static struct asked asked_by(const struct comparison *c, const struct link *l, uint64_t client_ns)
+struct asked names_asked_by(const struct comparison *c, const struct link *l, uint64_t client_ns)
 {
 	struct asked out = {.rec = NULL};
 
@@ -101,7 +100,7 @@ static void tell_flow(struct flow_record *f, const struct flow_record *known)
 
 static void tell_trigger(struct comparison *c, struct finding *f, const struct link *l)
 {
-	struct asked k = asked_by(c, l, client_time(c, f));
+	struct asked k = names_asked_by(c, l, client_time(c, f));
 	struct flow_record *flow = (struct flow_record *)f->flow;
 
 	tell_flow(flow, k.rec);
@@ -122,7 +121,7 @@ static size_t tell_all(const struct comparison *c, const bool *bad, struct told 
 		if (l->convs[SIDE_CLIENT] == 0)
 			continue;
 		const struct conversation *k = &c->view[SIDE_CLIENT].conv[l->first_conv[SIDE_CLIENT]];
-		struct asked a = asked_by(c, l, k->last_ns);
+		struct asked a = names_asked_by(c, l, k->last_ns);
 		if (a.kind == TRIGGER_NONE || a.kind == TRIGGER_QNAME)
 			continue;
 		list[n++] = (struct told){
