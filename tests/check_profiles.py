@@ -4,11 +4,12 @@
 check_profiles.py ROOT
 """
 import csv
+import glob
 import os
 import sys
 
 COLUMNS = ["scenario", "box", "mode", "action", "direction", "trigger", "split_passes",
-           "needs_handshake", "residual", "protocols"]
+           "needs_handshake", "residual", "protocols", "told_by"]
 ALLOWED = {
     "mode": {"on-path", "in-path"},
     "action": {"rst", "drop", "icmp", "alert", "throttle", "intercept", "forge-dns", "page"},
@@ -41,6 +42,10 @@ def main():
         bad += [f"{where}: {key} is {row[key]}" for key, words in ALLOWED.items() if row[key] not in words]
         if row["residual"] != "-" and not row["residual"].isdigit():
             bad.append(f"{where}: residual is {row['residual']}")
+        pair = row["told_by"].split("+")
+        if row["told_by"] not in ("pooled", "-") and (len(pair) != 2 or not all(
+                glob.glob(os.path.join(folder, row["scenario"], end + ".pcap*")) for end in pair)):
+            bad.append(f"{where}: told_by is {row['told_by']}")
         # Numbered from the client on, without a hole.
         if row["box"] != "1" and (row["scenario"], str(int(row["box"]) - 1)) not in seen:
             bad.append(f"{where}: no box before it")

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Holds the profiles of boxes against the lab's rules: profiles.py WMSCOPE PCAPS
 
-Every scenario of PCAPS/PROFILES is analysed with the captures of all its vantage points together. What a profile
-states must be so; `-v` also lists what it leaves unsaid. A box that acts must have a profile, unless the
-MANIFEST says that its doings cannot be told from the network's (nothing is expected at likely or above).
+Every scenario of PCAPS/PROFILES is analysed with the captures of all its vantage points together, and
+every two captures of one path are compared. What a profile states must be so; `-v` also lists what it leaves
+unsaid. Each box must have a profile by the command that PROFILES says tells it, and one by compare must state
+the rule. Where no box acts, however much is lost, compare must not profile any.
 """
 import csv
 import glob
@@ -15,9 +16,11 @@ import sys
 
 DEEDS = {"rst": ("injects_resets",), "page": ("injects_pages",), "forge-dns": ("injects_dns_answers",),
          "drop": ("drops", "drops_quic"), "icmp": ("drops",), "alert": ("injects_alerts",),
-         "intercept": ("injects_dns_answers", "injects_pages")}
+         "throttle": ("throttles",),
+         "intercept": ("intercepts_tls", "injects_dns_answers", "injects_pages")}
+RULES = {"acts_on_name": {"sni", "host", "qname", "quic-sni"}, "acts_on_protocol": {"protocol"},
+         "acts_on_quic_version": {"version"}, "acts_on_address": {"address"}, "acts_on_port": {"port"}}
 NAMES = {"sni", "host", "qname", "quic-sni"}
-RANK = {"none": 0, "inconclusive": 1, "anomaly": 2, "likely": 3, "confirmed": 4}
 
 
 def table(path):
@@ -25,8 +28,8 @@ def table(path):
         return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def profiles(wmscope, files):
-    run = subprocess.run([wmscope, "analyze", "-q", "--no-ndpi", "--jsonl", "-", *files],
+def profiles(wmscope, command, files):
+    run = subprocess.run([wmscope, *command, "-q", "--jsonl", "-", *files],
                          capture_output=True, timeout=300, check=False)
     assert run.returncode in (0, 1, 5), f"{files}: exit {run.returncode}: {run.stderr.decode()}"
     events = map(json.loads, run.stdout.splitlines())
@@ -82,6 +85,30 @@ def contradictions(box, row):
                 yield f"acts on {t['value']}, only on {','.join(sorted(known))}"
 
 
+def triggers(row):
+    return [t.split("=", 1) for t in row["trigger"].split(",") if "=" in t]
+
+
+def rule_is_wrong(box, row):
+    """what its lines state and is not so; protocol and port that were not tried apart are one statement"""
+    stated = {line: box["lines"][line]["value"].split(", ") for line in RULES if observed(box, line)}
+    if {"acts_on_protocol", "acts_on_port"} <= set(stated) and any(
+            value in stated[line] for kind, value in triggers(row) for line in stated if kind in RULES[line]):
+        return
+    for line, values in stated.items():
+        wanted = [value for kind, value in triggers(row) if kind in RULES[line]]
+        for value in values:
+            if not any(within(value, w) for w in wanted):
+                yield f"{line} {value}, is {row['trigger']}"
+
+
+def states_rule(box, row):
+    """what is a word, a hello's shape or the second name is not looked for"""
+    kinds = {kind for kind, _ in triggers(row)}
+    due = [line for line in RULES if RULES[line] & kinds]
+    return not due or any(observed(box, line) for line in due)
+
+
 def unsaid(box, row):
     if box["mode"] == "unknown":
         yield "mode"
@@ -91,47 +118,74 @@ def unsaid(box, row):
         yield "split_passes"
 
 
+def pair_of(root, scenario, ends):
+    """the two captures, or None"""
+    found = [sorted(glob.glob(os.path.join(root, scenario, end + ".pcap*"))) for end in ends.split("+")]
+    return [f[0] for f in found] if len(found) == 2 and all(found) else None
+
+
+class Book:
+    """what was held against what, and the complaints"""
+
+    def __init__(self, verbose):
+        self.verbose, self.right, self.bad = verbose, 0, 0
+
+    def complain(self, where, what):
+        self.bad += 1
+        print(f"{where}: {what}")
+
+    def hold(self, boxes, row, rows, due, by_compare):
+        """one box of the lab against the profiles of its scenario"""
+        where = f"{row['scenario']} box {row['box']}" + (f" ({row['told_by']})" if by_compare else "")
+        mine = [b for b in boxes if is_of(b, row)]
+        # Where another box takes the same packets out, silence does not say which one did.
+        taken = any(r["mode"] == "in-path" and r["trigger"] == row["trigger"] and r is not row for r in rows)
+        wrong = [w for b in mine for w in contradictions(b, row)
+                 if not (taken and w.startswith("mode in-path"))]
+        wrong += [w for b in mine for w in rule_is_wrong(b, row)]
+        if wrong:
+            self.complain(where, f"WRONG: {'; '.join(wrong)}")
+        elif due and not mine:
+            self.complain(where, f"({row['action']}) MISSING")
+        elif due and by_compare and not any(states_rule(b, row) for b in mine):
+            self.complain(where, f"no profile states its rule, {row['trigger']}")
+        else:
+            self.right += due
+            if self.verbose and mine:
+                print(f"{where}: {len(mine)} profile(s), unsaid: "
+                      f"{', '.join(sorted({u for b in mine for u in unsaid(b, row)})) or '-'}")
+
+
 def main():
     args = [a for a in sys.argv[1:] if a != "-v"]
-    verbose = len(args) < len(sys.argv) - 1
-    wmscope, root = args[:2]
-    expected = {}
-    for row in table(os.path.join(root, "MANIFEST")):
-        scenario = row["file"].split("/")[0]
-        rank = RANK.get(row["min_verdict"], 0) if row["expect"] not in ("none", "unscored") else 0
-        expected[scenario] = max(expected.get(scenario, 0), rank)
-    wrong = right = missing = silent = 0
+    book, (wmscope, root) = Book(len(args) < len(sys.argv) - 1), args[:2]
     rows = table(os.path.join(root, "PROFILES"))
-    for scenario in dict.fromkeys(r["scenario"] for r in rows):
-        files = sorted(glob.glob(os.path.join(root, scenario, "*.pcap*")))
-        boxes = profiles(wmscope, files)
-        for row in (r for r in rows if r["scenario"] == scenario):
-            mine = [b for b in boxes if is_of(b, row)]
-            if not mine:
-                due = expected.get(scenario, 0) >= RANK["likely"] and row["action"] in DEEDS
-                missing += due
-                silent += not due
-                if due or verbose:
-                    print(f"{scenario} box {row['box']} ({row['action']}): "
-                          f"{'MISSING' if due else 'no profile'}")
+    pairs = 0
+    for scenario in sorted(os.listdir(root)):
+        mine = [r for r in rows if r["scenario"] == scenario]
+        if mine:
+            files = sorted(glob.glob(os.path.join(root, scenario, "*.pcap*")))
+            boxes = profiles(wmscope, ["analyze", "--no-ndpi"], files)
+            for row in mine:
+                book.hold(boxes, row, mine, row["told_by"] == "pooled", False)
+            if len(boxes) > len(mine) and book.verbose:
+                print(f"{scenario}: {len(boxes)} profiles: {[b['mbx'] for b in boxes]}")
+        for ends in sorted({r["told_by"] for r in mine} - {"pooled", "-"} | {"client+server"}):
+            files = pair_of(root, scenario, ends)
+            if files is None:
                 continue
-            # Where another box takes the same packets out, silence does not say which one did.
-            taken = any(r["mode"] == "in-path" and r["trigger"] == row["trigger"] and r is not row
-                        for r in rows if r["scenario"] == scenario)
-            bad = [w for b in mine for w in contradictions(b, row)
-                   if not (taken and w.startswith("mode in-path"))]
-            wrong += bool(bad)
-            right += not bad
-            if bad:
-                print(f"{scenario} box {row['box']}: WRONG: {'; '.join(bad)}")
-            elif verbose:
-                print(f"{scenario} box {row['box']}: {len(mine)} profile(s), unsaid: "
-                      f"{', '.join(sorted({u for b in mine for u in unsaid(b, row)})) or '-'}")
-        if len(boxes) > sum(r["scenario"] == scenario for r in rows) and verbose:
-            print(f"{scenario}: {len(boxes)} profiles: {[b['mbx'] for b in boxes]}")
-    print(f"{right} boxes right, {wrong} wrong, {missing} missing, {silent} without a profile, as "
-          "nothing likely is expected of them")
-    return 1 if wrong or missing else 0
+            pairs += 1
+            boxes = profiles(wmscope, ["compare"], files)
+            for row in mine:
+                # Between two captures that both lie on one side of a box it does nothing.
+                if row["told_by"] in ("pooled", "-", ends):
+                    book.hold(boxes, row, mine, row["told_by"] == ends, True)
+            if not mine and boxes:
+                book.complain(scenario, f"no box, and {len(boxes)} profiles by compare: {boxes}")
+    untold = sum(r["told_by"] == "-" for r in rows)
+    print(f"{book.right} of {len(rows)} boxes right, {untold} without a profile, {book.bad} wrong; "
+          f"{pairs} pairs of captures compared")
+    return 1 if book.bad or book.right + untold != len(rows) else 0
 
 
 if __name__ == "__main__":

@@ -54,16 +54,26 @@ l2tp_client() {
 		-p "$WORK/l2tp-c$k.pid" -C "$WORK/l2tp-c$k.control"
 }
 
-pptp_server() {
+pptp_server() { # pptp_server [ADDRESS]
 	: >"$WORK/ppp.options"
 	printf 'localip 10.61.0.1\nremoteip 10.61.0.10-50\n' >"$WORK/pptpd.conf"
-	dialup s pptpd.log pptpd -f -c "$WORK/pptpd.conf" -o "$WORK/ppp.options" -p "$WORK/pptpd.pid" -l "$S4"
+	dialup s "pptpd-${1:-$S4}.log" pptpd -f -c "$WORK/pptpd.conf" -o "$WORK/ppp.options" \
+		-p "$WORK/pptpd-${1:-$S4}.pid" -l "${1:-$S4}"
 	TUNNEL_SERVERS+=("$SPAWNED")
 	await_port 1723
 }
 
-pptp_client() { # pptp_client K ECHOES SECONDS: in the background
-	ECHOES=$2:$3 dialup c "pptp-c$1.log" pptp "$S4" --nohostroute --nobuffer
+# GRE has no ports: two hosts have one conversation of it, so that several take several servers.
+SERVERS=("$S4" "$X4" "$Y4")
+pptp_servers() {
+	local at
+	for at in "${SERVERS[@]}"; do
+		pptp_server "$at"
+	done
+}
+
+pptp_client() { # pptp_client K ECHOES SECONDS [ADDRESS]: in the background
+	ECHOES=$2:$3 dialup c "pptp-c$1.log" pptp "${4:-$S4}" --nohostroute --nobuffer
 }
 
 sstp_server() {

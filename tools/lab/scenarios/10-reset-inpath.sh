@@ -114,9 +114,11 @@ syn_rst() {
 	PIN=$X4 fetch https://lab.example/
 	sleep 0.3 # its last packets still pass
 	box -A FORWARD -p tcp --syn -d "$X4" "${RESET[@]}"
-	PIN=$X4 fetch https://lab.example/
-	controls_tls
-	PIN=$X4 fetch http://lab.example/
+	local scheme
+	for scheme in https http https; do
+		PIN=$X4 fetch "$scheme://lab.example/"
+		fetch "$scheme://allowed.example/"
+	done
 	controls_http
 }
 

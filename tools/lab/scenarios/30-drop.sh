@@ -23,6 +23,17 @@ thrice() {
 	wait_children
 }
 
+# schemes_at_other: the second address is tried thrice, the first one answers meanwhile
+schemes_at_other() {
+	local scheme
+	for scheme in https http https; do
+		GIVE_UP=9 PIN=$X4 fetch "$scheme://lab.example/" &
+		sleep 0.7
+		fetch "$scheme://allowed.example/"
+	done
+	wait_children
+}
+
 scenario sni-drop drop "in-path box drops every packet that holds the name: hello and its retransmissions"
 sni_drop() {
 	nginx_start
@@ -84,11 +95,7 @@ syn_drop() {
 	PIN=$X4 fetch https://lab.example/
 	sleep 0.3 # its last packets still pass
 	box -A FORWARD -d "$X4" -j DROP
-	GIVE_UP=9 PIN=$X4 fetch https://lab.example/ &
-	local first=$!
-	GIVE_UP=9 PIN=$X4 fetch http://lab.example/
-	wait $first
-	controls_tls
+	schemes_at_other
 	quiet_end controls_tls
 }
 
@@ -99,8 +106,7 @@ synack_drop() {
 	PIN=$X4 fetch https://lab.example/
 	sleep 0.3 # its last packets still pass
 	box -A FORWARD -s "$X4" -j DROP
-	GIVE_UP=9 PIN=$X4 fetch https://lab.example/
-	controls_tls
+	schemes_at_other
 	quiet_end controls_tls
 }
 
@@ -111,9 +117,7 @@ ip_unreachable() {
 	PIN=$X4 fetch https://lab.example/
 	sleep 0.3 # its last packets still pass
 	box -A FORWARD -p tcp -d "$X4" -j REJECT --reject-with icmp-admin-prohibited
-	PIN=$X4 fetch https://lab.example/
-	controls_tls
-	PIN=$X4 fetch http://lab.example/
+	schemes_at_other
 	controls_http
 }
 
@@ -165,8 +169,13 @@ second_segment_drop() {
 	nginx_start
 	box -A FORWARD -p tcp --dport 443 -m string --algo bm --string forbidden-word -j DROP
 	capture_start
-	peer c bighello "$S4" allowed.example harmless-word
-	peer c bighello "$S4" allowed.example forbidden-word
+	local _
+	for _ in 1 2 3; do
+		peer c bighello "$S4" allowed.example harmless-word
+		peer c bighello "$S4" allowed.example forbidden-word &
+		sleep 0.7
+	done
+	wait_children
 	quiet_end peer c bighello "$S4" allowed.example harmless-word
 }
 
@@ -225,6 +234,9 @@ name_policed() {
 	box -A FORWARD -i b1 -m connmark --mark 1 -m hashlimit --hashlimit-name slow \
 		--hashlimit-above 20/s --hashlimit-burst 20 -j DROP
 	capture_start
-	GIVE_UP=90 fetch http://blocked.example/long
-	fetch http://allowed.example/wide
+	local _
+	for _ in 1 2 3; do
+		GIVE_UP=90 fetch http://blocked.example/long
+		fetch http://allowed.example/wide
+	done
 }

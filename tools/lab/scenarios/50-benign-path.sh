@@ -13,7 +13,7 @@ down_and_up() {
 	fetch http://allowed.example/upload/one -T "$KEYS/www/big" --max-time 30
 }
 
-scenario lossy-1 benign "1 % loss both ways under a download and an upload of 300 KB" VANTAGES=client SNAP=96
+scenario lossy-1 benign "1 % loss both ways under a download and an upload of 300 KB" VANTAGES=client,server SNAP=96
 lossy_1() {
 	nginx_start
 	lose 0.01
@@ -21,7 +21,7 @@ lossy_1() {
 	down_and_up
 }
 
-scenario lossy-3 benign "3 % loss both ways under downloads, an upload and a dozen TLS fetches" VANTAGES=client SNAP=300
+scenario lossy-3 benign "3 % loss both ways under downloads, an upload and a dozen TLS fetches" VANTAGES=client,server SNAP=300
 lossy_3() {
 	nginx_start
 	lose 0.03

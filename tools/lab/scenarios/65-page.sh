@@ -85,7 +85,7 @@ page_inpath_open() {
 	visit_blocked
 }
 
-scenario page-inpath-same inject "in-path box answers with the server's TTL, window and timestamps" VANTAGES=client
+scenario page-inpath-same inject "in-path box answers with the server's TTL, window and timestamps" VANTAGES=client,server
 page_inpath_same() {
 	nginx_start
 	block_pages
@@ -93,7 +93,11 @@ page_inpath_same() {
 	swallow_http blocked.example
 	pager b b0 "${RULES[@]}"
 	capture_start
+	visit allowed.example
+	sleep 0.7 # what is as old as a capture, or as young, may be missing from it
 	visit_blocked
+	sleep 0.7
+	visit allowed.example
 }
 
 scenario page-onpath inject "on-path device's page comes first, the server's answer after it"
@@ -203,7 +207,7 @@ page_terminated() {
 	PIN=$X4 visit lab.example/small
 }
 
-scenario page-poisoned inject "the name was forged: the page comes from another server, which really sent it" VANTAGES=client,box
+scenario page-poisoned inject "the name was forged: the page comes from another server, which really sent it" VANTAGES=client,box,server
 page_poisoned() {
 	iframe_page iframe
 	sed -n '$p' "$WORK/iframe" >"$WORK/body.html"
@@ -216,9 +220,11 @@ page_poisoned() {
 	capture_start
 	ask_often 11 allowed.example
 	# shellcheck disable=SC2016 # expands inside
-	nx c bash -c 'mount --bind "$1" /etc/resolv.conf && for n in allowed blocked lab blocked; do
+	nx c bash -c 'mount --bind "$1" /etc/resolv.conf && for n in allowed blocked lab blocked allowed blocked lab; do
 		curl -q -4 -sS -m 8 -o /dev/null http://$n.example/; done' - "$WORK/resolv.conf" \
 		>>"$WORK/client.log" 2>&1 || true
+	sleep 0.7 # what is as young as a capture may be missing from it
+	ask allowed.example
 }
 
 scenario page-server-own benign "the server's own: 451, 403, 404, redirects to a login, 204, 304, HEAD, kept connections" VANTAGES=client,server

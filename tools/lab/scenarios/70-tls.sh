@@ -260,8 +260,9 @@ tls_proxy() {
 	intercept 0.0.0.0/0 '*'
 	capture_start
 	local name
-	for name in "${NAMES[@]}"; do
+	for name in "${NAMES[@]}" "${NAMES[@]}"; do
 		fetch "https://$name/" --tls-max 1.2
+		fetch "http://$name/"
 		fetch "https://$name/"
 	done
 	box -t nat -F PREROUTING

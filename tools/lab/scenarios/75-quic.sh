@@ -67,7 +67,7 @@ quic_sni_drop_v6() {
 	PIN=$S6 GIVE_UP=5 tries 3 controls_quic quic blocked.example
 }
 
-scenario quic-version-drop drop "box drops all of QUIC version 1 with 1200 bytes and more, whatever the name; a draft of version 2 and TLS pass" VANTAGES=client "CLAIM=quic-filtering|silent-drop:inconclusive:protocol=quic"
+scenario quic-version-drop drop "box drops all of QUIC version 1 with 1200 bytes and more, whatever the name; a draft of version 2 and TLS pass" VANTAGES=client,server "CLAIM=quic-filtering|silent-drop:inconclusive:protocol=quic"
 quic_version_drop() {
 	quic_start
 	nginx_start
@@ -92,7 +92,7 @@ quic_residual() {
 	capture_start
 	local _
 	controls_quic
-	for _ in 1 2; do
+	for _ in 1 2 3; do
 		window_opens
 		GIVE_UP=5 quic blocked.example
 		wait_until 8
@@ -108,7 +108,7 @@ quic_residual() {
 	done
 }
 
-scenario quic-source-port drop "box drops by name, but looks only where the source port is above the destination port" VANTAGES=client "CLAIM=quic-filtering|silent-drop:inconclusive:quic-sni=blocked.example"
+scenario quic-source-port drop "box drops by name, but looks only where the source port is above the destination port" VANTAGES=client,server "CLAIM=quic-filtering|silent-drop:inconclusive:quic-sni=blocked.example"
 quic_source_port() {
 	quic_start
 	box -A FORWARD "${NAMED[@]}" --sport 444:65535 -j DROP
@@ -153,7 +153,7 @@ quic_retry() {
 	PIN=$S6 controls_quic
 }
 
-scenario quic-lossy benign "3 % loss both ways under a dozen fetches by QUIC" VANTAGES=client
+scenario quic-lossy benign "3 % loss both ways under a dozen fetches by QUIC" VANTAGES=client,server
 quic_lossy() {
 	quic_start
 	lose 0.03

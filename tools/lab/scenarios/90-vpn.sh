@@ -163,20 +163,22 @@ openvpn_tcp_drop() {
 	controls_tls
 }
 
-scenario ssh-tunnel-cut drop "the box drops all packets of an SSH connection after its 60th" VANTAGES=client,server
+scenario ssh-tunnel-cut drop "the box drops all packets of an SSH connection after its 60th" VANTAGES=client,server SNAP=360
 ssh_tunnel_cut() {
 	nginx_start
 	sshd_start
 	cut_after 22 60 tcp
 	capture_start
-	controls_http
-	ssh_tunnel 1080
-	await_port 1080 c
-	local _
-	for _ in 1 2 3 4 5; do
-		GIVE_UP=4 socks_fetch 1080 "http://$S4/mid"
+	local port _
+	for port in 1080 1081 1082; do
+		fetch http://allowed.example/wide
+		ssh_tunnel $port
+		await_port $port c
+		for _ in 1 2 3; do
+			GIVE_UP=4 socks_fetch $port "http://$S4/mid"
+		done
 	done
-	controls_http
+	fetch http://allowed.example/wide
 	sleep 10
 	controls_http
 }
@@ -219,7 +221,7 @@ shadowsocks_drop() {
 	controls_http
 }
 
-scenario shadowsocks-cut drop "the box drops all packets of a Shadowsocks connection after its 14th, in an upload" VANTAGES=client SNAP=400
+scenario shadowsocks-cut drop "the box drops all packets of a Shadowsocks connection after its 14th, in an upload" VANTAGES=client,server SNAP=400 UNSCORED=server
 shadowsocks_cut() {
 	nginx_start
 	shadowsocks_server 8388
@@ -259,9 +261,16 @@ tunnels_policed_udp() {
 	openvpn_up ovc1
 	ipsec_up 1
 	fetch http://allowed.example/wide
+	# One after the other, and others meanwhile: each of them shows that it is not the path.
 	GIVE_UP=90 fetch http://10.20.0.1/big &
+	sleep 2
+	fetch http://allowed.example/wide
 	GIVE_UP=90 fetch http://10.51.0.1/big --interface 10.51.0.2 &
-	GIVE_UP=90 fetch http://10.30.0.1/big --interface ovc1
+	sleep 2
+	fetch http://allowed.example/wide
+	GIVE_UP=90 fetch http://10.30.0.1/big --interface ovc1 &
+	sleep 2
+	fetch http://allowed.example/wide
 	wait_children
 	fetch http://allowed.example/wide
 }

@@ -29,7 +29,7 @@ ipsec_handshake_drop() {
 scenario ipsec-auth-drop drop "the box drops the IKE_AUTH of IKEv2: port 500 answers, port 4500 no more; WireGuard to the same server is left alone" VANTAGES=client,server
 ipsec_auth_drop() {
 	nginx_start
-	ipsec_server 3
+	ipsec_server 4
 	wg_server 51820 20 1
 	capture_start
 	ipsec_client 1
@@ -37,8 +37,12 @@ ipsec_auth_drop() {
 	ipsec_pings 1 5 0.3
 	controls_tls
 	box -A FORWARD -i b0 "${IKE_AUTH[@]}" -j DROP
-	ipsec_client 2
-	ipsec_client 3
+	local k
+	for k in 2 3 4; do
+		ipsec_client $k
+		sleep 2
+		controls_tls
+	done
 	sleep 26
 	wg_control 51820 20
 	controls_tls
@@ -56,7 +60,9 @@ ipsec_cut() {
 		DPD=5 ipsec_client $k
 		ipsec_up $k
 		ipsec_pings $k 70 0.4 &
-		sleep 6
+		sleep 3
+		fetch https://allowed.example/mid
+		sleep 3
 	done
 	openvpn_control ovc 1194 30 crypt
 	controls_tls

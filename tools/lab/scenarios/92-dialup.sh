@@ -95,24 +95,34 @@ pptp_drop() {
 scenario pptp-gre-drop drop "PPTP's control connection is left alone, GRE towards the client is dropped" VANTAGES=client,server
 pptp_gre_drop() {
 	nginx_start
-	pptp_server
+	pptp_servers
 	box -A FORWARD -i b1 -p gre -j DROP
 	capture_start
-	controls_tls
-	pptp_client 1 40 0.4
-	sleep 40
+	local k=0 at
+	for at in "${SERVERS[@]}"; do
+		controls_tls
+		PIN=$at controls_tls
+		pptp_client $((++k)) 40 0.4 "$at"
+		sleep 4
+	done
+	sleep 36
 	controls_tls
 }
 
 scenario pptp-gre-cut drop "PPTP's control connection is left alone, GRE is dropped both ways after its 24th" VANTAGES=client,server
 pptp_gre_cut() {
 	nginx_start
-	pptp_server
+	pptp_servers
 	box -A FORWARD -p gre -m connbytes --connbytes 25: --connbytes-dir both --connbytes-mode packets -j DROP
 	capture_start
-	controls_tls
-	pptp_client 1 80 0.4
-	sleep 38
+	local k=0 at
+	for at in "${SERVERS[@]}"; do
+		PIN=$at fetch https://allowed.example/mid
+		pptp_client $((++k)) 80 0.4 "$at"
+		sleep 4
+	done
+	PIN=$S4 fetch https://allowed.example/mid
+	sleep 36
 	controls_tls
 }
 
@@ -173,6 +183,7 @@ sstp_cut() {
 	for _ in 1 2 3; do
 		sstp_call 4433 50 0.4 tls &
 		sleep 4
+		fetch https://lab.example/mid
 	done
 	sstp_call 8081 10 0.3
 	controls_http

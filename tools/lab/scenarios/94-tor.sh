@@ -65,13 +65,30 @@ tor_rst_onpath() {
 	tor_beside tls obfs4
 }
 
+# tor_thrice BLOCKED OTHER: as tor_beside, with as many tries as it takes to tell a rule
+tor_thrice() {
+	local k
+	tor_client torc2 9052 "$2"
+	tor_up torc2
+	for k in 1 3 4; do
+		fetch http://allowed.example/mid
+		tor_client torc$k 905$k "$1"
+		sleep 5
+		socks_fetch 9052 "http://$S4/small"
+	done
+	fetch http://allowed.example/mid
+	sleep 16
+	socks_fetch 9052 "http://$S4/small"
+	controls_http
+}
+
 scenario tor-drop drop "the box drops the ClientHello of Tor's TLS to a bridge and what follows; obfs4 to that bridge is left alone" VANTAGES=client,server SNAP=600
 tor_drop() {
 	nginx_start
 	tor_network
 	box -A FORWARD -i b0 -p tcp --dport 7030 -m length --length 100: -j DROP
 	capture_start
-	tor_beside tls obfs4
+	tor_thrice tls obfs4
 }
 
 scenario tor-obfs4-cut drop "the box drops all packets of Tor over obfs4 after the 24th of a connection; Tor's TLS to that bridge is left alone" VANTAGES=client,server SNAP=220
@@ -121,7 +138,7 @@ obfs4_cut() {
 	local _
 	for _ in 1 2 3; do
 		GIVE_UP=18 obfs4_fetch 9443 /upload/one -T "$KEYS/www/wide" &
-		socks_fetch 1080 "http://$S4/upload/one" -T "$KEYS/www/mid"
+		socks_fetch 1080 "http://$S4/upload/one" -T "$KEYS/www/wide"
 		sleep 4
 	done
 	wait_children
@@ -136,8 +153,11 @@ obfs4_policed() {
 	policed 9443
 	capture_start
 	obfs4_client
-	fetch http://allowed.example/wide
-	GIVE_UP=90 obfs4_fetch 9443 /long
+	local _
+	for _ in 1 2 3; do
+		fetch http://allowed.example/wide
+		GIVE_UP=90 obfs4_fetch 9443 /long
+	done
 	fetch http://allowed.example/wide
 }
 
