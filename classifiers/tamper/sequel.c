@@ -45,6 +45,9 @@ bool view_is_mixed(const struct view *v)
 	return false;
 }
 
+/* Further than this from all that a side sent before, a packet is of another connection. */
+#define WINDOW_SEEN (1 << 24)
+
 /* What a side had sent by packet a, and without a hole from there to b; false: nothing. */
 static bool sent_on(const struct view *v, enum dir dir, unsigned a, unsigned b, uint32_t *first,
 		    uint32_t *next)
@@ -62,6 +65,8 @@ static bool sent_on(const struct view *v, enum dir dir, unsigned a, unsigned b, 
 		    (k > a && (!any || (e->flags & TCP_SYN) != 0 || seq_lt(*next, e->seq) ||
 			       seq_lt(e->seq, *first))))
 			continue;
+		/* Ports used again, and the capture lacks the SYN. */
+		any = any && seq_diff(e->seq, *next) < WINDOW_SEEN && seq_diff(*first, end) < WINDOW_SEEN;
 		if (!any || seq_lt(e->seq, *first))
 			*first = e->seq;
 		if (!any || seq_lt(*next, end))
