@@ -6,10 +6,15 @@
  * receives; here run for both directions, the server's being the mirror image.
  */
 
+#include <stdlib.h>
+
 #include "classifiers/tamper/signature.h"
 #include "dataplane/seq.h"
 
 #define REF "Sundara Raman et al., SIGCOMM 2023; blog.cloudflare.com/connection-tampering"
+
+#define BURST_NS 50000000ull /* what one packet drew: devices answer within milliseconds */
+#define TTL_APART 10
 
 enum cf { CF_SYN = 1, CF_ACK, CF_PSH, CF_DATA };
 
@@ -155,6 +160,45 @@ static unsigned classify(const struct view *v, const struct resets *r)
 	return r->ack_zero && r->ack_nonzero ? 17 : 16;
 }
 
+/* Neither the same host nor another stack at its distance: EV-TTL's strong difference, both ways. */
+static bool apart(uint8_t a, uint8_t b)
+{
+	int ttl = abs(a - b), hops = abs((int)view_hops(a) - (int)view_hops(b));
+	return ttl >= TTL_APART && hops >= TTL_APART;
+}
+
+/*
+ * Two resets of one moment from different distances and with other habits of IP, and neither from where
+ * the handshake came from. A balancer may abort beside its server, but one of them made the handshake.
+ */
+static bool has_two_stamps(const struct view *v)
+{
+	int home = v->dir == DIR_S2C ? v->synack : v->syn;
+	for (unsigned i = 0; home >= 0 && i < v->n_rst; i++) {
+		const struct event *a = &v->e[v->rst[i]];
+		if (!view_is_suspect(v, i) || !apart(a->ttl, v->e[home].ttl))
+			continue;
+		for (unsigned k = i + 1; k < v->n_rst; k++) {
+			const struct event *b = &v->e[v->rst[k]];
+			bool ip = ((a->bits ^ b->bits) & EVENT_DF) != 0 ||
+				  (a->ip_id == 0) != (b->ip_id == 0);
+			if (view_is_suspect(v, k) && b->ts_ns - a->ts_ns <= BURST_NS && ip &&
+			    apart(a->ttl, b->ttl) && apart(b->ttl, v->e[home].ttl))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The paper's counts of resets that one honest stack hardly makes weigh more beside other evidence. */
+static enum grade grade_of(const struct view *v, unsigned number)
+{
+	if (number < 13 || number > 17)
+		return GRADE_D1;
+	bool hardly = number == 13 || number == 16 || number == 17;
+	return hardly && has_two_stamps(v) ? GRADE_D3 : GRADE_D2;
+}
+
 static bool match_reset(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	if (v->n_rst == 0)
@@ -162,8 +206,7 @@ static bool match_reset(const struct view *v, const struct signature *self, stru
 	struct resets r = count_resets(v);
 	if (classify(v, &r) != self->param)
 		return false;
-	bool several = self->param >= 13 && self->param <= 17;
-	t->grade = several ? GRADE_D2 : GRADE_D1;
+	t->grade = grade_of(v, self->param);
 	name_resets(v, &r, t);
 	return true;
 }

@@ -346,8 +346,7 @@ bool view_ttl_off(const struct view *v, unsigned i, unsigned delta)
 	return ttl < (int)v->base.ttl_lo - (int)delta || ttl > (int)v->base.ttl_hi + (int)delta;
 }
 
-/* Hops that a packet has behind it, if its stack began with one of the usual numbers. */
-static unsigned hops_of(unsigned ttl)
+unsigned view_hops(unsigned ttl)
 {
 	return ttl <= 32 ? 32 - ttl : ttl <= 64 ? 64 - ttl : ttl <= 128 ? 128 - ttl : 255 - ttl;
 }
@@ -356,9 +355,10 @@ bool view_as_far(const struct view *v, unsigned i)
 {
 	if (v->ev->n_probes != 0)
 		return false;
-	unsigned hops = hops_of(v->e[i].ttl), lo = hops_of(v->base.ttl_hi), hi = hops_of(v->base.ttl_lo);
+	unsigned hops = view_hops(v->e[i].ttl);
+	unsigned lo = view_hops(v->base.ttl_hi), hi = view_hops(v->base.ttl_lo);
 	if (lo > hi)
-		lo = hi = hops_of(v->base.ttl_lo);
+		lo = hi = view_hops(v->base.ttl_lo);
 	return hops + SAME_HOPS >= lo && hops <= hi + SAME_HOPS;
 }
 

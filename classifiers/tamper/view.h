@@ -91,6 +91,8 @@ unsigned view_server_shakes(const struct view *v);
 bool view_is_own(const struct view *v, unsigned i);
 /* Packet i's TTL lies outside the baseline by more than delta. */
 bool view_ttl_off(const struct view *v, unsigned i, unsigned delta);
+/* Hops that a packet has behind it, if its stack began with one of the usual numbers. */
+unsigned view_hops(unsigned ttl);
 /*
  * EV-TTL: from the sender's distance with another initial number, as its other stacks and balancers. What
  * answers a TTL-limited probe is nearer, whatever it stamps.
