@@ -40,11 +40,29 @@ static bool is_too_soon(const struct resets *s, unsigned i)
 	return false;
 }
 
-/* Reserved bits and payload are no stack's. */
-static bool is_odd(const struct event *r)
+/* RFC 9768, section 3.1: a SYN with all three bits, and not classic ECN's or no answer to it. */
+static bool agreed_on_accecn(const struct view *v)
 {
-	return (r->flags & (TCP_RESERVED | TCP_AE)) != 0 ||
-	       (r->len != 0 && (r->bits & EVENT_PADDING) == 0);
+	const unsigned ace = TCP_AE | TCP_CWR | TCP_ECE;
+	unsigned syn = v->syn >= 0 ? v->e[v->syn].flags & ace : ace;
+	unsigned answer = v->synack >= 0 ? v->e[v->synack].flags & ace : ace;
+	return syn == ace && answer != 0 && answer != TCP_ECE && (v->syn >= 0 || answer != ace);
+}
+
+unsigned view_odd_flags(const struct view *v, unsigned i)
+{
+	unsigned odd = v->e[i].flags & (TCP_RESERVED | TCP_AE);
+	bool counts = agreed_on_accecn(v);
+	for (unsigned k = 0; k < i && !counts; k++)
+		counts = event_dir(&v->e[k]) == v->dir && (v->e[k].flags & TCP_AE) != 0 &&
+			 (v->e[k].flags & (TCP_SYN | TCP_RST)) == 0;
+	return counts ? odd & ~(unsigned)TCP_AE : odd;
+}
+
+/* Reserved bits and payload are no stack's. */
+static bool is_odd(const struct view *v, unsigned i)
+{
+	return view_odd_flags(v, i) != 0 || (v->e[i].len != 0 && (v->e[i].bits & EVENT_PADDING) == 0);
 }
 
 /* Linux's answer to a segment for a socket that is gone: no ACK, no window, no IP-ID. */
@@ -100,7 +118,7 @@ static void match_refusals(struct resets *s)
 		return;
 	for (unsigned i = v->n_rst; i-- > 0;) {
 		const struct event *r = &v->e[v->rst[i]];
-		if (!is_refusal_shaped(v, r) || is_odd(r) ||
+		if (!is_refusal_shaped(v, r) || is_odd(v, v->rst[i]) ||
 		    view_ttl_off(v, v->rst[i], VIEW_TTL_TOLERANCE) || view_df_off(v, v->rst[i]))
 			continue;
 		int k = drew_refusal(s, v->rst[i]);
@@ -177,7 +195,7 @@ static void follow_counter(struct resets *s)
 	for (unsigned i = 0; i < v->n_rst; i++) {
 		const struct event *r = &v->e[v->rst[i]];
 		int k = counted_before(s, v->rst[i]);
-		if (k < 0 || r->ip_id == 0 || is_odd(r) || is_too_soon(s, v->rst[i]) ||
+		if (k < 0 || r->ip_id == 0 || is_odd(v, v->rst[i]) || is_too_soon(s, v->rst[i]) ||
 		    view_ttl_off(v, v->rst[i], VIEW_TTL_TOLERANCE) || !is_at_edge(s, v->rst[i]))
 			continue;
 		uint16_t step = (uint16_t)(r->ip_id - v->e[k].ip_id);
@@ -195,7 +213,7 @@ static bool is_foreign(const struct resets *s, unsigned k)
 	for (unsigned i = 0; i < v->n_rst; i++)
 		sibling |= (s->own & 1ull << i) != 0 && v->e[v->rst[i]].seq == v->e[r].seq &&
 			   !view_ttl_off(v, r, VIEW_TTL_TOLERANCE) && !view_df_off(v, r);
-	return (s->unasked & 1ull << k) != 0 || is_odd(&v->e[r]) || is_too_soon(s, r) ||
+	return (s->unasked & 1ull << k) != 0 || is_odd(v, r) || is_too_soon(s, r) ||
 	       (!view_endpoint_like(v, r) && !sibling) || view_ipid_off(v, r);
 }
 

@@ -77,7 +77,8 @@ static bool test_contradiction(const struct view *v, unsigned i, struct testimon
 	if (v->base.n == 0 || v->base.handshake_only)
 		return false;
 	bool ttl = view_ttl_off(v, i, TTL_STRONG - 1) && !view_as_far(v, i), df = view_df_off(v, i);
-	bool ipid = view_ipid_off(v, i);
+	/* RFC 6864: only packets with DF may go without an ID, so one without DF has one. */
+	bool ipid = view_ipid_off(v, i) && !(df && v->base.ipid == IPID_ZERO);
 	if (ttl + df + ipid < 2)
 		return false;
 	testimony_says(t, "TTL %u, DF %d, IP-ID 0x%04x", v->e[i].ttl,
@@ -188,7 +189,7 @@ static bool is_clean_rst(const struct view *v, unsigned i)
 
 static bool test_reserved(const struct view *v, unsigned i, struct testimony *t)
 {
-	if ((v->e[i].flags & (TCP_RESERVED | TCP_AE)) == 0 || !is_clean_rst(v, i))
+	if (view_odd_flags(v, i) == 0 || !is_clean_rst(v, i))
 		return false;
 	testimony_says(t, "flags 0x%03x", v->e[i].flags & 0xfffu);
 	testimony_expects(t, "no reserved bit and no AE on a RST");

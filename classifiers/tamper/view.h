@@ -117,6 +117,8 @@ static inline bool view_is_suspect(const struct view *v, unsigned k)
 {
 	return (v->own_rst & 1ull << k) == 0;
 }
+/* Of packet i, reserved flag bits, and AE where the sides do not count marks with it (RFC 9768). */
+unsigned view_odd_flags(const struct view *v, unsigned i);
 /* A FIN of either side was recorded before packet i. */
 bool view_after_fin(const struct view *v, unsigned i);
 /* The last packet of the other side before i with payload, SYN or FIN; -1. */
