@@ -28,6 +28,31 @@ static bool odd_answer(const struct half *c, const struct half *s, const struct 
 	       memcmp(s->excerpt + 8, " 403", 4) == 0;
 }
 
+bool evidence_answer_bare(const struct evidence *ev)
+{
+	const struct half *s = &ev->half[DIR_S2C];
+	unsigned i = 0;
+	while (i < s->excerpt_len && strchr(" \t\r\n", s->excerpt[i]) != NULL && s->excerpt[i] != '\0')
+		i++;
+	return i < s->excerpt_len && s->excerpt[i] == '<' && asked_http(&ev->half[DIR_C2S]);
+}
+
+bool evidence_answer_foreign(const struct evidence *ev)
+{
+	const struct event *shake = NULL;
+	for (unsigned i = 0; i < ev->n_events; i++) {
+		const struct event *e = &ev->events[i];
+		if (event_dir(e) != DIR_S2C || (e->flags & TCP_RST) != 0)
+			continue;
+		if ((e->flags & TCP_SYN) != 0)
+			shake = e;
+		else if (e->len != 0)
+			return shake != NULL && abs(e->ttl - shake->ttl) >= 10 &&
+			       ((e->bits ^ shake->bits) & EVENT_DF) != 0;
+	}
+	return false;
+}
+
 struct evidence_more *evidence_more(struct evidence *ev, struct evidence_counters *n)
 {
 	if (ev->more == NULL)

@@ -11,7 +11,7 @@
 #include "classifiers/tamper/hearing.h"
 #include "classifiers/tamper/tsg.h"
 
-#define IDLE_CAP_NS 20000000000ull /* section 18, point 9: longer idle times are NAT's and servers' */
+#define IDLE_CAP_NS 20000000000ull /* NATs and servers close what idles longer */
 #define EXCHANGE_NS 2000000000ull
 #define SOON_NS 1000000000ull
 #define D1_CAP 1.5
@@ -422,6 +422,8 @@ enum judge_worth judge_weigh(struct judge *j, const struct evidence *ev,
 		/* Other flows of the server may say how it stamps, and how far away it is. */
 		if (v->n_rst != 0 && (v->base.n == 0 || v->base.handshake_only) &&
 		    worth < JUDGE_CONTEXT)
+			worth = JUDGE_CONTEXT;
+		if (d == DIR_S2C && worth < JUDGE_CONTEXT && evidence_answer_foreign(ev))
 			worth = JUDGE_CONTEXT;
 		struct tsg_result r;
 		if (v->n_rst != 0 && worth < JUDGE_CONTEXT && tsg_examine(v, v->rst, v->n_rst, &r))

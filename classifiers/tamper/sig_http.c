@@ -2,6 +2,7 @@
 
 /* Content that somebody else put in: RACE-7, RACE-8, EV-TSGONE, HTTP-INJ and its look. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "classifiers/app/http_response.h"
@@ -11,6 +12,7 @@
 /* At most this many odd packets are an injector's; a box that strips options strips them all. */
 #define TSGONE_FEW 3
 #define MIRROR_IPID_MIN 16
+#define IDLE_NS 20000000000ull /* the shortest that middleboxes are known to keep a session */
 
 /* The last packet of the other side that `i` acknowledges exactly, and that was not sent again. */
 static int answered_by(const struct view *v, unsigned i)
@@ -32,7 +34,21 @@ static bool is_content(const struct view *v, unsigned i)
 
 static bool lacks_ts(const struct view *v, unsigned i)
 {
-	return is_content(v, i) && (v->e[i].bits & EVENT_TS) == 0;
+	const struct event *e = &v->e[i];
+	/* Firewalls and balancers that time a session out close it with packets that they build. */
+	bool times_out = e->len == 0 && i > 0 && e->ts_ns - v->e[i - 1].ts_ns >= IDLE_NS;
+	return is_content(v, i) && (e->bits & EVENT_TS) == 0 && !times_out;
+}
+
+/* Where only the SYN+ACK carries the option: a proxy that strips it passes on the rest of a packet. */
+static bool is_stripped(const struct view *v, unsigned i)
+{
+	const struct event *e = &v->e[i];
+	if (v->synack < 0)
+		return false;
+	const struct event *shake = &v->e[v->synack];
+	bool df = v->dir == DIR_S2C && !v->ev->ipv6 && ((e->bits ^ shake->bits) & EVENT_DF) != 0;
+	return !df && abs(e->ttl - shake->ttl) < 10;
 }
 
 static bool match_tsgone(const struct view *v, const struct signature *self, struct testimony *t)
@@ -44,16 +60,19 @@ static bool match_tsgone(const struct view *v, const struct signature *self, str
 		return false;
 	}
 	unsigned odd = 0;
+	bool stripped = false;
 	for (unsigned i = 0; i < v->n; i++) {
 		if (!lacks_ts(v, i))
 			continue;
-		if (odd++ == 0)
+		if (odd++ == 0) {
 			t->frame = v->e[i].frame;
+			stripped = is_stripped(v, i);
+		}
 		testimony_suspect(t, i);
 	}
 	if (odd == 0 || (!s->ts_later && odd > TSGONE_FEW))
 		return false;
-	t->grade = s->ts_later ? GRADE_D4 : GRADE_D3;
+	t->grade = s->ts_later ? GRADE_D4 : stripped ? GRADE_D2 : GRADE_D3;
 	testimony_says(t, "%u packets without the timestamp option", odd);
 	testimony_expects(t, s->ts_later ? "the option, as on its other packets (RFC 7323)"
 					 : "the option, as agreed in both SYNs (RFC 7323)");
@@ -130,6 +149,16 @@ static bool match_late(const struct view *v, const struct signature *self, struc
 	return false;
 }
 
+/* Some packet of the sender before i has its stamps, so that i is one of several. */
+static bool is_as_before(const struct view *v, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if (view_is_own(v, k) && abs(v->e[k].ttl - v->e[i].ttl) < 10 &&
+		    ((v->e[k].bits ^ v->e[i].bits) & EVENT_DF) == 0)
+			return true;
+	return false;
+}
+
 static bool match_header(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
@@ -154,11 +183,11 @@ static bool match_header(const struct view *v, const struct signature *self, str
 			n++;
 		}
 		w.base.n = n;
-		if (n < 2 && v->base.other_flows) {
-			w.base = v->base;
-			n = v->base.n;
+		if (n < 2 && !is_as_before(v, i)) {
+			w = view_of_others(v);
+			n = w.base.other_flows ? w.base.n : 0;
 		}
-		if (n < 2 || v->base.handshake_only || !view_ttl_off(&w, i, 9) || !view_df_off(&w, i))
+		if (n < 2 || !view_ttl_off(&w, i, 9) || !view_df_off(&w, i))
 			continue;
 		t->grade = GRADE_D3;
 		t->frame = v->e[i].frame;
@@ -235,6 +264,8 @@ static bool match_sub_rtt(const struct view *v, const struct signature *self, st
 		if (q < 0)
 			continue;
 		uint64_t rtt = view_min_rtt(v, (int)i, false), dt = v->e[i].ts_ns - v->e[q].ts_ns;
+		if (rtt == UINT64_MAX && view_server_shakes(v) >= 2)
+			rtt = view_server_rtt(v);
 		/* Where nothing else was answered the handshake must do, and must differ widely. */
 		bool alone = rtt == UINT64_MAX;
 		if (alone)
@@ -279,10 +310,10 @@ static bool match_findata(const struct view *v, const struct signature *self, st
 
 static bool match_bare(const struct view *v, const struct signature *self, struct testimony *t)
 {
-	(void)self;
 	const struct half *s = &v->ev->half[DIR_S2C];
 	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || s->excerpt_len < 5 ||
-	    starts(s, "HTTP/") || v->ev->half[DIR_C2S].gap || s->gap || !s->syn)
+	    starts(s, "HTTP/") || evidence_answer_bare(v->ev) != (self->param == 1) ||
+	    v->ev->half[DIR_C2S].gap || s->gap || !s->syn)
 		return false;
 	/* What came first may be from the middle: its beginning was lost, or overtaken. */
 	if (v->synack < 0 || v->e[v->first_s2c].seq != v->e[v->synack].seq + 1)
@@ -344,6 +375,11 @@ const struct signature sig_http[] = {
 	{.id = "answer-without-status", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_SHAPE, .summary = "an HTTP request was answered without a status line",
 	 .benign = "HTTP/0.9 or another protocol on the port",
+	 .refs = "captures published with CenTrace (CoNEXT 2022)", .match = match_bare},
+	{.id = "page-without-status", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_SHAPE, .names = true, .param = 1,
+	 .summary = "an HTTP request was answered by a page without a status line",
+	 .benign = "HTTP/0.9",
 	 .refs = "captures published with CenTrace (CoNEXT 2022)", .match = match_bare},
 	{.id = NULL},
 };

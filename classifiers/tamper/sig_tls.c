@@ -75,7 +75,7 @@ static bool match_issuer(const struct view *v, const struct signature *self, str
 
 const struct signature sig_tls[] = {
 	{.id = "tls-alert-injected", .family = FAMILY_TLS_FILTERING, .cause = CAUSE_CONTENT,
-	 .fact = FACT_LATE, .names = true,
+	 .fact = FACT_HEADER, .names = true,
 	 .summary = "a TLS alert that the server did not send ended the handshake",
 	 .benign = "a load balancer that refuses for its servers",
 	 .rules_out = "the server: it had not ended the handshake",

@@ -200,13 +200,8 @@ static void baseline_from_habits(struct view *v)
 	}
 }
 
-static void find_baseline(struct view *v, int except)
+static void baseline_elsewhere(struct view *v)
 {
-	v->base = (struct baseline){.n = 0};
-	for (unsigned i = 0; i < v->n; i++)
-		if (view_is_own(v, i) && (int)i != except)
-			baseline_take(&v->base, v->e[i].ttl, v->e[i].ttl, event_df(v, i));
-	v->base.ipid = ipid_classify(v);
 	if (v->base.n == 0)
 		baseline_from_habits(v);
 	int shake = v->dir == DIR_S2C ? v->synack : v->syn;
@@ -216,6 +211,24 @@ static void find_baseline(struct view *v, int except)
 		baseline_take(&v->base, v->e[shake].ttl, v->e[shake].ttl,
 			      event_df(v, (unsigned)shake));
 	}
+}
+
+static void find_baseline(struct view *v, int except)
+{
+	v->base = (struct baseline){.n = 0};
+	for (unsigned i = 0; i < v->n; i++)
+		if (view_is_own(v, i) && (int)i != except)
+			baseline_take(&v->base, v->e[i].ttl, v->e[i].ttl, event_df(v, i));
+	v->base.ipid = ipid_classify(v);
+	baseline_elsewhere(v);
+}
+
+struct view view_of_others(const struct view *v)
+{
+	struct view w = *v;
+	w.base = (struct baseline){.n = 0};
+	baseline_elsewhere(&w);
+	return w;
 }
 
 void view_build(struct view *v, const struct evidence *ev, const struct flow_record *flow,

@@ -105,6 +105,8 @@ bool view_ipid_off(const struct view *v, unsigned i);
 bool view_in_series(const struct view *v, unsigned i);
 /* The same facts as a view whose baseline leaves packet i out. */
 struct view view_without(const struct view *v, unsigned i);
+/* The same facts with the handshake and the server's other flows as the baseline. */
+struct view view_of_others(const struct view *v);
 /* A RST that its sender would send just so. */
 bool view_endpoint_like(const struct view *v, unsigned i);
 /*

@@ -14,6 +14,10 @@
 /* 40 ms from the client to the server and back, seen next to the client. */
 #define SHAKE "0 > S 0 - 0", "40 < SA 0 1 0", "40.1 > A 1 1 0"
 #define HELLO "40.2 > PA 1 1 517"
+/* Another connection to the same server: how it stamps packets. */
+#define OTHER                                                                                     \
+	"-900 > S 0 - flow=1", "-860 < SA 0 1 flow=1", "-859 > A 1 1 flow=1",                     \
+		"-858 > PA 1 1 517 flow=1", "-818 < PA 1 518 900 flow=1"
 
 struct sig_case {
 	const char *name;

@@ -9,11 +9,6 @@
 /* The server's own packets: TTL 48, DF, IP-IDs 0x5000, 0x5001, 0x5002. Not sooner than it could. */
 #define ANSWER "80 < A 1 518", "81 < PA 1 518 700", "81.1 > A 518 701"
 #define RST "125 < RA 701 518"
-/* Another connection to the same server: how it stamps packets. */
-#define OTHER                                                                                     \
-	"-900 > S 0 - flow=1", "-860 < SA 0 1 flow=1", "-859 > A 1 1 flow=1",                     \
-		"-858 > PA 1 1 517 flow=1", "-818 < PA 1 518 900 flow=1"
-
 #define SECOND "-700 > S 0 - flow=2", "-660 < SA 0 1 flow=2", "-659 > A 1 1 flow=2"
 
 /* A connection of a client with TTL C that is reset with TTL R and window W. */
