@@ -98,11 +98,17 @@ uint64_t context_shard_refused(const struct context_shard *s)
 	       s->vpn.alive.refused + s->vpn.dropped + s->quic.dropped;
 }
 
-/* Kept sorted by flow id and cut to the lowest, so that the order of merging does not matter. */
+static bool comes_after(const struct habit *a, const struct habit *b)
+{
+	bool plain[2] = {a->trusted && !a->foreign, b->trusted && !b->foreign};
+	return plain[0] != plain[1] ? plain[1] : a->flow_id > b->flow_id;
+}
+
+/* Kept sorted and cut to the first, so that the order of merging does not matter. */
 static void habit_insert(struct server_habits *s, const struct habit *h)
 {
 	unsigned at = s->n;
-	while (at > 0 && s->habit[at - 1].flow_id > h->flow_id)
+	while (at > 0 && comes_after(&s->habit[at - 1], h))
 		at--;
 	if (at == HABITS_FLOWS)
 		return;
@@ -185,6 +191,7 @@ static void note_server(struct context_shard *s, const struct flow *f, const str
 				.ttl_hi = h->ttl_max,
 				.df = h->df,
 				.trusted = (ev->found & doubt) == 0,
+				.foreign = evidence_answer_foreign(ev),
 			});
 }
 

@@ -23,6 +23,7 @@ struct habit {
 	uint64_t flow_id;
 	uint8_t ttl_lo, ttl_hi, df;
 	bool trusted; /* no suspect among them */
+	bool foreign; /* nor does its first answer look like its SYN+ACK: a balancer's server, or a forger */
 };
 
 struct server_habits {
@@ -32,7 +33,7 @@ struct server_habits {
 	uint64_t min_rtt_ns;          /* smallest SYN to SYN+ACK; UINT64_MAX unknown */
 	uint32_t shakes;              /* TCP flows that min_rtt_ns is the smallest of */
 	uint32_t flows, answered;     /* TCP flows, and those in which the server sent payload */
-	struct habit habit[HABITS_FLOWS]; /* lowest flow ids */
+	struct habit habit[HABITS_FLOWS]; /* the plainest with the lowest flow ids */
 };
 
 struct client_habits {

@@ -12,6 +12,7 @@
 /* At most this many odd packets are an injector's; a box that strips options strips them all. */
 #define TSGONE_FEW 3
 #define MIRROR_IPID_MIN 16
+#define ANSWER_NS 20000000ull /* a box writes the segments of a page back to back */
 #define IDLE_NS 20000000000ull /* the shortest that middleboxes are known to keep a session */
 
 /* The last packet of the other side that `i` acknowledges exactly, and that was not sent again. */
@@ -79,19 +80,57 @@ static bool match_tsgone(const struct view *v, const struct signature *self, str
 	return true;
 }
 
-/* Of two packets for the same bytes, the one less like the sender's others. */
-static unsigned strangeness(const struct view *v, unsigned i)
+static unsigned unlike(const struct event *a, const struct event *b)
 {
-	unsigned unlike = 0;
-	for (unsigned k = 0; k < v->n; k++) {
-		if (k == i || event_dir(&v->e[k]) != v->dir || (v->e[k].flags & TCP_RST) != 0)
-			continue;
-		const struct event *a = &v->e[k], *b = &v->e[i];
-		unlike += (a->ttl > b->ttl ? a->ttl - b->ttl : b->ttl - a->ttl) > 6;
-		unlike += ((a->bits ^ b->bits) & EVENT_DF) != 0;
-		unlike += ((a->bits ^ b->bits) & EVENT_TS) != 0;
+	return (unsigned)(abs(a->ttl - b->ttl) > 6) + (((a->bits ^ b->bits) & EVENT_DF) != 0) +
+	       (((a->bits ^ b->bits) & EVENT_TS) != 0);
+}
+
+/*
+ * Whether k is less like the sender's own packets than i, both for the same bytes. The handshake was the
+ * sender's; where both are as like it the others vote, and in the end the later one came second.
+ */
+static bool is_stranger(const struct view *v, unsigned k, unsigned i)
+{
+	if (v->synack >= 0) {
+		const struct event *shake = &v->e[v->synack];
+		unsigned x = unlike(shake, &v->e[k]), y = unlike(shake, &v->e[i]);
+		if (x != y)
+			return x > y;
 	}
-	return unlike;
+	unsigned x = 0, y = 0;
+	for (unsigned q = 0; q < v->n; q++) {
+		const struct event *e = &v->e[q];
+		if (event_dir(e) != v->dir || (e->flags & TCP_RST) != 0)
+			continue;
+		x += unlike(e, &v->e[k]);
+		y += unlike(e, &v->e[i]);
+	}
+	return x > y;
+}
+
+static bool has_stamps_of(const struct view *v, unsigned i, unsigned k)
+{
+	return abs(v->e[k].ttl - v->e[i].ttl) < 10 && ((v->e[k].bits ^ v->e[i].bits) & EVENT_DF) == 0;
+}
+
+/* Neither the TTL nor the DF of the SYN+ACK. */
+static bool is_unlike_handshake(const struct view *v, unsigned i)
+{
+	return v->synack >= 0 && abs(v->e[i].ttl - v->e[v->synack].ttl) >= 10 &&
+	       ((v->e[i].bits ^ v->e[v->synack].bits) & EVENT_DF) != 0 && !v->ev->ipv6;
+}
+
+/* The other segments of the answer that packet i is one of. */
+static void suspect_answer(const struct view *v, unsigned i, unsigned but, struct testimony *t)
+{
+	for (unsigned k = 0; k < v->n; k++) {
+		const struct event *e = &v->e[k], *a = &v->e[i];
+		uint64_t apart = e->ts_ns > a->ts_ns ? e->ts_ns - a->ts_ns : a->ts_ns - e->ts_ns;
+		if (k == i || (k != but && is_content(v, k) && e->ttl == a->ttl && e->ack == a->ack &&
+			       apart <= ANSWER_NS && has_stamps_of(v, i, k)))
+			testimony_suspect(t, k);
+	}
 }
 
 static bool match_bytes(const struct view *v, const struct signature *self, struct testimony *t)
@@ -113,7 +152,8 @@ static bool match_bytes(const struct view *v, const struct signature *self, stru
 			/* Without a handshake it may not be one connection at all. */
 			t->grade = v->syn >= 0 && v->synack >= 0 ? GRADE_D4 : GRADE_D2;
 			t->frame = b->frame;
-			testimony_suspect(t, strangeness(v, k) > strangeness(v, i) ? k : i);
+			bool late = is_stranger(v, k, i);
+			suspect_answer(v, late ? k : i, late ? i : k, t);
 			testimony_says(t, "frames %u and %u carry different bytes for one sequence number",
 				       a->frame, b->frame);
 			testimony_expects(t, "equal bytes when data is sent again");
@@ -132,7 +172,8 @@ static bool match_late(const struct view *v, const struct signature *self, struc
 	unsigned s = (unsigned)v->first_s2c;
 	struct view w = view_without(v, s);
 	/* Without a mark of its own the first answer is simply the answer. */
-	if (view_is_own(v, s) && !view_ttl_off(&w, s, 9) && !view_df_off(&w, s))
+	if (view_is_own(v, s) && !view_ttl_off(&w, s, 9) && !view_df_off(&w, s) &&
+	    !is_unlike_handshake(v, s))
 		return false;
 	for (unsigned k = s + 1; k < v->n; k++) {
 		const struct event *e = &v->e[k];
@@ -153,8 +194,34 @@ static bool match_late(const struct view *v, const struct signature *self, struc
 static bool is_as_before(const struct view *v, unsigned i)
 {
 	for (unsigned k = 0; k < i; k++)
-		if (view_is_own(v, k) && abs(v->e[k].ttl - v->e[i].ttl) < 10 &&
-		    ((v->e[k].bits ^ v->e[i].bits) & EVENT_DF) == 0)
+		if (view_is_own(v, k) && has_stamps_of(v, i, k))
+			return true;
+	return false;
+}
+
+/*
+ * The first answer that contradicts both the SYN+ACK and what the sender says later, packet i, so that the
+ * many segments are somebody else's, not the one; -1.
+ */
+static int came_first(const struct view *v, unsigned i)
+{
+	int s = v->first_s2c;
+	if (s < 0 || (unsigned)s >= i || !is_unlike_handshake(v, (unsigned)s) ||
+	    is_unlike_handshake(v, i) || has_stamps_of(v, i, (unsigned)s))
+		return -1;
+	for (unsigned k = i; k < v->n; k++)
+		if (is_content(v, k) && has_stamps_of(v, (unsigned)s, k))
+			return -1; /* a balancer that answers a part of the connection */
+	return s;
+}
+
+/* The first answer, as its handshake; what follows is unlike both. */
+static bool came_before(const struct view *v, unsigned i)
+{
+	if (v->synack < 0 || v->first_s2c != (int)i || !has_stamps_of(v, i, (unsigned)v->synack))
+		return false;
+	for (unsigned k = i + 1; k < v->n; k++)
+		if (is_content(v, k) && is_unlike_handshake(v, k))
 			return true;
 	return false;
 }
@@ -187,11 +254,19 @@ static bool match_header(const struct view *v, const struct signature *self, str
 			w = view_of_others(v);
 			n = w.base.other_flows ? w.base.n : 0;
 		}
-		if (n < 2 || !view_ttl_off(&w, i, 9) || !view_df_off(&w, i))
+		if (n < 2 || !view_ttl_off(&w, i, 9) || !view_df_off(&w, i) || came_before(v, i))
 			continue;
 		t->grade = GRADE_D3;
+		int first = came_first(v, i);
+		if (first >= 0) {
+			w.base = (struct baseline){.n = 1, .ttl_lo = v->e[i].ttl, .ttl_hi = v->e[i].ttl,
+						   .df = (v->e[i].bits & EVENT_DF) != 0 ? 2 : 1};
+			i = (unsigned)first;
+			suspect_answer(v, i, i, t);
+		} else {
+			testimony_suspect(t, i);
+		}
 		t->frame = v->e[i].frame;
-		testimony_suspect(t, i);
 		testimony_says(t, "TTL %u, DF %d", v->e[i].ttl, (v->e[i].bits & EVENT_DF) != 0);
 		testimony_expects(t, "TTL %u to %u, DF %d", w.base.ttl_lo, w.base.ttl_hi,
 				  w.base.df == 2);
@@ -268,8 +343,9 @@ static bool match_sub_rtt(const struct view *v, const struct signature *self, st
 			rtt = view_server_rtt(v);
 		/* Where nothing else was answered the handshake must do, and must differ widely. */
 		bool alone = rtt == UINT64_MAX;
-		if (alone)
-			rtt = view_min_rtt(v, (int)i, true);
+		uint64_t shaken = view_min_rtt(v, (int)i, true);
+		if (shaken < rtt)
+			rtt = shaken;
 		if (rtt == UINT64_MAX || dt * 10 >= rtt * (alone ? 2 : 8))
 			continue;
 		t->grade = GRADE_D2;

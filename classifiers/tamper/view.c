@@ -192,9 +192,12 @@ static void baseline_from_habits(struct view *v)
 		return;
 	const struct server_habits *h = context_server(v->ctx, &v->flow->server,
 						       v->flow->server_port, v->flow->ip_version);
+	bool plain = false;
 	for (unsigned i = 0; h != NULL && i < h->n; i++) {
-		if (h->habit[i].flow_id == v->flow->id || !h->habit[i].trusted)
+		const struct habit *one = &h->habit[i];
+		if (one->flow_id == v->flow->id || !one->trusted || (plain && one->foreign))
 			continue;
+		plain = !one->foreign;
 		baseline_take(&v->base, h->habit[i].ttl_lo, h->habit[i].ttl_hi, h->habit[i].df);
 		v->base.other_flows = true;
 	}

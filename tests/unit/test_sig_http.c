@@ -122,6 +122,17 @@ static const struct sig_case cases[] = {
 	{.name = "the answer and its acknowledgement swapped places",
 	 .ev = WEB_NO_TS("80 < A 1 100", "81 < PA 1 100 700", "102 < A 1 100"), .says = SILENT},
 
+	{.name = "a forged page of two segments, then the server's answer",
+	 .ev = WEB_NO_TS("50 < PA 1 100 700 odd ttl=70 df=0", "50.1 < FPA 701 100 300 odd ttl=70 df=0",
+			 "80 < A 1 100", "90 < PA 1 100 700"),
+	 .says = LINES("< bytes-differ D4 @8: 5 6", "< genuine-after-answer D3 @7: 5",
+		       "< answer-header D3 @5: 5 6", "< answer-without-status D2 @5: 5"),
+	 .says6 = LINES("< bytes-differ D4 @8: 5 6", "< answer-without-status D2 @5: 5")},
+	{.name = "the same page, too late",
+	 .ev = WEB_NO_TS("80 < PA 1 100 700", "90 < PA 1 100 700 odd ttl=70 df=0",
+			 "90.1 < FPA 701 100 300 odd ttl=70 df=0"),
+	 .says = LINES("< bytes-differ D4 @6: 6 7")},
+
 	/* answer-header */
 	{.name = "TTL 10 off and DF, against two others",
 	 .ev = WEB("81 < PA 1 100 700 ttl=58 df=0", "82 < PA 701 100 700", "83 < PA 1401 100 700"),
