@@ -103,6 +103,8 @@ bool view_df_off(const struct view *v, unsigned i);
 bool view_ipid_off(const struct view *v, unsigned i);
 /* Packet i is as the sender's others, itself left out: TTL, DF and negotiated timestamps. */
 bool view_in_series(const struct view *v, unsigned i);
+/* baseline.c: fills v->base, packet `except` left out (-1: none). */
+void view_baseline(struct view *v, int except);
 /* The same facts as a view whose baseline leaves packet i out. */
 struct view view_without(const struct view *v, unsigned i);
 /* The same facts with the handshake and the server's other flows as the baseline. */
