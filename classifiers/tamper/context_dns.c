@@ -118,17 +118,25 @@ static void note_wait(struct resolver_ttl *t, uint64_t wait_ns)
 }
 
 /* Tables that are full keep what they have: the usual values come first. */
-static void note_ttl(struct resolver *r, uint8_t ttl, uint32_t n, const uint64_t wait_ns[2])
+static void note_ttl(struct resolver *r, const struct resolver_ttl *seen)
 {
 	for (unsigned i = 0; i < RESOLVER_TTLS; i++) {
 		struct resolver_ttl *t = &r->ttl[i];
-		if (t->n != 0 && t->ttl != ttl)
+		if (t->n != 0 && t->ttl != seen->ttl)
 			continue;
-		if (t->n == 0)
-			*t = (struct resolver_ttl){.ttl = ttl, .min_ns = {UINT64_MAX, UINT64_MAX}};
-		t->n += n;
-		note_wait(t, wait_ns[0]);
-		note_wait(t, wait_ns[1]);
+		if (t->n == 0) {
+			*t = *seen;
+			return;
+		}
+		t->n += seen->n;
+		for (unsigned f = 0; f < 2; f++) {
+			bool other = seen->set[f] != 0 && t->set[f] != 0 && seen->set[f] != t->set[f];
+			t->several[f] |= seen->several[f] || other;
+			t->set[f] = t->set[f] != 0 ? t->set[f] : seen->set[f];
+		}
+		t->max_ns = seen->max_ns > t->max_ns ? seen->max_ns : t->max_ns;
+		note_wait(t, seen->min_ns[0]);
+		note_wait(t, seen->min_ns[1]);
 		return;
 	}
 }
@@ -244,7 +252,12 @@ static void note_clean(struct resolver *r, const struct dns_exchange *x)
 {
 	const struct dns_reply *a = &x->reply[0];
 	r->n++;
-	note_ttl(r, x->x.events[a->event].ttl, 1, (const uint64_t[2]){a->wait_ns, UINT64_MAX});
+	struct resolver_ttl seen = {.n = 1, .ttl = x->x.events[a->event].ttl,
+				    .min_ns = {a->wait_ns, UINT64_MAX},
+				    .max_ns = a->wait_ns != UINT64_MAX ? a->wait_ns : 0};
+	if (a->address != ADDRESS_NONE)
+		seen.set[a->addr_version == 6] = a->set;
+	note_ttl(r, &seen);
 	note_word(r, dns_word(a->flags), 1);
 	if (x->n_queries != 0 && x->query_opt) {
 		r->asked_opt++;
@@ -297,7 +310,7 @@ static void merge_resolver(struct resolver *to, const struct resolver *from)
 	to->silent_names |= from->silent_names;
 	to->answered_names |= from->answered_names;
 	for (unsigned i = 0; i < RESOLVER_TTLS && from->ttl[i].n != 0; i++)
-		note_ttl(to, from->ttl[i].ttl, from->ttl[i].n, from->ttl[i].min_ns);
+		note_ttl(to, &from->ttl[i]);
 	for (unsigned i = 0; i < RESOLVER_WORDS && from->word[i].n != 0; i++)
 		note_word(to, from->word[i].word, from->word[i].n);
 	/* Clients of other networks may be behind other portals: each keeps its own. */
@@ -334,7 +347,7 @@ const struct resolver *dns_pool_resolver(const struct dns_pool *p, const struct 
 	return p->taken[i] ? &p->resolver[i] : NULL;
 }
 
-const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned at_least)
+const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned at_least, unsigned *n)
 {
 	const struct resolver_ttl *top = &r->ttl[0];
 	uint32_t all = 0, near = 0;
@@ -346,7 +359,9 @@ const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned
 	for (unsigned i = 0; i < RESOLVER_TTLS; i++)
 		if (r->ttl[i].n != 0 && abs((int)r->ttl[i].ttl - (int)top->ttl) <= 1)
 			near += r->ttl[i].n;
-	return all >= at_least && all != 0 && near * 3 >= all * 2 ? top : NULL;
+	if (n != NULL)
+		*n = near;
+	return near >= at_least && near != 0 && near * 3 >= all * 2 ? top : NULL;
 }
 
 bool resolver_has_ttl(const struct resolver *r, uint8_t ttl, unsigned at_least)
@@ -356,6 +371,27 @@ bool resolver_has_ttl(const struct resolver *r, uint8_t ttl, unsigned at_least)
 		if (r->ttl[i].n != 0 && abs((int)r->ttl[i].ttl - (int)ttl) <= 1)
 			near += r->ttl[i].n;
 	return near >= at_least;
+}
+
+/* Another address of the same family; of any, for an answer without one. */
+static bool said_other(const struct resolver_ttl *t, const struct dns_reply *a)
+{
+	unsigned f = a->addr_version == 6;
+	if (a->address == ADDRESS_NONE)
+		return t->set[0] != 0 || t->set[1] != 0;
+	return t->several[f] || (t->set[f] != 0 && t->set[f] != a->set);
+}
+
+bool resolver_showed_ttl(const struct resolver *r, uint8_t ttl, const struct dns_reply *a,
+			 uint64_t late_ns)
+{
+	for (unsigned i = 0; i < RESOLVER_TTLS; i++) {
+		const struct resolver_ttl *t = &r->ttl[i];
+		if (t->n != 0 && abs((int)t->ttl - (int)ttl) <= 1 &&
+		    (t->max_ns >= late_ns || said_other(t, a)))
+			return true;
+	}
+	return r->ttl[RESOLVER_TTLS - 1].n != 0;
 }
 
 bool resolver_says_word(const struct resolver *r, uint16_t word)

@@ -33,7 +33,10 @@ struct resolver {
 	struct resolver_ttl {
 		uint32_t n;
 		uint8_t ttl;
+		bool several[2];      /* answers with it had different addresses; IPv4, IPv6 */
+		uint64_t set[2];      /* what one of them with such said, 0: none had one */
 		uint64_t min_ns[2];   /* the two shortest waits */
+		uint64_t max_ns;      /* and the longest; 0: no query of theirs was captured */
 	} ttl[RESOLVER_TTLS];
 	struct resolver_word {
 		uint32_t n;
@@ -59,10 +62,21 @@ int dns_pool_merge(struct dns_pool *to, const struct dns_pool *from); /* 0 or -E
 
 /* NULL: nothing is known of it. */
 const struct resolver *dns_pool_resolver(const struct dns_pool *p, const struct ip_addr *addr);
-/* The TTL that two of three answers have, give or take one; NULL: it varies, or too few. */
-const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned at_least);
+/*
+ * The TTL that two of three answers have, give or take one, and at least so many; NULL: it varies, or
+ * too few. How many those are goes to n, which may be NULL.
+ */
+const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned at_least, unsigned *n);
 /* So many answers had this TTL, give or take one: it is that of a site of the server's. */
 bool resolver_has_ttl(const struct resolver *r, uint8_t ttl, unsigned at_least);
+/*
+ * An answer other than this one had its TTL, give or take one: it is one of the server's. No witness is
+ * what came as early and has the same address, or one of the other family: a block page has one of each.
+ * Also true where the server showed more TTLs than are kept. late_ns: waits as long as this are no sign
+ * of a forger.
+ */
+bool resolver_showed_ttl(const struct resolver *r, uint8_t ttl, const struct dns_reply *a,
+			 uint64_t late_ns);
 bool resolver_says_word(const struct resolver *r, uint16_t word);
 /* For a while nearly every name had this address: a captive portal's. */
 bool resolver_is_portal(const struct resolver *r, const struct ip_addr *addr);

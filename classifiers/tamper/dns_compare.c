@@ -30,6 +30,19 @@ bool dns_resolver_is_inside(const struct view *v)
 	return dns_address_is_inside(&v->flow->server, v->flow->ip_version);
 }
 
+/* Equal paths and sites of one address: a distance that other answers of the server came from. */
+static bool is_own_ttl(const struct view *v, const struct dns_reply *r, unsigned off, uint64_t late_ns)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	const struct resolver *s = dns_resolver(v);
+	uint8_t ttl = event_of(v, r)->ttl;
+	/* One answer may be another of the same forger's where two contradict each other. */
+	if (dns_sets(x) < 2 && resolver_showed_ttl(s, ttl, r, late_ns))
+		return true;
+	/* This one takes part, if it is alone. */
+	return resolver_has_ttl(s, ttl, DNS_FEW) && (off < DNS_TTL_FAR || !dns_exchange_is_clean(x));
+}
+
 bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_least,
 		  struct dns_contrast *out)
 {
@@ -39,17 +52,15 @@ bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_l
 	*out = (struct dns_contrast){.ttl = 0};
 	if (s == NULL || x->tcp || s->n < at_least)
 		return false;
-	const struct resolver_ttl *usual = resolver_usual_ttl(s, at_least);
+	const struct resolver_ttl *usual = resolver_usual_ttl(s, at_least, NULL);
 	if (usual != NULL) {
 		unsigned off = (unsigned)abs((int)e->ttl - (int)usual->ttl);
-		/* Equal paths vary by a little, and a site may be known by others than this. */
-		bool own = resolver_has_ttl(s, e->ttl, DNS_FEW) &&
-			   (off < DNS_TTL_FAR || !dns_exchange_is_clean(x));
-		out->ttl = off > 1 && !own ? off : 0;
 		/* Its own wait may be the shortest: then it is held against the next. */
 		uint64_t other = usual->min_ns[usual->ttl == e->ttl &&
 					       usual->min_ns[0] == r->wait_ns];
 		out->early = other != UINT64_MAX && r->wait_ns < other / 2;
+		uint64_t late_ns = out->early ? other / 2 : UINT64_MAX;
+		out->ttl = off > 1 && !is_own_ttl(v, r, off, late_ns) ? off : 0;
 	}
 	/* Errors are worded by other code of the same server. */
 	bool plain = r->rcode == DNS_NOERROR || r->rcode == DNS_NXDOMAIN;

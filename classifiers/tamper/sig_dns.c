@@ -245,8 +245,9 @@ static bool match_early(const struct view *v, const struct signature *self, stru
 						       : 0;
 		if (g == 0 || !a.forged[i])
 			continue;
+		unsigned n = 0;
 		const struct resolver_ttl *usual =
-			resolver_usual_ttl(dns_resolver(v), DNS_BASELINE);
+			resolver_usual_ttl(dns_resolver(v), DNS_BASELINE, &n);
 		if (g > out->grade && usual != NULL) {
 			out->grade = g;
 			if (r->wait_ns == UINT64_MAX)
@@ -255,7 +256,7 @@ static bool match_early(const struct view *v, const struct signature *self, stru
 				testimony_says(out, "TTL %u after %.1f ms", v->e[r->event].ttl,
 					       (double)r->wait_ns / 1e6);
 			testimony_expects(out, "TTL %u, not before %.1f ms as its %u other answers",
-					  usual->ttl, (double)usual->min_ns[0] / 1e6, usual->n);
+					  usual->ttl, (double)usual->min_ns[0] / 1e6, n);
 		}
 		suspect(v, r, out);
 	}
