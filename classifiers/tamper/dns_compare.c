@@ -25,9 +25,26 @@ const struct resolver *dns_resolver(const struct view *v)
 	return v->ctx != NULL ? dns_pool_resolver(context_dns(v->ctx), &v->flow->server) : NULL;
 }
 
+/* What hosts begin with, RFC 1700 and after: no router has had the packet yet. */
+static bool is_first_ttl(uint8_t ttl)
+{
+	return ttl == 64 || ttl == 128 || ttl == 255;
+}
+
+/* Of one subnet (a home's IPv6 prefix, a campus), and no packet of the two crossed a router. */
+static bool is_on_link(const struct view *v)
+{
+	const struct exchange *x = v->ex;
+	bool v4 = v->flow->ip_version == 4;
+	bool same = memcmp(v->flow->client.b, v->flow->server.b, v4 ? 12 + 3 : 8) == 0;
+	for (unsigned i = 0; x != NULL && i < x->n_events && same; i++)
+		same = is_first_ttl(x->events[i].ttl);
+	return same && x != NULL;
+}
+
 bool dns_resolver_is_inside(const struct view *v)
 {
-	return dns_address_is_inside(&v->flow->server, v->flow->ip_version);
+	return dns_address_is_inside(&v->flow->server, v->flow->ip_version) || is_on_link(v);
 }
 
 /* Equal paths and sites of one address: a distance that other answers of the server came from. */
@@ -60,6 +77,7 @@ bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_l
 					       usual->min_ns[0] == r->wait_ns];
 		out->early = other != UINT64_MAX && r->wait_ns < other / 2;
 		uint64_t late_ns = out->early ? other / 2 : UINT64_MAX;
+		out->in_place = off <= 1;
 		out->ttl = off > 1 && !is_own_ttl(v, r, off, late_ns) ? off : 0;
 	}
 	/* Errors are worded by other code of the same server. */

@@ -12,12 +12,16 @@
 
 /* What the capture knows of the server that was asked; NULL: no context yet, or nothing. */
 const struct resolver *dns_resolver(const struct view *v);
-/* It is reached from within its network only, and may have names of its own. */
+/*
+ * It is reached from within its network only, or is the client's neighbour on one link: it may have
+ * names of its own.
+ */
 bool dns_resolver_is_inside(const struct view *v);
 
 /* How one answer differs from the server's others. */
 struct dns_contrast {
 	unsigned ttl;    /* distance from the usual one, 0 also while none is known */
+	bool in_place;   /* the usual one is known, and it is this, give or take one */
 	bool early;      /* sooner than half the shortest wait for another */
 	bool word;       /* flag bits that it uses for no other answer */
 	bool word_aa;    /* … of which AA alone is new */

@@ -10,7 +10,8 @@
  *   "MS = FRAME"                              the same bytes again
  *   "MS ! FRAME"                              the server: port unreachable, quoting that frame
  *
- * TYPE: A or AAAA. Keys: txid port server (last byte) resolver (private: 192.168.0.x) ttl ipid df
+ * TYPE: A or AAAA. Keys: txid port server (last byte) resolver (private: 192.168.0.x) near (public, of the
+ * client's subnet) ttl ipid df
  * flags rcode rrttl opt tcp plain (the owner written out) udp (other server port) cut (capture
  * length).
  * Frames are numbered from 1, as packets come.
@@ -60,7 +61,7 @@ struct dns_line {
 	char name[128], type[8], answer[160];
 	unsigned count, txid, port, server, ttl, flags, rcode, rrttl, udp, cut;
 	int ipid, df;
-	bool resolver, opt, tcp, plain;
+	bool resolver, near, opt, tcp, plain;
 };
 
 struct dns_bytes {
@@ -142,12 +143,14 @@ static inline void dw_addr(struct dns_bytes *k, const struct dns_world *w, bool 
 			   const struct dns_line *l)
 {
 	if (w->ipv6) {
-		db_put(k, 8, client ? 0x2a00000000000001 : l->resolver ? 0xfd00000000000001
-								       : 0x2606000000000001);
+		db_put(k, 8, client || l->near ? 0x2a00000000000001
+			     : l->resolver     ? 0xfd00000000000001
+					       : 0x2606000000000001);
 		db_put(k, 8, client ? 1 : l->server);
 	} else {
-		db_put(k, 4, (client ? 0x05060700u : l->resolver ? 0xc0a80000u : 0x08080800u) |
-				     (client ? 1 : l->server));
+		db_put(k, 4, (client || l->near ? 0x05060700u
+			      : l->resolver     ? 0xc0a80000u
+						: 0x08080800u) | (client ? 1 : l->server));
 	}
 }
 
@@ -268,8 +271,8 @@ static inline void dns_line_key(struct dns_line *l, const char *key, const char 
 	const struct {
 		const char *name;
 		bool *to;
-	} flags[] = {{"resolver", &l->resolver}, {"opt", &l->opt}, {"tcp", &l->tcp},
-		     {"plain", &l->plain}};
+	} flags[] = {{"resolver", &l->resolver}, {"near", &l->near}, {"opt", &l->opt},
+		     {"tcp", &l->tcp}, {"plain", &l->plain}};
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		if (strcmp(key, numbers[i].name) == 0) {
 			*numbers[i].to = (unsigned)strtoul(value, NULL, 0);
