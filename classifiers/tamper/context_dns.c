@@ -259,7 +259,7 @@ static void note_clean(struct resolver *r, const struct dns_exchange *x)
 		seen.set[a->addr_version == 6] = a->set;
 	note_ttl(r, &seen);
 	note_word(r, dns_word(a->flags), 1);
-	if (x->n_queries != 0 && x->query_opt) {
+	if (x->n_queries != 0 && x->query_opt && dns_reply_shows_opt(a)) {
 		r->asked_opt++;
 		r->gave_opt += (a->bits & DNS_REPLY_OPT) != 0;
 	}

@@ -86,13 +86,15 @@ bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_l
 	out->word = plain && !resolver_says_word(s, word);
 	out->word_aa = out->word && resolver_says_word(s, word ^ DNS_AA);
 	out->opt = plain && x->query_opt && x->n_queries != 0 && (r->bits & DNS_REPLY_OPT) == 0 &&
-		   s->asked_opt >= at_least && s->gave_opt * 10 >= s->asked_opt * OPT_SHARE;
+		   dns_reply_shows_opt(r) && s->asked_opt >= at_least && s->gave_opt * 10 >= s->asked_opt * OPT_SHARE;
 	return true;
 }
 
 bool dns_is_comparable(const struct dns_reply *r)
 {
-	return (r->bits & (DNS_REPLY_CUT | DNS_REPLY_NO_QUESTION)) == 0 && (r->flags & DNS_TC) == 0;
+	/* Where the capture ends behind the answer section, it holds all that is compared. */
+	bool cut = (r->bits & (DNS_REPLY_CUT | DNS_REPLY_ANSWERS)) == DNS_REPLY_CUT;
+	return !cut && (r->bits & DNS_REPLY_NO_QUESTION) == 0 && (r->flags & DNS_TC) == 0;
 }
 
 unsigned dns_sets(const struct dns_exchange *x)
@@ -142,8 +144,8 @@ enum dns_contradiction dns_contradict(const struct view *v, const struct dns_rep
 	if (has_both_ttls(v, e->ttl, f->ttl))
 		ttl = 0;
 	bool word = plain && said[0] != said[1] && !has_both_words(v, said[0], said[1]);
-	bool opt = plain && (x->query_opt || x->n_queries == 0) &&
-		   ((a->bits ^ b->bits) & DNS_REPLY_OPT) != 0;
+	bool opt = plain && (x->query_opt || x->n_queries == 0) && dns_reply_shows_opt(a) &&
+		   dns_reply_shows_opt(b) && ((a->bits ^ b->bits) & DNS_REPLY_OPT) != 0;
 	/* One program writes its answers' names in one way. */
 	bool pointer = a->n_answers != 0 && b->n_answers != 0 &&
 		       ((a->bits ^ b->bits) & DNS_REPLY_POINTER) != 0;
@@ -278,6 +280,23 @@ enum grade dns_known(const struct view *v, const struct dns_reply *r, const char
 	return inside && r->address != ADDRESS_PUBLIC ? GRADE_D2 : where(v, r->known, GRADE_D4);
 }
 
+/*
+ * Without the record that its query asks for, and answered with it by a later one: who forges is there
+ * first, and forgers are not known to give one. Only while nothing is known of the server's own answers.
+ */
+static bool lacks_opt(const struct view *v, const struct dns_reply *r)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	const struct resolver *s = dns_resolver(v);
+	bool later = false;
+	if (s != NULL && (s->asked_opt >= DNS_FEW || s->gave_opt < s->asked_opt))
+		return false;
+	for (const struct dns_reply *o = r + 1; o < x->reply + x->n_replies; o++)
+		later |= (o->bits & DNS_REPLY_OPT) != 0 && o->rcode <= DNS_NXDOMAIN;
+	return later && x->n_queries != 0 && x->query_opt && r->rcode <= DNS_NXDOMAIN &&
+	       (r->bits & DNS_REPLY_OPT) == 0 && dns_reply_shows_opt(r);
+}
+
 /* How much speaks against one of several answers; what a forger could have copied is nothing. */
 static unsigned suspicion(const struct view *v, const struct dns_reply *r)
 {
@@ -297,7 +316,7 @@ static unsigned suspicion(const struct view *v, const struct dns_reply *r)
 		n += c.word && !c.word_aa ? 2 : c.word ? 1 : 0;
 		n += c.opt ? 2 : 0;
 	}
-	return n;
+	return lacks_opt(v, r) ? n + 2 : n;
 }
 
 struct dns_accused dns_accuse(const struct view *v)

@@ -290,6 +290,8 @@ static void read_answers(const struct ruleset *rules, const struct dns_message *
 	}
 	if (public)
 		r->address = ADDRESS_PUBLIC;
+	if (r->n_answers == m->count[DNS_ANSWER])
+		r->bits |= DNS_REPLY_ANSWERS;
 	/* What leads to the same addresses says the same. */
 	uint64_t says[2] = {r->rcode, addresses != 0 ? addresses : others};
 	r->set = XXH3_64bits(says, sizeof(says));

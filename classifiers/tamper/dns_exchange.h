@@ -29,13 +29,14 @@ struct rule;
 #define DNS_PORT 53
 
 enum dns_reply_bits {
-	DNS_REPLY_OPT = 1 << 0,         /* it has an EDNS record */
+	DNS_REPLY_OPT = 1 << 0,         /* it has an EDNS record; one that is cut may have had one */
 	DNS_REPLY_POINTER = 1 << 1,     /* its first answer's owner is a compression pointer */
 	DNS_REPLY_MALFORMED = 1 << 2,   /* by the rules of app/dns.h */
 	DNS_REPLY_CUT = 1 << 3,         /* the capture holds less of it than was sent */
 	DNS_REPLY_CASE = 1 << 4,        /* its question has letters of another case */
 	DNS_REPLY_NO_QUESTION = 1 << 5, /* it repeats none */
 	DNS_REPLY_MIRROR = 1 << 6,      /* IPv4: its IP-ID is its query's, and not zero */
+	DNS_REPLY_ANSWERS = 1 << 7,     /* every record of its answer section was read */
 };
 
 /* One answer. */
@@ -120,6 +121,11 @@ void dns_gather_icmp(struct dns_gather *g, const struct flow *f, const struct he
 void dns_gather_end(struct dns_gatherer *s, struct dns_gather *g, const struct flow *f,
 		    struct app_facts *facts);
 
+/* Whether it has an EDNS record is known: it was not where the capture ends. */
+static inline bool dns_reply_shows_opt(const struct dns_reply *r)
+{
+	return (r->bits & DNS_REPLY_OPT) != 0 || (r->bits & DNS_REPLY_CUT) == 0;
+}
 /* Reads again what was kept of an answer; false: nothing. */
 bool dns_reply_read(const struct dns_exchange *x, const struct dns_reply *r,
 		    struct dns_message *out);
