@@ -117,6 +117,17 @@ static void note_wait(struct resolver_ttl *t, uint64_t wait_ns)
 	}
 }
 
+static void note_said(struct resolver_ttl *t, uint64_t set, uint8_t family)
+{
+	for (unsigned i = 0; i < t->n_said; i++)
+		if (t->said[i].set == set)
+			return;
+	if (t->n_said == RESOLVER_SAID)
+		return;
+	t->said[t->n_said].set = set;
+	t->said[t->n_said++].family = family;
+}
+
 /* Tables that are full keep what they have: the usual values come first. */
 static void note_ttl(struct resolver *r, const struct resolver_ttl *seen)
 {
@@ -129,11 +140,8 @@ static void note_ttl(struct resolver *r, const struct resolver_ttl *seen)
 			return;
 		}
 		t->n += seen->n;
-		for (unsigned f = 0; f < 2; f++) {
-			bool other = seen->set[f] != 0 && t->set[f] != 0 && seen->set[f] != t->set[f];
-			t->several[f] |= seen->several[f] || other;
-			t->set[f] = t->set[f] != 0 ? t->set[f] : seen->set[f];
-		}
+		for (unsigned k = 0; k < seen->n_said; k++)
+			note_said(t, seen->said[k].set, seen->said[k].family);
 		t->max_ns = seen->max_ns > t->max_ns ? seen->max_ns : t->max_ns;
 		note_wait(t, seen->min_ns[0]);
 		note_wait(t, seen->min_ns[1]);
@@ -255,8 +263,7 @@ static void note_clean(struct resolver *r, const struct dns_exchange *x)
 	struct resolver_ttl seen = {.n = 1, .ttl = x->x.events[a->event].ttl,
 				    .min_ns = {a->wait_ns, UINT64_MAX},
 				    .max_ns = a->wait_ns != UINT64_MAX ? a->wait_ns : 0};
-	if (a->address != ADDRESS_NONE)
-		seen.set[a->addr_version == 6] = a->set;
+	note_said(&seen, a->set, a->address != ADDRESS_NONE ? a->addr_version : 0);
 	note_ttl(r, &seen);
 	note_word(r, dns_word(a->flags), 1);
 	if (x->n_queries != 0 && x->query_opt && dns_reply_shows_opt(a)) {
@@ -373,13 +380,14 @@ bool resolver_has_ttl(const struct resolver *r, uint8_t ttl, unsigned at_least)
 	return near >= at_least;
 }
 
-/* Another address of the same family; of any, for an answer without one. */
+/* Another address of the same family, of any for an answer without one; or more than a forger says. */
 static bool said_other(const struct resolver_ttl *t, const struct dns_reply *a)
 {
-	unsigned f = a->addr_version == 6;
-	if (a->address == ADDRESS_NONE)
-		return t->set[0] != 0 || t->set[1] != 0;
-	return t->several[f] || (t->set[f] != 0 && t->set[f] != a->set);
+	bool other = t->n_said == RESOLVER_SAID;
+	for (unsigned i = 0; i < t->n_said; i++)
+		other |= t->said[i].family != 0 && t->said[i].set != a->set &&
+			 (a->address == ADDRESS_NONE || t->said[i].family == a->addr_version);
+	return other;
 }
 
 bool resolver_showed_ttl(const struct resolver *r, uint8_t ttl, const struct dns_reply *a,

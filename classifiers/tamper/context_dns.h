@@ -10,6 +10,7 @@
 #include "classifiers/tamper/dns_exchange.h"
 
 #define RESOLVER_TTLS 8
+#define RESOLVER_SAID 3
 #define RESOLVER_WORDS 6
 #define RESOLVER_PORTALS 4
 #define RESOLVERS_MAX 4096u      /* a shard; others are not remembered */
@@ -33,8 +34,11 @@ struct resolver {
 	struct resolver_ttl {
 		uint32_t n;
 		uint8_t ttl;
-		bool several[2];      /* answers with it had different addresses; IPv4, IPv6 */
-		uint64_t set[2];      /* what one of them with such said, 0: none had one */
+		uint8_t n_said;       /* different things that answers with it said, saturating */
+		struct {
+			uint64_t set;
+			uint8_t family; /* of its address; 0: it has none */
+		} said[RESOLVER_SAID];
 		uint64_t min_ns[2];   /* the two shortest waits */
 		uint64_t max_ns;      /* and the longest; 0: no query of theirs was captured */
 	} ttl[RESOLVER_TTLS];
@@ -71,9 +75,9 @@ const struct resolver_ttl *resolver_usual_ttl(const struct resolver *r, unsigned
 bool resolver_has_ttl(const struct resolver *r, uint8_t ttl, unsigned at_least);
 /*
  * An answer other than this one had its TTL, give or take one: it is one of the server's. No witness is
- * what came as early and has the same address, or one of the other family: a block page has one of each.
- * Also true where the server showed more TTLs than are kept. late_ns: waits as long as this are no sign
- * of a forger.
+ * what came as early and has the same address, or one of the other family or none: a block page has one of
+ * each, and no box is known to say three things. Also true where the server showed more TTLs than are kept.
+ * late_ns: waits as long as this are no sign of a forger.
  */
 bool resolver_showed_ttl(const struct resolver *r, uint8_t ttl, const struct dns_reply *a,
 			 uint64_t late_ns);
