@@ -142,6 +142,16 @@ def split_horizon(c, resolver, inside):
     return own_way(own)
 
 
+def neighbour(c, resolver, inside):
+    """A home's router at an address of the prefix, which knows its own names and makes those answers itself."""
+    c.hops, own = 0, Resolver(c.rng, c.address.rpartition(".")[0] + ".1", 1)
+    own.sites[0].hops = own.ecmp = 0
+    for i, name in enumerate(names(c.rng, c.rng.choice((3, 25)))):
+        made = Answer([(A, private(c.rng))], flags=c.rng.choice((0, AA, AA)), opt=c.rng.random() < 0.5, at_once=True)
+        c.ask(own, name, A, lambda a=made if i % 4 == 0 else Answer([(A, v4(c.rng))]): a)
+    return "none" if c.clean() and c.place == 0 else "anomaly"
+
+
 def portal(c, resolver, inside):
     """A hotspot answers for all names until somebody logs in, and then lets queries through."""
     own = Resolver(c.rng, c.rng.choice((f"9.12.{c.rng.randrange(250)}.9", "192.168.1.1")), 1)
@@ -192,4 +202,5 @@ def restarted(c, resolver, inside):
 
 
 ALL = (plain, plain, changing_answers, changing_answers, several_at_once, fails_at_times, truncated, other_types, signed,
-       translated, rewritten, filter_on_lan, filter_chosen, split_horizon, portal, moved_between_networks, late, restarted)
+       translated, rewritten, filter_on_lan, filter_chosen, split_horizon, neighbour, portal, moved_between_networks,
+       late, restarted)

@@ -278,8 +278,9 @@ static bool match_shape(const struct view *v, const struct signature *self, stru
 		const struct dns_reply *r = &x->reply[i];
 		bool baseline = dns_contrast(v, r, DNS_FEW, &c);
 		bool wrong_case = (r->bits & DNS_REPLY_CASE) != 0;
-		/* What a server makes itself it words by other code, and says that it is its own. */
-		if (c.in_place && (r->flags & DNS_AA) != 0 && dns_sets(x) < 2)
+		/* What a server makes itself it words by other code; elsewhere it says whose it is. */
+		bool own = (r->flags & DNS_AA) != 0 || dns_resolver_is_inside(v);
+		if (c.in_place && own && dns_sets(x) < 2)
 			c.opt = c.word = false;
 		enum grade g = c.opt || (c.word && !c.word_aa) ? GRADE_D2
 			       : c.word || wrong_case	       ? GRADE_D1
