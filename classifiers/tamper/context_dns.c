@@ -396,7 +396,7 @@ bool resolver_showed_ttl(const struct resolver *r, uint8_t ttl, const struct dns
 	for (unsigned i = 0; i < RESOLVER_TTLS; i++) {
 		const struct resolver_ttl *t = &r->ttl[i];
 		if (t->n != 0 && abs((int)t->ttl - (int)ttl) <= 1 &&
-		    (t->max_ns >= late_ns || said_other(t, a)))
+		    (t->max_ns >= late_ns || (a != NULL && said_other(t, a))))
 			return true;
 	}
 	return r->ttl[RESOLVER_TTLS - 1].n != 0;

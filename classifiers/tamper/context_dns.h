@@ -77,7 +77,7 @@ bool resolver_has_ttl(const struct resolver *r, uint8_t ttl, unsigned at_least);
  * An answer other than this one had its TTL, give or take one: it is one of the server's. No witness is
  * what came as early and has the same address, or one of the other family or none: a block page has one of
  * each, and no box is known to say three things. Also true where the server showed more TTLs than are kept.
- * late_ns: waits as long as this are no sign of a forger.
+ * late_ns: waits as long as this are no sign of a forger. a NULL: what was said is no witness at all.
  */
 bool resolver_showed_ttl(const struct resolver *r, uint8_t ttl, const struct dns_reply *a,
 			 uint64_t late_ns);

@@ -48,16 +48,18 @@ bool dns_resolver_is_inside(const struct view *v)
 }
 
 /* Equal paths and sites of one address: a distance that other answers of the server came from. */
-static bool is_own_ttl(const struct view *v, const struct dns_reply *r, unsigned off, uint64_t late_ns)
+static bool is_own_ttl(const struct view *v, const struct dns_reply *r, unsigned off,
+		       uint64_t late_ns)
 {
 	const struct dns_exchange *x = dns_exchange_of(v->ex);
 	const struct resolver *s = dns_resolver(v);
 	uint8_t ttl = event_of(v, r)->ttl;
-	/* One answer may be another of the same forger's where two contradict each other. */
-	if (dns_sets(x) < 2 && resolver_showed_ttl(s, ttl, r, late_ns))
+	bool clean = dns_exchange_is_clean(x);
+	/* Beside an answer that is odd in itself others may be more of the same forger's. */
+	if (dns_sets(x) < 2 && resolver_showed_ttl(s, ttl, clean ? r : NULL, late_ns))
 		return true;
 	/* This one takes part, if it is alone. */
-	return resolver_has_ttl(s, ttl, DNS_FEW) && (off < DNS_TTL_FAR || !dns_exchange_is_clean(x));
+	return resolver_has_ttl(s, ttl, DNS_FEW) && (off < DNS_TTL_FAR || !clean);
 }
 
 bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_least,
@@ -86,7 +88,8 @@ bool dns_contrast(const struct view *v, const struct dns_reply *r, unsigned at_l
 	out->word = plain && !resolver_says_word(s, word);
 	out->word_aa = out->word && resolver_says_word(s, word ^ DNS_AA);
 	out->opt = plain && x->query_opt && x->n_queries != 0 && (r->bits & DNS_REPLY_OPT) == 0 &&
-		   dns_reply_shows_opt(r) && s->asked_opt >= at_least && s->gave_opt * 10 >= s->asked_opt * OPT_SHARE;
+		   dns_reply_shows_opt(r) && s->asked_opt >= at_least &&
+		   s->gave_opt * 10 >= s->asked_opt * OPT_SHARE;
 	return true;
 }
 
