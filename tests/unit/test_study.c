@@ -118,7 +118,8 @@ static void a_server_may_refuse_a_name(void **state)
 	world_end(&w);
 }
 
-static void two_unrelated_networks_stand_for_a_control(void **state)
+/* A site in two networks, and nothing else was tried there: resets of others, or silence. */
+static void two_unrelated_networks_are_no_control(void **state)
 {
 	(void)state;
 	static const struct try far[] = {
@@ -131,10 +132,24 @@ static void two_unrelated_networks_stand_for_a_control(void **state)
 		{.at = 1400, .name = "bad", .end = ATTEMPT_RESET, .server = 0x0002,
 		 .found = "rst-sub-rtt", .grade = GRADE_D3, .verdict = VERDICT_LIKELY},
 		{0}};
+	static const struct try silent[] = {
+		DROP(1, "bad"), DROP(700, "bad"),
+		{.at = 1400, .name = "bad", .end = ATTEMPT_SILENT, .server = 0x0101, .took = 5,
+		 .found = "request-dropped", .grade = GRADE_D3, .verdict = VERDICT_LIKELY},
+		{.at = 1410, .name = "ok", .end = ATTEMPT_OK, .server = 2}, {0}};
+	static const struct try *const cases[] = {far, silent};
 	struct world w;
-	world_of(&w, far);
-	assert_non_null(wide(&w, "sni-filtered"));
-	world_end(&w);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		world_of(&w, cases[i]);
+		const struct finding *f = wide(&w, "sni-filtered");
+		assert_non_null(f);
+		assert_int_equal(f->verdict, VERDICT_ANOMALY);
+		assert_string_equal(f->conditional, "untested");
+		assert_int_equal(f->n_controls, 0);
+		assert_false(name(&w, "bad")->filtered);
+		assert_string_equal(w.findings[0].conditional, "untested");
+		world_end(&w);
+	}
 	world_of(&w, near);
 	assert_null(wide(&w, "sni-filtered"));
 	world_end(&w);
@@ -372,7 +387,7 @@ int main(void)
 		cmocka_unit_test(two_kinds_of_failure_need_packets),
 		cmocka_unit_test(without_control_no_name_is_filtered),
 		cmocka_unit_test(a_server_may_refuse_a_name),
-		cmocka_unit_test(two_unrelated_networks_stand_for_a_control),
+		cmocka_unit_test(two_unrelated_networks_are_no_control),
 		cmocka_unit_test(one_connection_in_three_captures_is_one_try),
 		cmocka_unit_test(a_burst_of_tries_is_one),
 		cmocka_unit_test(residual_windows_are_bounded),

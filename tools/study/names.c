@@ -271,11 +271,15 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 			 control[0] + control[1]);
 	else
 		snprintf(expected, sizeof(expected), "that one of %u unrelated networks answers", nets);
-	study_row(r, f, "name-control", GRADE_D3, value, expected);
+	/* One site that is ill everywhere looks the same: without a control it is no proof of the name. */
+	study_row(r, f, "name-control", controlled ? GRADE_D3 : GRADE_D2, value, expected);
 	snprintf(value, sizeof(value), "in %u of %u of them", c->with_id, c->failed);
 	study_row(r, f, c->id != NULL ? c->id : "failed", common_grade(c), value, "");
-	f->conditional = "yes";
-	bool strong = is_strong(g, c, kind, control);
+	f->conditional = controlled ? "yes" : "untested";
+	bool strong = controlled && is_strong(g, c, kind, control);
+	if (!controlled)
+		study_benign(f, "a site that is down, or refuses this client, wherever it is hosted: "
+				"no other name was tried at these addresses");
 	if (!strong)
 		study_benign(f, kind == TRIGGER_QNAME
 					? "a resolver that filters this name itself, by its own policy"
@@ -337,8 +341,8 @@ static void mark_findings(struct study_run *r)
 			continue;
 		const struct study_name *n = &r->pub.names[t->row];
 		const struct finding *named = n->finding;
-		if (named != NULL && n->failed != 0) {
-			f->conditional = "yes";
+		if (named != NULL && n->failed != 0 && named->conditional[0] == 'y') {
+			f->conditional = named->conditional;
 			f->filtered = n->filtered;
 			f->controls = named->controls;
 			f->n_controls = named->n_controls;
