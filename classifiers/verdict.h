@@ -68,6 +68,7 @@ extern const char *const vantage_name[VANTAGE_N];
 struct evidence_row {
 	const char *kind;      /* stable kebab-case: "race-data-after-rst", "ttl", "sub-rtt" */
 	uint64_t packet;       /* the frame that shows it, 0 none */
+	uint32_t packet_file;  /* which of the capture's files that is in */
 	const char *value, *expected; /* of up to EVIDENCE_TEXT; "" none */
 	enum grade grade;
 	bool counted;          /* false: restates a fact that another row already counts for */
@@ -227,6 +228,7 @@ struct finding {
 	enum trigger_kind trigger;
 	const char *trigger_value; /* raw, may be hostile, of up to FINDING_TRIGGER; "" none */
 	uint64_t trigger_packet; /* 0 none */
+	uint32_t trigger_file;   /* which of the capture's files that is in */
 	double reaction_ms;      /* trigger packet to first decisive packet; negative: unknown */
 	struct evidence_row *rows;
 	unsigned n_rows;

@@ -111,9 +111,18 @@ def rotated(wmscope, halves):
             of = rb"of file\s+" + re.escape(halves[1].encode())
             assert re.search(of, result.stdout), result.stdout.decode()
             continue
-        found = [json.loads(line)["finding"] for line in result.stdout.splitlines()
-                 if b'"event_type":"finding"' in line]
+        events = [json.loads(line) for line in result.stdout.splitlines()
+                  if b'"event_type":"finding"' in line]
+        found = [event["finding"] for event in events]
         assert found, "no finding over two files"
+        for event in events:
+            assert event["pcap_filename"] == halves[1], "where the frame of pcap_cnt is"
+        for f in found:
+            assert f["trigger"]["pcap_filename"] == halves[0], f["trigger"]
+            for row in f["evidence"]:
+                assert row["packet"] is None or row["pcap_filename"] == halves[1], row
+            marked = {(row["packet"], row["pcap_filename"]) for row in f["ladder"] if row["forged"]}
+            assert marked <= {(n, halves[1]) for n in f["packets"]}, "a mark by number only"
         for f in found:
             assert f["pcap_filename"] == halves[0], "where the connection began"
             for part in (f, *f["devices"], *f["injectors"]):

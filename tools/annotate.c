@@ -40,15 +40,6 @@ static int add(struct annotations *n, struct note note)
 	return 0;
 }
 
-/* A trigger is in the ladder; its finding keeps no file of it. */
-static uint32_t trigger_file(const struct finding *f, uint32_t home)
-{
-	for (unsigned i = 0; i < f->n_ladder; i++)
-		if (f->ladder[i].frame == f->trigger_packet)
-			return f->ladder[i].file;
-	return home;
-}
-
 static int add_finding(struct annotations *n, const struct analysis *a, const struct finding *f)
 {
 	const struct capture_result *c = &a->captures[f->flow->capture];
@@ -63,7 +54,7 @@ static int add_finding(struct annotations *n, const struct analysis *a, const st
 	}
 	if (f->trigger_packet != 0 && err == 0) {
 		note.frame = f->trigger_packet;
-		note.file = trigger_file(f, home);
+		note.file = f->trigger_file;
 		note.trigger = true;
 		err = add(n, note);
 	}

@@ -161,6 +161,27 @@ const char *facts_community_id(const struct flow_record *f, char out[32])
 	return out;
 }
 
+const char *facts_file(const struct analysis *a, const struct flow_record *f, uint32_t file)
+{
+	const struct capture_result *c = f->capture < a->n_captures ? &a->captures[f->capture] : NULL;
+	return c != NULL && c->n_files > 1 && file < c->n_files ? c->files[file]
+								: facts_filename(a, f);
+}
+
+const char *facts_decisive_filename(const struct analysis *a, const struct finding *f)
+{
+	if (f->n_packets > 0 && f->packet_files != NULL)
+		return facts_file(a, f->flow, f->packet_files[0]);
+	if (f->n_packets == 0 && f->trigger_packet != 0)
+		return facts_file(a, f->flow, f->trigger_file);
+	return facts_filename(a, f->flow);
+}
+
+bool facts_rotated(const struct analysis *a, const struct finding *f)
+{
+	return f->flow->capture < a->n_captures && a->captures[f->flow->capture].n_files > 1;
+}
+
 uint64_t facts_decisive_frame(const struct finding *f)
 {
 	if (f->n_packets > 0)

@@ -34,6 +34,12 @@ const char *facts_dispute(const struct flow_record *f);
 bool facts_several_files(const struct analysis *a);
 /* The file that the flow's first packet is in. */
 const char *facts_filename(const struct analysis *a, const struct flow_record *f);
+/* A file of the flow's capture: the one that frame numbers beside it are of. */
+const char *facts_file(const struct analysis *a, const struct flow_record *f, uint32_t file);
+/* The file that facts_decisive_frame() is in. */
+const char *facts_decisive_filename(const struct analysis *a, const struct finding *f);
+/* Its capture is one timeline of several files. */
+bool facts_rotated(const struct analysis *a, const struct finding *f);
 /* Community ID of the flow, "" where it cannot be known. */
 const char *facts_community_id(const struct flow_record *f, char out[32]);
 /* The frame that the finding points at, 0 if none. */

@@ -51,6 +51,8 @@ void html_verdict(const struct html *h, enum verdict v);
 void html_trigger(const struct html *h, const struct finding *f);
 void html_connection(const struct html *h, const struct flow_record *f);
 void html_time(const struct html *h, uint64_t ts_ns);
+/* " of FILE" behind a frame of one timeline of several files; else nothing. */
+void html_frame_file(const struct html *h, const struct finding *f, uint32_t file);
 void html_count(const struct html *h, uint64_t n); /* "1,234,567" */
 const char *html_plural(uint64_t n);
 /* <h2> with an anchor. */

@@ -8,7 +8,7 @@
 #include "tools/html.h"
 #include "tools/words.h"
 
-static void evidence_row(const struct html *h, const struct evidence_row *r)
+static void evidence_row(const struct html *h, const struct finding *f, const struct evidence_row *r)
 {
 	static const char *const words[] = {[GRADE_D1] = "weak",
 					    [GRADE_D2] = "fair",
@@ -20,10 +20,12 @@ static void evidence_row(const struct html *h, const struct evidence_row *r)
 		r->counted ? "" : " class=\"restated\"", grade, grade, words[grade],
 		r->counted ? "" : ", restates another row: not counted");
 	html_text(h, r->kind);
-	if (r->packet != 0)
-		fprintf(h->out, "</td><td class=\"number\">%" PRIu64 "</td>", r->packet);
-	else
-		fputs("</td><td></td>", h->out);
+	fputs("</td><td class=\"number\">", h->out);
+	if (r->packet != 0) {
+		fprintf(h->out, "%" PRIu64, r->packet);
+		html_frame_file(h, f, r->packet_file);
+	}
+	fputs("</td>", h->out);
 	html_cell(h, r->value);
 	html_cell(h, r->expected);
 	fputs("</tr>\n", h->out);
@@ -90,7 +92,7 @@ void html_evidence(const struct html *h, const struct finding *f)
 	if (f->n_rows > 0) {
 		html_table(h, "Evidence", "Grade|Kind|#Frame|Seen|Expected of innocent traffic");
 		for (unsigned i = 0; i < f->n_rows; i++)
-			evidence_row(h, &f->rows[i]);
+			evidence_row(h, f, &f->rows[i]);
 		html_table_end(h);
 		fprintf(h->out,
 			"<p class=\"quiet\">Score %.1f; the words are explained at the "

@@ -19,6 +19,8 @@ static void trigger(const struct html *h, const struct finding *f)
 	html_trigger(h, f);
 	if (f->trigger_packet != 0)
 		fprintf(h->out, " in frame %" PRIu64, f->trigger_packet);
+	if (f->trigger_packet != 0)
+		html_frame_file(h, f, f->trigger_file);
 	if (f->reaction_ms >= 0)
 		fprintf(h->out, "; reaction after <b>%.3f ms</b>", f->reaction_ms);
 	html_term_end(h);

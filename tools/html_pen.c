@@ -48,6 +48,15 @@ void html_trigger(const struct html *h, const struct finding *f)
 		html_name(h, f->trigger_value, n);
 }
 
+void html_frame_file(const struct html *h, const struct finding *f, uint32_t file)
+{
+	if (!facts_rotated(h->analysis, f))
+		return;
+	const char *name = facts_file(h->analysis, f->flow, file);
+	fputs(" of ", h->out);
+	html_name(h, name, strlen(name));
+}
+
 void html_connection(const struct html *h, const struct flow_record *f)
 {
 	char client[WORDS_END_SIZE], server[WORDS_END_SIZE];

@@ -27,6 +27,14 @@ void jsonl_strings(struct json *j, const char *key, const char *const *list, uns
 	json_end(j);
 }
 
+/* A frame of a timeline of several files says nothing without the one that it is in. */
+static void file_of_frame(struct json *j, const struct analysis *a, const struct finding *f,
+			  uint64_t frame, uint32_t file)
+{
+	if (frame != 0 && facts_rotated(a, f))
+		json_string(j, "pcap_filename", facts_file(a, f->flow, file));
+}
+
 static void frame_or_null(struct json *j, const char *key, uint64_t frame)
 {
 	if (frame != 0)
@@ -61,7 +69,7 @@ static void places(struct json *j, const struct flow_record *f)
  * flows, of which f is the first.
  */
 static void common(struct json *j, const struct analysis *a, const struct flow_record *f,
-		   const char *event, uint64_t ts_ns, uint64_t frame)
+		   const char *event, uint64_t ts_ns, uint64_t frame, const char *file)
 {
 	char addr[64], proto[8], id[32];
 
@@ -72,7 +80,7 @@ static void common(struct json *j, const struct analysis *a, const struct flow_r
 		json_id(j, "flow_id", f->id);
 	json_uint(j, "pcap_cnt", frame);
 	if (facts_several_files(a))
-		json_string(j, "pcap_filename", facts_filename(a, f));
+		json_string(j, "pcap_filename", file);
 	if (f->ip_version != 0) {
 		json_string(j, "src_ip",
 			    ip_addr_format(&f->client, f->ip_version, addr, sizeof(addr)));
@@ -130,7 +138,7 @@ static void labels(struct json *j, const struct flow_record *f)
 static void flow_event(struct json *j, const struct analysis *a, const struct flow_record *f)
 {
 	json_object(j, NULL);
-	common(j, a, f, "flow", f->first_ns, f->first_frame);
+	common(j, a, f, "flow", f->first_ns, f->first_frame, facts_filename(a, f));
 	json_string(j, "app_proto", f->app_proto != NULL ? f->app_proto : "unknown");
 	json_object(j, "flow");
 	json_uint(j, "pkts_toserver", f->pkts[DIR_C2S]);
@@ -151,7 +159,7 @@ static void flow_event(struct json *j, const struct analysis *a, const struct fl
 	json_end(j);
 }
 
-static void evidence(struct json *j, const struct finding *f)
+static void evidence(struct json *j, const struct analysis *a, const struct finding *f)
 {
 	char grade[3] = "D0";
 
@@ -165,6 +173,7 @@ static void evidence(struct json *j, const struct finding *f)
 			(char)('0' + (r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1));
 		json_string(j, "grade", grade);
 		frame_or_null(j, "packet", r->packet);
+		file_of_frame(j, a, f, r->packet, r->packet_file);
 		json_bytes(j, "value", r->value, strlen(r->value));
 		json_bytes(j, "expected", r->expected, strlen(r->expected));
 		json_bool(j, "counted", r->counted);
@@ -264,13 +273,14 @@ static void injectors(struct json *j, const struct analysis *a, const struct fin
 	json_end(j);
 }
 
-static void ladder(struct json *j, const struct finding *f)
+static void ladder(struct json *j, const struct analysis *a, const struct finding *f)
 {
 	json_array(j, "ladder");
 	for (unsigned i = 0; i < f->n_ladder; i++) {
 		const struct ladder_packet *p = &f->ladder[i];
 		json_object(j, NULL);
 		json_uint(j, "packet", p->frame);
+		file_of_frame(j, a, f, p->frame, p->file);
 		jsonl_time(j, "timestamp", p->ts_ns);
 		json_string(j, "direction", facts_direction(p->dir == DIR_C2S ? DIR_C2S : DIR_S2C));
 		json_bool(j, "forged", p->forged);
@@ -291,7 +301,7 @@ static void ladder(struct json *j, const struct finding *f)
 	json_end(j);
 }
 
-static void trigger(struct json *j, const struct finding *f)
+static void trigger(struct json *j, const struct analysis *a, const struct finding *f)
 {
 	json_object(j, "trigger");
 	json_string(j, "kind", trigger_name[f->trigger]);
@@ -301,6 +311,7 @@ static void trigger(struct json *j, const struct finding *f)
 	else
 		json_null(j, "value");
 	frame_or_null(j, "packet", f->trigger_packet);
+	file_of_frame(j, a, f, f->trigger_packet, f->trigger_file);
 	json_end(j);
 }
 
@@ -308,7 +319,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 {
 	json_object(j, NULL);
 	common(j, a, f->flow, f->scope == SCOPE_FLOW ? "finding" : NULL, f->ts_ns,
-	       facts_decisive_frame(f));
+	       facts_decisive_frame(f), facts_decisive_filename(a, f));
 	json_object(j, "finding");
 	json_uint(j, "number", f->number);
 	json_string(j, "id", f->id);
@@ -322,8 +333,8 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 	if (facts_several_files(a))
 		json_string(j, "pcap_filename", facts_filename(a, f->flow));
 	packet_filenames(j, a, f, f->packet_files, f->n_packets);
-	trigger(j, f);
-	evidence(j, f);
+	trigger(j, a, f);
+	evidence(j, a, f);
 	if (f->dns != NULL)
 		jsonl_dns(j, f->dns);
 	jsonl_rate(j, f->rate);
@@ -342,7 +353,7 @@ static void finding_event(struct json *j, const struct analysis *a, const struct
 		json_number(j, "reaction_ms", f->reaction_ms);
 	else
 		json_null(j, "reaction_ms");
-	ladder(j, f);
+	ladder(j, a, f);
 	injectors(j, a, f);
 	jsonl_page(j, f->page);
 	json_bool(j, "injected", f->injected);

@@ -183,10 +183,11 @@ static void more_like_it(const struct text *t, const struct text_finding *f, con
 }
 
 /* The end of a file's name, as much of it as there is room for. */
-static void in_file(const struct text *t, const struct flow_record *f, unsigned used)
+static void in_file(const struct text *t, const struct finding *f, unsigned used)
 {
 	char name[4096];
-	size_t n = escape_string(name, sizeof(name), facts_filename(t->analysis, f), t->escape);
+	size_t n = escape_string(name, sizeof(name), facts_decisive_filename(t->analysis, f),
+				 t->escape);
 	bool below = used + 40 > TEXT_WIDTH;
 	size_t room = TEXT_WIDTH - 8 - (below ? 4 : used), from = 0;
 
@@ -236,7 +237,7 @@ static void table(const struct text *t, const struct text_finding *list, size_t 
 		fputs(below ? "\n      " : "", t->out);
 		fputs(r.flow, t->out);
 		if (files)
-			in_file(t, list[i].f->flow, 6 + text_columns(r.flow));
+			in_file(t, list[i].f, 6 + text_columns(r.flow));
 		putc('\n', t->out);
 		more_like_it(t, &list[i], "      ");
 	}

@@ -18,7 +18,8 @@
 
 bool svg_ladder_trigger(const struct finding *f, const struct ladder_packet *p)
 {
-	return f->trigger_packet != 0 && p->frame == f->trigger_packet && !p->forged;
+	return f->trigger_packet != 0 && p->frame == f->trigger_packet &&
+	       p->file == f->trigger_file && !p->forged;
 }
 
 bool svg_ladder_decisive(const struct finding *f, const struct ladder_packet *p)

@@ -63,7 +63,7 @@ static const struct column finding_columns[] = {
 
 static void identity(const struct tables *t, struct rows *r, const struct finding *f)
 {
-	const char *file = facts_filename(t->a, f->flow);
+	const char *file = facts_decisive_filename(t->a, f);
 	bool one = f->scope == SCOPE_FLOW;
 	char id[32];
 
@@ -265,7 +265,6 @@ static void packet_row(struct rows *r, const struct finding *f, uint64_t frame, 
 
 static void packet_rows(const struct tables *t, struct rows *r, const struct finding *f)
 {
-	const struct capture_result *c = &t->a->captures[f->flow->capture];
 	const char *role = facts_role_name[facts_role(f)];
 
 	/* What a wider finding names is in the findings that it stands on. */
@@ -273,13 +272,11 @@ static void packet_rows(const struct tables *t, struct rows *r, const struct fin
 		return;
 	for (unsigned i = 0; i < f->n_packets && r->error == 0; i++) {
 		uint32_t file = f->packet_files != NULL ? f->packet_files[i] : 0;
-		packet_row(r, f, f->packets[i],
-			   c->n_files > 1 && file < c->n_files ? c->files[file]
-							       : facts_filename(t->a, f->flow),
-			   role);
+		packet_row(r, f, f->packets[i], facts_file(t->a, f->flow, file), role);
 	}
 	if (f->trigger_packet != 0)
-		packet_row(r, f, f->trigger_packet, facts_filename(t->a, f->flow), "trigger");
+		packet_row(r, f, f->trigger_packet, facts_file(t->a, f->flow, f->trigger_file),
+			   "trigger");
 }
 
 static int packets_write(const struct tables *t, struct rows *r)

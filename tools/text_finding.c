@@ -14,6 +14,7 @@
 #include "tools/words.h"
 
 #define LABEL 17
+#define FILE_SHOWN 512 /* of a file's last name, escaped */
 
 static void label(const struct text *t, const char *word)
 {
@@ -91,9 +92,24 @@ static void head(const struct text *t, const struct finding *f)
 	putc('\n', t->out);
 }
 
+/* Of one timeline of several files: which of them the frame just spelled is in, unless where it began. */
+static void elsewhere(const struct text *t, const struct finding *f, uint32_t file,
+		      struct spelling *s)
+{
+	const char *at = facts_file(t->analysis, f->flow, file);
+	char name[FILE_SHOWN];
+
+	if (strcmp(at, facts_filename(t->analysis, f->flow)) == 0)
+		return;
+	const char *base = strrchr(at, '/');
+	escape_string(name, sizeof(name), base != NULL ? base + 1 : at, t->escape);
+	spell(s, " of ");
+	spell(s, name);
+}
+
 static void trigger(const struct text *t, const struct finding *f)
 {
-	char name[4 * FINDING_TRIGGER + 32], text[sizeof(name) + 128];
+	char name[4 * FINDING_TRIGGER + 32], text[sizeof(name) + FILE_SHOWN + 128];
 	struct spelling s = spelling_of(text, sizeof(text));
 
 	if (f->trigger == TRIGGER_NONE)
@@ -103,6 +119,7 @@ static void trigger(const struct text *t, const struct finding *f)
 	if (f->trigger_packet != 0) {
 		spell(&s, " in frame ");
 		spell_number(&s, f->trigger_packet);
+		elsewhere(t, f, f->trigger_file, &s);
 	}
 	if (f->reaction_ms >= 0) {
 		uint64_t us = f->reaction_ms < 1e12 ? (uint64_t)(f->reaction_ms * 1000 + 0.5) : 0;
@@ -143,9 +160,9 @@ static void numbers(const struct text *t, const char *word, const uint64_t *list
 	putc('\n', t->out);
 }
 
-static void evidence_row(const struct text *t, const struct evidence_row *r)
+static void evidence_row(const struct text *t, const struct finding *f, const struct evidence_row *r)
 {
-	char text[1024], value[4 * EVIDENCE_TEXT + 1], expected[4 * EVIDENCE_TEXT + 1];
+	char text[1024 + FILE_SHOWN], value[4 * EVIDENCE_TEXT + 1], expected[4 * EVIDENCE_TEXT + 1];
 	struct spelling s = spelling_of(text, sizeof(text));
 	unsigned grade = r->grade >= GRADE_D1 && r->grade <= GRADE_D4 ? r->grade : 1;
 
@@ -157,6 +174,7 @@ static void evidence_row(const struct text *t, const struct evidence_row *r)
 	if (r->packet != 0) {
 		spell(&s, " (frame ");
 		spell_number(&s, r->packet);
+		elsewhere(t, f, r->packet_file, &s);
 		spell(&s, ")");
 	}
 	spell(&s, value[0] != '\0' ? ": " : "");
@@ -175,7 +193,7 @@ static void evidence(const struct text *t, const struct finding *f)
 	if (f->n_rows > 0)
 		fputs("\n  Evidence\n", t->out);
 	for (unsigned i = 0; i < f->n_rows; i++)
-		evidence_row(t, &f->rows[i]);
+		evidence_row(t, f, &f->rows[i]);
 	if (f->n_untestable > 0)
 		fputs("\n  Not testable here\n", t->out);
 	for (unsigned i = 0; i < f->n_untestable; i++) {

@@ -6,6 +6,7 @@
 
 #include "tools/digits.h"
 #include "tools/escape.h"
+#include "tools/facts.h"
 #include "tools/report_text.h"
 #include "tools/spell.h"
 #include "tools/words.h"
@@ -178,6 +179,15 @@ void text_ladder(const struct text *t, const struct finding *f)
 	fputs("    ", t->out);
 	put_cells(t, &head, width, "                 ");
 	putc('\n', t->out);
-	for (unsigned i = 0; i < f->n_ladder; i++)
+	for (unsigned i = 0; i < f->n_ladder; i++) {
+		/* Each file of one timeline counts its frames anew. */
+		if (facts_rotated(t->analysis, f) &&
+		    (i == 0 || f->ladder[i].file != f->ladder[i - 1].file)) {
+			const char *file = facts_file(t->analysis, f->flow, f->ladder[i].file);
+			fputs("    of ", t->out);
+			text_raw(t, file, strlen(file));
+			putc('\n', t->out);
+		}
 		put_row(t, f, &f->ladder[i], width, used);
+	}
 }

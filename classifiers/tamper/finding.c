@@ -76,7 +76,31 @@ static int take_packets(struct arena *a, const struct view *v, const struct judg
 	return 0;
 }
 
-static int take_rows(struct arena *a, const struct judged_case *c, struct finding *f)
+/*
+ * Which file a row's frame is in: of one timeline of several files each has a frame of that number. What a
+ * row shows is one of its suspects or comes after them.
+ */
+static uint32_t file_of(const struct view *v, const struct judged_case *c, const struct testimony *t)
+{
+	const struct event *found = NULL;
+	for (unsigned i = 0; i < t->n_suspects; i++)
+		if (v->e[t->suspects[i]].frame == t->frame)
+			return v->e[t->suspects[i]].file;
+	for (unsigned i = 0; i < v->n; i++) {
+		if (v->e[i].frame != t->frame)
+			continue;
+		found = &v->e[i];
+		if (c->first >= 0 && i >= (unsigned)c->first)
+			break;
+	}
+	for (unsigned i = 0; found == NULL && i < v->ev->n_icmp; i++)
+		if (v->ev->more->icmp[i].frame == t->frame)
+			return v->ev->more->icmp[i].file;
+	return found != NULL ? found->file : 0;
+}
+
+static int take_rows(struct arena *a, const struct view *v, const struct judged_case *c,
+		     struct finding *f)
 {
 	f->rows = arena_alloc(a, c->n_rows * sizeof(*f->rows));
 	f->untestable = (struct not_testable *)(uintptr_t)arena_share(
@@ -93,6 +117,7 @@ static int take_rows(struct arena *a, const struct judged_case *c, struct findin
 			e->grade = r->t.grade;
 			e->counted = r->counted;
 			e->packet = r->t.frame;
+			e->packet_file = file_of(v, c, &r->t);
 			e->value = arena_text(a, r->t.value);
 			e->expected = arena_text(a, r->t.expected);
 			if (e->value == NULL || e->expected == NULL)
@@ -114,6 +139,7 @@ static void take_trigger(struct arena *a, const struct view *v, const struct jud
 	f->trigger = v->trigger;
 	f->trigger_value = arena_format(a, FINDING_TRIGGER, "%s", v->trigger_value);
 	f->trigger_packet = q->frame;
+	f->trigger_file = q->file;
 	if (c->first >= 0 && !cause_is_absence(c->cause))
 		f->reaction_ms = (double)(v->e[c->first].ts_ns - q->ts_ns) / 1e6;
 }
@@ -229,7 +255,7 @@ struct finding *finding_make(struct arena *a, const struct view *v, const struct
 	take_trigger(a, v, c, f);
 	if (c->cause == CAUSE_DNS && narrate_dns_facts(a, v, c, f) != 0)
 		return NULL;
-	if (take_packets(a, v, c, f) != 0 || take_rows(a, c, f) != 0 ||
+	if (take_packets(a, v, c, f) != 0 || take_rows(a, v, c, f) != 0 ||
 	    take_page(a, v, c, f) != 0 || take_devices(a, v, c, f) != 0 ||
 	    narrate(a, v, c, f) != 0)
 		return NULL;

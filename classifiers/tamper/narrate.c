@@ -192,10 +192,10 @@ static int say_benign(struct arena *a, const struct judged_case *c, struct findi
 	return f->benign != NULL && f->ruled_out != NULL ? 0 : -ENOMEM;
 }
 
-static bool is_suspect(const struct finding *f, uint64_t frame)
+static bool is_suspect(const struct finding *f, const struct event *e)
 {
 	for (unsigned i = 0; i < f->n_packets; i++)
-		if (f->packets[i] == frame)
+		if (f->packets[i] == e->frame && f->packet_files[i] == e->file)
 			return true;
 	return false;
 }
@@ -244,7 +244,7 @@ static void say_packet(struct arena *a, const struct view *v, const struct findi
 		.ttl = e->ttl,
 		.df = (e->bits & EVENT_DF) != 0,
 		.has_ts = (e->bits & EVENT_TS) != 0,
-		.forged = f->direction == event_dir(e) && is_suspect(f, e->frame) &&
+		.forged = f->direction == event_dir(e) && is_suspect(f, e) &&
 			  f->family != FAMILY_SILENT_DROP &&
 			  (v->ex == NULL || event_dir(e) == DIR_S2C),
 		.skipped_before = v->ev->skipped_at != 0 && v->ev->skipped_at == i,

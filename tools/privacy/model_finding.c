@@ -44,7 +44,8 @@ static void forget_others(struct privacy *p, struct finding *f)
 	for (unsigned i = 0; i < f->n_rows; i++) {
 		bool shown = false;
 		for (unsigned k = 0; k < f->n_ladder; k++)
-			shown |= f->ladder[k].frame == f->rows[i].packet;
+			shown |= f->ladder[k].frame == f->rows[i].packet &&
+				 f->ladder[k].file == f->rows[i].packet_file;
 		char value[EVIDENCE_TEXT];
 		snprintf(value, sizeof(value), "%s", f->rows[i].value);
 		char *at = strstr(value, "IP-ID 0x");
@@ -81,7 +82,7 @@ static void restamp(struct privacy *p, struct finding *f)
 		l->window = now.window;
 		l->ip_id = now.ip_id;
 		for (unsigned k = 0; k < f->n_rows; k++)
-			if (f->rows[k].packet == l->frame)
+			if (f->rows[k].packet == l->frame && f->rows[k].packet_file == l->file)
 				restamp_row(p, &f->rows[k], &was, &now);
 	}
 	if (any)

@@ -145,8 +145,8 @@ static const struct wire_shape shape_flow = {SHAPE(flow_record, flow_rows)};
 #define T struct evidence_row
 static const struct wire_field evidence_rows[] = {
 	STRING(T, kind, .required = true), U(T, grade, .least = GRADE_D1, .most = GRADE_D4),
-	FLAG(T, counted), U(T, packet), SAID(T, value, EVIDENCE_TEXT),
-	SAID(T, expected, EVIDENCE_TEXT),
+	FLAG(T, counted), U(T, packet), U(T, packet_file),
+	SAID(T, value, EVIDENCE_TEXT), SAID(T, expected, EVIDENCE_TEXT),
 };
 #undef T
 static const struct wire_shape shape_evidence = {SHAPE(evidence_row, evidence_rows)};
@@ -202,7 +202,7 @@ static const struct wire_field finding_rows[] = {
 	POINTER(T, rate, &shape_rate), FLAG(T, injected), SAID(T, sentence, FINDING_SENTENCE),
 	U(T, n_packets), UINTS(T, packets, n_packets), UINTS(T, packet_files, n_packets),
 	BELOW(T, trigger, TRIGGER_N), SAID(T, trigger_value, FINDING_TRIGGER), U(T, trigger_packet),
-	REAL(T, reaction_ms), U(T, n_rows), STRUCTS(T, rows, n_rows, &shape_evidence),
+	U(T, trigger_file), REAL(T, reaction_ms), U(T, n_rows), STRUCTS(T, rows, n_rows, &shape_evidence),
 	U(T, n_untestable), STRUCTS(T, untestable, n_untestable, &shape_untestable),
 	U(T, n_benign), STRINGS(T, benign, n_benign), U(T, n_ruled_out),
 	STRINGS(T, ruled_out, n_ruled_out), STRING(T, conditional, .required = true),
