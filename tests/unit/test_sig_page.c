@@ -166,6 +166,29 @@ static void grades(void **state)
 	}
 }
 
+/* Iran's page counts in full in Iran, on the way there, and where nobody knows the country. */
+static void national_page_elsewhere(void **state)
+{
+	static const struct {
+		const char *client, *server;
+		enum grade grade;
+	} rows[] = {{"", "", GRADE_D4}, {"IR", "", GRADE_D4}, {"DE", "", GRADE_D2},
+		    {"DE", "US", GRADE_D2}, {"DE", "IR", GRADE_D4}};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct page_facts p = {.status = 403, .framed_ir = true, .frame = "http://10.10.34.35"};
+		struct geo_place client = {.asn = 64500}, server = {.asn = 64501};
+		struct flow_record flow = {.page = &p, .client_at = &client, .server_at = &server};
+		struct event e = {.frame = 7};
+		struct view v = {.flow = &flow, .e = &e, .n = 1, .dir = DIR_S2C};
+		struct testimony t = {0};
+		strcpy(client.country, rows[i].client);
+		strcpy(server.country, rows[i].server);
+		assert_true(match_frame(&v, &sig_page[0], &t));
+		assert_int_equal(t.grade, rows[i].grade);
+	}
+}
+
 static void related_hosts(void **state)
 {
 	(void)state;
@@ -182,7 +205,9 @@ static void related_hosts(void **state)
 int main(void)
 {
 	static struct sig_case all[sizeof(cases) / sizeof(*cases) + sizeof(matched) / sizeof(*matched)];
-	const struct CMUnitTest tests[] = {cmocka_unit_test(grades), cmocka_unit_test(related_hosts)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(grades),
+					   cmocka_unit_test(national_page_elsewhere),
+					   cmocka_unit_test(related_hosts)};
 	unsigned n = sizeof(cases) / sizeof(*cases);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	memcpy(all, cases, sizeof(cases));
