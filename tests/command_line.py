@@ -109,6 +109,20 @@ def check_closed_pipe(wmscope, good):
     assert process.wait(20) == IO, "nobody reads: a failed write, not a death by SIGPIPE"
 
 
+def check_link_types(wmscope, good, folder):
+    """A link type that is not read (105, IEEE 802.11): nothing found is not nothing there."""
+    unread = os.path.join(folder, "unread.pcap")
+    with open(good, "rb") as f, open(unread, "wb") as out:
+        data = f.read()
+        out.write(data[:20] + (105).to_bytes(4, "little") + data[24:])
+    for files, status in (([unread], INPUT), ([unread, good], INPUT), ([good], FINDINGS)):
+        result = run(wmscope, ["analyze", "--jsonl", "-", *files])
+        assert result.returncode == status, (files, result.returncode)
+        told = b"link type 105" in result.stderr and unread.encode() in result.stderr
+        assert told == (unread in files), result.stderr
+        assert (b"link type that is not read" in result.stdout) == told, "a note of the run event"
+
+
 def main():
     wmscope = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -126,6 +140,7 @@ def main():
                 wrong += 1
             if status not in (DONE, FINDINGS):
                 assert result.stderr != b"" or status == PARTIAL, f"{args}: nothing on stderr"
+        check_link_types(wmscope, good, folder)
         check_outputs(wmscope, good, folder)
         check_signals(wmscope, good)
         check_closed_pipe(wmscope, good)

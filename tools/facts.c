@@ -302,6 +302,13 @@ static void note(struct facts_notes *out, bool when, const char *fmt, ...)
 	va_end(ap);
 }
 
+bool facts_unread(const struct capture_result *c)
+{
+	const struct source_stats *s = &c->stats.source;
+
+	return s->received > 0 && c->stats.decoder.ends[DECODE_LINKTYPE] == s->received;
+}
+
 /* How the capture was taken. */
 static void notes_of_capture(const struct capture_result *c, struct facts_notes *out)
 {
@@ -310,6 +317,9 @@ static void notes_of_capture(const struct capture_result *c, struct facts_notes 
 	uint64_t dropped = facts_dropped(c, &known);
 
 	note(out, s->received == 0, "the capture holds no packets that could be examined");
+	note(out, c->stats.decoder.ends[DECODE_LINKTYPE] > 0,
+	     "packets of a link type that is not read: %" PRIu64 "; nothing is known of them",
+	     c->stats.decoder.ends[DECODE_LINKTYPE]);
 	note(out, c->vantage == VANTAGE_ONE_SIDED,
 	     "only one direction of the connections was captured: an answer that is not there "
 	     "proves nothing, and races between forged and genuine packets are only half visible");

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/log.h"
+#include "tools/facts.h"
 #include "tools/manifest.h"
 #include "tools/options.h"
 #include "tools/privacy/model.h"
@@ -232,6 +233,17 @@ static void write_shared(struct session *s, struct analysis *a, struct report_op
 		session_happened(s, EXIT_IO);
 }
 
+/* Nothing in it could be read: not the same as nothing found. */
+static void unread(struct session *s, const struct capture_result *c)
+{
+	if (!facts_unread(c))
+		return;
+	for (unsigned i = 0; i < c->n_files; i++)
+		log_error(c->files[i], "no packet could be read: link type %u is not known",
+			  c->stats.source.n_ifaces != 0 ? c->stats.source.ifaces[0].linktype : 0);
+	session_happened(s, EXIT_INPUT);
+}
+
 void session_write(struct session *s, struct analysis *a, struct report_options *o)
 {
 	o->min_verdict = min_verdict_of[s->cfg->min_verdict];
@@ -242,6 +254,7 @@ void session_write(struct session *s, struct analysis *a, struct report_options 
 	for (unsigned i = 0; i < a->n_captures; i++) {
 		if (a->captures[i].partial)
 			session_happened(s, EXIT_PARTIAL);
+		unread(s, &a->captures[i]);
 	}
 	for (size_t i = 0; i < a->n_findings; i++)
 		a->findings[i]->number = (unsigned)i + 1;
