@@ -32,10 +32,59 @@ static int compare_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+#define BEHIND_NS 1000000000ull /* a second: boxes send both at once, the path may reorder them */
+#define BEHIND_STEP 16 /* of an IP-ID counter between two packets of a box */
+#define BESIDE_MAX 64 /* frames of the same hand that no row is about */
+
 struct packet_list {
-	uint64_t at[2 * ROWS_MAX * TESTIMONY_SUSPECTS + ICMP_NOTES]; /* file << 32 | frame */
+	uint64_t at[2 * ROWS_MAX * TESTIMONY_SUSPECTS + ICMP_NOTES + BESIDE_MAX]; /* file << 32 | frame */
 	unsigned n;
 };
+
+static bool is_injected(const struct judged_case *c);
+
+static uint64_t place_of(const struct event *e)
+{
+	return (uint64_t)e->file << 32 | e->frame;
+}
+
+/*
+ * A reset right behind a forged packet goes by the IP-ID series or the TTL of that, and not by its
+ * sender's: the FIN that seems to explain it is forged too.
+ */
+static bool follows_forged(const struct view *v, unsigned forged, unsigned rst)
+{
+	const struct event *a = &v->e[forged], *b = &v->e[rst];
+	if ((a->flags & TCP_FIN) == 0 || rst < forged || b->ts_ns - a->ts_ns > BEHIND_NS)
+		return false;
+	uint16_t step = (uint16_t)(b->ip_id - a->ip_id);
+	bool series = !v->ev->ipv6 && a->ip_id != 0 && step >= 1 && step <= BEHIND_STEP;
+	bool foreign = v->synack >= 0 && abs((int)v->e[v->synack].ttl - b->ttl) > VIEW_TTL_TOLERANCE;
+	return series || (foreign && a->ttl == b->ttl);
+}
+
+/* Resets of the same hand: behind a forged page, and the other way at the same moment. */
+static void list_beside(const struct view *v, const struct judged_case *c, struct packet_list *l)
+{
+	bool pairs = c->cause == CAUSE_RESET && c->across != NULL, page = is_injected(c);
+	const struct view *w = pairs ? c->across : v;
+	unsigned most = l->n + BESIDE_MAX;
+	if (c->verdict < VERDICT_LIKELY || v->ex != NULL ||
+	    (!pairs && (c->cause != CAUSE_CONTENT || !page)))
+		return;
+	for (unsigned n = 0; n < w->n_rst; n++) {
+		bool beside = false;
+		for (unsigned i = 0; i < c->n_rows; i++) {
+			for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++) {
+				unsigned s = c->rows[i].t.suspects[k];
+				beside |= pairs ? judge_is_pair(w, w->rst[n], &v->e[s])
+						: follows_forged(v, s, w->rst[n]);
+			}
+		}
+		if (beside && l->n < most)
+			l->at[l->n++] = place_of(&w->e[w->rst[n]]);
+	}
+}
 
 static void list_suspects(const struct view *v, const struct judged_case *c, struct packet_list *l)
 {
@@ -44,7 +93,7 @@ static void list_suspects(const struct view *v, const struct judged_case *c, str
 		icmp |= c->rows[i].sig->fact == FACT_ICMP;
 		for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++) {
 			const struct event *e = &v->e[c->rows[i].t.suspects[k]];
-			l->at[l->n++] = (uint64_t)e->file << 32 | e->frame;
+			l->at[l->n++] = place_of(e);
 		}
 	}
 	for (unsigned i = 0; icmp && i < v->ev->n_icmp; i++)
@@ -59,6 +108,7 @@ static int take_packets(struct arena *a, const struct view *v, const struct judg
 	l.n = 0; /* the 24 KiB behind it are written before they are read */
 	list_suspects(v, c, &l);
 	list_suspects(v, c->other, &l);
+	list_beside(v, c, &l);
 	qsort(l.at, l.n, sizeof(*l.at), compare_u64);
 	unsigned n = 0;
 	for (unsigned i = 0; i < l.n; i++)

@@ -15,6 +15,7 @@
 #define EXCHANGE_NS 2000000000ull
 #define SOON_NS 1000000000ull
 #define D1_CAP 1.5
+#define PAIR_NS 5000000ull /* between two resets that one box sends both ways, queues included */
 
 static const double points[] = {[GRADE_D1] = 0.5, [GRADE_D2] = 2, [GRADE_D3] = 3.5, [GRADE_D4] = 6};
 
@@ -161,11 +162,24 @@ static void cap(struct judged_case *c, enum verdict most, const char *why)
 	}
 }
 
-/* The other side had already closed, so that this answers a packet out of state. */
-static bool out_of_state(const struct view *v, unsigned i)
+bool judge_is_pair(const struct view *across, unsigned k, const struct event *r)
+{
+	const struct event *e = &across->e[k];
+	uint64_t apart = e->ts_ns < r->ts_ns ? r->ts_ns - e->ts_ns : e->ts_ns - r->ts_ns;
+	return (e->flags & TCP_RST) != 0 && event_dir(e) == across->dir && event_dir(r) != across->dir &&
+	       apart < PAIR_NS && across->base.n != 0 &&
+	       (view_ttl_off(across, k, VIEW_TTL_TOLERANCE) || view_df_off(across, k));
+}
+
+/*
+ * The other side had already closed, so that this answers a packet out of state; but a box that resets both
+ * sides at once is no side of it.
+ */
+static bool out_of_state(const struct view *v, const struct view *across, unsigned i)
 {
 	for (unsigned k = 0; k < i; k++)
-		if ((v->e[k].flags & TCP_RST) != 0 && event_dir(&v->e[k]) != v->dir)
+		if ((v->e[k].flags & TCP_RST) != 0 && event_dir(&v->e[k]) != v->dir &&
+		    (across == NULL || !judge_is_pair(across, k, &v->e[i])))
 			return true;
 	return false;
 }
@@ -258,7 +272,7 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 	if (view_after_fin(v, i))
 		cap(c, c->best == GRADE_D3 ? VERDICT_ANOMALY : VERDICT_NONE,
 		    "the reset came after a FIN");
-	if (out_of_state(v, i))
+	if (out_of_state(v, c->across, i))
 		cap(c, c->best == GRADE_D3 ? VERDICT_ANOMALY : VERDICT_NONE,
 		    "the other side had reset the connection before");
 	if (only_header(c))
@@ -362,6 +376,7 @@ static void case_reset(struct judged_case *c, enum cause cause, enum dir dir)
 	c->verdict = VERDICT_NONE;
 	c->first = -1;
 	c->other = NULL;
+	c->across = NULL;
 }
 
 /* Rows of one view and cause become a case. */
@@ -378,10 +393,14 @@ static void judge_cases(struct judge *j, const struct evidence *ev, const struct
 			const struct context *ctx)
 {
 	for (enum dir d = DIR_C2S; d <= DIR_S2C; d++) {
-		struct view *v = &j->views[d];
-		for (unsigned k = 0; k < CAUSE_N; k++)
+		for (unsigned k = 0; k < CAUSE_N; k++) {
 			case_reset(&j->cases[d][k], (enum cause)k, d);
-		view_build(v, ev, flow, ctx, d);
+			j->cases[d][k].across = &j->views[dir_other(d)];
+		}
+		view_build(&j->views[d], ev, flow, ctx, d);
+	}
+	for (enum dir d = DIR_C2S; d <= DIR_S2C; d++) {
+		struct view *v = &j->views[d];
 		/* Without a reset of its own the client's side has nothing to be heard on. */
 		if (d == DIR_C2S && v->n_rst == 0)
 			continue;

@@ -39,7 +39,14 @@ struct judged_case {
 	enum verdict verdict;
 	int first;            /* event index of the first suspect; -1 */
 	const struct judged_case *other; /* the same cause in the other direction, if it is likely too */
+	const struct view *across; /* the other direction's; NULL: there is none */
 };
+
+/*
+ * Event k, a reset of the direction that `across` is of, and reset r of the other are two of one hand: they
+ * came at once and k is stamped unlike its sender. An end's answer to r carries that end's own TTL and DF.
+ */
+bool judge_is_pair(const struct view *across, unsigned k, const struct event *r);
 
 /* Room to think in, made once and used for one flow after the other. One thread. */
 struct judge;

@@ -244,7 +244,9 @@ static void say_packet(struct arena *a, const struct view *v, const struct findi
 		.ttl = e->ttl,
 		.df = (e->bits & EVENT_DF) != 0,
 		.has_ts = (e->bits & EVENT_TS) != 0,
-		.forged = f->direction == event_dir(e) && is_suspect(f, e) &&
+		.forged = (f->direction == event_dir(e) ||
+			   (f->family == FAMILY_TCP_INJECTION && (e->flags & TCP_RST) != 0)) &&
+			  is_suspect(f, e) &&
 			  f->family != FAMILY_SILENT_DROP &&
 			  (v->ex == NULL || event_dir(e) == DIR_S2C),
 		.skipped_before = v->ev->skipped_at != 0 && v->ev->skipped_at == i,
