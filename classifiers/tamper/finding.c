@@ -12,6 +12,7 @@
 #include "classifiers/tamper/narrate_dns.h"
 
 #include "classifiers/lists/page.h"
+#include "dataplane/seq.h"
 #include "classifiers/tamper/vpn_exchange.h"
 
 static const struct signature *strongest(const struct judged_case *c)
@@ -178,12 +179,39 @@ static int take_rows(struct arena *a, const struct view *v, const struct judged_
 	return 0;
 }
 
+/* Nothing of the request came through, and its name was in a later packet of the same flight. */
+static bool is_one_flight(const struct view *v, const struct judged_case *c)
+{
+	for (int k = c->first; k <= v->trigger_event; k++)
+		if (event_dir(&v->e[k]) == DIR_S2C || (v->e[k].bits & EVENT_RETX) != 0)
+			return false;
+	return cause_is_absence(c->cause) && v->e[c->first].len != 0;
+}
+
+/* The request was answered and another followed on the same connection: that one is not read. */
+static bool asked_again(const struct view *v, int before)
+{
+	bool answered = false;
+	for (int k = v->trigger_event + 1; v->trigger == TRIGGER_HOST && k < before; k++) {
+		const struct event *e = &v->e[k];
+		if (e->len == 0 || (e->flags & TCP_RST) != 0)
+			continue;
+		if (event_dir(e) == DIR_S2C)
+			answered = true;
+		else if (answered && seq_leq(v->request_end, e->seq))
+			return true;
+	}
+	return false;
+}
+
 static void take_trigger(struct arena *a, const struct view *v, const struct judged_case *c,
 			 struct finding *f)
 {
 	f->reaction_ms = -1;
 	if (v->trigger == TRIGGER_NONE || v->trigger_event < 0 ||
-	    (c->first >= 0 && v->trigger_event > c->first))
+	    (c->first >= 0 && v->trigger_event > c->first && !is_one_flight(v, c)))
+		return;
+	if (asked_again(v, c->first))
 		return;
 	const struct event *q = &v->e[v->trigger_event];
 	f->trigger = v->trigger;
