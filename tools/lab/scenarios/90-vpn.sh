@@ -283,16 +283,19 @@ tunnels_policed() {
 	openvpn_server 1194 tcp 30 crypt
 	policed 22,1194,8388
 	capture_start
+	# One after the other, and others in between: each of them shows that it is not the path. None waits
+	# once it is connected: for the published detector a bucket fills without end from the first packet.
+	fetch http://allowed.example/wide
 	ssh_tunnel 1080
+	await_port 1080 c
+	GIVE_UP=90 socks_fetch 1080 "http://$S4/long"
+	fetch http://allowed.example/wide
 	shadowsocks_client 8388 1081
+	GIVE_UP=90 socks_fetch 1081 "http://$S4/long"
+	fetch http://allowed.example/wide
 	openvpn_client ovc1 1194 tcp crypt
 	openvpn_up ovc1
-	await_port 1080 c
-	fetch http://allowed.example/wide
-	GIVE_UP=90 socks_fetch 1080 "http://$S4/long" &
-	GIVE_UP=90 socks_fetch 1081 "http://$S4/long" &
 	GIVE_UP=90 fetch http://10.30.0.1/long --interface ovc1
-	wait_children
 	fetch http://allowed.example/wide
 }
 

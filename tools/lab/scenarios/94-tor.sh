@@ -68,11 +68,13 @@ tor_rst_onpath() {
 # tor_thrice BLOCKED OTHER: as tor_beside, with as many tries as it takes to tell a rule
 tor_thrice() {
 	local k
+	TOR_TRIED=()
 	tor_client torc2 9052 "$2"
 	tor_up torc2
 	for k in 1 3 4; do
 		fetch http://allowed.example/mid
 		tor_client torc$k 905$k "$1"
+		TOR_TRIED+=("$SPAWNED")
 		sleep 5
 		socks_fetch 9052 "http://$S4/small"
 	done
@@ -97,7 +99,11 @@ tor_obfs4_cut() {
 	tor_network
 	cut_after 9443 24 tcp
 	capture_start
-	tor_beside obfs4 tls
+	tor_thrice obfs4 tls
+	# Where the cut comes while a client waits for data, only its FIN, unanswered, shows that all is lost.
+	kill -TERM "${TOR_TRIED[@]}"
+	sleep 14
+	controls_http
 }
 
 scenario tor-policed throttle "Tor's connections to its bridge (TLS and obfs4) are policed to 304 kbit/s each" VANTAGES=client,server SNAP=110
