@@ -28,11 +28,13 @@ tor_node() { # tor_node ROLE NAME LINES: in the background
 	spawn "$1" "$2.log" tor -f "$WORK/$2.torrc" --defaults-torrc "$WORK/empty.torrc"
 }
 
+# An exit would test its resolver after a minute or two, with queries that are no part of a scenario.
 tor_relay() { # tor_relay NAME ORPORT LINES
 	tor_node s "$1" "SocksPort 0
 		Nickname $1
 		Address $S4
 		ORPort $2
+		ServerDNSDetectHijacking 0
 		$3"
 }
 

@@ -241,10 +241,13 @@ shadowsocks_cut() {
 	controls_http
 }
 
-# policed PORT[,PORT]… [udp]: what each of these servers sends faster than 304 kbit/s (of IP packets) is dropped
+# policed PORT[,PORT]… [udp|tcp [BURST]]: what each of these servers sends beyond BURST bytes and 304 kbit/s
+# (of IP packets) is dropped. The kernel gives a burst once to each entry of its table, and forgets an entry
+# in a minute: ten seconds here, so that a bucket that was left alone is full again.
 policed() {
 	box -A FORWARD -i b1 -p "${2:-tcp}" -m multiport --sports "$1" -m hashlimit --hashlimit-name slow \
-		--hashlimit-mode srcport --hashlimit-above 38000b/s --hashlimit-burst 38000b -j DROP
+		--hashlimit-mode srcport --hashlimit-above 38000b/s --hashlimit-burst "${3:-38000}b" \
+		--hashlimit-htable-expire 10000 -j DROP
 }
 
 scenario tunnels-policed-udp throttle "the tunnels' datagrams (WireGuard, OpenVPN, IPsec) are policed to 304 kbit/s each" VANTAGES=client,server SNAP=220

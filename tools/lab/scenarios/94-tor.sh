@@ -110,11 +110,22 @@ scenario tor-policed throttle "Tor's connections to its bridge (TLS and obfs4) a
 tor_policed() {
 	nginx_start
 	tor_network
-	policed 7030,9443
+	# For the published detector a bucket fills without end from a connection's first packet on: it has to
+	# hold more than what Tor leaves unused in the seconds before the transfer.
+	policed 7030,9443 tcp 152000
 	capture_start
-	fetch http://allowed.example/wide
-	tor_two long
-	fetch http://allowed.example/wide
+	local k=0 over
+	for over in tls obfs4 tls; do
+		fetch http://allowed.example/big
+		fetch https://allowed.example/big
+		tor_client torc$((++k)) 905$k $over
+		tor_up torc$k
+		GIVE_UP=90 socks_fetch 905$k "http://$S4/long"
+		kill -TERM "$SPAWNED" # the bucket is the port's: what else the client fetches would share it
+		wait "$SPAWNED" || true
+	done
+	fetch http://allowed.example/big
+	fetch https://allowed.example/big
 }
 
 scenario tor-bridge-off benign "the bridge is killed while in use; its host answers for closed ports" VANTAGES=client,server SNAP=220
