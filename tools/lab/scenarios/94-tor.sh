@@ -3,14 +3,14 @@
 # Tor in a network of its own, its bridge reached over obfs4 and over Tor's own TLS; obfs4 and Shadowsocks
 # cut within a transfer and held to a rate.
 
-# tor_two [FILE]: both clients, used once they are there
+# Both clients, used once they are there.
 tor_two() {
 	tor_client torc1 9051 obfs4
 	tor_client torc2 9052 tls
 	tor_up torc1
 	tor_up torc2
-	GIVE_UP=90 socks_fetch 9051 "http://$S4/${1:-mid}" &
-	GIVE_UP=90 socks_fetch 9052 "http://$S4/${1:-mid}"
+	GIVE_UP=90 socks_fetch 9051 "http://$S4/mid" &
+	GIVE_UP=90 socks_fetch 9052 "http://$S4/mid"
 	wait_children
 	controls_http
 }
