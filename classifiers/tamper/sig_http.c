@@ -12,6 +12,7 @@
 /* At most this many odd packets are an injector's; a box that strips options strips them all. */
 #define TSGONE_FEW 3
 #define MIRROR_IPID_MIN 16
+#define COUNTER_STEP 64       /* EV-IPID: of a host's counter between two packets of one flow */
 #define ANSWER_NS 20000000ull /* a box writes the segments of a page back to back */
 #define IDLE_NS 20000000000ull /* the shortest that middleboxes are known to keep a session */
 
@@ -52,6 +53,21 @@ static bool is_stripped(const struct view *v, unsigned i)
 	return !df && abs(e->ttl - shake->ttl) < 10;
 }
 
+/* An empty FIN whose IP-ID lies between those of the sender's packets around it, as no other host's would. */
+static bool is_counted(const struct view *v, unsigned i)
+{
+	int before = -1, after = -1;
+	for (unsigned k = 0; k < v->n && after < 0; k++)
+		if (view_is_own(v, k))
+			*(k < i ? &before : &after) = (int)k;
+	if (v->e[i].len != 0 || v->ev->ipv6 || before < 0 || after < 0)
+		return false;
+	uint16_t up = (uint16_t)(v->e[i].ip_id - v->e[before].ip_id);
+	uint16_t on = (uint16_t)(v->e[after].ip_id - v->e[i].ip_id);
+	return up >= 1 && up <= COUNTER_STEP && on >= 1 && on <= COUNTER_STEP &&
+	       v->e[i].ttl == v->e[before].ttl && v->e[i].ttl == v->e[after].ttl;
+}
+
 static bool match_tsgone(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
@@ -61,7 +77,7 @@ static bool match_tsgone(const struct view *v, const struct signature *self, str
 		return false;
 	}
 	unsigned odd = 0;
-	bool stripped = false;
+	bool stripped = false, counted = true;
 	for (unsigned i = 0; i < v->n; i++) {
 		if (!lacks_ts(v, i))
 			continue;
@@ -69,11 +85,12 @@ static bool match_tsgone(const struct view *v, const struct signature *self, str
 			t->frame = v->e[i].frame;
 			stripped = is_stripped(v, i);
 		}
+		counted &= is_counted(v, i);
 		testimony_suspect(t, i);
 	}
 	if (odd == 0 || (!s->ts_later && odd > TSGONE_FEW))
 		return false;
-	t->grade = s->ts_later ? GRADE_D4 : stripped ? GRADE_D2 : GRADE_D3;
+	t->grade = counted || (stripped && !s->ts_later) ? GRADE_D2 : s->ts_later ? GRADE_D4 : GRADE_D3;
 	testimony_says(t, "%u packets without the timestamp option", odd);
 	testimony_expects(t, s->ts_later ? "the option, as on its other packets (RFC 7323)"
 					 : "the option, as agreed in both SYNs (RFC 7323)");
