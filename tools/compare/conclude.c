@@ -293,6 +293,23 @@ static struct injected_facts look_at(const struct comparison *c, const struct li
 	return k;
 }
 
+/* Beside a packet that both ends have, with the TTL that the path leaves its sender's. */
+static void ttl_row(struct comparison *c, const struct link *l, enum compare_side side,
+		    enum compare_way way, const struct digest *d, struct finding *f)
+{
+	const struct list *rl = &l->list[side][way];
+	char value[96], expected[96];
+	for (uint32_t i = 0; i < rl->n; i++) {
+		const struct digest *o = &c->view[side].d[rl->v[i]];
+		if (o->fate != FATE_SAME || o->ttl == d->ttl)
+			continue;
+		snprintf(value, sizeof(value), "%u", d->ttl);
+		snprintf(expected, sizeof(expected), "%u, as of frame %" PRIu64, o->ttl, o->frame);
+		finding_row(c, f, "ttl", GRADE_D2, d->frame, value, expected);
+		return;
+	}
+}
+
 static bool conclude_injected(struct comparison *c, const struct link *l, enum compare_way way,
 			      uint32_t *v, uint32_t n)
 {
@@ -318,19 +335,8 @@ static bool conclude_injected(struct comparison *c, const struct link *l, enum c
 	snprintf(expected, sizeof(expected), "in the capture of the %s too", side_name[from]);
 	finding_row(c, f, "never-sent", c->view[from].lossy ? GRADE_D1 : GRADE_D4, d->frame, value,
 		    expected);
-	if (c->hops[way] >= 0 && n > 0) {
-		const struct list *rl = &l->list[side][way];
-		for (uint32_t i = 0; i < rl->n; i++) {
-			const struct digest *o = &c->view[side].d[rl->v[i]];
-			if (o->fate != FATE_SAME || o->ttl == d->ttl)
-				continue;
-			snprintf(value, sizeof(value), "%u", d->ttl);
-			snprintf(expected, sizeof(expected), "%u, as of frame %" PRIu64, o->ttl,
-				 o->frame);
-			finding_row(c, f, "ttl", GRADE_D2, d->frame, value, expected);
-			break;
-		}
-	}
+	if (c->hops[way] >= 0 && n > 0)
+		ttl_row(c, l, side, way, d, f);
 	if (k.went_on)
 		finding_row(c, f, "sender-went-on", GRADE_D4, k.went_on_frame,
 			    "data of the sender after it", "none after a reset or FIN");
