@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 
 DONE, FINDINGS, USAGE, INPUT, IO, PARTIAL = range(6)
@@ -22,7 +23,12 @@ def skip(what, why):
 
 
 def end_by_exception():
-    """SIGTERM and SIGHUP unwind as SIGINT does, so that whatever was made is taken away again."""
+    """SIGTERM and SIGHUP unwind as SIGINT does, so that whatever was made is taken away again.
+
+    Only a process's main thread may ask for that: where pairs are made in others, it does so before."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
     def leave(number, _):
         signal.signal(number, signal.SIG_IGN)
         sys.exit(128 + number)

@@ -65,7 +65,7 @@ done
 check "in path, one reset alone" anomaly "$(verdicts sni-rst-inpath/client.pcap)"
 check "on path, the answer comes too" likely "$(verdicts sni-rst-onpath/client.pcap)"
 conclusions() { awk -F'\t' -v f="$1" '$1 == f && $2 == "*" {print $3, $4, $7}' "$out/MANIFEST"; }
-check "two boxes: forged by one, dropped by the other" 3 "$(frames boxes-same-name/client.pcap)"
+check "two boxes: forged by one, dropped by the other" 5 "$(frames boxes-same-name/client.pcap)"
 check "two boxes: the name that fails" "tls-filtering anomaly sni=blocked.example" \
 	"$(conclusions boxes-same-name/client.pcap)"
 check "proxy: connections that it ended" 3 "$(rows tls-mitm/client.pcap unscored)"
