@@ -110,13 +110,13 @@ static enum classify read_request_line(struct slice line, bool ended, struct htt
 	struct slice method = line, target;
 	for (method.to = line.from; method.to < line.to && is_token(line.data[method.to]);)
 		method.to++;
-	/* SSTP's one request (MS-SSTP, section 3.2.4.1): somebody may mind the protocol, not the name. */
-	if (slice_starts(&method, "SSH-") || slice_is(&method, "SSTP_DUPLEX_POST") ||
-	    slice_len(&method) >= sizeof(out->method))
+	if (slice_starts(&method, "SSH-") || slice_len(&method) >= sizeof(out->method))
 		return CLASSIFY_NEVER;
 	if (method.to == line.to)
 		return ended ? CLASSIFY_NEVER : CLASSIFY_MORE;
-	if (slice_len(&method) == 0 || !is_blank(line.data[method.to]))
+	/* SSTP's one request (MS-SSTP, section 3.2.4.1): somebody may mind the protocol, not the name. */
+	if (slice_len(&method) == 0 || !is_blank(line.data[method.to]) ||
+	    slice_is(&method, "SSTP_DUPLEX_POST"))
 		return CLASSIFY_NEVER;
 
 	target = (struct slice){.data = line.data, .from = method.to, .to = line.to};

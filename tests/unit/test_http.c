@@ -148,7 +148,7 @@ static void refused(void **state)
 		{" GET / HTTP/1.1\r\n", 1},
 		{"GET/ HTTP/1.1\r\n", 4},
 		{"A_METHOD_OF_24_CHARACTER / HTTP/1.1\r\n", 24},
-		{"SSTP_DUPLEX_POST /sra_/ HTTP/1.1\r\n", 16},
+		{"SSTP_DUPLEX_POST /sra_/ HTTP/1.1\r\n", 17},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		for (size_t n = 0; n <= strlen(cases[i].text); n++) {
