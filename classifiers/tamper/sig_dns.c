@@ -380,7 +380,7 @@ static bool match_nonresolver(const struct view *v, const struct signature *self
 		testimony_says(out, "an answer of a host that left %u other names unanswered",
 			       silent);
 	testimony_expects(out, "a host that answers DNS queries");
-	return true;
+	return out->n_suspects != 0;
 }
 
 #define DNS(id_, fact_, names_) \
