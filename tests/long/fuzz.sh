@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Fuzzes every target under ASan and UBSan, two at a time:
-#   tests/long/fuzz.sh [--seconds N] [--build DIR] [--keep DIR] [TARGET...]
+#   tests/long/fuzz.sh [--seconds N] [--seed N] [--build DIR] [--keep DIR] [TARGET...]
+# --seed: the same inputs in the same order (a gate that draws lots fails changes that did nothing).
 # New inputs go to --keep (default .build-fuzz/corpus), crashes beside them; the corpora of the tree
 # are read and never written.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-seconds=600 build=.build-fuzz keep=.build-fuzz/corpus targets=()
+seconds=600 seed=0 build=.build-fuzz keep=.build-fuzz/corpus targets=()
 while (($#)); do
 	case $1 in
 	--seconds) seconds=$2 && shift 2 ;;
+	--seed) seed=$2 && shift 2 ;;
 	--build) build=$2 && shift 2 ;;
 	--keep) keep=$2 && shift 2 ;;
 	-*)
-		echo "usage: tests/long/fuzz.sh [--seconds N] [--build DIR] [--keep DIR] [TARGET...]" >&2
+		sed -n 's/^#   tests/usage: tests/p' "$0" >&2
 		exit 2
 		;;
 	*) targets+=("$1") && shift ;;
@@ -35,7 +37,7 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 fuzz() {
 	local name=$1 found=$keep/$1
 	mkdir -p "$found"
-	"$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 \
+	"$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -seed="$seed" -timeout=10 -rss_limit_mb=1024 \
 		-print_final_stats=1 -artifact_prefix="$found/" "$found" "tests/fuzz/corpus/$name" \
 		>"$keep/$name.log" 2>&1
 }

@@ -30,7 +30,8 @@ typedef size_t (*name_fn)(const struct names_key *k, const char *name, size_t le
 /* A name that a text may quote, and what is written in its place. */
 struct known {
 	const char *raw;
-	size_t len;
+	size_t len, spelt_len;
+	char spelt[TEXT_MAX];
 	char as[PSEUDONYM_SIZE];
 };
 
@@ -40,6 +41,22 @@ struct redact {
 	struct known known[KNOWN_MAX];
 	unsigned n_known;
 };
+
+/* Sentences spell out what is not printable, as \xNN. */
+static size_t spelt(const char *raw, size_t len, char out[TEXT_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len && n + 5 < TEXT_MAX; i++) {
+		unsigned char c = (unsigned char)raw[i];
+		if (c >= 0x21 && c < 0x7f && c != '\\')
+			out[n++] = raw[i];
+		else
+			n += (size_t)snprintf(out + n, TEXT_MAX - n, "\\x%02x", c);
+	}
+	out[n] = '\0';
+	return n;
+}
 
 static void know(struct redact *r, const char *raw, size_t len, name_fn fn)
 {
@@ -51,6 +68,7 @@ static void know(struct redact *r, const char *raw, size_t len, name_fn fn)
 	struct known *k = &r->known[r->n_known++];
 	k->raw = raw;
 	k->len = len;
+	k->spelt_len = spelt(raw, len, k->spelt);
 	fn(&r->p->names, raw, len, k->as);
 }
 
@@ -110,34 +128,40 @@ static void swap_in(char *text, size_t room, char *p, size_t n, const char *as)
 	snprintf(p, room - (size_t)(p - text), "%s%s", as, rest);
 }
 
-static void swap(char *text, size_t room, const char *name, size_t len, const char *as, bool cut)
+/* The longest of what is known that stands at p, in either form. NULL: none. */
+static const struct known *known_at(const struct redact *r, const char *p, const char *text, bool cut,
+				    size_t *len)
 {
+	const struct known *found = NULL;
+
+	*len = 0;
+	for (unsigned i = 0; i < r->n_known; i++) {
+		const struct known *k = &r->known[i];
+		size_t n = quoted(k->spelt, k->spelt_len, p, text, cut);
+		size_t raw = k->spelt_len != k->len ? quoted(k->raw, k->len, p, text, cut) : 0;
+		n = raw > n ? raw : n;
+		if (n > *len) {
+			*len = n;
+			found = k;
+		}
+	}
+	return found;
+}
+
+static void swap_known(const struct redact *r, char *text, size_t room, bool cut)
+{
+	size_t n;
+
 	for (char *p = text; *p != '\0'; p++) {
-		size_t n = quoted(name, len, p, text, cut);
-		if (n == 0)
+		const struct known *k = known_at(r, p, text, cut, &n);
+		if (k == NULL)
 			continue;
-		swap_in(text, room, p, n, as);
-		size_t step = strnlen(p, strlen(as));
+		swap_in(text, room, p, n, k->as);
+		size_t step = strnlen(p, strlen(k->as));
 		p += step != 0 ? step - 1 : 0;
 		if (*p == '\0')
 			return;
 	}
-}
-
-/* Sentences spell out what is not printable, as \xNN. */
-static size_t spelt(const char *raw, size_t len, char out[TEXT_MAX])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len && n + 5 < TEXT_MAX; i++) {
-		unsigned char c = (unsigned char)raw[i];
-		if (c >= 0x21 && c < 0x7f && c != '\\')
-			out[n++] = raw[i];
-		else
-			n += (size_t)snprintf(out + n, TEXT_MAX - n, "\\x%02x", c);
-	}
-	out[n] = '\0';
-	return n;
 }
 
 static bool is_listed(const struct redact *r, const char *name, size_t len)
@@ -183,17 +207,9 @@ static void sweep(struct redact *r, char *text, size_t room)
 
 static void text_of(struct redact *r, char *text, size_t room)
 {
-	char form[TEXT_MAX];
-
-	/* Whole names first, and what is spelt out: its parts may read as another's end. */
-	for (unsigned cut = 0; cut < 2; cut++)
-		for (unsigned i = 0; i < r->n_known; i++) {
-			const struct known *k = &r->known[i];
-			size_t n = spelt(k->raw, k->len, form);
-			swap(text, room, form, n, k->as, cut);
-			if (n != k->len)
-				swap(text, room, k->raw, k->len, k->as, cut);
-		}
+	/* Whole names first: the end of one may read as the beginning of another. */
+	swap_known(r, text, room, false);
+	swap_known(r, text, room, true);
 	sweep(r, text, room);
 }
 
