@@ -128,18 +128,24 @@ static void swap_in(char *text, size_t room, char *p, size_t n, const char *as)
 	snprintf(p, room - (size_t)(p - text), "%s%s", as, rest);
 }
 
-/* The longest of what is known that stands at p, in either form. NULL: none. */
-static const struct known *known_at(const struct redact *r, const char *p, const char *text, bool cut,
-				    size_t *len)
+enum { FORM_SPELT = 1, FORM_RAW = 2 };
+
+/* The longest of what is known that stands at p in one of the forms. NULL: none. */
+static const struct known *known_at(const struct redact *r, const char *p, const char *text,
+				    unsigned forms, bool cut, size_t *len)
 {
 	const struct known *found = NULL;
 
 	*len = 0;
 	for (unsigned i = 0; i < r->n_known; i++) {
 		const struct known *k = &r->known[i];
-		size_t n = quoted(k->spelt, k->spelt_len, p, text, cut);
-		size_t raw = k->spelt_len != k->len ? quoted(k->raw, k->len, p, text, cut) : 0;
-		n = raw > n ? raw : n;
+		size_t as_spelt = forms & FORM_SPELT
+					  ? quoted(k->spelt, k->spelt_len, p, text, cut)
+					  : 0;
+		size_t as_raw = forms & FORM_RAW && k->spelt_len != k->len
+					? quoted(k->raw, k->len, p, text, cut)
+					: 0;
+		size_t n = as_spelt > as_raw ? as_spelt : as_raw;
 		if (n > *len) {
 			*len = n;
 			found = k;
@@ -148,12 +154,12 @@ static const struct known *known_at(const struct redact *r, const char *p, const
 	return found;
 }
 
-static void swap_known(const struct redact *r, char *text, size_t room, bool cut)
+static void swap_known(const struct redact *r, char *text, size_t room, unsigned forms, bool cut)
 {
 	size_t n;
 
 	for (char *p = text; *p != '\0'; p++) {
-		const struct known *k = known_at(r, p, text, cut, &n);
+		const struct known *k = known_at(r, p, text, forms, cut, &n);
 		if (k == NULL)
 			continue;
 		swap_in(text, room, p, n, k->as);
@@ -207,9 +213,11 @@ static void sweep(struct redact *r, char *text, size_t room)
 
 static void text_of(struct redact *r, char *text, size_t room)
 {
-	/* Whole names first: the end of one may read as the beginning of another. */
-	swap_known(r, text, room, false);
-	swap_known(r, text, room, true);
+	/* What is spelt out first: raw bytes may read as words of the sentence. Then whole names: the
+	 * end of one may read as the beginning of another. */
+	swap_known(r, text, room, FORM_SPELT, false);
+	swap_known(r, text, room, FORM_RAW, false);
+	swap_known(r, text, room, FORM_SPELT | FORM_RAW, true);
 	sweep(r, text, room);
 }
 
