@@ -4,7 +4,8 @@
 
 Its hashes are those of inputs and files; a repeated run is the same with any number of workers and with files
 given in another order, and is not the same with another filter, a changed hash or another wmscope's rows. A
-manifest of a stranger cannot have anything written.
+manifest of a stranger cannot have anything written. A comparison is repeated in the same way, by compare alone;
+its two captures are of CAPTURE's folder.
 """
 import hashlib
 import json
@@ -25,6 +26,63 @@ SAME, DIFFERENT, USAGE, INPUT, IO = 0, 1, 2, 3, 4
 def sha256(path):
     with open(path, "rb") as f:
         return hashlib.sha256(f.read()).hexdigest()
+
+
+def compared(wmscope, folder, client, analyzed):
+    """What two captures prove: repeated by compare, and no question to ask of one, nor one to pool."""
+    server = os.path.join(os.path.dirname(client), "server.pcap")
+    pair = os.path.join(folder, "pair")
+    manifest = os.path.join(pair, "report.json")
+    given = ("-f", "tcp or udp", "--client", "192.0.2.77", "--min-verdict", "anomaly")
+
+    def run(*args):
+        return subprocess.run([wmscope, *args], capture_output=True, timeout=120, cwd=folder, check=False)
+
+    def repeat(*args, said=None):
+        path = manifest
+        if said is not None:
+            path = os.path.join(folder, "other.json")
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(said, f)
+        before = sorted(os.listdir(folder))
+        done = run("compare", "-q", "--from", path, *args)
+        assert sorted(os.listdir(folder)) == before, "something was written"
+        return done
+
+    done = run("compare", "-q", *given, "--show-clients", "-o", pair, client, server)
+    assert done.returncode == 1, done
+    with open(manifest, encoding="utf-8") as f:
+        said = json.load(f)
+    assert sorted(said["options"]) == ["--client=192.0.2.77", "--filter=tcp or udp", "--min-verdict=anomaly"]
+    assert [(i["file"], i["sha256"]) for i in said["inputs"]] == [(p, sha256(p)) for p in (client, server)]
+    assert said["tables"]["findings"]["rows"] > 0
+    done = repeat()
+    assert done.returncode == SAME and b"The result is the same." in done.stdout, done
+    assert repeat(server, client).returncode == SAME, "which end a file is of is known by its hash"
+    assert repeat("-f", "tcp[tcpflags] & tcp-rst == 0").returncode == DIFFERENT
+    assert repeat(client).returncode == INPUT and repeat(client, client).returncode == INPUT
+    assert repeat(client, server, server).returncode == INPUT
+    changed = json.loads(json.dumps(said))
+    changed["tables"]["findings"]["sha256"] = "0" * 64
+    done = repeat(said=changed)
+    assert done.returncode == DIFFERENT and b"The result is not the same." in done.stdout, done
+    for option in ("--output=x", "--jsonl=x", "--from=x", "--workers=2", "x"):
+        assert repeat(said={**said, "options": [option]}).returncode == INPUT, option
+    assert repeat(said={**said, "inputs": said["inputs"][:1]}).returncode == USAGE
+    # Each by the command that made it.
+    assert run("compare", "-q", "--from", analyzed).returncode == USAGE
+    assert run("analyze", "-q", "--from", manifest).returncode == USAGE
+    done = run("merge", "-q", pair)
+    assert done.returncode == INPUT and b"a report of compare" in done.stderr, done
+    # Without clients the report does not say which address was given.
+    done = run("compare", "-q", *given, "-o", pair, client, server)
+    with open(manifest, encoding="utf-8") as f:
+        text = f.read()
+    assert "192.0.2.77" not in text and folder not in text and client not in text
+    assert "--client=\u2026" in json.loads(text)["options"]
+    assert repeat(*given[:4], client, server).returncode == SAME, "whatever the key"
+    assert repeat().returncode == INPUT
+    shutil.rmtree(pair)
 
 
 def main():
@@ -90,15 +148,7 @@ def main():
             assert repeat(said={**said, "options": [option]}) == INPUT, option
         assert repeat(said={**said, "inputs": [{"file": "-", "sha256": None}]}) == INPUT
         assert analyze("--from", os.path.join(folder, "none.json")).returncode == IO
-        # What two captures prove is no question that analyze could ask again, nor one to pool.
-        pair = os.path.join(folder, "pair")
-        run = subprocess.run([wmscope, "compare", "-q", "--show-clients", "-o", pair, *captures],
-                             capture_output=True, timeout=120, check=False)
-        assert run.returncode in (0, 1, 5), run
-        assert analyze("--from", os.path.join(pair, "report.json")).returncode == USAGE
-        run = subprocess.run([wmscope, "merge", "-q", pair], capture_output=True, timeout=120, check=False)
-        assert run.returncode == INPUT and b"a report of compare" in run.stderr, run
-        shutil.rmtree(pair)
+        compared(wmscope, folder, captures[0], manifest)
         # Without clients: nothing private is said, and whoever repeats it needs the files and the filter.
         run = analyze(*given, "-o", report, *captures)
         with open(manifest, encoding="utf-8") as f:

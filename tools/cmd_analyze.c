@@ -15,6 +15,7 @@
 #include "tools/options.h"
 #include "tools/privacy/survey.h"
 #include "tools/progress.h"
+#include "tools/repeat.h"
 #include "tools/resume.h"
 #include "tools/session.h"
 #include "tools/study/study.h"
@@ -33,12 +34,7 @@ static const struct option_row analyze_options[] = {
 	 .help = "a capture of the same transfers over the same path with the content changed (bits "
 		 "inverted, another name): the rates of the other captures are compared with its; "
 		 "several times for several"},
-	{.name = "from",
-	 .kind = OPTION_STRING,
-	 .offset = offsetof(struct analyze_config, session.from),
-	 .argument = "REPORT",
-	 .help = "repeat the run of this report.json and say whether the result is the same (0) or "
-		 "not (1); options and files given here go before its own"},
+	SESSION_FROM(struct analyze_config, session),
 	{.name = "resume",
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct analyze_config, resume),
@@ -396,69 +392,26 @@ out:
 	return session_exit_status(&r.session);
 }
 
-static int told(int err, const char *why)
+static int analyze_again(const void *config, int argc, char **argv, const struct manifest *expected)
 {
-	log_error(NULL, "%s", err == -ENOMEM ? strerror(ENOMEM) : why);
-	return err == -EBADMSG ? EXIT_INPUT : EXIT_IO;
-}
-
-/* A report of another command is of other questions, whose answers would seem to differ. */
-static bool may_repeat(const char *command)
-{
-	static const char *const asked[] = {"", "analyze", "capture", "merge"};
-	bool may = false;
-
-	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
-		may |= strcmp(command, asked[i]) == 0;
-	return may;
-}
-
-/* What the manifest says, and what was typed besides, as one command line. */
-static int analyze_again(const struct analyze_config *cfg, int argc)
-{
-	struct analyze_config again;
-	struct manifest m;
-	char why[320] = "", **all = NULL, **typed;
-	int n, first, n_typed, status = EXIT_USAGE;
-
-	int err = manifest_read(&m, cfg->session.from, why, sizeof(why));
-	if (err != 0)
-		return told(err, why);
-	if (!may_repeat(manifest_made_by(&m))) {
-		log_error(NULL, "%.200s: only what analyze, capture -w and merge found in captures can be "
-				"repeated by analyze; compare and audit are given their inputs again",
-			  cfg->session.from);
-		manifest_close(&m);
-		return EXIT_USAGE;
-	}
-	typed = options_invocation(&n_typed);
-	err = manifest_command(&m, &command_analyze, n_typed - 2, typed + 2, argc == 0, &n, &all,
-			       why, sizeof(why));
-	if (err != 0) {
-		status = told(err, why);
-		goto out;
-	}
-	if (options_parse(&command_analyze, &again, n, all, &first) != OPTIONS_RUN)
-		goto out;
-	again.session.redact_names |= manifest_is_redacted(&m);
-	if (again.session.redact_names && again.session.key == NULL) {
-		options_error(&command_analyze, "the report's names are pseudonyms: they are compared "
-						"with the --key that they were made with", NULL);
-		goto out;
-	}
-	err = manifest_match(&m, n - first, all + first, why, sizeof(why));
-	status = err != 0 ? told(err, why) : analyze_once(&again, n - first, all + first, &m);
-out:
-	free(all);
-	manifest_close(&m);
-	return status;
+	return analyze_once(config, argc, argv, expected);
 }
 
 static int analyze_run(void *config, int argc, char **argv)
 {
+	static const char *const made_by[] = {"analyze", "capture", "merge", NULL};
+	static const struct repeat repeat = {
+		.command = &command_analyze,
+		.session = offsetof(struct analyze_config, session),
+		.made_by = made_by,
+		.others = "only what analyze, capture -w and merge found in captures can be repeated by "
+			  "analyze; compare --from repeats what compare found, and audit is given its ports "
+			  "again",
+		.run = analyze_again,
+	};
 	const struct analyze_config *cfg = config;
 
-	return cfg->session.from != NULL ? analyze_again(cfg, argc)
+	return cfg->session.from != NULL ? repeat_run(&repeat, cfg, argc)
 					 : analyze_once(cfg, argc, argv, NULL);
 }
 

@@ -12,6 +12,7 @@
 #include "tools/compare/compare.h"
 #include "tools/options.h"
 #include "tools/progress.h"
+#include "tools/repeat.h"
 #include "tools/session.h"
 
 extern const struct command command_compare;
@@ -25,6 +26,7 @@ struct compare_options {
 #define AT(field) .offset = offsetof(struct compare_options, field)
 static const struct option_row compare_rows[] = {
 	SESSION_OPTIONS(struct compare_options, session),
+	SESSION_FROM(struct compare_options, session),
 	{.name = "filter",
 	 .letter = 'f',
 	 .kind = OPTION_STRING,
@@ -102,6 +104,8 @@ static void write_reports(struct run *r)
 		.comparison = r->comparison,
 		.study = comparison_study(r->comparison),
 		.filter = r->cfg->bpf,
+		.command = &command_compare,
+		.config = r->cfg,
 	};
 
 	/* Not two captures of one path, or nothing came through: either way nothing could be
@@ -146,10 +150,11 @@ static bool usage_fits(struct run *r, int argc, char **argv)
 	return wrong == NULL;
 }
 
-static int compare_run(void *config, int argc, char **argv)
+/* expected: of the run that this one repeats, or NULL. */
+static int compare_once(const void *config, int argc, char **argv, const struct manifest *expected)
 {
 	const struct compare_options *cfg = config;
-	struct run r = {.cfg = cfg};
+	struct run r = {.cfg = cfg, .session = {.expected = expected}};
 
 	if (!usage_fits(&r, argc, argv))
 		return EXIT_USAGE;
@@ -175,6 +180,22 @@ out:
 	comparison_free(r.comparison);
 	session_end(&r.session);
 	return session_exit_status(&r.session);
+}
+
+static int compare_run(void *config, int argc, char **argv)
+{
+	static const char *const made_by[] = {"compare", NULL};
+	static const struct repeat repeat = {
+		.command = &command_compare,
+		.session = offsetof(struct compare_options, session),
+		.made_by = made_by,
+		.others = "only what compare found in two captures can be repeated by compare",
+		.run = compare_once,
+	};
+	const struct compare_options *cfg = config;
+
+	return cfg->session.from != NULL ? repeat_run(&repeat, cfg, argc)
+					 : compare_once(cfg, argc, argv, NULL);
 }
 
 const struct command command_compare = {

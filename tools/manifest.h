@@ -3,7 +3,7 @@
 
 /*
  * report.json, a report's manifest: what was read, with what, how it was called, and what came of it, by
- * SHA-256. From one the run is repeated (`wmscope analyze --from`) and its result compared, table by
+ * SHA-256. From one the run is repeated (`--from` of analyze and compare) and its result compared, table by
  * table. tools/manifest.schema.json describes the file.
  */
 

@@ -66,6 +66,6 @@ static int same_write(const struct analysis *a, const struct report_options *o, 
 extern const struct report report_same;
 const struct report report_same = {
 	.name = "same",
-	.doc = "whether a repeated run found the same (analyze --from)",
+	.doc = "whether a repeated run found the same (--from)",
 	.write = same_write,
 };

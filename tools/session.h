@@ -18,7 +18,7 @@
 
 struct session_config {
 	const char *dir, *jsonl, *text, *html, *pcapng, *zeek, *key;
-	const char *from; /* analyze: the manifest of the run to repeat */
+	const char *from; /* the manifest of the run to repeat */
 	int min_verdict, fail_on, color;
 	bool quiet, verbose, all_packets;
 	bool private_all, show_clients, all_names, keep_payload, redact_names;
@@ -120,6 +120,15 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .kind = OPTION_FLAG,                                                                      \
 	 .offset = offsetof(type, field.verbose),                                                  \
 	 .help = "more words about the run on standard error"}
+
+/* The same, of a command that can repeat a run (tools/repeat.h). */
+#define SESSION_FROM(type, field)                                                                  \
+	{.name = "from",                                                                           \
+	 .kind = OPTION_STRING,                                                                    \
+	 .offset = offsetof(type, field.from),                                                     \
+	 .argument = "REPORT",                                                                     \
+	 .help = "repeat the run of this report.json and say whether the result is the same (0) "  \
+		 "or not (1); options and files given here go before its own"}
 
 struct privacy;  /* tools/privacy/model.h */
 struct seal_key; /* tools/privacy/seal.h */
