@@ -1,89 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+/* Whose a connection is, what state it is in, and when its packets are another one's. */
+
 #include "dataplane/flow.c"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-#define T0 (1700000000 * SECOND_NS)
-#define MS 1000000ULL
-#define CLIENT 0x0a000001U
-#define SERVER 0xc6336401U
-
-struct ended {
-	uint64_t id;
-	enum flow_end why;
-	char history[FLOW_HISTORY_MAX + 1];
-	uint8_t state;
-};
-
-static struct ended ends[4096];
-static unsigned n_ends;
-static uint64_t next_frame;
-
-static void on_end(void *user, struct flow *f, enum flow_end why)
-{
-	(void)user;
-	assert_true(n_ends < sizeof(ends) / sizeof(ends[0]));
-	struct ended *e = &ends[n_ends++];
-	*e = (struct ended){.id = f->id, .why = why, .state = f->state};
-	flow_history(f, e->history);
-}
-
-static void assert_history(const struct flow *f, const char *letters)
-{
-	char history[FLOW_HISTORY_MAX + 1];
-	flow_history(f, history);
-	assert_string_equal(history, letters);
-}
-
-static struct flow_table *table(struct flow_table_config cfg)
-{
-	struct flow_table *t;
-	n_ends = 0;
-	next_frame = 1;
-	assert_int_equal(flow_table_new(&t, &cfg, on_end, NULL), 0);
-	return t;
-}
-
-static struct ip_addr addr4(uint32_t a)
-{
-	return (struct ip_addr){.b = {[10] = 0xff, 0xff, (uint8_t)(a >> 24), (uint8_t)(a >> 16),
-				      (uint8_t)(a >> 8), (uint8_t)a}};
-}
-
-static struct headers packet4(uint8_t proto, uint32_t src, uint16_t sport, uint32_t dst,
-			      uint16_t dport)
-{
-	return (struct headers){.ip_version = 4, .proto = proto, .src = addr4(src),
-				.dst = addr4(dst), .sport = sport, .dport = dport, .ip_len = 40};
-}
-
-static struct flow *give(struct flow_table *t, const struct headers *h, uint64_t now_ns,
-			 enum dir *dir)
-{
-	struct packet pkt = {.ts_ns = now_ns, .frame = next_frame++};
-	return flow_table_update(t, &pkt, h, now_ns, dir);
-}
-
-/* A packet of the one TCP connection that most tests are about. */
-static struct flow *tcp(struct flow_table *t, bool from_client, uint16_t flags, uint32_t seq,
-			uint32_t len, uint64_t now_ns)
-{
-	struct headers h = from_client ? packet4(IPPROTO_TCP, CLIENT, 40000, SERVER, 443)
-				       : packet4(IPPROTO_TCP, SERVER, 443, CLIENT, 40000);
-	enum dir dir;
-	h.flags = flags;
-	h.seq = seq;
-	h.payload_len = len;
-	h.ip_len += len;
-	struct flow *f = give(t, &h, now_ns, &dir);
-	assert_non_null(f);
-	return f;
-}
+#include "tests/unit/flow_build.h"
 
 static void clients_are_decided(void **state)
 {
@@ -285,67 +206,6 @@ static void a_late_syn_is_no_forgery(void **state)
 	}
 }
 
-static void flows_end_when_idle(void **state)
-{
-	(void)state;
-	struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
-	struct headers udp = packet4(IPPROTO_UDP, CLIENT, 5000, SERVER, 53);
-	struct headers icmp = packet4(IPPROTO_ICMP, CLIENT, 8, SERVER, 0);
-	enum dir dir;
-	tcp(t, true, TCP_SYN, 1, 0, T0);
-	give(t, &udp, T0, &dir);
-	give(t, &icmp, T0, &dir);
-	flow_table_expire(t, T0 + 59 * SECOND_NS);
-	assert_int_equal(n_ends, 0);
-	flow_table_expire(t, T0 + 60 * SECOND_NS);
-	assert_int_equal(n_ends, 1);
-	assert_int_equal(ends[0].id, 3 << 2);
-	flow_table_expire(t, T0 + 179 * SECOND_NS);
-	assert_int_equal(n_ends, 1);
-	/* Found idle by a lookup, before anybody told the table the time. */
-	struct flow *f = give(t, &udp, T0 + 180 * SECOND_NS, &dir);
-	assert_int_equal(n_ends, 2);
-	assert_int_equal(ends[1].id, 2 << 2);
-	assert_int_equal(ends[1].why, FLOW_END_TIMEOUT);
-	assert_int_equal(flow_first_frame(f), 4);
-	assert_int_equal(f->pkts[DIR_C2S], 1);
-	flow_table_expire(t, T0 + 600 * SECOND_NS);
-	assert_int_equal(n_ends, 4);
-	assert_int_equal(ends[2].id, 4 << 2);
-	assert_int_equal(ends[3].id, 1 << 2);
-	assert_int_equal(flow_table_stats(t)->ended[FLOW_END_TIMEOUT], 4);
-	assert_int_equal(flow_table_stats(t)->created, 4);
-	assert_int_equal(flow_table_stats(t)->peak, 3);
-	flow_table_free(t);
-}
-
-static void a_full_table_evicts(void **state)
-{
-	(void)state;
-	struct flow_table *t = table((struct flow_table_config){.max_flows = 4});
-	enum dir dir;
-	struct headers h = packet4(IPPROTO_UDP, CLIENT, 1000, SERVER, 53);
-	tcp(t, true, TCP_SYN, 1, 0, T0);                       /* 1: lives longest */
-	give(t, &h, T0, &dir);                                 /* 2: UDP */
-	h.sport = 1001;
-	give(t, &h, T0, &dir);                                 /* 3: UDP */
-	h = packet4(IPPROTO_TCP, CLIENT, 1, SERVER, 80);
-	h.flags = TCP_RST;
-	give(t, &h, T0, &dir);                                 /* 4: reset */
-	h = packet4(IPPROTO_UDP, CLIENT, 1000, SERVER, 53);
-	give(t, &h, T0 + 1, &dir);                             /* 5: 2 is used again */
-	static const uint64_t order[] = {4, 3, 2, 6, 7};
-	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		h.sport = (uint16_t)(2000 + i);
-		give(t, &h, T0 + 2 + i, &dir);
-		assert_int_equal(n_ends, i + 1);
-		assert_int_equal(ends[i].id, order[i] << 2);
-		assert_int_equal(ends[i].why, FLOW_END_EVICTED);
-	}
-	assert_int_equal(flow_table_stats(t)->peak, 4);
-	flow_table_free(t);
-}
-
 static void an_icmp_error_finds_its_flow(void **state)
 {
 	(void)state;
@@ -374,89 +234,6 @@ static void an_icmp_error_finds_its_flow(void **state)
 	assert_null(flow_table_find_quoted(t, &h, &dir));
 	assert_int_equal(flow_table_stats(t)->icmp_unmatched, 2);
 	flow_table_free(t);
-}
-
-static void keys_tell_flows_apart(void **state)
-{
-	(void)state;
-	struct flow_table *t = table((struct flow_table_config){.max_flows = 0});
-	struct headers h = packet4(IPPROTO_TCP, CLIENT, 40000, SERVER, 443);
-	struct packet pkt = {.ts_ns = T0, .frame = 9, .file = 3};
-	enum dir dir;
-	struct flow *f = flow_table_update(t, &pkt, &h, T0, &dir);
-	assert_int_equal(f->id, 3ULL << 40 | 9 << 2);
-	h.tunnel_id = 5;
-	h.n_tunnels = 4;
-	h.tunnels[0] = TUNNEL_GRE;
-	struct flow *g = flow_table_update(t, &pkt, &h, T0, &dir);
-	assert_ptr_not_equal(f, g);
-	assert_int_equal(g->id, 3ULL << 40 | 9 << 2 | 3);
-	assert_int_equal(g->tunnels[0], TUNNEL_GRE);
-	h.ip_version = 6;
-	assert_ptr_not_equal(flow_table_update(t, &pkt, &h, T0, &dir), g);
-	h.proto = IPPROTO_UDP;
-	flow_table_update(t, &pkt, &h, T0, &dir);
-	assert_int_equal(flow_table_stats(t)->created, 4);
-	h.ip_version = 0;
-	assert_null(flow_table_update(t, &pkt, &h, T0, &dir));
-	flow_table_free(t);
-}
-
-/* Thousands of flows come and go; a plain array says which ought to be there. */
-static void the_table_holds_what_it_was_given(void **state)
-{
-	enum { N = 3000, ROUNDS = 60000 };
-	static uint64_t model[N]; /* id, 0 not there */
-	static uint64_t last[N];
-	uint32_t x = 1;
-	(void)state;
-	memset(model, 0, sizeof(model));
-	struct flow_table *t = table((struct flow_table_config){.udp_idle_ns = 20 * SECOND_NS});
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		x = x * 1664525U + 1013904223U;
-		unsigned k = (x >> 12) % N;
-		uint64_t now = T0 + i * 10 * MS;
-		struct headers h = packet4(IPPROTO_UDP, CLIENT + k % 7, (uint16_t)(1024 + k),
-					   SERVER, 53);
-		enum dir dir;
-		if (i % 100 == 0) {
-			flow_table_expire(t, now);
-			n_ends = 0;
-		}
-		if (model[k] != 0 && now - last[k] >= 20 * SECOND_NS)
-			model[k] = 0;
-		struct flow *f = give(t, &h, now, &dir);
-		if (model[k] == 0)
-			model[k] = (next_frame - 1) << 2;
-		last[k] = now;
-		assert_int_equal(f->id, model[k]);
-	}
-	/* What is left ends in order of creation. */
-	n_ends = 0;
-	flow_table_end_all(t);
-	assert_true(n_ends > 1000);
-	for (unsigned i = 1; i < n_ends; i++)
-		assert_true(ends[i - 1].id < ends[i].id);
-	assert_int_equal(flow_table_stats(t)->ended[FLOW_END_EOF], n_ends);
-	struct headers h = packet4(IPPROTO_UDP, CLIENT, 1, SERVER, 53);
-	enum dir dir;
-	assert_non_null(give(t, &h, T0, &dir));
-	flow_table_free(t);
-}
-
-static void shards_are_even_and_symmetric(void **state)
-{
-	unsigned count[FLOW_SHARDS] = {0};
-	(void)state;
-	for (uint32_t i = 0; i < 16000; i++) {
-		struct ip_addr a = addr4(CLIENT + i % 400), b = addr4(SERVER + i / 400 * 256);
-		unsigned s = flow_shard(&a, &b);
-		assert_true(s < FLOW_SHARDS);
-		assert_int_equal(s, flow_shard(&b, &a));
-		count[s]++;
-	}
-	for (unsigned i = 0; i < FLOW_SHARDS; i++)
-		assert_in_range(count[i], 800, 1200);
 }
 
 /* GRE has no ports: whose it is, the pair's PPTP control connection says, whoever speaks first. */
@@ -492,12 +269,7 @@ int main(void)
 		cmocka_unit_test(a_reset_does_not_end_a_flow),
 		cmocka_unit_test(a_syn_may_begin_another_connection),
 		cmocka_unit_test(a_late_syn_is_no_forgery),
-		cmocka_unit_test(flows_end_when_idle),
-		cmocka_unit_test(a_full_table_evicts),
 		cmocka_unit_test(an_icmp_error_finds_its_flow),
-		cmocka_unit_test(keys_tell_flows_apart),
-		cmocka_unit_test(the_table_holds_what_it_was_given),
-		cmocka_unit_test(shards_are_even_and_symmetric),
 		cmocka_unit_test(gre_has_the_client_of_its_control_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
