@@ -14,14 +14,6 @@
 #include "dataplane/decode_tunnel.c"
 #include "tests/unit/packet_build.h"
 
-static int teardown(void **state)
-{
-	(void)state;
-	free(backing);
-	backing = NULL;
-	return 0;
-}
-
 static void assert_tcp4(const struct headers *h)
 {
 	assert_int_equal(h->end, DECODE_OK);
@@ -354,5 +346,5 @@ int main(void)
 		cmocka_unit_test(test_lower_lengths),
 		cmocka_unit_test(test_icmp_quotes_fragment),
 	};
-	return cmocka_run_group_tests(tests, NULL, teardown);
+	return cmocka_run_group_tests(tests, NULL, drop_backing);
 }
