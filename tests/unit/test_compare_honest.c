@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What two captures of an honest path differ in: the captures' own faults, offload, clocks, strangers. */
+
+#include "tools/compare/compare.c"
+
+#include "tests/unit/compare_world.h"
+
+static void nothing_happens(struct world *w)
+{
+	beside(w, 0, 4000);
+	expect(w, 0);
+	assert_true(comparison_clock(w->c)->both_ways);
+	assert_int_equal(comparison_clock(w->c)->rtt_ns, 2 * TRANSIT * MS);
+	assert_int_equal(comparison_clock(w->c)->steps, 0);
+}
+
+/* The server acknowledges what its capture lacks: the capture lost it, not the path. */
+static void capture_missed_it(struct world *w)
+{
+	struct segment g = {.flags = PUSHED, .seq = 1, .ack = 1, .text = "hello"}, r = reset;
+
+	beside(w, 0, 2000);
+	handshake(w, 0, 2000);
+	sent(w, WAY_UP, &g, 2050);
+	through(w, WAY_DOWN, (struct segment){.flags = ACKED, .seq = 1, .ack = 6}, 2071);
+	/* And then a reset that it lacks too proves nothing. */
+	uint64_t frame = got(w, WAY_DOWN, &r, 2150);
+	beside(w, 2100, 4000);
+	expect(w, 1);
+	assert_int_equal(count(w, FATE_MISSED), 1);
+	assert_true(comparison_lossy(w->c, SIDE_SERVER));
+	expect_one(w, "two-sided-reset", VERDICT_INCONCLUSIVE, frame);
+}
+
+/* The sender goes on behind bytes that its capture lacks. */
+static void capture_missed_sending(struct world *w)
+{
+	struct segment g = {.flags = PUSHED, .seq = 1, .ack = 1, .text = "hello", .ip_id = 900};
+
+	beside(w, 0, 2000);
+	handshake(w, 0, 2000);
+	got(w, WAY_UP, &g, 2070);
+	through(w, WAY_UP, (struct segment){.flags = PUSHED, .seq = 6, .ack = 1, .text = "world"}, 2060);
+	beside(w, 2100, 4000);
+	expect(w, 0);
+	assert_int_equal(w->c->view[SIDE_CLIENT].missed, 1);
+}
+
+/* Offload at one end: one large segment here, three small ones there. */
+static void resegmented(struct world *w, enum compare_way way, bool splits)
+{
+	static const char text[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+	struct segment whole = {.flags = PUSHED, .seq = 1, .ack = 1, .text = text, .ip_id = 800};
+
+	beside(w, 0, 2000);
+	handshake(w, 0, 2000);
+	if (splits)
+		sent(w, way, &whole, 2050);
+	else
+		got(w, way, &whole, 2072);
+	for (int32_t i = 0; i < 3; i++) {
+		struct segment part = {.flags = i == 2 ? PUSHED : ACKED, .seq = 1 + 12 * i, .ack = 1,
+				       .text = text + 12 * i, .len = 12,
+				       .ip_id = (uint16_t)(800 + i)};
+		if (splits)
+			got(w, way, &part, 2071);
+		else
+			sent(w, way, &part, 2050);
+	}
+	beside(w, 2100, 4000);
+	expect(w, 0);
+	assert_int_equal(comparison_totals(w->c, way)->fates[FATE_RESEGMENTED], splits ? 1 : 3);
+}
+
+static void cut_up(struct world *w)
+{
+	resegmented(w, WAY_UP, true);
+}
+
+static void joined(struct world *w)
+{
+	resegmented(w, WAY_DOWN, false);
+}
+
+/* The server's clock is set while the captures run. */
+static void clock_is_set(struct world *w)
+{
+	w->clock_ms = 5000;
+	beside(w, 0, 4000);
+	w->clock_ms = 6500;
+	beside(w, 4100, 9000);
+	expect(w, 0);
+	assert_int_equal(comparison_clock(w->c)->steps, 1);
+	assert_int_equal(comparison_clock(w->c)->largest_step_ns, 1500 * (int64_t)MS);
+}
+
+/* The server's capture begins when the client's has long run. */
+static void begins_later(struct world *w)
+{
+	struct segment g = {.flags = PUSHED, .seq = 1, .ack = 1, .text = "hello"}, r = reset;
+
+	sent(w, WAY_UP, &g, 0);
+	got(w, WAY_DOWN, &r, 30);
+	for (uint64_t ms = 2000; ms < 4000; ms += 50) {
+		struct segment k = {.port = 39000, .flags = PUSHED, .seq = 1 + (int32_t)ms, .ack = 1,
+				    .text = "keep on"};
+		through(w, WAY_UP, k, ms);
+		through(w, WAY_DOWN, k, ms + 20);
+		k = (struct segment){.flags = PUSHED, .seq = 6 + (int32_t)ms, .ack = 1, .text = "alive"};
+		through(w, WAY_UP, k, ms + 1);
+	}
+	expect(w, 0);
+	assert_int_equal(count(w, FATE_UNCOVERED), 2);
+}
+
+/* A server that nothing reached, and nobody said that it is at that end. */
+static void goes_elsewhere(struct world *w)
+{
+	beside(w, 0, 4000);
+	for (unsigned i = 0; i < 5; i++) {
+		struct segment g = {.flags = TCP_SYN};
+		struct ip_addr other = address(w, 51), client = address(w, 10);
+		struct flow_key key = {.lo = client, .hi = other, .lo_port = 40000, .hi_port = 443,
+				       .proto = 6, .ip_version = w->v6 ? 6 : 4};
+		struct headers h = {.ip_version = key.ip_version, .flags = g.flags, .seq = w->isn[0],
+				    .ttl = 64, .ip_len = 40};
+		struct packet pkt = {.ts_ns = START + (1000 + i * 300) * MS,
+				     .frame = ++w->frames[SIDE_CLIENT]};
+		view_add(&w->c->view[SIDE_CLIENT], &key, true, &pkt, &h);
+	}
+	expect(w, 0);
+	assert_int_equal(w->c->elsewhere, 1);
+}
+
+static void strangers(struct world *w)
+{
+	struct segment g = {.flags = PUSHED, .seq = 1, .ack = 1, .text = "hello"};
+
+	sent(w, WAY_UP, &g, 0);
+	g.seq = 5000;
+	g.text = "something else";
+	got(w, WAY_UP, &g, 20);
+	expect(w, 0);
+	assert_false(comparison_clock(w->c)->aligned);
+}
+
+/* PPTP's server speaks first in GRE: the way that its packets lose TTL says who it is. */
+static void gre_of_a_server(struct world *w)
+{
+	beside(w, 0, 2000);
+	for (uint64_t i = 0; i < 6; i++) {
+		struct segment g = {.gre = true, .text = &"abcdefghij"[i], .len = 4};
+		through(w, i % 2 == 0 ? WAY_DOWN : WAY_UP, g, 2000 + i * 50);
+	}
+	beside(w, 2000, 4000);
+	expect(w, 0);
+}
+
+/* A busy path delays what is around a genuine reset, and not the reset. */
+static void quick_on_a_busy_path(struct world *w)
+{
+	beside(w, 0, 2000);
+	for (uint64_t i = 60; i < 160; i++) {
+		struct segment g = {.port = 39000, .flags = PUSHED, .seq = 1 + (int32_t)i * 4, .len = 4,
+				    .ack = 1 + (int32_t)i * 4, .text = &"abcdefghijklmnop"[i % 12]};
+		sent(w, i % 2, &g, i * 50);
+		got(w, i % 2, &g, i * 50 + TRANSIT + 6);
+	}
+	handshake(w, 0, 2000);
+	through(w, WAY_DOWN, reset, 5500);
+	beside(w, 8000, 9000);
+	expect(w, 0);
+}
+
+#define CASES(X)                                                                                   \
+	X(nothing_happens) X(capture_missed_it) X(capture_missed_sending) X(cut_up)                \
+	X(joined) X(clock_is_set) X(begins_later) X(goes_elsewhere) X(strangers)                   \
+	X(gre_of_a_server) X(quick_on_a_busy_path)
+CASES(DEFINE)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {CASES(ROW)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
