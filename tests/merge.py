@@ -96,14 +96,18 @@ def dump(path):
         return list(db.iterdump())
 
 
-def same(whole, merged):
-    a, b = contents(whole), contents(merged)
+def same_report(whole, other):
+    a, b = contents(whole), contents(other)
     assert a.keys() == b.keys(), a.keys() ^ b.keys()
     for name in a:
         if name == "wmscope.sqlite":
-            assert dump(os.path.join(whole, name)) == dump(os.path.join(merged, name)), name
+            assert dump(os.path.join(whole, name)) == dump(os.path.join(other, name)), name
         else:
-            assert a[name] == b[name], f"{name} of the merged report is another"
+            assert a[name] == b[name], f"{name} of {other} is another than {whole} has"
+
+
+def same(whole, merged):
+    same_report(whole, merged)
     for name in os.listdir(whole + ".zeek"):
         with open(os.path.join(whole + ".zeek", name), "rb") as x, \
              open(os.path.join(merged + ".zeek", name), "rb") as y:

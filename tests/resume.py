@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from merge import captures_in, contents, dump, same_capture
+from merge import captures_in, same_capture, same_report
 
 COUNT = 18
 STOP = 11 # inputs that are done when the deterministic kill comes
@@ -82,13 +82,7 @@ class Bench:
 
 
 def same(a, b):
-    x, y = contents(a), contents(b)
-    assert x.keys() == y.keys(), x.keys() ^ y.keys()
-    for name in x:
-        if name == "wmscope.sqlite":
-            assert dump(os.path.join(a, name)) == dump(os.path.join(b, name)), name
-        else:
-            assert x[name] == y[name], f"{name} of the resumed run is another"
+    same_report(a, b)
     assert not os.path.exists(os.path.join(b, "unfinished")), "what is finished is put away"
 
 

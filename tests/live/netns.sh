@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2154
 # Sourced by the live tests: two network namespaces of the test's own, joined by a veth pair.
 #   netns_need TOOL...            skips (77) without root, namespaces or one of the tools
 #   netns_pair [LINK-OPTION...]   $left and $right, with left0 and right0 in them; all goes at exit
 #   on_left, on_right COMMAND...  runs there
 #   start_left, start_right FILE COMMAND...  runs there in the background, all output in FILE; its
 #                                 process id is in $id, and it is ended with the test
+#   cross END SINK DEVICE SOURCE DEVICE FRAMES LENGTH QUEUES  $wire sends on the left, and all arrives
+#                                 at END (left or right); its words are in $scratch/send and recv
 # $scratch is a folder that goes too. Only processes that the test started are ended: those above, and
 # whose ids it puts into the array $ours.
 
@@ -91,4 +94,17 @@ wait_for() {
 		((tries-- > 0)) || return 1
 		sleep 0.05
 	done
+}
+
+cross() {
+	"start_$1" "$scratch/recv" "$wire" recv "$4" "$5" "$6" 5
+	wait_for 20 grep -Eq 'ready|has no AF_XDP|needs root' "$scratch/recv" ||
+		fail "the receiver: $(cat "$scratch/recv")"
+	grep -q ready "$scratch/recv" || skip "$4" "$(cat "$scratch/recv")"
+	on_left "$wire" send "$2" "$3" "$6" "$7" "$8" >"$scratch/send" 2>"$scratch/words" ||
+		fail "the sender: $(cat "$scratch/send" "$scratch/words")"
+	wait "$id" || fail "$3 to $5: $(cat "$scratch/send" "$scratch/recv")"
+	grep -q "sent $6 bytes $(($6 * $7)) refused 0 lost 0 flush 0" "$scratch/send" ||
+		fail "the sender counts otherwise: $(cat "$scratch/send")"
+	echo "$2 $3 to $4 $5, $6 frames of $7 bytes over $8 queue(s): $(tail -n 1 "$scratch/recv")"
 }

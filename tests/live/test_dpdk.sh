@@ -19,28 +19,16 @@ grep -q "DPDK has no such port" "$scratch/none" || fail "not said: $(cat "$scrat
 
 netns_pair
 
-# cross SINK DEVICE SOURCE DEVICE FRAMES LENGTH
-cross() {
-	start_right "$scratch/recv" "$wire" recv "$3" "$4" "$5" 3
-	wait_for 20 grep -q ready "$scratch/recv" || fail "the receiver: $(cat "$scratch/recv")"
-	on_left "$wire" send "$1" "$2" "$5" "$6" 1 >"$scratch/send" 2>"$scratch/words" ||
-		fail "the sender: $(cat "$scratch/send" "$scratch/words")"
-	wait "$id" || fail "$2 to $4: $(cat "$scratch/send" "$scratch/recv")"
-	grep -q "sent $5 bytes $(($5 * $6)) refused 0 lost 0 flush 0" "$scratch/send" ||
-		fail "the sender counts otherwise: $(cat "$scratch/send")"
-	echo "$1 $2 to $3 $4, $5 frames of $6 bytes: $(tail -n 1 "$scratch/recv")"
-}
-
 af_packet='net_af_packet0,iface'
-cross dpdk "$af_packet=left0" dpdk "$af_packet=right0" 400 1514
-cross dpdk "$af_packet=left0" dpdk "$af_packet=right0" 400 60
+cross right dpdk "$af_packet=left0" dpdk "$af_packet=right0" 400 1514 1
+cross right dpdk "$af_packet=left0" dpdk "$af_packet=right0" 400 60 1
 # DPDK's own AF_XDP says more than it should of a kernel without freplace programs, and works.
 if "$wire" recv xdp none 1 1 2>&1 | grep -q "no packet source\|no module"; then
 	echo "built without XDP: not crossed with AF_XDP"
 else
-	cross dpdk "$af_packet=left0" xdp right0 400 600
-	cross xdp left0 dpdk "$af_packet=right0" 400 600
-	cross dpdk net_af_xdp0,iface=left0 xdp right0 400 600
+	cross right dpdk "$af_packet=left0" xdp right0 400 600 1
+	cross right xdp left0 dpdk "$af_packet=right0" 400 600 1
+	cross right dpdk net_af_xdp0,iface=left0 xdp right0 400 600 1
 fi
 
 # Written through DPDK, read by us.

@@ -17,16 +17,6 @@ on_left ip tuntap add tap0 mode tap multi_queue 2>"$scratch/words" ||
 	skip tun "the kernel makes no TAP devices: $(cat "$scratch/words")"
 on_left ip link set tap0 up
 
-# cross SINK DEVICE SOURCE DEVICE FRAMES LENGTH
-cross() {
-	start_left "$scratch/recv" "$wire" recv "$3" "$4" "$5" 5
-	wait_for 20 grep -q ready "$scratch/recv" || fail "the receiver: $(cat "$scratch/recv")"
-	on_left "$wire" send "$1" "$2" "$5" "$6" 1 >"$scratch/send" 2>"$scratch/words" ||
-		fail "the sender: $(cat "$scratch/send" "$scratch/words")"
-	wait "$id" || fail "$2 to $4: $(cat "$scratch/send" "$scratch/recv")"
-	echo "$1 $2 to $3 $4, $5 frames of $6 bytes: $(tail -n 1 "$scratch/recv")"
-}
-
-cross packet tap0 dpdk net_tap0,iface=tap0 400 600
+cross left packet tap0 dpdk net_tap0,iface=tap0 400 600 1
 on_left ip link set tap0 up
-cross dpdk net_tap0,iface=tap0 packet tap0 400 600
+cross left dpdk net_tap0,iface=tap0 packet tap0 400 600 1

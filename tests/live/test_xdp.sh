@@ -11,31 +11,16 @@ wire=$1
 netns_need
 "$wire" recv xdp none 1 1 2>&1 | grep -q "no packet source" && skip xdp "built without XDP"
 
-# cross FRAMES LENGTH QUEUES: paced by the receiver's ring, which holds 4,096 frames
-cross() {
-	start_right "$scratch/recv" "$wire" recv xdp right0 "$1" 3
-	wait_for 20 grep -q . "$scratch/recv" || fail "the receiver says nothing"
-	grep -q ready "$scratch/recv" || {
-		grep -Eq 'has no AF_XDP|needs root' "$scratch/recv" && skip xdp "$(cat "$scratch/recv")"
-		fail "the receiver: $(cat "$scratch/recv")"
-	}
-	on_left "$wire" send xdp left0 "$1" "$2" "$3" >"$scratch/send" 2>&1 ||
-		fail "the sender: $(cat "$scratch/send")"
-	wait "$id" || fail "$2 bytes: $(cat "$scratch/send" "$scratch/recv")"
-	grep -q "sent $1 bytes $(($1 * $2)) refused 0 lost 0 flush 0" "$scratch/send" ||
-		fail "the sender counts otherwise: $(cat "$scratch/send")"
-	echo "$1 frames of $2 bytes over $3 queue(s): $(tail -n 1 "$scratch/recv")"
-}
-
 netns_pair numtxqueues 2 numrxqueues 2
-for length in 60 1514; do cross 2000 "$length" 1; done
-cross 2000 600 2
+# No more frames than the receiver's ring holds, 4,096.
+for length in 60 1514; do cross right xdp left0 xdp right0 2000 "$length" 1; done
+cross right xdp left0 xdp right0 2000 600 2
 grep -q "2 queues" "$scratch/recv" || fail "two queues were not used: $(cat "$scratch/recv")"
 
 # A frame of several buffers.
 ip -n "$left" link set left0 mtu 9000
 ip -n "$right" link set right0 mtu 9000
-cross 500 3800 1
+cross right xdp left0 xdp right0 500 3800 1
 
 # One that holds the queues is not pushed aside, and when it is killed the kernel cleans up.
 start_right "$scratch/holder" "$wire" recv xdp right0 1 60
@@ -48,7 +33,7 @@ kill -KILL "$holder"
 wait "$holder" 2>/dev/null || true
 gone() { ! ip -n "$right" link show right0 | grep -q xdp; }
 wait_for 10 gone || fail "a killed process left its program"
-cross 100 60 1
+cross right xdp left0 xdp right0 100 60 1
 
 ip -n "$right" addr add 10.0.0.1/24 dev right0
 if on_right "$wire" recv xdp right0 1 1 >"$scratch/used" 2>&1; then fail "an address was no reason"; fi

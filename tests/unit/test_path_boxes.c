@@ -32,6 +32,12 @@ static int world_new(void **state)
 	return 0;
 }
 
+static int world_end(void **state)
+{
+	path_boxes_free(&((struct world *)*state)->boxes);
+	return 0;
+}
+
 /* A second later than the one before; passes unless told otherwise. */
 static struct dealing *add(struct world *w, const char *name, uint8_t server)
 {
@@ -69,11 +75,12 @@ static struct dealing *reset(struct world *w, const char *name, const char *mbx)
 	return d;
 }
 
+/* How many boxes there are now; what was found before is forgotten. */
 static unsigned find(struct world *w)
 {
+	path_boxes_free(&w->boxes);
 	assert_int_equal(path_boxes_find(&w->all, &w->boxes), 0);
-	unsigned n = w->boxes.n;
-	return n;
+	return w->boxes.n;
 }
 
 static struct rule rule_of(const struct world *w, unsigned box, enum rule_kind kind)
@@ -100,7 +107,15 @@ static void by_name(void **state)
 	assert_int_equal(rule_of(w, 0, RULE_ADDRESS).said, STUDY_NOT_OBSERVED);
 	assert_int_equal(rule_of(w, 0, RULE_PORT).said, STUDY_NOT_OBSERVED);
 	assert_int_equal(rule_of(w, 0, RULE_VERSION).said, STUDY_NOT_TESTABLE);
-	path_boxes_free(&w->boxes);
+}
+
+/* Three, and the handshakes between them show that there was no outage. */
+static void drops_behind_handshakes(struct world *w)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		struct dealing *d = drop(w, "blocked.example", 10, 4, 0);
+		d->last_ns = d->from_ns - 10 * MS;
+	}
 }
 
 /* One outage lies under all three. */
@@ -113,22 +128,16 @@ static void outage(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		add(w, "allowed.example", 10);
 	assert_int_equal(find(w), 0);
-	path_boxes_free(&w->boxes);
 }
 
-/* Handshakes in between show that it was none. */
 static void no_outage(void **state)
 {
 	struct world *w = *state;
-	for (unsigned i = 0; i < 3; i++) {
-		struct dealing *d = drop(w, "blocked.example", 10, 4, 0);
-		d->last_ns = d->from_ns - 10 * MS;
-	}
+	drops_behind_handshakes(w);
 	for (unsigned i = 0; i < 2; i++)
 		add(w, "allowed.example", 10);
 	assert_int_equal(find(w), 1);
 	assert_int_equal(rule_of(w, 0, RULE_NAME).said, STUDY_OBSERVED);
-	path_boxes_free(&w->boxes);
 }
 
 static void same_passes(void **state)
@@ -140,19 +149,14 @@ static void same_passes(void **state)
 		add(w, "allowed.example", 10);
 	}
 	assert_int_equal(find(w), 0);
-	path_boxes_free(&w->boxes);
 }
 
 static void few_controls(void **state)
 {
 	struct world *w = *state;
-	for (unsigned i = 0; i < 3; i++) {
-		struct dealing *d = drop(w, "blocked.example", 10, 4, 0);
-		d->last_ns = d->from_ns - 10 * MS;
-	}
+	drops_behind_handshakes(w);
 	add(w, "allowed.example", 10);
 	assert_int_equal(find(w), 0);
-	path_boxes_free(&w->boxes);
 }
 
 /* What ends before the place where others were cut is no control. */
@@ -164,11 +168,9 @@ static void by_position(void **state)
 		drop(w, "blocked.example", 10, 4, 16000);
 	}
 	assert_int_equal(find(w), 0);
-	path_boxes_free(&w->boxes);
 	for (uint32_t i = 0; i < w->all.n; i++)
 		w->list[i].through = 16000;
 	assert_int_equal(find(w), 1);
-	path_boxes_free(&w->boxes);
 }
 
 static void by_address(void **state)
@@ -183,7 +185,6 @@ static void by_address(void **state)
 	assert_int_equal(rule_of(w, 0, RULE_ADDRESS).said, STUDY_OBSERVED);
 	assert_int_equal(rule_of(w, 0, RULE_NAME).said, STUDY_NOT_TESTABLE);
 	assert_int_equal(rule_of(w, 0, RULE_PORT).said, STUDY_NOT_TESTABLE);
-	path_boxes_free(&w->boxes);
 }
 
 static void by_protocol(void **state)
@@ -198,7 +199,6 @@ static void by_protocol(void **state)
 	assert_int_equal(find(w), 1);
 	assert_int_equal(rule_of(w, 0, RULE_PROTOCOL).said, STUDY_OBSERVED);
 	assert_int_equal(rule_of(w, 0, RULE_PORT).said, STUDY_OBSERVED);
-	path_boxes_free(&w->boxes);
 	/* The same protocol at another port, let through: it was the port. */
 	struct dealing *d = add(w, NULL, 10);
 	d->protocol = "ssh";
@@ -206,7 +206,6 @@ static void by_protocol(void **state)
 	assert_int_equal(find(w), 1);
 	assert_int_equal(rule_of(w, 0, RULE_PROTOCOL).said, STUDY_NOT_OBSERVED);
 	assert_int_equal(rule_of(w, 0, RULE_PORT).said, STUDY_OBSERVED);
-	path_boxes_free(&w->boxes);
 }
 
 static void high_ports(void **state)
@@ -225,11 +224,9 @@ static void high_ports(void **state)
 	struct rule r = rule_of(w, 0, RULE_NAME);
 	assert_int_equal(r.said, STUDY_OBSERVED);
 	assert_true(r.high_ports);
-	path_boxes_free(&w->boxes);
 	/* From a high port it passed as well. */
 	add(w, "blocked.example", 10)->kind = TRIGGER_QUIC_SNI;
 	assert_int_equal(find(w), 0);
-	path_boxes_free(&w->boxes);
 }
 
 /* A window after the name takes others along; they are neither another rule nor against this one. */
@@ -247,7 +244,6 @@ static void window(void **state)
 	assert_int_equal(find(w), 1);
 	assert_int_equal(w->boxes.list[0].n, 3);
 	assert_int_equal(w->boxes.list[0].n_after, 6);
-	path_boxes_free(&w->boxes);
 }
 
 /* Single packets lost of one name, each of which may be chance: together they are none. */
@@ -259,16 +255,13 @@ static void queries(void **state)
 		add(w, "allowed.example", 10);
 	}
 	assert_int_equal(find(w), 0); /* 2 % three times: once in 125,000, and there are many names */
-	path_boxes_free(&w->boxes);
 	for (unsigned i = 0; i < 2; i++) {
 		drop(w, "blocked.example", 10, 1, 0);
 		add(w, "allowed.example", 10);
 	}
 	assert_int_equal(find(w), 1);
-	path_boxes_free(&w->boxes);
 	w->all.loss = 0.15;
 	assert_int_equal(find(w), 0);
-	path_boxes_free(&w->boxes);
 }
 
 static void throttled(void **state)
@@ -282,12 +275,10 @@ static void throttled(void **state)
 	}
 	assert_int_equal(find(w), 1);
 	assert_int_equal(rule_of(w, 0, RULE_NAME).said, STUDY_OBSERVED);
-	path_boxes_free(&w->boxes);
 	/* Others that are as slow, or one alone: a plan's rate. */
 	for (uint32_t i = 1; i < w->all.n; i += 2)
 		w->list[i].rate_bps = 1.5e5;
 	assert_int_equal(find(w), 0);
-	path_boxes_free(&w->boxes);
 }
 
 static void two_stamps(void **state)
@@ -304,7 +295,6 @@ static void two_stamps(void **state)
 		assert_int_equal(w->boxes.list[k].n, 3);
 		assert_int_equal(rule_of(w, k, RULE_NAME).said, STUDY_OBSERVED);
 	}
-	path_boxes_free(&w->boxes);
 }
 
 /* 1 % and 3 % of loss, with retransmissions that are lost too, over hundreds of paths. */
@@ -314,6 +304,7 @@ static void loss_alone(void **state)
 	static const char *const names[] = {"a.example", "b.example", "c.example", "d.example"};
 	uint32_t draw = 1;
 	for (unsigned round = 0; round < 400; round++) {
+		(void)world_end(state);
 		(void)world_new(state);
 		w->all.loss = round % 2 != 0 ? 0.03 : 0.02;
 		for (unsigned i = 0; i < 200; i++) {
@@ -328,27 +319,28 @@ static void loss_alone(void **state)
 				drop(w, name, server, lost, (draw >> 20) % 4000);
 		}
 		assert_int_equal(find(w), 0);
-		path_boxes_free(&w->boxes);
 	}
 }
+
+#define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_new, world_end)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(by_name, world_new),
-		cmocka_unit_test_setup(outage, world_new),
-		cmocka_unit_test_setup(no_outage, world_new),
-		cmocka_unit_test_setup(same_passes, world_new),
-		cmocka_unit_test_setup(few_controls, world_new),
-		cmocka_unit_test_setup(by_position, world_new),
-		cmocka_unit_test_setup(by_address, world_new),
-		cmocka_unit_test_setup(by_protocol, world_new),
-		cmocka_unit_test_setup(high_ports, world_new),
-		cmocka_unit_test_setup(window, world_new),
-		cmocka_unit_test_setup(queries, world_new),
-		cmocka_unit_test_setup(throttled, world_new),
-		cmocka_unit_test_setup(two_stamps, world_new),
-		cmocka_unit_test_setup(loss_alone, world_new),
+		WORLD_TEST(by_name),
+		WORLD_TEST(outage),
+		WORLD_TEST(no_outage),
+		WORLD_TEST(same_passes),
+		WORLD_TEST(few_controls),
+		WORLD_TEST(by_position),
+		WORLD_TEST(by_address),
+		WORLD_TEST(by_protocol),
+		WORLD_TEST(high_ports),
+		WORLD_TEST(window),
+		WORLD_TEST(queries),
+		WORLD_TEST(throttled),
+		WORLD_TEST(two_stamps),
+		WORLD_TEST(loss_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

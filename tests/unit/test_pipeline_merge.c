@@ -85,6 +85,16 @@ static int take(unsigned max)
 	return n;
 }
 
+/* All that there are at once, so many at a time; *last: what the call behind the last packet returned. */
+static unsigned take_all(unsigned at_once, int *last)
+{
+	unsigned n = 0;
+
+	while ((*last = take(at_once)) > 0)
+		n += (unsigned)*last;
+	return n;
+}
+
 static uint64_t end(void)
 {
 	uint64_t packets, bytes;
@@ -103,6 +113,15 @@ static void queue_of(unsigned q, unsigned n, ...)
 	for (unsigned i = 0; i < n; i++)
 		src.queue[q].ts[i] = (uint64_t)va_arg(times, int);
 	va_end(times);
+}
+
+/* Two queues have nothing and go on, the third a packet a nanosecond. */
+static void one_of_three(unsigned n, unsigned shown, uint64_t from_ns)
+{
+	src.queue[0] = src.queue[1] = (struct queue){.n = 0};
+	src.queue[2] = (struct queue){.n = n, .shown = shown};
+	for (unsigned i = 0; i < n; i++)
+		src.queue[2].ts[i] = from_ns + i;
 }
 
 static void whatever_shows_when(void **state)
@@ -170,19 +189,11 @@ static void but_not_for_ever(void **state)
 static void a_backlog_beside_a_quiet_queue(void **state)
 {
 	(void)state;
-	queue_of(0, 0);
-	queue_of(1, 0);
-	src.queue[0].end = src.queue[1].end = 0;
-	src.queue[2] = (struct queue){.n = 500, .shown = 500, .end = 0};
-	for (unsigned i = 0; i < 500; i++)
-		src.queue[2].ts[i] = i;
+	one_of_three(500, 500, 0);
 	begin(1000);
 	src.now_ns = 1399;
-	unsigned n = 0;
 	int got;
-	while ((got = take(64)) > 0)
-		n += (unsigned)got;
-	assert_int_equal(n, 400);
+	assert_int_equal(take_all(64, &got), 400);
 	assert_int_equal(end(), 16);
 }
 
@@ -190,21 +201,13 @@ static void a_backlog_beside_a_quiet_queue(void **state)
 static void somebody_sets_the_clock(void **state)
 {
 	(void)state;
-	queue_of(0, 0);
-	queue_of(1, 0);
-	src.queue[0].end = src.queue[1].end = 0;
-	src.queue[2] = (struct queue){.n = 300, .shown = 200};
-	for (unsigned i = 0; i < 300; i++)
-		src.queue[2].ts[i] = 86400 * 1000 * MS + i;
+	one_of_three(300, 200, 86400 * 1000 * MS);
 	begin(1000);
 	src.now_ns = 200;
 	assert_int_equal(take(64), 0);
 	src.now_ns = 5000;
-	unsigned n = 0;
 	int got;
-	while ((got = take(64)) > 0)
-		n += (unsigned)got;
-	assert_int_equal(n, 200);
+	assert_int_equal(take_all(64, &got), 200);
 	end();
 }
 
@@ -220,12 +223,9 @@ static void an_error_comes_behind_what_came_before(void **state)
 	src.queue[1].shown = 1;
 	assert_int_equal(take(64), 0);
 	src.queue[2].shown = 1;
-	unsigned n = 0;
 	int got;
-	while ((got = take(1)) > 0)
-		n++;
+	assert_int_equal(take_all(1, &got), 4);
 	assert_int_equal(got, -ENETDOWN);
-	assert_int_equal(n, 4);
 	assert_int_equal(end(), 0);
 }
 
