@@ -14,6 +14,7 @@
 #define LATE_NS   60000000000ull /* RACE-8, RACE-9 */
 #define REGRESS_MAX (1 << 20)    /* bytes of a request; beyond, it is another connection's */
 #define STRANGE   (1 << 24)      /* ahead of all data: beyond what known injectors add */
+#define WORDS_MAX 65535          /* bytes that a server says unasked: a window without scaling */
 #define SEQ_SLOP  2              /* SYN and FIN take a number each */
 
 /* Half a round trip: a packet that is later than this did not merely swap places on the way. */
@@ -385,6 +386,27 @@ static bool answers_syn(const struct view *v, unsigned r)
 	return e->seq == 0 && (int)r < v->synack;
 }
 
+/*
+ * A server that speaks first and then refuses has nothing but the SYN to acknowledge either. Its RST is
+ * numbered behind its words.
+ */
+static bool ends_own_words(const struct view *v, unsigned r)
+{
+	const struct half *s = &v->ev->half[DIR_S2C], *c = &v->ev->half[DIR_C2S];
+	uint32_t seq = v->e[r].seq;
+	return seq_lt(v->e[v->synack].seq, seq) &&
+	       (seq_leq(seq, s->next) || (c->acked && seq_leq(seq, c->max_ack)));
+}
+
+/* As before, of words that were lost on the way or that the capture does not hold. */
+static bool ends_lost_words(const struct view *v, unsigned r)
+{
+	int ahead = seq_diff(v->e[r].seq, v->e[v->synack].seq);
+	return v->handshake_ack >= 0 && v->handshake_ack < (int)r && ahead > 0 &&
+	       ahead <= WORDS_MAX && v->base.n != 0 && !view_ttl_off(v, r, VIEW_TTL_TOLERANCE) &&
+	       !view_df_off(v, r);
+}
+
 static bool match_synack_race(const struct view *v, const struct signature *self,
 			      struct testimony *t)
 {
@@ -397,9 +419,10 @@ static bool match_synack_race(const struct view *v, const struct signature *self
 		unsigned first = r < sa ? r : sa, second = r < sa ? sa : r;
 		if ((int)r < v->syn || !answers_syn(v, r) || g->ack != v->e[v->syn].seq + 1 ||
 		    v->e[second].ts_ns - v->e[first].ts_ns > ANSWER_NS ||
-		    e->seq == g->seq || e->seq == g->seq + 1 || view_began_anew(v, first, second))
+		    e->seq == g->seq || e->seq == g->seq + 1 || ends_own_words(v, r) ||
+		    view_began_anew(v, first, second))
 			continue;
-		t->grade = GRADE_D4;
+		t->grade = ends_lost_words(v, r) ? GRADE_D2 : GRADE_D4;
 		t->frame = g->frame;
 		testimony_suspect(t, r);
 		testimony_says(t, "RST%s and SYN+ACK to one SYN, %.1f ms apart",
