@@ -8,6 +8,7 @@
 #include "dataplane/log.h"
 #include "dataplane/pipeline.h"
 #include "tools/tables.h"
+#include "tools/trail.h"
 
 /* A flow's id within its capture: of several captures each has files counted from the first. */
 #define ID_IN_FILE ((UINT64_C(1) << 40) - 1)
@@ -20,6 +21,7 @@ struct bitmap {
 struct chosen {
 	uint64_t *flows; /* ids, rising */
 	size_t n_flows;
+	uint64_t *maybe; /* a bit for each of the flows, by the end of its id: most others have none */
 	struct bitmap *files;
 	unsigned n_files;
 	int error;
@@ -51,9 +53,14 @@ static int compare_ids(const void *x, const void *y)
 	return *a < *b ? -1 : *a > *b;
 }
 
+#define MAYBE_BITS (UINT64_C(1) << 20)
+
 static bool is_touched(const struct chosen *c, uint64_t id)
 {
-	return bsearch(&id, c->flows, c->n_flows, sizeof(id), compare_ids) != NULL;
+	uint64_t bit = id % MAYBE_BITS;
+
+	return (c->maybe[bit / 64] >> (bit % 64) & 1) != 0 &&
+	       bsearch(&id, c->flows, c->n_flows, sizeof(id), compare_ids) != NULL;
 }
 
 static void mark_packet(struct chosen *c, const struct packet *pkt)
@@ -127,7 +134,12 @@ static int take_flows(struct chosen *c, const struct analysis *a, const struct r
 		if (distinct == 0 || c->flows[distinct - 1] != c->flows[i])
 			c->flows[distinct++] = c->flows[i];
 	c->n_flows = distinct;
-	return 0;
+	c->maybe = calloc(MAYBE_BITS / 64, sizeof(*c->maybe));
+	for (size_t i = 0; c->maybe != NULL && i < distinct; i++) {
+		uint64_t bit = c->flows[i] % MAYBE_BITS;
+		c->maybe[bit / 64] |= UINT64_C(1) << (bit % 64);
+	}
+	return c->maybe != NULL ? 0 : -ENOMEM;
 }
 
 static int read_again(struct chosen *c, const struct capture_result *capture,
@@ -162,6 +174,23 @@ static int read_again(struct chosen *c, const struct capture_result *capture,
 	return c->error;
 }
 
+static int mark_of(void *user, uint64_t flow, uint32_t file, uint64_t frame)
+{
+	struct chosen *c = user;
+
+	return is_touched(c, flow) ? mark(c, file, frame) : 0;
+}
+
+/* What the analysis wrote down, or what reading once more shows. */
+static int mark_all(struct chosen *c, const struct analysis *a, const struct report_options *o,
+		    unsigned capture)
+{
+	const struct trail *t = o->trails != NULL ? o->trails[capture] : NULL;
+
+	return t != NULL && trail_is_whole(t) ? trail_each(t, mark_of, c)
+					      : read_again(c, &a->captures[capture], o);
+}
+
 int chosen_new(struct chosen **out, const struct analysis *a, const struct report_options *o,
 	       unsigned capture)
 {
@@ -175,7 +204,7 @@ int chosen_new(struct chosen **out, const struct analysis *a, const struct repor
 	c->files = calloc(from->n_files != 0 ? from->n_files : 1, sizeof(*c->files));
 	int err = c->files != NULL ? take_flows(c, a, o, capture) : -ENOMEM;
 	if (err == 0 && c->n_flows != 0)
-		err = read_again(c, from, o);
+		err = mark_all(c, a, o, capture);
 	if (err != 0)
 		chosen_free(c);
 	else
@@ -191,6 +220,7 @@ void chosen_free(struct chosen *c)
 		free(c->files[i].bits);
 	free(c->files);
 	free(c->flows);
+	free(c->maybe);
 	free(c);
 }
 

@@ -3,9 +3,9 @@
 
 /*
  * The frames of one capture that an annotated copy of it holds: every packet of the connections that
- * findings are about, fragments and ICMP errors that quote them included. The capture is read
- * again, through the same decoder and flow table that the analysis used, so that no address decides: those
- * of the model may be pseudonyms by then.
+ * findings are about, fragments and ICMP errors that quote them included. Whose packet a frame is the
+ * analysis wrote down (trail.h); else the capture is read again, through the same decoder and flow table. No
+ * address decides: those of the model may be pseudonyms by then.
  */
 
 #include <stdbool.h>

@@ -20,6 +20,7 @@
 #include "tools/session.h"
 #include "tools/study/study.h"
 #include "tools/testimony/testimony.h"
+#include "tools/trail.h"
 
 static const struct option_row analyze_options[] = {
 	SESSION_OPTIONS(struct analyze_config, session),
@@ -58,6 +59,7 @@ struct run {
 	struct analysis_config want;
 	struct survey *survey; /* of a file that is analysed by itself; else NULL */
 	struct testimony_run kept; /* what each file's says that is kept for another run */
+	struct trail **trails; /* of each capture, for annotated captures; NULL: nobody asks for them */
 	struct resume *resume; /* NULL: nothing is kept for another run */
 };
 
@@ -75,6 +77,14 @@ static void not_opened(struct run *r, const char *file, int err, const char *why
 	e->file = file;
 	snprintf(e->reason, sizeof(e->reason), "%s", why);
 	session_input_failed(&r->session, err);
+}
+
+/* Who writes annotated captures wants to know whose packet each is. Without memory they read again. */
+static const struct pipeline_hooks *followed(struct run *r, const struct pipeline_hooks *inner)
+{
+	struct trail **t = r->trails != NULL ? &r->trails[r->analysis->n_captures - 1] : NULL;
+
+	return t != NULL && trail_new(t) == 0 ? trail_hooks(*t, inner) : inner;
 }
 
 /* One capture of n files, of which one alone may be a control. 0, or -errno: there is no going on. */
@@ -101,7 +111,7 @@ static int analyze_capture(struct run *r, const char *const *files, unsigned fir
 	if (err != 0)
 		goto out;
 	r->analysis->captures[r->analysis->n_captures - 1].control = control;
-	const struct pipeline_hooks *inner = analysis_hooks(r->analysis);
+	const struct pipeline_hooks *inner = followed(r, analysis_hooks(r->analysis));
 	int failed = pipeline_run(src, r->survey != NULL ? survey_hooks(r->survey, inner)
 							 : session_hooks(&r->session, inner),
 				  &pipe, &stats);
@@ -301,6 +311,7 @@ static void write_reports(struct run *r)
 		.config = r->cfg,
 		.rules = r->setup.lists.rules,
 		.matcher = r->setup.lists.matcher,
+		.trails = (const struct trail *const *)r->trails,
 	};
 
 	/* What cannot be compiled is told whether or not the capture had anything to search. */
@@ -372,6 +383,10 @@ static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 		session_catch_signals();
 		err = start_digests(&r, (const char *const *)argv, (unsigned)argc);
 	}
+	/* A capture a file at most. What another run left has none. */
+	if (err == 0 && !cfg->resume && !cfg->session.all_packets &&
+	    outputs_has(&r.session.outputs, "pcapng"))
+		r.trails = calloc((size_t)argc + cfg->controls.n, sizeof(struct trail *));
 	if (err == 0 && cfg->resume)
 		err = start_resume(&r, (unsigned)argc);
 	if (err == 0)
@@ -381,6 +396,9 @@ static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 	else if (err != -EDOM && err != -ECANCELED) /* a wrong filter was told already */
 		out_of_memory(&r, err);
 out:
+	for (size_t i = 0; r.trails != NULL && i < (size_t)argc + cfg->controls.n; i++)
+		trail_free(r.trails[i]);
+	free(r.trails);
 	study_free(r.study);
 	analysis_free(r.analysis);
 	resume_close(r.resume);

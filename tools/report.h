@@ -25,6 +25,7 @@ struct manifest; /* tools/manifest.h */
 struct comparison; /* tools/compare/compare.h */
 struct audit_result; /* tools/audit/audit.h */
 struct study; /* tools/study/study.h */
+struct trail; /* tools/trail.h */
 
 struct report_options {
 	enum verdict min_verdict; /* findings below are counted, not shown */
@@ -42,6 +43,7 @@ struct report_options {
 	const char *filter;       /* the pcap-filter expression that packets passed; NULL: all */
 	struct scrub *scrub;      /* that packets go through; NULL: they are as captured */
 	const struct seal_key *seal_key; /* of the report's key; NULL: it was not kept, or there is none */
+	const struct trail *const *trails; /* of each capture, or NULL; NULL: none was kept */
 	bool all_packets;         /* annotated captures hold every packet, not only of touched flows */
 	const struct ruleset *rules; /* what was looked for; NULL: nothing */
 	const struct comparison *comparison; /* of two captures of one path; else NULL */
