@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "classifiers/tamper/narrate_dns.h"
-
 #include "classifiers/lists/page.h"
-#include "dataplane/seq.h"
+#include "classifiers/tamper/narrate_dns.h"
+#include "classifiers/tamper/temper.h"
 #include "classifiers/tamper/vpn_exchange.h"
+#include "dataplane/seq.h"
 
 static const struct signature *strongest(const struct judged_case *c)
 {
@@ -78,7 +78,7 @@ static void list_beside(const struct view *v, const struct judged_case *c, struc
 		for (unsigned i = 0; i < c->n_rows; i++) {
 			for (unsigned k = 0; k < c->rows[i].t.n_suspects; k++) {
 				unsigned s = c->rows[i].t.suspects[k];
-				beside |= pairs ? judge_is_pair(w, w->rst[n], &v->e[s])
+				beside |= pairs ? temper_is_pair(w, w->rst[n], &v->e[s])
 						: follows_forged(v, s, w->rst[n]);
 			}
 		}

@@ -4,7 +4,7 @@
 /*
  * From testimony to verdicts: the only place where evidence is weighed. The arithmetic:
  * points by grade (D4 6, D3 3.5, D2 2, D1 0.5 and at most 1.5 together), one fact
- * counts once, and caps where an innocent cause is known to look the same. `likely` takes two
+ * counts once, and caps where an innocent cause is known to look the same (temper.h). `likely` takes two
  * observations: no row at D3 stands alone, however rare its innocent cause, as a
  * capture of a million resets has that cause as well; and at D1 the stage that a reset came in and
  * how many there were observe nothing.
@@ -41,12 +41,6 @@ struct judged_case {
 	const struct judged_case *other; /* the same cause in the other direction, if it is likely too */
 	const struct view *across; /* the other direction's; NULL: there is none */
 };
-
-/*
- * Event k, a reset of the direction that `across` is of, and reset r of the other are two of one hand: they
- * came at once and k is stamped unlike its sender. An end's answer to r carries that end's own TTL and DF.
- */
-bool judge_is_pair(const struct view *across, unsigned k, const struct event *r);
 
 /* Room to think in, made once and used for one flow after the other. One thread. */
 struct judge;
