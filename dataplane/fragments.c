@@ -6,50 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "dataplane/decode_scan.h"
-
-#define NONE UINT32_MAX
-#define DATAGRAM_MAX 65535u /* bytes, IP header included (RFC 791) */
-#define UNIT 8u             /* fragment offsets count in these */
-#define PAGE_BYTES 1024u
-#define PAGE_UNITS (PAGE_BYTES / UNIT)
-#define PAGE_FRAMES (PAGE_BYTES / sizeof(uint64_t))
-#define DATA_PAGES ((DATAGRAM_MAX + PAGE_BYTES) / PAGE_BYTES)
-#define FRAME_PAGES (FRAGMENT_FRAMES_MAX / PAGE_FRAMES)
-#define HEAD_MAX 128 /* of IP header kept; of a longer one in IPv6 the first 40 */
-#define MEMORY_MIN (128u * 1024)
-
-struct page {
-	uint8_t have[PAGE_UNITS / 8]; /* bit by unit; unused in a page of frame numbers */
-	uint8_t data[PAGE_BYTES];
-	uint32_t next_free;
-};
-
-/* Compared and hashed as bytes: no padding. */
-struct key {
-	struct ip_addr src, dst;
-	uint32_t id, tunnel_id, file;
-	uint8_t proto, ip_version, zero[2];
-};
-
-struct datagram {
-	struct key key;
-	uint64_t first_ns;
-	uint32_t bucket, chain;         /* hash chain; chain is also the free list */
-	uint32_t older, newer;          /* by last use */
-	uint32_t total;                 /* payload bytes, NONE until the last fragment came */
-	uint32_t end;                   /* of the farthest fragment */
-	uint32_t units;                 /* of the payload, that came */
-	uint32_t captured;              /* payload bytes before the first one cut off */
-	uint32_t n_fragments, n_frames; /* kept; listed */
-	uint32_t anomalies;
-	bool dead; /* overlapped in IPv6: all that comes is dropped (RFC 5722) */
-	uint8_t head_len; /* 0 until the fragment at offset 0 came */
-	uint8_t head[HEAD_MAX];
-	uint32_t pages[DATA_PAGES], frame_pages[FRAME_PAGES];
-};
+#include "dataplane/fragment_store.h"
 
 /* A datagram made whole. mem: frame numbers, then its bytes. */
 struct whole {
@@ -68,13 +26,7 @@ static const struct {
 #define WHOLE_CLASSES (sizeof(whole_classes) / sizeof(whole_classes[0]))
 
 struct fragments {
-	uint64_t timeout_ns;
-	struct page *pages;
-	struct datagram *datagrams;
-	uint32_t *buckets, bucket_mask;
-	uint32_t n_pages, fresh_page, free_page; /* fresh: never used from here on */
-	uint32_t n_datagrams, fresh_datagram, free_datagram;
-	uint32_t oldest, newest; /* use */
+	struct fragment_store store;
 	struct whole *wholes[WHOLE_CLASSES];
 	unsigned n_wholes[WHOLE_CLASSES];
 };
@@ -84,27 +36,10 @@ int fragments_new(struct fragments **out, size_t memory, uint64_t timeout_ns)
 	struct fragments *f = calloc(1, sizeof(*f));
 	if (f == NULL)
 		return -ENOMEM;
-	if (memory < MEMORY_MIN)
-		memory = MEMORY_MIN;
-	if (memory > UINT32_MAX)
-		memory = UINT32_MAX;
-	/* An eighth for the books: about one datagram for three pages, which two fragments fill. */
-	f->n_datagrams = (uint32_t)(memory / 8 / (sizeof(struct datagram) + 4));
-	f->n_pages = (uint32_t)((memory - memory / 8) / sizeof(struct page));
-	f->timeout_ns = timeout_ns;
-	f->free_page = f->free_datagram = f->oldest = f->newest = NONE;
-	uint32_t n_buckets = 1;
-	while (n_buckets * 2 <= f->n_datagrams)
-		n_buckets *= 2;
-	f->bucket_mask = n_buckets - 1;
-	f->pages = malloc(f->n_pages * sizeof(*f->pages));
-	f->datagrams = malloc(f->n_datagrams * sizeof(*f->datagrams));
-	f->buckets = malloc(n_buckets * sizeof(*f->buckets));
-	if (f->pages == NULL || f->datagrams == NULL || f->buckets == NULL) {
+	if (fragment_store_new(&f->store, memory, timeout_ns) != 0) {
 		fragments_free(f);
 		return -ENOMEM;
 	}
-	memset(f->buckets, 0xff, n_buckets * sizeof(*f->buckets));
 	*out = f;
 	return 0;
 }
@@ -120,168 +55,8 @@ void fragments_free(struct fragments *f)
 			free(w);
 		}
 	}
-	free(f->pages);
-	free(f->datagrams);
-	free(f->buckets);
+	fragment_store_free(&f->store);
 	free(f);
-}
-
-/* The datagram's bytes and frame numbers go back; its entry stays. */
-static void release_pages(struct fragments *f, struct datagram *g)
-{
-	for (unsigned i = 0; i < DATA_PAGES + FRAME_PAGES; i++) {
-		uint32_t *slot = i < DATA_PAGES ? &g->pages[i] : &g->frame_pages[i - DATA_PAGES];
-		if (*slot == NONE)
-			continue;
-		f->pages[*slot].next_free = f->free_page;
-		f->free_page = *slot;
-		*slot = NONE;
-	}
-	g->n_fragments = g->n_frames = 0;
-}
-
-static void unlink_use(struct fragments *f, struct datagram *g)
-{
-	if (g->older != NONE)
-		f->datagrams[g->older].newer = g->newer;
-	else
-		f->oldest = g->newer;
-	if (g->newer != NONE)
-		f->datagrams[g->newer].older = g->older;
-	else
-		f->newest = g->older;
-}
-
-static void link_newest(struct fragments *f, struct datagram *g)
-{
-	uint32_t i = (uint32_t)(g - f->datagrams);
-	g->older = f->newest;
-	g->newer = NONE;
-	if (f->newest != NONE)
-		f->datagrams[f->newest].newer = i;
-	else
-		f->oldest = i;
-	f->newest = i;
-}
-
-static void remove_datagram(struct fragments *f, struct datagram *g)
-{
-	uint32_t i = (uint32_t)(g - f->datagrams);
-	uint32_t *link = &f->buckets[g->bucket];
-	while (*link != i)
-		link = &f->datagrams[*link].chain;
-	*link = g->chain;
-	unlink_use(f, g);
-	release_pages(f, g);
-	g->chain = f->free_datagram;
-	f->free_datagram = i;
-}
-
-static void evict_oldest(struct fragments *f, struct decoder_stats *st)
-{
-	struct datagram *g = &f->datagrams[f->oldest];
-	st->fragments_evicted += g->n_fragments;
-	remove_datagram(f, g);
-}
-
-/* Its time is over, or the packets' clock went back so far that it means nothing here. */
-static bool is_over(const struct fragments *f, const struct datagram *g, uint64_t now_ns)
-{
-	return now_ns > g->first_ns ? now_ns - g->first_ns > f->timeout_ns
-				    : g->first_ns - now_ns > f->timeout_ns;
-}
-
-static void expire(struct fragments *f, uint64_t now_ns, struct decoder_stats *st)
-{
-	while (f->oldest != NONE && is_over(f, &f->datagrams[f->oldest], now_ns)) {
-		struct datagram *g = &f->datagrams[f->oldest];
-		st->fragments_timeout += g->n_fragments;
-		remove_datagram(f, g);
-	}
-}
-
-static struct datagram *find_datagram(struct fragments *f, const struct key *key, uint32_t bucket,
-				      uint64_t now_ns, struct decoder_stats *st)
-{
-	for (uint32_t i = f->buckets[bucket]; i != NONE; i = f->datagrams[i].chain) {
-		struct datagram *g = &f->datagrams[i];
-		if (memcmp(&g->key, key, sizeof(*key)) != 0)
-			continue;
-		if (!is_over(f, g, now_ns))
-			return g;
-		st->fragments_timeout += g->n_fragments;
-		remove_datagram(f, g);
-		break;
-	}
-	return NULL;
-}
-
-static struct datagram *new_datagram(struct fragments *f, const struct key *key, uint32_t bucket,
-				     uint64_t now_ns, struct decoder_stats *st)
-{
-	if (f->free_datagram == NONE && f->fresh_datagram == f->n_datagrams)
-		evict_oldest(f, st);
-	uint32_t i = f->free_datagram;
-	if (i != NONE)
-		f->free_datagram = f->datagrams[i].chain;
-	else
-		i = f->fresh_datagram++;
-	struct datagram *g = &f->datagrams[i];
-	*g = (struct datagram){
-		.key = *key,
-		.first_ns = now_ns,
-		.bucket = bucket,
-		.chain = f->buckets[bucket],
-		.total = NONE,
-		.captured = NONE,
-	};
-	memset(g->pages, 0xff, sizeof(g->pages));
-	memset(g->frame_pages, 0xff, sizeof(g->frame_pages));
-	f->buckets[bucket] = i;
-	link_newest(f, g);
-	return g;
-}
-
-/* The datagram of a fragment, made if need be, and now the one used last. */
-static struct datagram *take_datagram(struct fragments *f, const struct packet *pkt,
-				      const struct headers *h, struct decoder_stats *st)
-{
-	/* IPv6 has the protocol from the first fragment alone (RFC 8200 section 4.5). */
-	struct key key = {
-		.src = h->src,
-		.dst = h->dst,
-		.id = h->frag_id,
-		.tunnel_id = h->tunnel_id,
-		.file = pkt->file,
-		.proto = h->ip_version == 4 ? h->proto : 0,
-		.ip_version = h->ip_version,
-	};
-	/* Seeded by where the store lies, so that a capture cannot aim at one bucket. */
-	uint32_t seed = (uint32_t)((uintptr_t)f >> 4);
-	uint32_t bucket = XXH32(&key, sizeof(key), seed) & f->bucket_mask;
-	struct datagram *g = find_datagram(f, &key, bucket, pkt->ts_ns, st);
-	if (g == NULL)
-		return new_datagram(f, &key, bucket, pkt->ts_ns, st);
-	unlink_use(f, g);
-	link_newest(f, g);
-	return g;
-}
-
-/* A page's memory; other datagrams make room: the one in use is the newest, and never needs all. */
-static struct page *take_page(struct fragments *f, uint32_t *slot, struct decoder_stats *st)
-{
-	if (*slot != NONE)
-		return &f->pages[*slot];
-	while (f->free_page == NONE && f->fresh_page == f->n_pages)
-		evict_oldest(f, st);
-	uint32_t i = f->free_page;
-	if (i != NONE)
-		f->free_page = f->pages[i].next_free;
-	else
-		i = f->fresh_page++;
-	*slot = i;
-	memset(&f->pages[i], 0, sizeof(f->pages[i]));
-	return &f->pages[i];
 }
 
 struct overlap {
@@ -290,15 +65,16 @@ struct overlap {
 };
 
 /* len bytes at offset, present of which are at p. The first copy of a byte stays. */
-static struct overlap store(struct fragments *f, struct datagram *g, uint32_t offset,
-			    const uint8_t *p, uint32_t len, uint32_t present,
-			    struct decoder_stats *st)
+static struct overlap add_bytes(struct fragments *f, struct datagram *g, uint32_t offset,
+				const uint8_t *p, uint32_t len, uint32_t present,
+				struct decoder_stats *st)
 {
 	struct overlap seen = {false};
-	for (uint32_t at = 0; at < len; at += UNIT) {
-		uint32_t where = (offset + at) % PAGE_BYTES, unit = where / UNIT;
-		struct page *page = take_page(f, &g->pages[(offset + at) / PAGE_BYTES], st);
-		uint32_t n = len - at < UNIT ? len - at : UNIT;
+	for (uint32_t at = 0; at < len; at += FRAGMENT_UNIT) {
+		uint32_t where = (offset + at) % PAGE_BYTES, unit = where / FRAGMENT_UNIT;
+		struct fragment_page *page =
+			fragment_store_page(&f->store, &g->pages[(offset + at) / PAGE_BYTES], st);
+		uint32_t n = len - at < FRAGMENT_UNIT ? len - at : FRAGMENT_UNIT;
 		uint32_t here = present <= at ? 0 : present - at < n ? present - at : n;
 		if (page->have[unit / 8] & 1u << unit % 8) {
 			seen.old = true;
@@ -322,7 +98,8 @@ static void add_frame(struct fragments *f, struct datagram *g, uint64_t frame,
 {
 	if (g->n_frames == FRAGMENT_FRAMES_MAX)
 		return;
-	struct page *page = take_page(f, &g->frame_pages[g->n_frames / PAGE_FRAMES], st);
+	struct fragment_page *page =
+		fragment_store_page(&f->store, &g->frame_pages[g->n_frames / PAGE_FRAMES], st);
 	memcpy(page->data + g->n_frames % PAGE_FRAMES * sizeof(frame), &frame, sizeof(frame));
 	g->n_frames++;
 }
@@ -393,11 +170,12 @@ static struct packet *assemble(struct fragments *f, const struct datagram *g,
 	uint8_t *data = (uint8_t *)w->mem + frames;
 	for (uint32_t i = 0; i < g->n_frames; i++)
 		memcpy(&w->mem[i],
-		       f->pages[g->frame_pages[i / PAGE_FRAMES]].data + i % PAGE_FRAMES * 8, 8);
+		       f->store.pages[g->frame_pages[i / PAGE_FRAMES]].data + i % PAGE_FRAMES * 8,
+		       8);
 	finish_head(g, data);
 	for (uint32_t at = 0; at < captured; at += PAGE_BYTES) {
 		uint32_t n = captured - at < PAGE_BYTES ? captured - at : PAGE_BYTES;
-		memcpy(data + g->head_len + at, f->pages[g->pages[at / PAGE_BYTES]].data, n);
+		memcpy(data + g->head_len + at, f->store.pages[g->pages[at / PAGE_BYTES]].data, n);
 	}
 	w->pkt = *pkt;
 	w->pkt.data = data;
@@ -440,7 +218,7 @@ static bool is_insane(const struct headers *h, uint32_t len)
 {
 	uint32_t head = h->ip_version == 4 ? h->ip_hlen : h->ip_hlen - 40u - 8u;
 	return len == 0 || len > DATAGRAM_MAX || head + h->frag_offset + len > DATAGRAM_MAX ||
-	       (h->mf && len % UNIT != 0);
+	       (h->mf && len % FRAGMENT_UNIT != 0);
 }
 
 /* It says of the datagram's length what the others do not allow. */
@@ -448,13 +226,14 @@ static bool contradicts(const struct datagram *g, const struct headers *h, uint3
 {
 	uint32_t end = h->frag_offset + len;
 	if (h->mf)
-		return g->total != NONE && end > g->total;
-	return g->total != NONE ? end != g->total : end < g->end;
+		return g->total != STORE_NONE && end > g->total;
+	return g->total != STORE_NONE ? end != g->total : end < g->end;
 }
 
 static bool is_complete(const struct datagram *g)
 {
-	return g->head_len != 0 && g->total != NONE && g->units == (g->total + UNIT - 1) / UNIT &&
+	return g->head_len != 0 && g->total != STORE_NONE &&
+	       g->units == (g->total + FRAGMENT_UNIT - 1) / FRAGMENT_UNIT &&
 	       g->head_len + g->total <= DATAGRAM_MAX;
 }
 
@@ -482,21 +261,22 @@ struct packet *fragments_add(struct fragments *f, const struct packet *pkt, cons
 	uint32_t len = h->ip_len > h->ip_hlen ? h->ip_len - h->ip_hlen : 0;
 	uint32_t here = h->l3_caplen > h->ip_hlen ? h->l3_caplen - h->ip_hlen : 0;
 	st->fragments++;
-	expire(f, pkt->ts_ns, st);
-	struct datagram *g = is_insane(h, len) ? NULL : take_datagram(f, pkt, h, st);
+	fragment_store_expire(&f->store, pkt->ts_ns, st);
+	struct datagram *g =
+		is_insane(h, len) ? NULL : fragment_store_datagram(&f->store, pkt, h, st);
 	if (g == NULL || g->dead || contradicts(g, h, len)) {
 		st->fragments_bad++;
 		return NULL;
 	}
-	struct overlap seen =
-		store(f, g, h->frag_offset, h->l3 + h->ip_hlen, len, here < len ? here : len, st);
-	if (seen.old && !seen.fresh && !seen.differs && (h->mf || g->total != NONE))
+	struct overlap seen = add_bytes(f, g, h->frag_offset, h->l3 + h->ip_hlen, len,
+					here < len ? here : len, st);
+	if (seen.old && !seen.fresh && !seen.differs && (h->mf || g->total != STORE_NONE))
 		return NULL; /* the same once more, as a mirror port or a network may show it */
 	if (seen.old) {
 		st->fragments_overlap++;
 		if (h->ip_version == 6) {
 			st->fragments_bad += g->n_fragments + 1;
-			release_pages(f, g);
+			fragment_store_release_pages(&f->store, g);
 			g->dead = true;
 			return NULL;
 		}
@@ -510,6 +290,6 @@ struct packet *fragments_add(struct fragments *f, const struct packet *pkt, cons
 		st->reassembled++;
 	else
 		st->fragments_evicted += g->n_fragments;
-	remove_datagram(f, g);
+	fragment_store_remove(&f->store, g);
 	return whole;
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The store of IP fragments behind decoder_run(): datagrams that are not whole yet, by key, in
- * memory taken once. Bytes lie in pages, so that a datagram costs what it has, not what it might.
+ * IP fragments behind decoder_run(), put together where their datagram is whole. Those that are not
+ * yet lie in memory taken once (fragment_store.h), in pages, so that a datagram costs what it has.
  */
 
 #include "dataplane/decode.h"

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "dataplane/defrag.c"
+#include "dataplane/fragment_store.c"
 #include "dataplane/fragments.c"
 
 #include "dataplane/decode.c"
