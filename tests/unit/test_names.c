@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "tools/privacy/model_redact.c"
 #include "tools/privacy/names.c"
+#include "tools/privacy/quotes.c"
+#include "tools/privacy/text.h"
 
 static const uint8_t report_key[NAMES_KEY] = {1, 2, 3};
 static struct names_key key;
@@ -127,11 +128,11 @@ static void test_urls(void **state)
 /* The text as it may be published where that name is a connection's. */
 static void publish(const char *name, const char *text, char *buf, size_t size)
 {
-	struct privacy p = {.names = key};
-	struct redact r = {.p = &p};
+	static struct quotes q;
+	q = (struct quotes){.names = &key};
 	snprintf(buf, size, "%s", text);
-	know_string(&r, name, name_of_host);
-	text_of(&r, buf, size);
+	quotes_know_string(&q, name, name_of_host);
+	quotes_hide(&q, buf, size);
 }
 
 static void text_is(const char *name, const char *text, const char *want)
@@ -180,12 +181,28 @@ static void test_text(void **state)
 	text_has_no("name-\xe8-name-", "sni=name-\xe8-name-", "\xe8");
 }
 
+/* Whatever fits of what goes there and of what was behind it, in that order. */
+static void test_room(void **state)
+{
+	(void)state;
+	static const char *const as[] = {"", "x", "name-0", "longer than all"};
+	for (size_t room = 7; room < 24; room++)
+		for (unsigned i = 0; i < 4; i++) {
+			char text[24] = "to a.b", want[48];
+			snprintf(want, sizeof(want), "to %s%s", as[i], i % 2 == 0 ? "b" : ".b");
+			want[room - 1] = '\0';
+			text_replace(text, room, text + 3, i % 2 == 0 ? 2 : 1, as[i]);
+			assert_string_equal(text, want);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vectors), cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_bounds),	cmocka_unit_test(test_many_labels),
 		cmocka_unit_test(test_urls),	cmocka_unit_test(test_text),
+		cmocka_unit_test(test_room),
 	};
 	return cmocka_run_group_tests(tests, make_key, forget_key);
 }

@@ -6,19 +6,17 @@
 #include "classifiers/lists/page.h"
 #include "tools/privacy/model_private.h"
 #include "tools/privacy/relation.h"
+#include "tools/privacy/text.h"
 
 #define PROTO_TCP 6
 
 /* The first of one pattern in a text for another, as far as the room goes. */
 static void replace(char *text, size_t room, const char *from, const char *to)
 {
-	char rest[128];
 	char *at = strstr(text, from);
 
-	if (at == NULL)
-		return;
-	snprintf(rest, sizeof(rest), "%s", at + strlen(from));
-	snprintf(at, room - (size_t)(at - text), "%s%s", to, rest);
+	if (at != NULL)
+		text_replace(text, room, at, strlen(from), to);
 }
 
 /* Evidence that quotes the fields of a packet which has others now. */
@@ -89,8 +87,10 @@ static void restamp(struct privacy *p, struct finding *f)
 		forget_others(p, f);
 }
 
-static void dns(struct privacy *p, struct finding *f)
+void privacy_dns(struct privacy *p, struct finding *f, privacy_fn qname, privacy_fn answer)
 {
+	if (f->dns == NULL)
+		return;
 	struct dns_facts *d = arena_alloc(&p->arena, sizeof(*d));
 	const char **answers = arena_alloc(&p->arena, (f->dns->n_answers + 1) * sizeof(*answers));
 
@@ -100,11 +100,24 @@ static void dns(struct privacy *p, struct finding *f)
 		return;
 	}
 	*d = *f->dns;
-	d->qname = privacy_string(p, d->qname);
+	d->qname = qname(p, d->qname);
 	for (unsigned i = 0; i < d->n_answers; i++)
-		answers[i] = privacy_string(p, f->dns->answers[i]);
+		answers[i] = answer(p, f->dns->answers[i]);
 	d->answers = answers;
 	f->dns = d;
+}
+
+struct page_facts *privacy_page(struct privacy *p, struct finding *f)
+{
+	if (f->page == NULL)
+		return NULL;
+	struct page_facts *page = arena_alloc(&p->arena, sizeof(*page));
+
+	if (page != NULL)
+		*page = *f->page;
+	p->no_memory |= page == NULL;
+	f->page = page;
+	return page;
 }
 
 void privacy_finding(struct privacy *p, struct finding *f)
@@ -120,18 +133,10 @@ void privacy_finding(struct privacy *p, struct finding *f)
 		f->ladder[i].note = privacy_string(p, f->ladder[i].note);
 	for (unsigned i = 0; i < f->n_devices; i++)
 		f->devices[i].detail = privacy_string(p, f->devices[i].detail);
-	if (f->dns != NULL)
-		dns(p, f);
-	if (f->page != NULL) {
-		struct page_facts *page = arena_alloc(&p->arena, sizeof(*page));
-		if (page == NULL) {
-			p->no_memory = true;
-			f->page = NULL;
-			return;
-		}
-		*page = *f->page;
+	privacy_dns(p, f, privacy_string, privacy_string);
+	struct page_facts *page = privacy_page(p, f);
+	if (page != NULL) {
 		privacy_mask(p, page->title, strnlen(page->title, sizeof(page->title)));
 		privacy_mask(p, page->frame, strnlen(page->frame, sizeof(page->frame)));
-		f->page = page;
 	}
 }

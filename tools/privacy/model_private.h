@@ -45,6 +45,10 @@ int privacy_note_text(struct privacy *p, const char *text);
 
 /* model_finding.c */
 void privacy_finding(struct privacy *p, struct finding *f);
+typedef const char *(*privacy_fn)(struct privacy *p, const char *text);
+/* What findings may share with others is changed in copies: f has one, or none where memory is short. */
+void privacy_dns(struct privacy *p, struct finding *f, privacy_fn qname, privacy_fn answer);
+struct page_facts *privacy_page(struct privacy *p, struct finding *f); /* NULL: there is none */
 
 /* model_names.c: which flows findings stand on; then the names of all others. 0 or -ENOMEM. */
 int privacy_cite(struct privacy *p, const struct analysis *a);

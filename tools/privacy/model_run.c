@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tools/privacy/model_private.h"
+#include "tools/privacy/text.h"
 
 static char *text_of(struct privacy *p, const char *text)
 {
@@ -61,15 +62,12 @@ static int arguments(struct privacy *p, struct report_options *o)
 /* What begins with a file's name begins with its other one. */
 static void rename_in(char *text, size_t room, const char *from, const char *to)
 {
-	char rest[320];
 	size_t n = strlen(from);
 
 	/* analysis.c cuts it at 120. */
 	n = n > 120 && strncmp(text, from, 120) == 0 ? 120 : n;
-	if (n == 0 || strncmp(text, from, n) != 0)
-		return;
-	snprintf(rest, sizeof(rest), "%s", text + n);
-	snprintf(text, room, "%s%s", to, rest);
+	if (n != 0 && strncmp(text, from, n) == 0)
+		text_replace(text, room, text, n, to);
 }
 
 static int rename_files(struct privacy *p, struct capture_result *c, unsigned *number)

@@ -40,6 +40,8 @@ int names_key_make(struct names_key *out, const uint8_t *key, size_t len);
 void names_key_forget(struct names_key *k); /* twice, or without one, is fine */
 
 /* Of len bytes, which may be any. Each returns the length without NUL; "" becomes "". */
+typedef size_t (*name_fn)(const struct names_key *k, const char *name, size_t len,
+			  char out[PSEUDONYM_SIZE]);
 size_t name_of_host(const struct names_key *k, const char *host, size_t len,
 		    char out[PSEUDONYM_SIZE]);
 size_t name_of_path(const struct names_key *k, const char *path, size_t len,

@@ -132,3 +132,15 @@ size_t text_address_write(const struct ip_addr *a, enum text_form form, char out
 	}
 	return n - 1;
 }
+
+void text_replace(char *text, size_t room, char *at, size_t n, const char *as)
+{
+	size_t left = room - 1 - (size_t)(at - text);
+	size_t len = strlen(as), rest = strlen(at + n);
+
+	len = len < left ? len : left;
+	rest = rest < left - len ? rest : left - len;
+	memmove(at + len, at + n, rest);
+	memcpy(at, as, len);
+	at[len + rest] = '\0';
+}

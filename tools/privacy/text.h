@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-/* Addresses found in text, whatever else is in it. */
+/* Addresses found in text, whatever else is in it; and text with something else in a place. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,3 +31,6 @@ struct ip_addr text_reversed(const struct ip_addr *a);
 /* The address in this form; returns its length. */
 size_t text_address_write(const struct ip_addr *a, enum text_form form,
 			  char out[TEXT_ADDRESS_SIZE]);
+
+/* Puts as in the place of n bytes at at, as far as there is room in text, of room bytes with the NUL. */
+void text_replace(char *text, size_t room, char *at, size_t n, const char *as);
