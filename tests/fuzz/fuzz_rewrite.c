@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Input: link type (2 bytes), what to do (1), loop (2), bytes missing at the end (2), then a packet.
- * It is sent as it is and as rewritten: nothing is written past the frame, the length is the one that
- * was planned, and a TCP checksum that was right still is.
+ * Input: link type (2 bytes), what to do (1), loop (2), bytes missing at the end (2), then a
+ * packet. It is sent as it is and as rewritten: nothing is written past the frame, the length is
+ * the one that was planned, and a TCP checksum that was right still is.
  */
 
 #include <stdint.h>
@@ -22,9 +22,9 @@ static void require(int truth)
 		abort();
 }
 
-/* In an allocation of the exact size; NULL: it does not go. */
+/* In an allocation of the exact size; NULL: it does not go. present: of len, what was captured. */
 static uint8_t *sent(const struct rewrite_config *cfg, const struct packet *pkt, uint64_t loop,
-		     uint32_t *len)
+		     uint32_t *len, uint32_t *present)
 {
 	const struct rewrite_macs macs = {.set_src = true, .src = {2}};
 	struct rewrite_plan plan;
@@ -42,14 +42,16 @@ static uint8_t *sent(const struct rewrite_config *cfg, const struct packet *pkt,
 	rewrite_frame(cfg, &macs, pkt, &plan, loop, &f);
 	require(f.len == plan.len);
 	*len = f.len;
+	*present = plan.present;
 	return f.data;
 }
 
-/* 1 right, 0 wrong, -1 cannot be told. */
-static int tcp_sum(const uint8_t *frame, uint32_t len, uint16_t *hlen)
+/* 1 right, 0 wrong, -1 cannot be told: a sum over what was put in for missing bytes says nothing.
+ */
+static int tcp_sum(const uint8_t *frame, uint32_t len, uint32_t present, uint16_t *hlen)
 {
-	struct packet pkt = {.data = frame, .caplen = len, .wirelen = len,
-			     .linktype = LINKTYPE_ETHERNET};
+	struct packet pkt = {
+		.data = frame, .caplen = present, .wirelen = len, .linktype = LINKTYPE_ETHERNET};
 	struct headers h;
 
 	packet_decode(&pkt, &h);
@@ -67,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t what = cursor_u8(&c);
 	uint64_t loop = cursor_be16(&c);
 	uint32_t missing = cursor_be16(&c);
-	uint32_t len = 0, new_len = 0;
+	uint32_t len = 0, new_len = 0, present = 0, new_present = 0;
 	uint16_t hlen, new_hlen;
 
 	if (!cursor_ok(&c))
@@ -88,11 +90,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, data + size - pkt.caplen, pkt.caplen);
 	pkt.data = copy;
 	pkt.wirelen = pkt.caplen + missing;
-	uint8_t *before = sent(&plain, &pkt, 0, &len);
-	uint8_t *after = sent(&cfg, &pkt, loop, &new_len);
+	uint8_t *before = sent(&plain, &pkt, 0, &len, &present);
+	uint8_t *after = sent(&cfg, &pkt, loop, &new_len, &new_present);
 	require((before == NULL) == (after == NULL) && len == new_len);
-	if (before != NULL && tcp_sum(before, len, &hlen) == 1)
-		require(tcp_sum(after, len, &new_hlen) == 1 && hlen == new_hlen);
+	if (before != NULL && tcp_sum(before, len, present, &hlen) == 1)
+		require(tcp_sum(after, new_len, new_present, &new_hlen) == 1 && hlen == new_hlen);
 	free(before);
 	free(after);
 	free(copy);
