@@ -6,12 +6,16 @@
 
 #include "tests/unit/compare_world.h"
 
+/* From a box ten hops nearer to the client than the server is. */
+static const struct segment forged = {.flags = TCP_RST | TCP_ACK, .seq = 1, .ack = 6, .ttl = 74,
+				      .ip_id = 0};
+
 static void forged_reset(struct world *w)
 {
 	beside(w, 0, 2000);
 	handshake(w, 0, 2000);
 	through(w, WAY_UP, (struct segment){.flags = PUSHED, .seq = 1, .ack = 1, .text = "hello"}, 2050);
-	uint64_t frame = got(w, WAY_DOWN, &reset, 2060);
+	uint64_t frame = got(w, WAY_DOWN, &forged, 2060);
 	beside(w, 2100, 4000);
 	expect(w, 1);
 	expect_one(w, "two-sided-reset", VERDICT_CONFIRMED, frame);
@@ -42,7 +46,8 @@ static void forged_to_the_last_bit(struct world *w)
 	got(w, WAY_DOWN, &same, 2091);
 	beside(w, 2100, 4000);
 	expect(w, 1);
-	expect_one(w, "two-sided-reset", VERDICT_CONFIRMED, frame);
+	/* Of two resets that nothing tells apart the capture may have missed the first. */
+	expect_one(w, "two-sided-reset", w->v6 ? VERDICT_ANOMALY : VERDICT_CONFIRMED, frame);
 }
 
 /* The connection had ended by then: a load balancer's habit. */

@@ -235,6 +235,9 @@ static const char *const benign_idle[] = {
 static const char *const benign_over[] = {
 	"a load balancer or firewall that resets what both ends had already closed",
 };
+static const char *const benign_missed[] = {
+	"a packet of the sender's own, which its capture missed",
+};
 static const char *const benign_proxy[] = {
 	"a performance-enhancing proxy, load balancer or SYN proxy that ends connections itself",
 };
@@ -310,6 +313,24 @@ static void ttl_row(struct comparison *c, const struct link *l, enum compare_sid
 	}
 }
 
+#define CHANCE_NONE   1e-4 /* that a capture's own gaps fell just so: no other explanation is left */
+#define CHANCE_LITTLE 1e-2
+
+/* How much it says that the sender's capture lacks them. */
+static enum grade lacking_grade(const struct comparison *c, const struct link *l, enum compare_way way,
+				const uint32_t *v, uint32_t n)
+{
+	double chance = missed_chance(&c->doubt[way]);
+
+	if (c->view[sender_of(way)].lossy)
+		return GRADE_D1;
+	if (!missed_may_all(c, l, way, v, n) || missed_beside_forged(c, l, way, v, n))
+		return GRADE_D4;
+	return !missed_decides(c, l, way) || chance >= CHANCE_LITTLE ? GRADE_D2
+	       : chance >= CHANCE_NONE				   ? GRADE_D3
+								   : GRADE_D4;
+}
+
 static bool conclude_injected(struct comparison *c, const struct link *l, enum compare_way way,
 			      uint32_t *v, uint32_t n)
 {
@@ -333,18 +354,21 @@ static bool conclude_injected(struct comparison *c, const struct link *l, enum c
 	snprintf(value, sizeof(value), "%u packet%s at the %s", n, n == 1 ? "" : "s",
 		 side_name[side]);
 	snprintf(expected, sizeof(expected), "in the capture of the %s too", side_name[from]);
-	finding_row(c, f, "never-sent", c->view[from].lossy ? GRADE_D1 : GRADE_D4, d->frame, value,
-		    expected);
+	enum grade lacking = lacking_grade(c, l, way, v, n);
+	finding_row(c, f, "never-sent", lacking, d->frame, value, expected);
 	if (c->hops[way] >= 0 && n > 0)
 		ttl_row(c, l, side, way, d, f);
 	if (k.went_on)
 		finding_row(c, f, "sender-went-on", GRADE_D4, k.went_on_frame,
 			    "data of the sender after it", "none after a reset or FIN");
-	f->verdict = VERDICT_CONFIRMED;
+	f->verdict = lacking == GRADE_D3 && !k.went_on ? VERDICT_LIKELY : VERDICT_CONFIRMED;
 	f->benign = (const char **)benign_injected;
 	f->n_benign = 1;
 	if (c->view[from].lossy && !k.went_on) {
 		f->verdict = VERDICT_INCONCLUSIVE;
+	} else if (lacking == GRADE_D2 && !k.went_on) {
+		f->verdict = VERDICT_ANOMALY;
+		f->benign = (const char **)benign_missed;
 	} else if (split) {
 		f->verdict = VERDICT_ANOMALY;
 		f->benign = (const char **)benign_proxy;
@@ -358,12 +382,14 @@ static bool conclude_injected(struct comparison *c, const struct link *l, enum c
 		f->verdict = VERDICT_ANOMALY; /* acknowledgements in the other's name */
 		f->benign = (const char **)benign_proxy;
 	}
-	f->score = f->verdict == VERDICT_CONFIRMED ? 10 : f->verdict == VERDICT_ANOMALY ? 4 : 1;
+	static const double scores[] = {[VERDICT_INCONCLUSIVE] = 1, [VERDICT_ANOMALY] = 4,
+					[VERDICT_LIKELY] = 6, [VERDICT_CONFIRMED] = 10};
+	f->score = scores[f->verdict];
 	f->sentence = arena_format(&c->arena, FINDING_SENTENCE,
 		 "%u packet%s reached the %s that %s capture does not show leaving the %s", n,
 		 n == 1 ? "" : "s", side_name[side],
 		 c->view[from].lossy ? "a capture with gaps of its own at the other end: that"
-				     : "the complete",
+		 : lacking == GRADE_D2 && !k.went_on ? "the" : "the complete",
 		 side_name[from]);
 	return true;
 }
@@ -408,6 +434,8 @@ int conclude(struct comparison *c)
 	struct controls k = {.n = {0}};
 	int err = v == NULL ? -ENOMEM : controls_make(c, &k);
 
+	for (unsigned way = 0; way < WAYS; way++)
+		missed_count(c, way, &c->doubt[way]);
 	for (uint32_t i = 0; err == 0 && i < c->n_links; i++)
 		err = conclude_link(c, &k, &c->links[i], v);
 	controls_free(&k);

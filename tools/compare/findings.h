@@ -24,6 +24,19 @@ struct controls {
 int controls_make(struct comparison *c, struct controls *out); /* 0 or -ENOMEM; sets link.stuck */
 void controls_free(struct controls *k);
 
+/* missed.c */
+void missed_count(const struct comparison *c, enum compare_way way, struct doubt *out);
+/* That gaps of a capture at random fell on what doubt.acts counts. */
+double missed_chance(const struct doubt *k);
+/* Among what is lacking of the connection is a reset or the first answer, which doubt.acts counts. */
+bool missed_decides(const struct comparison *c, const struct link *l, enum compare_way way);
+/* v, received packets that the sender's capture lacks, could all be the sender's own. */
+bool missed_may_all(const struct comparison *c, const struct link *l, enum compare_way way,
+		    const uint32_t *v, uint32_t n);
+/* v, all resets, belong to what is nobody's but a forger's the other way. */
+bool missed_beside_forged(const struct comparison *c, const struct link *l, enum compare_way way,
+			  const uint32_t *v, uint32_t n);
+
 /* false: out of memory */
 bool conclude_dropped(struct comparison *c, const struct controls *k, const struct link *l,
 		      enum compare_way way, uint32_t *v, uint32_t n);

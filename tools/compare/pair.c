@@ -227,6 +227,17 @@ static uint64_t key_rewritten(const struct view *v, const struct digest *d)
 	return mix64(d->seq, 2);
 }
 
+/* A card joined what follows to it: the same bytes, and more behind them. */
+static bool is_joined(const struct pairing *p, const struct digest *s, const struct digest *r)
+{
+	uint32_t n = s->held < r->held ? s->held : r->held;
+	n = n < s->len ? n : s->len;
+	const uint8_t *x = payload_at(p->sv, s, 0, n), *y = payload_at(p->rv, r, 0, n);
+
+	return s->len > 0 && s->len < r->len &&
+	       (n == 0 || x == NULL || y == NULL || memcmp(x, y, n) == 0);
+}
+
 static bool is_rewritten(const struct pairing *p, const struct digest *s, const struct digest *r)
 {
 	bool marked = p->c->ip_id_kept[p->way] && ((s->has | r->has) & HAS_V6) == 0 &&
@@ -235,6 +246,8 @@ static bool is_rewritten(const struct pairing *p, const struct digest *s, const 
 		   ttl_lost(s, r) == p->c->hops[p->way];
 
 	if (!ttl || !pair_in_time(p->c, p->way, s, r))
+		return false;
+	if (is_tcp(p->rv, r) && is_joined(p, s, r))
 		return false;
 	if (!is_tcp(p->rv, r) || marked)
 		return marked;

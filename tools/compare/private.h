@@ -83,6 +83,13 @@ struct clock_window {
 	int64_t quickest[WAYS]; /* receiver's time less sender's */
 };
 
+/* Of packets one way that the sender's capture lacks, whether it missed them (missed.c). */
+struct doubt {
+	uint64_t packets, decisive; /* that both captures have; of them resets and first answers */
+	uint64_t acts;	 /* connections with such a one that is lacking and stamped as its sender's */
+	uint64_t others; /* lacking packets of any other kind */
+};
+
 struct comparison {
 	struct compare_config cfg;
 	struct view view[SIDES];
@@ -96,6 +103,7 @@ struct comparison {
 	int64_t slack_ns;
 	bool ip_id_kept[WAYS],
 		window_kept[WAYS]; /* what the path leaves alone, learnt from plain pairs */
+	struct doubt doubt[WAYS];
 	int hops[WAYS];		   /* TTL lost on the way, modulo 256; -1: no one value */
 	struct compare_totals totals[WAYS];
 	uint64_t lone, elsewhere, both;
@@ -159,6 +167,8 @@ int pair_link(struct comparison *c, struct link *l, enum compare_way way);
 int stream_link(struct comparison *c, struct link *l, enum compare_way way);
 /* What is still left over: lost by a capture, beyond its time, injected, dropped. 0 or -ENOMEM. */
 int rest_link(struct comparison *c, struct link *l, enum compare_way way);
+/* missed.c: place i of the receiver's list goes by its IP-ID between two packets of the sender. */
+bool missed_by_id(const struct comparison *c, const struct link *l, enum compare_way way, uint32_t i);
 /* The two may be one packet as to when they were seen. */
 bool pair_in_time(const struct comparison *c, enum compare_way way, const struct digest *s,
 		  const struct digest *r);

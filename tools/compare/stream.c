@@ -72,18 +72,26 @@ struct cover {
 	bool whole;   /* all of it, and every byte that can be compared is the same */
 	bool differs; /* bytes are there that are not the same */
 	bool untied;  /* some of it by segments that were no packet's */
+	bool unread;  /* some of it could not be compared */
 };
 
-enum same_bytes { BYTES_SAME, BYTES_DIFFER };
+enum same_bytes { BYTES_SAME, BYTES_DIFFER, BYTES_UNREAD };
 
+/* n bytes from seq on, which is within both; those that a snapshot length cut off are not compared. */
 static enum same_bytes compare_bytes(const struct view *va, const struct digest *a,
 				     const struct view *vb, const struct digest *b, uint32_t seq,
 				     uint32_t n)
 {
-	const uint8_t *x = payload_at(va, a, seq - a->seq, n),
-		      *y = payload_at(vb, b, seq - b->seq, n);
+	uint32_t ia = seq - a->seq, ib = seq - b->seq, held = n;
 
-	return x != NULL && y != NULL && memcmp(x, y, n) != 0 ? BYTES_DIFFER : BYTES_SAME;
+	held = a->held <= ia ? 0 : a->held - ia < held ? a->held - ia : held;
+	held = b->held <= ib ? 0 : b->held - ib < held ? b->held - ib : held;
+	const uint8_t *x = payload_at(va, a, ia, held), *y = payload_at(vb, b, ib, held);
+	if (held == 0 || x == NULL || y == NULL)
+		return BYTES_UNREAD;
+	if (memcmp(x, y, held) != 0)
+		return BYTES_DIFFER;
+	return held < n ? BYTES_UNREAD : BYTES_SAME;
 }
 
 /* any_time: also segments that d cannot have been made of; only: FATE_N for all of them. */
@@ -112,10 +120,12 @@ static struct cover cover_of(const struct comparison *c, enum compare_way way,
 		uint32_t from = seq_lt(o->seq, d->seq) ? d->seq : o->seq;
 		uint32_t until_o = o->seq + o->len, until_d = d->seq + d->len;
 		uint32_t until = seq_lt(until_o, until_d) ? until_o : until_d;
-		if (((o->flags | d->flags) & TCP_SYN) == 0 && seq_lt(from, until) &&
-		    compare_bytes(dv, d, g->view, o, from, until - from) == BYTES_DIFFER) {
-			out.differs = true;
-			continue;
+		if (((o->flags | d->flags) & TCP_SYN) == 0 && seq_lt(from, until)) {
+			enum same_bytes same = compare_bytes(dv, d, g->view, o, from, until - from);
+			out.unread = out.unread || same == BYTES_UNREAD;
+			out.differs = out.differs || same == BYTES_DIFFER;
+			if (same == BYTES_DIFFER)
+				continue;
 		}
 		if (seq_leq(o->seq, pos) && seq_lt(pos, o_end)) {
 			pos = o_end;
@@ -263,7 +273,9 @@ static int rest_tcp(struct comparison *c, struct link *l, enum compare_way way)
 		if (r->fate != FATE_NONE || digest_span(r) == 0)
 			continue;
 		struct cover k = cover_of(c, way, rv, r, &sent, true, true, FATE_N);
-		if (!k.touched && any_past(&seqs, r->seq + digest_span(r))) {
+		/* Merged by the receiver's card out of segments of which the capture has some. */
+		bool merged = k.touched && !k.whole && !k.differs && !k.unread && r->len > 0;
+		if ((!k.touched || merged) && any_past(&seqs, r->seq + digest_span(r))) {
 			r->fate = FATE_MISSED;
 			sv->missed++;
 		}
@@ -305,9 +317,12 @@ int rest_link(struct comparison *c, struct link *l, enum compare_way way)
 	young = began ? 0 : tcp ? MIDSTREAM_NS : TAIL_NS;
 	for (uint32_t i = 0; i < rl->n; i++) {
 		struct digest *r = &rv->d[rl->v[i]];
-		if (r->fate == FATE_NONE && l->expected)
-			r->fate = runs_at(c, way, r, true, sv, young) ? FATE_INJECTED
-								      : FATE_UNCOVERED;
+		if (r->fate == FATE_NONE && l->expected) {
+			bool runs = runs_at(c, way, r, true, sv, young);
+			bool own = runs && missed_by_id(c, l, way, i);
+			r->fate = own ? FATE_MISSED : runs ? FATE_INJECTED : FATE_UNCOVERED;
+			sv->missed += own;
+		}
 		c->totals[way].received++;
 		if (r->peer == NO_INDEX && r->fate != FATE_RESEGMENTED)
 			c->totals[way].fates[r->fate]++;
