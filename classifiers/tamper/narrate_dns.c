@@ -20,13 +20,6 @@ static const struct dns_reply *reply_of(const struct dns_exchange *x, int event)
 	return NULL;
 }
 
-static const char *keep(struct arena *a, const char *s)
-{
-	size_t n = strlen(s) + 1;
-	char *copy = arena_alloc(a, n);
-	return copy != NULL ? memcpy(copy, s, n) : NULL;
-}
-
 /* A record of the answer section as text: an address, a name, or its type. */
 static const char *record_text(const struct dns_message *m, const struct dns_rr *r,
 			       char out[DNS_TEXT_SIZE])
@@ -58,7 +51,7 @@ static int take_answers(struct arena *a, const struct dns_exchange *x, const str
 	if (d->answers == NULL)
 		return -ENOMEM;
 	for (unsigned i = 0; i < m.n_rrs && m.rr[i].section == DNS_ANSWER; i++) {
-		d->answers[d->n_answers] = keep(a, record_text(&m, &m.rr[i], text));
+		d->answers[d->n_answers] = arena_text(a, record_text(&m, &m.rr[i], text));
 		if (d->answers[d->n_answers++] == NULL)
 			return -ENOMEM;
 	}
@@ -72,7 +65,7 @@ int narrate_dns_facts(struct arena *a, const struct view *v, const struct judged
 	struct dns_facts *d = arena_alloc(a, sizeof(*d));
 	if (d == NULL)
 		return -ENOMEM;
-	*d = (struct dns_facts){.txid = x->txid, .qtype = x->qtype, .qname = keep(a, x->qname)};
+	*d = (struct dns_facts){.txid = x->txid, .qtype = x->qtype, .qname = arena_text(a, x->qname)};
 	d->told_apart = dns_sets(x) < 2 || dns_accuse(v).told_apart;
 	f->dns = d;
 	const struct dns_reply *r = reply_of(x, c->first);

@@ -29,9 +29,8 @@ static struct study_line *add(struct writer *w, const char *what)
 
 static const char *text(struct writer *w, const char *s)
 {
-	size_t n = strlen(s) + 1;
-	char *copy = arena_alloc(&w->c->arena, n);
-	return copy != NULL ? memcpy(copy, s, n) : "";
+	const char *copy = arena_text(&w->c->arena, s);
+	return copy != NULL ? copy : "";
 }
 
 static const struct dealing *mine(const struct writer *w, uint32_t i)
@@ -242,19 +241,6 @@ static void say_rules(struct writer *w)
 	study_line_out_of_sight(high, "nothing that it acts on came from a port below the server's");
 }
 
-static struct study_trigger *trigger_of(struct study_profile *p, enum trigger_kind kind, const char *name)
-{
-	for (unsigned i = 0; i < p->n_triggers; i++)
-		if (p->triggers[i].kind == kind && strcmp(p->triggers[i].name, name) == 0)
-			return &p->triggers[i];
-	if (p->n_triggers == STUDY_TRIGGERS_MAX) {
-		p->more_triggers++;
-		return NULL;
-	}
-	p->triggers[p->n_triggers] = (struct study_trigger){.kind = kind, .name = name};
-	return &p->triggers[p->n_triggers++];
-}
-
 static void say_triggers(struct writer *w)
 {
 	bool protocol = w->rules[RULE_PROTOCOL].said == STUDY_OBSERVED;
@@ -262,9 +248,9 @@ static void say_triggers(struct writer *w)
 		const struct dealing *d = mine(w, i);
 		struct study_trigger *t = NULL;
 		if (protocol)
-			t = trigger_of(w->p, TRIGGER_PROTOCOL, text(w, d->protocol));
+			t = study_trigger_of(w->p, TRIGGER_PROTOCOL, text(w, d->protocol));
 		else if (d->name != NULL)
-			t = trigger_of(w->p, d->kind, text(w, d->name));
+			t = study_trigger_of(w->p, d->kind, text(w, d->name));
 		if (t != NULL)
 			t->acted++;
 	}
@@ -292,8 +278,6 @@ static void say_early(struct writer *w)
 	study_line_out_of_sight(l, "nothing that it acts on was sent without a handshake");
 }
 
-#define SOON_NS 10000000000ull
-
 /* Something got through between the two hosts soon after one that it acted on. */
 static bool tried_again(const struct writer *w)
 {
@@ -301,7 +285,7 @@ static bool tried_again(const struct writer *w)
 		const struct dealing *t = &w->all->list[i];
 		for (uint32_t k = 0; k < w->box->n && k < STUDY_LINE_FLOWS && t->passed; k++) {
 			const struct dealing *d = mine(w, k);
-			if (t->start_ns > d->from_ns && t->start_ns - d->from_ns < SOON_NS &&
+			if (t->start_ns > d->from_ns && t->start_ns - d->from_ns < STUDY_SOON_NS &&
 			    t->ip_version == d->ip_version &&
 			    memcmp(&t->client, &d->client, sizeof(t->client)) == 0 &&
 			    memcmp(&t->server, &d->server, sizeof(t->server)) == 0)

@@ -10,14 +10,6 @@
 #include "tools/privacy/model_private.h"
 #include "tools/privacy/text.h"
 
-static char *text_of(struct privacy *p, const char *text)
-{
-	size_t n = strlen(text) + 1;
-	char *copy = arena_alloc(&p->arena, n);
-
-	return copy != NULL ? memcpy(copy, text, n) : NULL;
-}
-
 /* Options by name and small numbers stay; what else is given may be a file, an address or a filter.
  */
 static const char *argument(const char *arg, char buf[64])
@@ -51,7 +43,7 @@ static int arguments(struct privacy *p, struct report_options *o)
 		const char *arg = i == 0   ? "wmscope"
 				  : i == 1 ? o->argv[1]
 					   : argument(o->argv[i], buf);
-		argv[i] = text_of(p, arg);
+		argv[i] = (char *)(uintptr_t)arena_text(&p->arena, arg);
 		if (argv[i] == NULL)
 			return -ENOMEM;
 	}
@@ -79,7 +71,7 @@ static int rename_files(struct privacy *p, struct capture_result *c, unsigned *n
 	for (unsigned i = 0; i < c->n_files; i++) {
 		char name[32];
 		snprintf(name, sizeof(name), "capture-%u", ++*number);
-		names[i] = text_of(p, name);
+		names[i] = arena_text(&p->arena, name);
 		if (names[i] == NULL)
 			return -ENOMEM;
 		rename_in(c->partial_why, sizeof(c->partial_why), c->files[i], names[i]);
@@ -100,7 +92,7 @@ static int rename_errors(struct privacy *p, struct report_options *o)
 		char name[32];
 		snprintf(name, sizeof(name), "unread-%u", i + 1);
 		e[i] = o->errors[i];
-		e[i].file = text_of(p, name);
+		e[i].file = arena_text(&p->arena, name);
 		if (e[i].file == NULL)
 			return -ENOMEM;
 		rename_in(e[i].reason, sizeof(e[i].reason), o->errors[i].file, e[i].file);

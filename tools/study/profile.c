@@ -9,49 +9,15 @@
 
 #include "tools/study/profile.h"
 
-struct study_line *study_line_add(struct study_profile *p, struct arena *a, const char *what)
-{
-	if (p->n_lines == STUDY_LINES_MAX)
-		return NULL;
-	struct study_line *l = &p->lines[p->n_lines++];
-	*l = (struct study_line){.what = what, .said = STUDY_NOT_OBSERVED, .value = "", .why = ""};
-	l->flows = arena_alloc(a, STUDY_LINE_FLOWS * sizeof(*l->flows));
-	if (l->flows == NULL)
-		p->n_lines--;
-	return l->flows != NULL ? l : NULL;
-}
-
 struct study_line *profile_line(struct writer *w, const char *what)
 {
 	return study_line_add(w->p, &w->r->arena, what);
 }
 
-void study_line_seen(struct study_line *l, uint64_t flow_id)
-{
-	if (l == NULL)
-		return;
-	l->said = STUDY_OBSERVED;
-	l->n++;
-	for (unsigned i = 0; i < l->n_flows; i++)
-		if (l->flows[i] == flow_id)
-			return;
-	if (l->n_flows < STUDY_LINE_FLOWS)
-		l->flows[l->n_flows++] = flow_id;
-}
-
-void study_line_out_of_sight(struct study_line *l, const char *why)
-{
-	if (l != NULL && l->said == STUDY_NOT_OBSERVED) {
-		l->said = STUDY_NOT_TESTABLE;
-		l->why = why;
-	}
-}
-
 const char *profile_text(struct writer *w, const char *s)
 {
-	size_t n = strlen(s) + 1;
-	char *copy = arena_alloc(&w->r->arena, n);
-	return copy != NULL ? memcpy(copy, s, n) : "";
+	const char *copy = arena_text(&w->r->arena, s);
+	return copy != NULL ? copy : "";
 }
 
 static int by_address(const void *x, const void *y)
@@ -141,7 +107,7 @@ static void say_residual(struct writer *w)
 		const struct trial *t = &w->r->trials[w->r->pairs[i]];
 		const struct trial *n = &w->r->trials[w->r->pairs[i + 1]];
 		tried = profile_is_mine(w, t->a->finding) && study_one_pair(w->r, i, i + 1) && n->ok &&
-			 n->a->start_ns - t->a->start_ns < 10000000000ull;
+			 n->a->start_ns - t->a->start_ns < STUDY_SOON_NS;
 	}
 	if (l != NULL && l->n != 0) {
 		char value[64];

@@ -8,20 +8,6 @@
 
 #include "tools/study/profile.h"
 
-static struct study_trigger *trigger_of(struct study_profile *p, enum trigger_kind kind,
-					const char *name)
-{
-	for (unsigned i = 0; i < p->n_triggers; i++)
-		if (p->triggers[i].kind == kind && strcmp(p->triggers[i].name, name) == 0)
-			return &p->triggers[i];
-	if (p->n_triggers == STUDY_TRIGGERS_MAX) {
-		p->more_triggers++;
-		return NULL;
-	}
-	p->triggers[p->n_triggers] = (struct study_trigger){.kind = kind, .name = name};
-	return &p->triggers[p->n_triggers++];
-}
-
 /* What the box acted on: names wherever they were asked for, and addresses whatever was asked there. */
 struct acted {
 	bool *group, *host;
@@ -44,7 +30,7 @@ static void note_deed(struct writer *w, const struct trial *t, struct study_line
 		      struct study_line *hand)
 {
 	const struct study_name *n = &w->r->pub.names[t->row];
-	struct study_trigger *g = trigger_of(w->p, n->kind, n->name);
+	struct study_trigger *g = study_trigger_of(w->p, n->kind, n->name);
 	if (g != NULL)
 		g->acted++;
 	if ((t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
@@ -77,7 +63,7 @@ int profile_say_triggers(struct writer *w)
 		if ((!same && !on.host[r->host_of[t->row]]) || t->twin || !t->ok)
 			continue;
 		const struct study_name *n = &r->pub.names[t->row];
-		struct study_trigger *g = trigger_of(w->p, n->kind, n->name);
+		struct study_trigger *g = study_trigger_of(w->p, n->kind, n->name);
 		if (g != NULL)
 			g->passed++;
 		if (same && (t->a->bits & (ATTEMPT_SEGMENTED | ATTEMPT_RECORDS)) != 0)
