@@ -176,6 +176,9 @@ static void test_text(void **state)
 	/* Spelt out, without a dot, and bytes that end nothing. */
 	text_has_no("a\x01" "b", "SNI a\\x01b was", "x01");
 	text_has_no("intranet", "request host=intranet", "intranet");
+	/* As certificates are quoted over connections, a mark for each byte that is not printable. */
+	text_has_no("Fo\xc3\x96 Blocked", "showed certificates of Fo?? Blocked (3) and", "Blocked");
+	text_is("Fo\xc3\x96 Blocked", "did Fo, Fo? or Blocked?", "did Fo, Fo? or Blocked?");
 	/* Names that read as the words around them, or as their own beginning. */
 	text_has_no("SNI ", "with SNI SNI\\x20, yet", "x20");
 	text_has_no("name-\xe8-name-", "sni=name-\xe8-name-", "\xe8");

@@ -61,6 +61,13 @@ static bool in_word(char c)
 	return isalnum((unsigned char)c) || c == '-' || c == '_';
 }
 
+/* Of either case; and some sentences have a mark for what is not printable. */
+static bool stands_for(char quote, char byte)
+{
+	return tolower((unsigned char)quote) == tolower((unsigned char)byte) ||
+	       (quote == '?' && (byte < ' ' || byte > '~'));
+}
+
 /* What of a name stands at p: all of it, or, with cut, the part that was quoted. 0: nothing. */
 static size_t quoted(const char *name, size_t len, const char *p, const char *text, bool cut)
 {
@@ -68,8 +75,7 @@ static size_t quoted(const char *name, size_t len, const char *p, const char *te
 
 	if (p > text && (in_word(p[-1]) || p[-1] == '.') && in_word(name[0]))
 		return 0;
-	while (n < len && p[n] != '\0' &&
-	       tolower((unsigned char)p[n]) == tolower((unsigned char)name[n]))
+	while (n < len && p[n] != '\0' && stands_for(p[n], name[n]))
 		n++;
 	if (n == len)
 		return in_word(name[len - 1]) && (in_word(p[n]) || (p[n] == '.' && in_word(p[n + 1])))
