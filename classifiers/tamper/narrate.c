@@ -4,6 +4,7 @@
 
 #include "classifiers/app/vpn.h"
 #include "classifiers/lists/page.h"
+#include "classifiers/spelt.h"
 #include "classifiers/tamper/judge.h"
 #include "classifiers/tamper/narrate_dns.h"
 
@@ -15,20 +16,16 @@
 #define LADDER_BEFORE 12 /* rows kept before the first suspect once the ladder is too long */
 #define BENIGN_MAX 8
 #define NOTE_SIZE 64
+#define QUOTE_SIZE 128 /* of 120 bytes and what the last may take */
 #define PROTO_UDP 17
 
-/* Hostile bytes of a name as printable ASCII, for the sentence only. */
-static void printable(const char *in, char *out, size_t len)
+/* A name as far as a sentence has room for it. */
+static void quote(const char *name, char out[QUOTE_SIZE])
 {
-	size_t n = 0;
-	for (; *in != '\0' && n + 5 < len && n < 120; in++) {
-		unsigned char ch = (unsigned char)*in;
-		if (ch >= 0x21 && ch < 0x7f && ch != '\\')
-			out[n++] = (char)ch;
-		else
-			n += (size_t)snprintf(out + n, len - n, "\\x%02x", ch);
-	}
-	snprintf(out + n, len - n, "%s", *in != '\0' ? "..." : "");
+	size_t len = strlen(name);
+
+	if (spelt(name, len, out, QUOTE_SIZE - 3) != len)
+		memcpy(out + strlen(out), "...", sizeof("..."));
 }
 
 /* A tunnel's first message, or a payload that is fully encrypted. */
@@ -47,8 +44,8 @@ static void say_after_protocol(const struct finding *f, const char *ms, char *ou
 
 static void say_after(const struct finding *f, char *out, size_t len)
 {
-	char name[160] = "";
-	printable(f->trigger_value, name, sizeof(name));
+	char name[QUOTE_SIZE];
+	quote(f->trigger_value, name);
 	char ms[32] = "";
 	if (f->reaction_ms >= 0)
 		snprintf(ms, sizeof(ms), "%.1f ms ", f->reaction_ms);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/spelt.h"
 #include "tools/privacy/quotes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -48,7 +49,7 @@ static void check_text(const struct names_key *key, const char *name)
 	char form[QUOTES_TEXT], as[PSEUDONYM_SIZE], cut[45];
 
 	q = (struct quotes){.names = key};
-	quotes_spelt(name, strlen(name), form);
+	spelt(name, strlen(name), form, sizeof(form));
 	quotes_know_string(&q, name, name_of_host);
 	name_of_host(key, name, strlen(name), as);
 	form[900] = '\0';

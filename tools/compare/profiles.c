@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/spelt.h"
 #include "tools/compare/boxes.h"
 #include "tools/study/line.h"
 
@@ -153,7 +154,7 @@ static void print_value(const struct dealing *d, enum rule_kind kind, char *out,
 	char addr[64];
 	switch (kind) {
 	case RULE_NAME:
-		study_printable(d->name, out, len);
+		spelt(d->name, strlen(d->name), out, len);
 		break;
 	case RULE_PROTOCOL:
 		snprintf(out, len, "%s", d->protocol);

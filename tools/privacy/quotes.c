@@ -3,28 +3,13 @@
 #include "tools/privacy/quotes.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "classifiers/spelt.h"
 #include "tools/privacy/text.h"
 
 #define CUT_SURE   40u /* bytes of a name that text may break off behind, anywhere */
 #define CUT_AT_END 4u  /* the same at the end of a text, or before "..." */
-
-size_t quotes_spelt(const char *raw, size_t len, char out[QUOTES_TEXT])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len && n + 5 < QUOTES_TEXT; i++) {
-		unsigned char c = (unsigned char)raw[i];
-		if (c >= 0x21 && c < 0x7f && c != '\\')
-			out[n++] = raw[i];
-		else
-			n += (size_t)snprintf(out + n, QUOTES_TEXT - n, "\\x%02x", c);
-	}
-	out[n] = '\0';
-	return n;
-}
 
 void quotes_know(struct quotes *q, const char *raw, size_t len, name_fn fn)
 {
@@ -36,7 +21,8 @@ void quotes_know(struct quotes *q, const char *raw, size_t len, name_fn fn)
 	struct quote *k = &q->known[q->n++];
 	k->raw = raw;
 	k->len = len;
-	k->spelt_len = quotes_spelt(raw, len, k->spelt);
+	spelt(raw, len, k->spelt, sizeof(k->spelt));
+	k->spelt_len = strlen(k->spelt);
 	fn(q->names, raw, len, k->as);
 }
 

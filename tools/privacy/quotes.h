@@ -36,6 +36,3 @@ void quotes_know_url(struct quotes *q, const char *url);
 
 /* Puts pseudonyms in the place of names in text of room bytes, at most QUOTES_TEXT. */
 void quotes_hide(const struct quotes *q, char *text, size_t room);
-
-/* As sentences spell out what is not printable, \xNN. Returns the length. */
-size_t quotes_spelt(const char *raw, size_t len, char out[QUOTES_TEXT]);

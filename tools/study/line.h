@@ -15,5 +15,3 @@ void study_line_out_of_sight(struct study_line *l, const char *why); /* unless i
 /* The one of that name, which is kept, added if need be. NULL: no room; p->more_triggers counts it. */
 struct study_trigger *study_trigger_of(struct study_profile *p, enum trigger_kind kind,
 				       const char *name);
-/* A name for a sentence: names are hostile bytes. */
-void study_printable(const char *in, char *out, size_t len);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/spelt.h"
 #include "tools/study/tries.h"
 
 #define BURST_NS 100000000ull   /* connections that a browser opens at once */
@@ -259,7 +260,7 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 		return -ENOMEM;
 	f->trigger = kind;
 	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", rows[0].name);
-	study_printable(rows[0].name, name, sizeof(name));
+	spelt(rows[0].name, strlen(rows[0].name), name, sizeof(name));
 	end_words(c, ends, sizeof(ends));
 	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "%u of %u tries with %s %s were %s", g->failed,

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "classifiers/app/first_words.h"
+#include "classifiers/spelt.h"
 #include "classifiers/tamper/rate.h"
 #include "tools/study/study_private.h"
 
@@ -259,7 +260,7 @@ static int say(struct study_run *r, const char *label, const struct side *name,
 	f->trigger = tunnel ? TRIGGER_PROTOCOL : (enum trigger_kind)a->trigger;
 	f->ts_ns = a->start_ns;
 	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", label);
-	study_printable(label, shown, sizeof(shown));
+	spelt(label, strlen(label), shown, sizeof(shown));
 	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "%u of %u connections with %s were held to a rate: %.0f kbit/s on average, against "
 		 "%.0f of %u others",

@@ -18,19 +18,6 @@ const char *const study_mode_name[STUDY_MODE_N] = {
 	[STUDY_IN_PATH] = "in_path",
 };
 
-void study_printable(const char *in, char *out, size_t len)
-{
-	size_t n = 0;
-	for (; *in != '\0' && n + 5 < len; in++) {
-		unsigned char ch = (unsigned char)*in;
-		if (ch >= 0x21 && ch < 0x7f && ch != '\\')
-			out[n++] = (char)ch;
-		else
-			n += (size_t)snprintf(out + n, len - n, "\\x%02x", ch);
-	}
-	out[n] = '\0';
-}
-
 static int by_id(const void *x, const void *y)
 {
 	const uint64_t a = *(const uint64_t *)x, b = *(const uint64_t *)y;
