@@ -18,6 +18,8 @@
 /* source_recv(): no packet will come any more. Damage, if any, is in the stats. */
 #define SOURCE_EOF (-4095)
 
+#define SOURCE_RING_MIB 64u /* of xdp at least so much that each queue has 4,096 frames */
+
 struct source_config {
 	const char *const *files; /* file: paths, "-" is stdin; must outlive the source */
 	unsigned n_files;
@@ -28,7 +30,7 @@ struct source_config {
 	bool take_used;           /* those that take packets from the host: also an interface in use */
 	bool copy;                /* xdp: do not ask for zero copy */
 	uint32_t snaplen;         /* live: bytes kept of a packet; 0: all */
-	uint32_t ring_mib;        /* live: memory between kernel and us; 0: the source's choice */
+	uint32_t ring_mib;        /* packet, xdp: memory between kernel and us; 0: SOURCE_RING_MIB */
 	uint32_t rings;           /* packet: receivers, of which each has a part of ring_mib; 0: 1 */
 	bool no_promisc;          /* live: only what is meant for this machine */
 	bool prompt;              /* packet: hand over what came within a few ms, for more work */

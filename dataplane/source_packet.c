@@ -30,7 +30,6 @@
 #include "dataplane/source.h"
 
 #define RING_BLOCK     (1u << 20) /* holds any frame, offloaded ones too */
-#define RING_MIB       64
 #define RING_MIB_MAX   4095 /* its bytes have to fit the kernel's 32 bits */
 #define RING_FRAME     2048 /* V3 packs frames itself; the kernel checks the arithmetic only */
 #define RETIRE_MS      20   /* a block that is not full is handed over after this time, or twice of it */
@@ -139,7 +138,7 @@ static int filter_attach(const struct packet_source *s, const struct ring *r, co
 /* Bound, but with one of several rings before anything comes. */
 static int socket_start(struct packet_source *s, struct ring *r, const struct source_config *cfg)
 {
-	const uint32_t mib = cfg->ring_mib != 0 ? cfg->ring_mib : RING_MIB;
+	const uint32_t mib = cfg->ring_mib != 0 ? cfg->ring_mib : SOURCE_RING_MIB;
 	static const int version = TPACKET_V3, reserve = VLAN_TAG, on = 1;
 	struct packet_mreq promisc = {.mr_ifindex = (int)s->iface.index, .mr_type = PACKET_MR_PROMISC};
 	struct sockaddr_ll where = {.sll_family = AF_PACKET,

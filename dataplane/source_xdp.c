@@ -43,6 +43,9 @@ extern const struct source_ops source_xdp;
  * too long for the ring of a busy queue beside one that is quiet.
  */
 #define LATE_NS 500000u
+#define FRAMES_MIN 256u
+#define FRAMES_USUAL 4096u
+#define FRAMES_MAX (1u << 18) /* 4 MiB of descriptors: the most that kernels give in one piece */
 #define WATCH_NS 100000000u /* how often an idle interface is asked whether it is still up */
 
 struct joined {
@@ -174,12 +177,24 @@ static const char *unfit(const struct interface *i, const struct source_config *
 	return text;
 }
 
+/* Frames of each queue. With many queues the usual memory would be too little for any of them. */
+static unsigned ring_frames(const struct xdp_source *x, const struct source_config *cfg)
+{
+	uint64_t mib = cfg->ring_mib != 0 ? cfg->ring_mib : SOURCE_RING_MIB;
+	uint64_t each = (mib << 20) / XSK_FRAME_SIZE / x->n_queues;
+	unsigned frames = cfg->ring_mib != 0 ? FRAMES_MIN : FRAMES_USUAL;
+
+	while (frames < FRAMES_MAX && (uint64_t)frames * 2 <= each)
+		frames *= 2;
+	return frames;
+}
+
 static int open_parts(struct xdp_source *x, const struct source_config *cfg, char *err,
 		      size_t errlen)
 {
 	bool big = x->iface.mtu > MTU_PLAIN;
 	const struct xsk_options o = {.iface = cfg->iface, .n_queues = x->n_queues, .rx = true,
-				      .copy = cfg->copy, .big = big};
+				      .frames = ring_frames(x, cfg), .copy = cfg->copy, .big = big};
 
 	int failed = xsk_open(&x->xsk, &o, err, errlen);
 	if (failed != 0)
