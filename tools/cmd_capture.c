@@ -126,9 +126,12 @@ static void on_usr1(int sig)
 /* What passed the interface, and of it what did not fit between the kernel and us. */
 static void recorder_tell(struct run *r, const struct source_stats *st)
 {
-	uint64_t dropped = live_stats_dropped(st);
+	uint64_t dropped;
 
-	recorder_tick(r->recorder, st->received + dropped, dropped);
+	if (live_stats_dropped(st, &dropped))
+		recorder_tick(r->recorder, st->received + dropped, dropped);
+	else
+		recorder_tick(r->recorder, UINT64_MAX, UINT64_MAX);
 }
 
 /* What happens each second, and when the capture ends. For pipeline_config.progress. */

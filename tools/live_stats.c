@@ -15,18 +15,24 @@ void live_stats_start(struct live_stats *s, const char *iface)
 	s->last_ns = s->started_ns;
 }
 
-uint64_t live_stats_dropped(const struct source_stats *st)
+bool live_stats_dropped(const struct source_stats *st, uint64_t *sum)
 {
-	uint64_t sum = 0;
+	bool known = false;
 
-	for (unsigned i = 0; i < st->n_ifaces; i++)
-		sum += st->ifaces[i].dropped != UINT64_MAX ? st->ifaces[i].dropped : 0;
-	return sum;
+	*sum = 0;
+	for (unsigned i = 0; i < st->n_ifaces; i++) {
+		if (st->ifaces[i].dropped == UINT64_MAX)
+			continue;
+		known = true;
+		*sum += st->ifaces[i].dropped;
+	}
+	return known;
 }
 
 int live_stats_event(struct live_stats *s, const struct source_stats *st, FILE *out)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), dropped = live_stats_dropped(st);
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), dropped;
+	bool known = live_stats_dropped(st, &dropped);
 	double past = (double)(now - s->last_ns) / 1e9;
 	char when[FACTS_TIME_SIZE];
 	struct json j;
@@ -42,14 +48,20 @@ int live_stats_event(struct live_stats *s, const struct source_stats *st, FILE *
 	json_number(&j, "uptime_s", (double)(now - s->started_ns) / 1e9);
 	json_uint(&j, "packets", st->received);
 	json_uint(&j, "bytes", st->bytes);
-	json_uint(&j, "dropped", dropped);
+	if (known)
+		json_uint(&j, "dropped", dropped);
+	else
+		json_null(&j, "dropped");
 	json_uint(&j, "stalls", st->stalls);
 	json_uint(&j, "truncated", st->truncated);
 	json_uint(&j, "filtered", st->filtered);
 	json_uint(&j, "shunted", st->shunted);
 	json_number(&j, "packets_per_s", (double)(st->received - s->packets) / past);
 	json_number(&j, "bytes_per_s", (double)(st->bytes - s->bytes) / past);
-	json_number(&j, "dropped_per_s", (double)(dropped - s->dropped) / past);
+	if (known)
+		json_number(&j, "dropped_per_s", (double)(dropped - s->dropped) / past);
+	else
+		json_null(&j, "dropped_per_s");
 	json_end(&j);
 	json_end(&j);
 	s->last_ns = now;
@@ -62,11 +74,15 @@ int live_stats_event(struct live_stats *s, const struct source_stats *st, FILE *
 void live_stats_print(const struct live_stats *s, const struct source_stats *st, FILE *out)
 {
 	double past = (double)(clock_ns(CLOCK_MONOTONIC) - s->started_ns) / 1e9;
+	char lost[24] = "unknown";
+	uint64_t dropped;
 
+	if (live_stats_dropped(st, &dropped))
+		snprintf(lost, sizeof(lost), "%" PRIu64, dropped);
 	fprintf(out,
-		"%s: %.1f s, %" PRIu64 " packets, %" PRIu64 " bytes, %" PRIu64 " dropped by the kernel, %"
+		"%s: %.1f s, %" PRIu64 " packets, %" PRIu64 " bytes, %s dropped by the kernel, %"
 		PRIu64 " cut, %" PRIu64 " refused by the filter here, %" PRIu64 " shunted\n",
-		s->iface, past, st->received, st->bytes, live_stats_dropped(st), st->truncated,
-		st->filtered, st->shunted);
+		s->iface, past, st->received, st->bytes, lost, st->truncated, st->filtered,
+		st->shunted);
 	fflush(out);
 }

@@ -3,6 +3,7 @@
 
 /* Counters of a capture while it runs, for --stats and SIGUSR1. Reads the wall clock, analyses nothing. */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,8 +17,8 @@ struct live_stats {
 };
 
 void live_stats_start(struct live_stats *s, const char *iface);
-/* Packets that did not fit between the kernel and us. */
-uint64_t live_stats_dropped(const struct source_stats *st);
+/* Packets that did not fit between the kernel and us. False: the engine does not say. */
+bool live_stats_dropped(const struct source_stats *st, uint64_t *sum);
 /* A line of JSON, event_type stats; rates are since the line before. 0 or -errno. */
 int live_stats_event(struct live_stats *s, const struct source_stats *st, FILE *out);
 /* A line for people. */

@@ -91,13 +91,18 @@ static int file_start(struct recorder *r, uint64_t frame, uint64_t ts_ns)
 	return err;
 }
 
+static uint64_t since(uint64_t now, uint64_t before)
+{
+	return now != UINT64_MAX ? now - before : UINT64_MAX;
+}
+
 static int file_end(struct recorder *r)
 {
 	if (r->file == NULL)
 		return 0;
 	struct pcapng_statistics st = {.start_ns = r->first_ns, .end_ns = r->last_ns,
-				       .received = r->seen_received - r->written_received,
-				       .dropped = r->seen_dropped - r->written_dropped};
+				       .received = since(r->seen_received, r->written_received),
+				       .dropped = since(r->seen_dropped, r->written_dropped)};
 	r->written_received = r->seen_received;
 	r->written_dropped = r->seen_dropped;
 	/* An error sticks to the writer: freeing tells the first. */

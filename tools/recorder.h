@@ -39,7 +39,10 @@ int recorder_give(struct recorder *r, unsigned uid, unsigned gid);
 int recorder_start(struct recorder *r, char *why, size_t len);
 /* Copies; for pipeline_config.tap with the recorder as user. Waits while 16 MiB are unwritten. */
 void recorder_write(void *recorder, const struct packet pkts[], unsigned n);
-/* What has come so far gets to the file soon; received and dropped since the start, for the file. */
+/*
+ * What has come so far gets to the file soon; received and dropped since the start, for the file, or
+ * UINT64_MAX if not known.
+ */
 void recorder_tick(struct recorder *r, uint64_t received, uint64_t dropped);
 /* 0, or the -errno that ended writing: the file is readable up to its last whole packet. */
 int recorder_error(struct recorder *r);

@@ -57,10 +57,13 @@ static int remove_folder(void **state)
 	return rmdir(folder);
 }
 
+static bool losses_known = true;
+
 /* n packets of len bytes, gap_ns apart; frame i has the byte i throughout. As recorder_close(). */
 static int record(struct recorder_config cfg, unsigned n, uint32_t len, uint64_t gap_ns)
 {
 	struct recorder *r;
+	uint64_t received = losses_known ? n + 5 : UINT64_MAX, lost = losses_known ? 5 : UINT64_MAX;
 
 	snprintf(path, sizeof(path), "%s/x.pcapng", folder);
 	cfg.path = cfg.path != NULL ? cfg.path : path;
@@ -75,10 +78,10 @@ static int record(struct recorder_config cfg, unsigned n, uint32_t len, uint64_t
 				     .direction = PACKET_OUTBOUND};
 		recorder_write(r, &pkt, 1);
 		/* Three are lost while the first file is written, if there are several. */
-		if (i == 50)
+		if (i == 50 && losses_known)
 			recorder_tick(r, 53, 3);
 	}
-	recorder_tick(r, n + 5, 5);
+	recorder_tick(r, received, lost);
 	return recorder_close(r);
 }
 
@@ -127,6 +130,12 @@ static void one_file_has_all(void **state)
 	/* Again: what was there is replaced, and without a packet it is still a capture. */
 	assert_int_equal(record((struct recorder_config){.max_bytes = 0}, 0, 1, 0), 0);
 	assert_int_equal(read_back("x.pcapng", 1, 1, 0, &dropped), 0);
+	/* Not knowing is not losing nothing. */
+	losses_known = false;
+	assert_int_equal(record((struct recorder_config){.max_bytes = 0}, 10, 60, 7), 0);
+	losses_known = true;
+	assert_int_equal(read_back("x.pcapng", 1, 60, 7, &dropped), 10);
+	assert_true(dropped == UINT64_MAX);
 }
 
 static void files_follow_each_other(void **state)
