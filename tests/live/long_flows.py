@@ -101,9 +101,9 @@ class Flow:
             self.say(0)
         return self
 
-    def bulk(self, segments, who=1):
+    def bulk(self, segments, who=1, mss=MSS):
         for n in range(segments):
-            self.say(who, ACK | (PSH if n % 7 == 6 else 0), self.bytes.randbytes(MSS))
+            self.say(who, ACK | (PSH if n % 7 == 6 else 0), self.bytes.randbytes(mss))
             if n % 2:
                 self.say(1 - who)
         return self
@@ -227,13 +227,20 @@ def capture(path):
     return len(out)
 
 
-def plain(path, flows, segments):
-    """For measuring: to which nothing happens."""
-    out = []
+def plain(path, flows, segments, mss=600):
+    """
+    For measuring: connections to which nothing happens, so many side by side, one of them ending and
+    another beginning at a time. On the same ports follows another with other numbers, so that what is
+    sent again and again begins new connections each time. How many frames.
+    """
+    out, life = [], (segments + segments // 2) * STEP
     for n in range(flows):
-        out += Flow(n, 80, start=n * STEP // flows).begin().bulk(segments).end().out
+        for half in range(2):
+            f = Flow(n, 80, start=(half + n / flows) * (life + LATER), isn=1000 + (half << 30))
+            out += f.begin().bulk(segments, mss=mss).end().out
     out.sort(key=lambda x: x[0])
-    frames.write(path, [(at, frame, len(frame)) for at, frame in out])
+    frames.write(path, [(int(at), frame, len(frame)) for at, frame in out])
+    return len(out)
 
 
 def main():
