@@ -38,6 +38,8 @@ def cases(good, bad, cut, folder):
         (IO, analyze("--jsonl", folder + "/no/such", good)),
         (IO, analyze("-o", folder + "/no/such", good)),
         (IO, analyze("--text", "/dev/full", good)), (IO, analyze("--jsonl", "/dev/full", bad)),
+        # through a link: a report renamed over the device would have taken its place
+        (IO, analyze("--pcapng", folder + "/full", good)),
         (DONE, ("doctor",)), (USAGE, ("doctor", good)), (IO, ("doctor", "--json", "/dev/full")),
         (USAGE, ("capture",)), (USAGE, ("capture", "-i", "lo", good)),
         (USAGE, ("capture", "-i", "lo", "-C", "1")), (USAGE, ("capture", "-i", "lo", "-s", "1")),
@@ -70,6 +72,19 @@ def check_outputs(wmscope, good, folder):
     args = ("analyze", "-q", good, good, "--jsonl", "-")
     assert run(wmscope, args).stdout.split(b"\n")[1:] == \
         run(wmscope, (*args, "--workers", "8")).stdout.split(b"\n")[1:], "workers do not matter"
+
+
+def check_not_plain(wmscope, good, folder):
+    """What is no plain file is written through, and still there afterwards."""
+    assert os.path.islink(folder + "/full"), "a link stays one"
+    read_end, write_end = os.pipe()
+    process = subprocess.Popen([wmscope, "analyze", "-q", "--pcapng", f"/dev/fd/{write_end}", good],
+                               pass_fds=[write_end])
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as f:
+        assert f.read(4) == b"\x0a\x0d\x0d\x0a", "the shell's >(command)"
+        f.read()
+    assert process.wait(20) == FINDINGS
 
 
 def start_on_pipe(wmscope, data):
@@ -132,6 +147,7 @@ def main():
             out.write(f.read()[:200])
         with open(bad, "wb") as out:
             out.write(b"this is no capture\n")
+        os.symlink("/dev/full", os.path.join(folder, "full"))
         wrong = 0
         for status, args in cases(good, bad, cut, folder):
             result = run(wmscope, args)
@@ -142,6 +158,7 @@ def main():
                 assert result.stderr != b"" or status == PARTIAL, f"{args}: nothing on stderr"
         check_link_types(wmscope, good, folder)
         check_outputs(wmscope, good, folder)
+        check_not_plain(wmscope, good, folder)
         check_signals(wmscope, good)
         check_closed_pipe(wmscope, good)
         return 1 if wrong else 0

@@ -143,9 +143,23 @@ bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs)
 	return false;
 }
 
+/* A device, a pipe or a link is written through: a file renamed over it would take its place. */
+static int open_through(struct output *out, mode_t mode)
+{
+	out->through = true;
+	if (S_ISDIR(mode))
+		return -EISDIR;
+	/* A link to nothing yet is made by writing. Not opened: whoever reads a pipe would see it end. */
+	if (S_ISLNK(mode) && access(out->path, F_OK) != 0)
+		return 0;
+	return access(out->path, W_OK) != 0 ? -errno : 0;
+}
+
 /* What cannot be written there is told before the analysis. */
 static int open_one(struct output *out)
 {
+	struct stat st;
+
 	if (out->report->write_folder != NULL)
 		return access(out->path, W_OK | X_OK) != 0 ? -errno : 0;
 	if (out->report->write_path == NULL) {
@@ -158,6 +172,8 @@ static int open_one(struct output *out)
 	}
 	if (is_stdout(out))
 		return 0;
+	if (lstat(out->path, &st) == 0 && !S_ISREG(st.st_mode))
+		return open_through(out, st.st_mode);
 	if (asprintf(&out->part, "%s.part", out->path) < 0) {
 		out->part = NULL;
 		return -ENOMEM;
@@ -244,6 +260,8 @@ static int write_named(struct output *out, const struct analysis *a,
 {
 	if (is_stdout(out))
 		return out->report->write_path(a, ro, "/dev/stdout");
+	if (out->through)
+		return out->report->write_path(a, ro, out->path);
 	int err = out->report->write_path(a, ro, out->part);
 	if (err == 0 && rename(out->part, out->path) != 0)
 		err = -errno;

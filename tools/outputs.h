@@ -16,6 +16,7 @@ struct output {
 	FILE *file; /* of a report that is one stream */
 	char *buffer; /* its own; freed after it */
 	char *part; /* of a report that wants a name: what it is called until it is whole */
+	bool through; /* of such a report: what is there is no plain file, and is not replaced */
 	bool made;  /* by outputs_open(): it, or its part, was not there */
 	bool shared; /* written without the addresses of clients */
 };
