@@ -37,7 +37,7 @@ enum tcp_flags {
 enum layer { LAYER_NONE, LAYER_LINK, LAYER_IP, LAYER_TRANSPORT };
 
 enum tunnel { TUNNEL_GRE = 1, TUNNEL_IPIP, TUNNEL_6IN4, TUNNEL_VXLAN, TUNNEL_PPPOE, TUNNEL_MPLS,
-	      TUNNEL_IP6IP6, TUNNEL_4IN6 };
+	      TUNNEL_IP6IP6, TUNNEL_4IN6, TUNNEL_GTP, TUNNEL_GENEVE, TUNNEL_ERSPAN };
 #define TUNNELS_MAX 4
 
 /* Rules that the packet broke. A malformed packet still joins its flow when its ports are known. */
@@ -82,7 +82,7 @@ struct headers {
 	enum layer reached;
 	uint32_t anomalies; /* enum anomaly, or'ed */
 
-	/* link layer; inside VXLAN and GRE the inner Ethernet header, where there is one */
+	/* link layer; inside VXLAN, Geneve, GRE and ERSPAN the inner Ethernet header, where there is one */
 	bool has_mac;
 	uint8_t src_mac[6], dst_mac[6]; /* cooked captures have src_mac alone: has_mac is false */
 	uint8_t sll_direction; /* Linux cooked packet type: 0 to us, 4 from us; 0xff not cooked */
@@ -90,9 +90,13 @@ struct headers {
 	uint8_t n_vlans;
 	uint8_t n_tunnels;
 	uint8_t tunnels[TUNNELS_MAX]; /* enum tunnel, outermost first */
+	/* Beyond them lies one that was not opened: encrypted, of a protocol not read, or too deep. */
+	bool tunnel_closed;
 	/*
 	 * Hash over tunnels, VNI, key or session and unordered outer addresses; 0 none. MPLS adds
-	 * nothing to it: labels have a direction, and the last hop often has them in one only.
+	 * nothing to it: labels have a direction, and the last hop often has them in one only. Nor
+	 * does ERSPAN, which is a copy and not a network of its own: two switches, or two sessions of
+	 * one, may each mirror a direction. Of GTP-U the TEID, which has a direction too, is left out.
 	 */
 	uint32_t tunnel_id;
 
@@ -170,6 +174,7 @@ struct decoder_stats {
 	uint64_t fragments_timeout, fragments_evicted, fragments_overlap, fragments_bad;
 	uint64_t anomalies[32]; /* by bit of enum anomaly */
 	uint64_t tunnelled;
+	uint64_t tunnel_closed; /* packets with headers.tunnel_closed */
 };
 
 /* One thread. Every whole is released before decoder_free(). */

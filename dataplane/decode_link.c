@@ -51,6 +51,7 @@ static enum next scan_mpls(struct scan *s)
 		return NEXT_IP4;
 	if (bottom && version == 6)
 		return NEXT_IP6;
+	s->h->tunnel_closed = true;
 	return scan_end(s, DECODE_NOT_IP);
 }
 

@@ -14,7 +14,14 @@
 
 #define SCAN_NOT_ETHERNET SIZE_MAX
 
-#define VXLAN_PORT 4789
+/* UDP ports of tunnels, as IANA has them. */
+enum tunnel_port {
+	L2TP_PORT = 1701,     /* RFC 2661 section 8.1 */
+	GTP_PORT = 2152,      /* 3GPP TS 29.281 section 4.4.2 */
+	ESP_PORT = 4500,      /* RFC 3948 section 2.1 */
+	VXLAN_PORT = 4789,    /* RFC 7348 section 5 */
+	GENEVE_PORT = 6081,   /* RFC 8926 section 3.3 */
+};
 
 /* Larger than a datagram of any usual jumbo frame: segments not cut yet, or already merged. */
 #define LARGEST_MTU 9216
@@ -31,6 +38,7 @@ enum next { NEXT_DONE, NEXT_ETHERNET, NEXT_IP, NEXT_IP4, NEXT_IP6 };
 enum ether_type {
 	ETHER_IP4 = 0x0800,
 	ETHER_ARP = 0x0806,
+	ETHER_ERSPAN3 = 0x22eb,
 	ETHER_TEB = 0x6558,
 	ETHER_VLAN = 0x8100,
 	ETHER_IP6 = 0x86dd,
@@ -38,6 +46,7 @@ enum ether_type {
 	ETHER_MPLS_MULTICAST = 0x8848,
 	ETHER_PPPOE = 0x8864,
 	ETHER_QINQ = 0x88a8,
+	ETHER_ERSPAN = 0x88be, /* types I and II */
 	ETHER_QINQ_OLD = 0x9100,
 	ETHER_QINQ_OLDER = 0x9200,
 	ETHER_MIN = 0x0600, /* below it the field is a length: IEEE 802.3 with LLC */
@@ -53,10 +62,12 @@ enum ip_proto {
 	PROTO_ROUTING = 43,
 	PROTO_FRAGMENT = 44,
 	PROTO_GRE = 47,
+	PROTO_ESP = 50,
 	PROTO_AH = 51,
 	PROTO_ICMP6 = 58,
 	PROTO_NONE = 59,
 	PROTO_DESTINATION = 60,
+	PROTO_L2TP = 115, /* version 3: RFC 3931 section 4.1.1 */
 	PROTO_MOBILITY = 135,
 };
 
@@ -92,8 +103,37 @@ enum next scan_transport(struct scan *s);
 /* decode_tunnel.c */
 enum next scan_gre(struct scan *s);
 enum next scan_ip_in_ip(struct scan *s);
-/* The VXLAN header at the cursor, which is behind a UDP header; false: it is not VXLAN with IP. */
-bool scan_vxlan(struct scan *s, enum next *next);
+/* The header of a tunnel that carries IP. */
+struct tunnel_head {
+	enum tunnel kind;
+	uint32_t key;  /* VNI and the like; 0: it has none, or another in each direction */
+	uint16_t type; /* EtherType of what it carries; ETHER_TEB: an Ethernet frame */
+	size_t len;    /* bytes of it */
+};
+/* Behind it; a layer is noted. */
+enum next scan_enter(struct scan *s, const struct tunnel_head *t);
+/* IP, or with ETHER_TEB an Ethernet frame with IP, len bytes after the cursor; s is not moved. */
+bool scan_holds(const struct scan *s, size_t len, uint16_t type);
+/* The capture ends before scan_holds() could tell. */
+bool scan_too_short(const struct scan *s, size_t len);
+/*
+ * ERSPAN, len bytes after the cursor, where a GRE header of this type and with or without a sequence
+ * number ends; false: not a version or frame that is known. out->len counts from the cursor, too.
+ */
+bool scan_erspan(const struct scan *s, size_t len, uint16_t type, bool numbered,
+		 struct tunnel_head *out);
+/*
+ * decode_tunnel_udp.c: the payload at the cursor, of a datagram from sport to dport. closed: a tunnel
+ * all the same, but one that is not opened.
+ */
+bool scan_udp_tunnel(const struct scan *s, uint16_t sport, uint16_t dport, struct tunnel_head *out,
+		     bool *closed);
+/* Whether scan_udp_tunnel() has anything to say of a datagram with these ports. */
+static inline bool udp_port_of_tunnel(uint16_t sport, uint16_t dport)
+{
+	return dport == GTP_PORT || dport == VXLAN_PORT || dport == GENEVE_PORT ||
+	       dport == ESP_PORT || sport == ESP_PORT || dport == L2TP_PORT || sport == L2TP_PORT;
+}
 /* Notes a tunnel; false when there are too many, and the scan has ended. key: VNI and the like. */
 bool scan_tunnel(struct scan *s, enum tunnel kind, uint32_t key);
 

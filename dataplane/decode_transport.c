@@ -183,10 +183,11 @@ static enum next scan_udp(struct scan *s)
 	cursor_skip(&s->c, here < 8 ? here : 8);
 	if (here >= 8)
 		scan_trim(s, body - 8);
-	enum next next;
-	if (h->dport == VXLAN_PORT && scan_vxlan(s, &next)) {
+	struct tunnel_head tunnel;
+	if (here >= 8 && body >= 8 && udp_port_of_tunnel(h->sport, h->dport) &&
+	    scan_udp_tunnel(s, h->sport, h->dport, &tunnel, &h->tunnel_closed)) {
 		h->sport = h->dport = 0;
-		return next;
+		return scan_enter(s, &tunnel);
 	}
 	return scan_payload(s, body < 8 ? 0 : body - 8);
 }
@@ -287,6 +288,10 @@ enum next scan_transport(struct scan *s)
 	case PROTO_IP4:
 	case PROTO_IP6:
 		return scan_ip_in_ip(s);
+	case PROTO_ESP:
+	case PROTO_L2TP:
+		h->tunnel_closed = true;
+		return scan_end(s, DECODE_NO_PORTS);
 	default:
 		return scan_end(s, DECODE_NO_PORTS);
 	}

@@ -75,7 +75,8 @@ static bool tcp_is_usual(const uint8_t *tcp, uint32_t len)
 
 static bool udp_is_usual(const uint8_t *udp, uint32_t len)
 {
-	return len >= UDP_LEN && load_be16(udp + 4) == len && load_be16(udp + 2) != VXLAN_PORT;
+	return len >= UDP_LEN && load_be16(udp + 4) == len &&
+	       !udp_port_of_tunnel(load_be16(udp), load_be16(udp + 2));
 }
 
 bool scan_usual(const struct packet *pkt, struct headers *h)

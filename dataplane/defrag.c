@@ -48,6 +48,7 @@ static void count(struct decoder_stats *st, const struct headers *h)
 {
 	st->ends[h->end]++;
 	st->tunnelled += h->n_tunnels != 0;
+	st->tunnel_closed += h->tunnel_closed;
 	for (uint32_t left = h->anomalies; left != 0; left &= left - 1)
 		st->anomalies[__builtin_ctz(left)]++;
 }

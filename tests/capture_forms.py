@@ -232,6 +232,20 @@ def tunnelled(frames, kind):
             proto, inner = 47, b"\0\0\x08\0" if v4 else b"\0\0\x86\xdd"
         elif kind == "ip":
             proto, inner = 4 if v4 else 41, b""
+        elif kind == "gtp":
+            proto, teid = UDP, 1 + to_server(f)
+            size = 8 + 8 + 8 + f.length - at
+            inner = struct.pack(">HHHHBBHI", 2152, 2152, size, 0, 0x34, 255, size - 16, teid) + \
+                b"\0\0\0\x85\1\0\x09\0"
+        elif kind == "erspan":
+            proto = 47
+            inner = struct.pack(">HHIIQI", 0x1000, 0x22eb, 0, 0x20640005 + to_server(f), 0, 0)[:20] + \
+                b"\2\0\0\0\0\1\2\0\0\0\0\2" + (b"\x08\x00" if v4 else b"\x86\xdd")
+        elif kind == "geneve":
+            proto = UDP
+            size = 8 + 12 + f.length - at
+            inner = struct.pack(">HHHHBBHII", 40000, 6081, size, 0, 1, 0, 0x800 if v4 else 0x86dd, 0x700,
+                                0x01088100)
         else:
             proto = UDP
             size = 8 + 8 + 14 + f.length - at

@@ -123,6 +123,35 @@ def vxlan(who, p):
                  / VXLAN(flags="Instance", vni=4711) / ether(who, p))
 
 
+def gtp(who, p):
+    """a TEID of its own in each direction; towards the phone with the PDU session container of 5G"""
+    teid = (0x1000, 0x2000)[who]
+    more = b"" if who == CLIENT else b"\0\0\0\x85\x01\x10\x01\0"
+    head = struct.pack(">BBHI", 0x34 if more else 0x30, 255, len(more) + len(p), teid) + more
+    return ether(who, outer(who) / UDP(sport=2152, dport=2152) / Raw(head) / p)
+
+
+def geneve(who, p):
+    """with an option"""
+    head = struct.pack(">BBHI", 2, 0, 0x6558, 4711 << 8) + b"\x01\x08\x81\x01\xaa\xbb\xcc\xdd"
+    return ether(who, outer(who) / UDP(sport=50000 + who, dport=6081) / Raw(head) / ether(who, p))
+
+
+def erspan(kind):
+    """both directions from the switch to the collector, each in a session of its own"""
+    def wrap(who, p):
+        head = b""
+        if kind == 2:
+            head = struct.pack(">II", 0x10640000 | 5 + who, 7)
+        elif kind == 3:
+            head = struct.pack(">IIIQ", 0x20640000 | 5 + who, 12345, 1, 0x0400000000000001)
+        shell = GRE(proto=0x22eb if kind == 3 else 0x88be)
+        if kind > 1:
+            shell.seqnum_present, shell.sequence_number = 1, 99
+        return ether(CLIENT, outer(CLIENT) / shell / Raw(head) / ether(who, p))
+    return wrap
+
+
 def split(who, packet):
     """the larger segments in three pieces"""
     if len(packet) < 500:
@@ -187,6 +216,12 @@ CASES = {
     "4in6": ("ethernet", 4, lambda w, p: ether(w, outer(w, 6, nh=4) / p), "IPv4 in IPv6"),
     "6in6": ("ethernet", 6, lambda w, p: ether(w, outer(w, 6, nh=41) / p), "IPv6 in IPv6"),
     "vxlan": ("ethernet", 4, vxlan, "VXLAN 4711"),
+    "gtp": ("ethernet", 4, gtp, "GTP-U, another TEID in each direction"),
+    "gtp-v6": ("ethernet", 6, gtp, "IPv6 in GTP-U"),
+    "geneve": ("ethernet", 4, geneve, "Geneve 4711 with an option"),
+    "erspan": ("ethernet", 4, erspan(1), "ERSPAN type I"),
+    "erspan-2": ("ethernet", 4, erspan(2), "ERSPAN type II, a session for each direction"),
+    "erspan-3": ("ethernet", 4, erspan(3), "ERSPAN type III with a platform's header"),
     "fragments": ("ethernet", 4, in_order, "IPv4 fragments"),
     "fragments-reordered": ("ethernet", 4, out_of_order, "IPv4 fragments, the first one last"),
     "fragments-v6": ("ethernet", 6, in_order, "IPv6 fragments"),

@@ -35,7 +35,8 @@ extern const char *const analysis_vantages[];
 	 .kind = OPTION_STRING,                                                                    \
 	 .offset = offsetof(type, field.bpf),                                                      \
 	 .argument = "BPF",                                                                        \
-	 .help = "only packets that match this pcap-filter(7) expression"},                        \
+	 .help = "only packets that match this pcap-filter(7) expression, which sees the "         \
+		 "outermost headers: a tunnel's, not those of what it carries"},                   \
 	{.name = "vantage",                                                                        \
 	 .kind = OPTION_ENUM,                                                                      \
 	 .offset = offsetof(type, field.vantage),                                                  \

@@ -58,6 +58,7 @@ void facts_counters(const struct capture_result *c, facts_counter_fn fn, void *u
 		FIELD(&s->source, comments),
 		FIELD(&s->source, ignored_blocks),
 		FIELD(&s->decoder, tunnelled),
+		FIELD(&s->decoder, tunnel_closed),
 		FIELD(s, no_memory),
 		FIELD(s, time_backwards),
 		FIELD(s, time_jump),

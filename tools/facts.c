@@ -87,7 +87,8 @@ const char *facts_tunnel(uint8_t tunnel)
 	static const char *const names[] = {
 		[TUNNEL_GRE] = "gre",     [TUNNEL_IPIP] = "ipip",     [TUNNEL_6IN4] = "6in4",
 		[TUNNEL_VXLAN] = "vxlan", [TUNNEL_PPPOE] = "pppoe",   [TUNNEL_MPLS] = "mpls",
-		[TUNNEL_IP6IP6] = "ip6ip6", [TUNNEL_4IN6] = "4in6",
+		[TUNNEL_IP6IP6] = "ip6ip6", [TUNNEL_4IN6] = "4in6",   [TUNNEL_GTP] = "gtp",
+		[TUNNEL_GENEVE] = "geneve", [TUNNEL_ERSPAN] = "erspan",
 	};
 
 	return tunnel < COUNT(names) && names[tunnel] != NULL ? names[tunnel] : "unknown";
@@ -344,6 +345,10 @@ static void notes_of_capture(const struct capture_result *c, struct facts_notes 
 	note(out, s->shunted > 0,
 	     "packets in the middle of long connections that were counted in the kernel and not read "
 	     "(--shunt): %" PRIu64, s->shunted);
+	note(out, c->stats.decoder.tunnel_closed > 0,
+	     "packets in tunnels that were not opened (encrypted, of a protocol that is not read, or "
+	     "nested too deep): %" PRIu64 "; what they carry was not examined",
+	     c->stats.decoder.tunnel_closed);
 	note(out, c->no_throttling, "throttling was not looked for (--no-throttling)");
 	note(out, c->partial, "the capture was not read to its end: what came later is unknown");
 }

@@ -77,7 +77,7 @@ typedef void (*facts_counter_fn)(void *user, const char *group, const char *name
 void facts_counters(const struct capture_result *c, facts_counter_fn fn, void *user);
 
 /* What the quality of a capture rules out or makes less sure. */
-#define FACTS_NOTES_MAX 24
+#define FACTS_NOTES_MAX 32
 struct facts_notes {
 	unsigned n;
 	char text[FACTS_NOTES_MAX][256];

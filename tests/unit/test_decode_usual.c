@@ -59,6 +59,12 @@ static uint32_t make(uint8_t *frame, bool timestamps)
 		store_be16(tcp + 28, 0x0800);
 		tcp[30] = 0x45;
 	} else if (udp && below(20) == 0) {
+		/* GTP-U with IP, or what looks like it. */
+		len = 20 + 8 + 8 + 20 + below(8);
+		store_be16(tcp + 2, GTP_PORT);
+		memcpy(tcp + 8, (const uint8_t[]){0x30, 255, 0, (uint8_t)(len - 36)}, 4);
+		memcpy(tcp + 16, (const uint8_t[]){0x45, 0, 0, 20}, 4);
+	} else if (udp && below(20) == 0) {
 		len = 20 + below(8);
 	}
 	if (udp) {

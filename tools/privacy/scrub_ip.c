@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* IP headers with their options, and the tunnels of dataplane/decode_tunnel.c. */
+/* IP headers with their options, and what is behind them. */
 
 #include "tools/privacy/scrub_walk.h"
 
-#include "dataplane/decode_scan.h"
 
 #define EXTENSIONS_MAX 8
-#define VXLAN_FLAG_I   0x08
 
 /* RFC 791 section 3.1: what of an option's n bytes at p is an address; what is not known is zeroed.
  */
@@ -63,36 +61,6 @@ static void ip4_options(const struct walk *w, uint8_t *p, size_t len)
 		ip4_option(w, kind, p + i, n);
 		i += n;
 	}
-}
-
-/* RFC 2784 with RFC 2890, as far as the decoder opens it. */
-static void walk_gre(struct walk *w, const struct walk_ip *ip)
-{
-	enum {
-		GRE_CHECKSUM = 0x8000,
-		GRE_ROUTING = 0x4000,
-		GRE_KEY = 0x2000,
-		GRE_SEQ = 0x1000,
-		ETHERNET = 0x6558
-	};
-	size_t at = w->pos;
-	const uint8_t *p = walk_take(w, 4);
-	uint16_t flags = p != NULL ? load_be16(p) : 0;
-
-	if (p == NULL || (flags & 7) != 0 || (flags & GRE_ROUTING) != 0 ||
-	    ((flags & GRE_CHECKSUM) != 0 && walk_take(w, 4) == NULL) ||
-	    ((flags & GRE_KEY) != 0 && walk_take(w, 4) == NULL) ||
-	    ((flags & GRE_SEQ) != 0 && walk_take(w, 4) == NULL)) {
-		walk_cut(w, at);
-		return;
-	}
-	uint16_t type = load_be16(p + 2);
-	if (type == ETHERNET)
-		walk_ethernet(w);
-	else
-		walk_ether_type(w, type);
-	if ((flags & GRE_CHECKSUM) != 0)
-		walk_checksum(w, NULL, 0, at, ip->end - at, at + 4, ip->whole);
 }
 
 static void walk_body(struct walk *w, const struct walk_ip *ip)

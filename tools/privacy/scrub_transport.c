@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* TCP and UDP headers, and VXLAN behind one. */
+/* TCP and UDP headers. */
 
 #include "tools/privacy/scrub_walk.h"
 
-#include "dataplane/decode_scan.h"
 #include "tools/privacy/relation.h"
-
-#define VXLAN_PORT 4789
 
 /* RFC 8684 section 3.4.1: an address that a host has besides. p: the option of n bytes. */
 static void mptcp_option(const struct walk *w, uint8_t *p, size_t n)
@@ -145,21 +142,6 @@ static void walk_tcp(struct walk *w, const struct walk_ip *ip)
 	walk_checksum(w, ip, ip->body_len, at, w->len - at, at + 16, ip->whole);
 }
 
-/* RFC 7348 section 5; the flag must be there, as the decoder has it. */
-static bool walk_vxlan(struct walk *w)
-{
-	const uint8_t *p = w->now + w->pos;
-
-	if (walk_left(w) < 8 || (p[0] & 0x08) == 0)
-		return false;
-	struct scan inner = {.c = cursor_of(p + 8, walk_left(w) - 8)};
-	if (!scan_ethernet_has_ip(&inner))
-		return false;
-	w->pos += 8;
-	walk_ethernet(w);
-	return true;
-}
-
 static void walk_udp(struct walk *w, const struct walk_ip *ip)
 {
 	size_t at = w->pos, len = w->len;
@@ -174,11 +156,11 @@ static void walk_udp(struct walk *w, const struct walk_ip *ip)
 		memset(w->now + at + claimed, 0, w->len - at - claimed);
 		w->len = at + claimed;
 	}
+	size_t n = fits ? claimed : ip->body_len;
 	if (w->quoted)
 		walk_cut(w, w->pos);
-	else if (load_be16(p + 2) != VXLAN_PORT || !walk_vxlan(w))
+	else if (n < 8 || !walk_udp_tunnel(w, load_be16(p), load_be16(p + 2), n - 8))
 		walk_payload(w, ip, w->pos, w->len, 0);
-	size_t n = fits ? claimed : ip->body_len;
 	walk_checksum(w, ip, (uint32_t)n, at, w->len - at, at + 6, ip->whole && w->len - at == n);
 	w->len = len;
 }

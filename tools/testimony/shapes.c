@@ -258,7 +258,7 @@ static const struct wire_shape shape_source = {SHAPE(source_stats, source_rows)}
 static const struct wire_field decoder_rows[] = {
 	US(T, ends), U(T, fragments), U(T, reassembled), U(T, fragments_timeout),
 	U(T, fragments_evicted), U(T, fragments_overlap), U(T, fragments_bad), US(T, anomalies),
-	U(T, tunnelled),
+	U(T, tunnelled), U(T, tunnel_closed),
 };
 #undef T
 static const struct wire_shape shape_decoder = {SHAPE(decoder_stats, decoder_rows)};
