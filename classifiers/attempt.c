@@ -274,6 +274,7 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 	if (a == NULL)
 		return;
 	a->trigger = (uint8_t)kind;
+	a->first_len = c->n_data == 0 ? 0 : c->first_len < UINT16_MAX ? (uint16_t)c->first_len : UINT16_MAX;
 	a->bits |= cut ? ATTEMPT_NAME_CUT : 0;
 	a->name = name != NULL ? intern_name(t, name) : NULL;
 	uint64_t bytes = s->seen && s->syn ? (uint32_t)(s->next - s->isn - 1) : 0;

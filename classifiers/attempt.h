@@ -71,6 +71,7 @@ struct attempt {
 	uint16_t rcode;       /* DNS: of the first answer, with n_answers */
 	uint16_t n_answers;   /* DNS: that came, without copies of one frame; 0 else */
 	const char *name;     /* lower case; NULL none */
+	uint16_t first_len;   /* TCP: payload bytes of the first segment that the client sent, saturating */
 	uint64_t payload;     /* hash of a fully encrypted first payload long enough to be one's own; 0 */
 	const struct goodput *goodput; /* NULL: too little data, or no room to log it */
 	const struct rate_facts *rate; /* NULL: nothing held it to a rate, or nobody knows */

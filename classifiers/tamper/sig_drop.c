@@ -41,6 +41,16 @@ static bool ended(const struct view *v, struct testimony *t, uint64_t since)
 	return true;
 }
 
+/*
+ * A first segment that a path MTU may lose, and more of the request behind it: what arrives of that draws
+ * acknowledgements of nothing new, which say that the path works for smaller packets.
+ */
+static bool has_more_behind(const struct view *v)
+{
+	const struct half *c = &v->ev->half[DIR_C2S];
+	return c->first_len > SMALL && seq_lt(c->first_seq + c->first_len, v->request_end);
+}
+
 /* Every packet of a direction with bytes that the other side never acknowledged. */
 static void suspect_unacked(const struct view *v, struct testimony *t, enum dir d)
 {
@@ -74,8 +84,10 @@ static bool match_hello(const struct view *v, const struct signature *self, stru
 	uint64_t rtt = view_min_rtt(v, -1, true);
 	for (unsigned i = 0; i < v->n && rtt != UINT64_MAX; i++) {
 		const struct event *e = &v->e[i];
+		bool bare = e->len == 0 && (e->flags & TCP_FIN) == 0;
 		if (event_dir(e) == DIR_S2C && (e->flags & (TCP_SYN | TCP_RST | TCP_ACK)) == TCP_ACK &&
-		    e->ack == c->first_seq && e->ts_ns >= c->first_data_ns + rtt) {
+		    e->ack == c->first_seq && e->ts_ns >= c->first_data_ns + rtt &&
+		    !(bare && has_more_behind(v))) {
 			t->grade = GRADE_D3;
 			t->frame = e->frame;
 		}

@@ -19,6 +19,7 @@ struct try {
 	const char *ja4;
 	enum trigger_kind kind; /* 0: SNI */
 	const char *mbx;
+	unsigned first_len;     /* payload of the request's first segment; 0: not known */
 	double took;            /* until its end; 0: 20 ms */
 	const struct tls_server *cert;
 	unsigned ttl;
@@ -63,7 +64,7 @@ static void add(struct world *w, const struct try *t, unsigned i)
 		.ip_version = 4, .proto = 6, .flow = f, .end = (uint8_t)t->end,
 		.stage = t->name != NULL ? STAGE_POST_PSH : STAGE_POST_SYN,
 		.bits = (uint8_t)(t->bits | ATTEMPT_HANDSHAKE), .ja4 = t->ja4 != NULL ? t->ja4 : "",
-		.tls_server = t->cert, .ttl = (uint8_t)t->ttl,
+		.first_len = (uint16_t)t->first_len, .tls_server = t->cert, .ttl = (uint8_t)t->ttl,
 		.name = t->name != NULL && t->name[0] != '\0' ? t->name : NULL,
 	};
 	a->trigger = t->name == NULL || t->name[0] == '\0' ? TRIGGER_NONE
@@ -139,4 +140,8 @@ static const struct study_name *name(const struct world *w, const char *n)
 		    .found = "reset-after-request", .grade = GRADE_D2, .verdict = VERDICT_ANOMALY}
 #define DROP(t, n) {.at = t, .name = n, .end = ATTEMPT_SILENT, .server = 1, .took = 5, \
 		    .found = "request-dropped", .grade = GRADE_D2, .verdict = VERDICT_ANOMALY}
+#define LARGE_DROP(t, n, len) {.at = t, .name = n, .end = ATTEMPT_SILENT, .server = 1, .took = 5, \
+			       .first_len = len, .found = "request-dropped", .grade = GRADE_D2, \
+			       .verdict = VERDICT_ANOMALY}
+#define LARGE_OK(t, n, len) {.at = t, .name = n, .end = ATTEMPT_OK, .server = 1, .first_len = len}
 #define DEAD(t) {.at = t, .end = ATTEMPT_SILENT, .server = 1}

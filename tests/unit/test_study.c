@@ -51,6 +51,38 @@ static void silence_counts_with_controls(void **state)
 	world_end(&w);
 }
 
+/* A path that loses large packets: with one client's long hellos no name passes, with another's each does. */
+static void large_requests_need_large_controls(void **state)
+{
+	(void)state;
+	static const struct {
+		unsigned failed, passed;
+		bool accused;
+	} cases[] = {{1428, 280, false}, {1428, 1300, false}, {1428, 1428, true}, {700, 650, true},
+		     {517, 280, true},	 {601, 280, false},   {600, 280, true}};
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		unsigned failed = cases[i].failed, passed = cases[i].passed;
+		struct try list[] = {LARGE_OK(1, "ok", passed), LARGE_DROP(2, "bad", failed),
+				     LARGE_OK(8, "ok", passed), LARGE_DROP(9, "bad", failed),
+				     LARGE_OK(15, "ok", passed), LARGE_DROP(16, "bad", failed),
+				     LARGE_OK(22, "ok", passed), {0}};
+		for (unsigned client = 0; client < 2; client++) {
+			for (unsigned k = 0; k < 7 && client != 0; k++) {
+				list[k].name = "bad";
+				list[k].ja4 = k % 2 == 0 ? "t13d1" : "t13d2";
+			}
+			struct world w;
+			world_of(&w, list);
+			const struct finding *f = wide(&w, client ? "client-fingerprint-filtered"
+								  : "sni-filtered");
+			assert_non_null(f);
+			assert_int_equal(f->verdict, cases[i].accused ? VERDICT_LIKELY : VERDICT_ANOMALY);
+			assert_string_equal(f->conditional, cases[i].accused ? "yes" : "untested");
+			world_end(&w);
+		}
+	}
+}
+
 static void two_kinds_of_failure_need_packets(void **state)
 {
 	(void)state;
@@ -384,6 +416,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(controls_make_a_filtered_name),
 		cmocka_unit_test(silence_counts_with_controls),
+		cmocka_unit_test(large_requests_need_large_controls),
 		cmocka_unit_test(two_kinds_of_failure_need_packets),
 		cmocka_unit_test(without_control_no_name_is_filtered),
 		cmocka_unit_test(a_server_may_refuse_a_name),

@@ -64,14 +64,17 @@ static int say(struct study_run *r, const struct study_cause *what, const struct
 	study_row(r, f, what->id, grade, value, expected);
 	if (t->finding != NULL)
 		study_row(r, f, t->finding->id, study_grade(t), "what became of those that failed", "");
-	f->conditional = "yes";
+	bool mtu = study_may_be_mtu(s->failed, s->n_failed, s->ok, s->n_ok);
+	if (mtu)
+		study_benign(f, MTU_BENIGN);
+	f->conditional = mtu ? "untested" : "yes";
 	study_benign(f, "a server that itself refuses such hellos");
-	study_weigh(f, 2 * s->strong >= s->n_failed ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
+	study_weigh(f, !mtu && 2 * s->strong >= s->n_failed ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	for (unsigned i = 0; i < s->n_failed; i++) {
 		struct finding *own = s->failed[i]->finding;
 		if (own == NULL)
 			continue;
-		own->conditional = "yes";
+		own->conditional = f->conditional;
 		own->filtered |= f->verdict >= VERDICT_LIKELY;
 	}
 	return 0;

@@ -276,8 +276,11 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 	study_row(r, f, "name-control", controlled ? GRADE_D3 : GRADE_D2, value, expected);
 	snprintf(value, sizeof(value), "in %u of %u of them", c->with_id, c->failed);
 	study_row(r, f, c->id != NULL ? c->id : "failed", common_grade(c), value, "");
-	f->conditional = controlled ? "yes" : "untested";
-	bool strong = controlled && is_strong(g, c, kind, control);
+	bool mtu = study_may_be_mtu(c->shown, c->n_shown, c->controls, c->n_controls);
+	f->conditional = controlled && !mtu ? "yes" : "untested";
+	bool strong = controlled && !mtu && is_strong(g, c, kind, control);
+	if (mtu)
+		study_benign(f, MTU_BENIGN);
 	if (!controlled)
 		study_benign(f, "a site that is down, or refuses this client, wherever it is hosted: "
 				"no other name was tried at these addresses");
@@ -347,8 +350,8 @@ static void mark_findings(struct study_run *r)
 			f->filtered = n->filtered;
 			f->controls = named->controls;
 			f->n_controls = named->n_controls;
-		} else if (n->failed >= CONDITIONAL_TRIES && n->ok == 0 && n->control_failed == 0 &&
-			   n->control_ok >= STUDY_CONTROL_TRIES) {
+		} else if (named == NULL && n->failed >= CONDITIONAL_TRIES && n->ok == 0 &&
+			   n->control_failed == 0 && n->control_ok >= STUDY_CONTROL_TRIES) {
 			f->conditional = "yes";
 		} else if (n->others_ok == 0 && n->others_failed >= STUDY_CONTROL_TRIES &&
 			   n->failed != 0) {

@@ -125,3 +125,11 @@ bool study_same_pair(const struct attempt *x, const struct attempt *y);
 bool study_one_pair(const struct study_run *r, size_t i, size_t j);
 /* Best grade among the counted rows of what was found of the attempt itself; 0 none. */
 enum grade study_grade(const struct attempt *a);
+
+/*
+ * A path that loses large packets explains the failures as well: what went unanswered was large, and nothing
+ * as large passed. ATTEMPT_SILENT alone; a hello that was reset had arrived.
+ */
+bool study_may_be_mtu(const struct attempt *const *failed, unsigned n_failed,
+		      const struct attempt *const *passed, unsigned n_passed);
+#define MTU_BENIGN "a path that loses large packets (MTU): no request as large got through"

@@ -160,6 +160,30 @@ void tries_gather(const struct study_run *r, const struct tries *t, const struct
 	}
 }
 
+/* Every path lets pass what is no larger; names make requests of one client differ by as much. */
+#define SMALL_LEN 600
+#define NAMES_LEN 64
+
+bool study_may_be_mtu(const struct attempt *const *failed, unsigned n_failed,
+		      const struct attempt *const *passed, unsigned n_passed)
+{
+	unsigned large = 0, least = UINT16_MAX;
+
+	for (unsigned i = 0; i < n_failed; i++) {
+		if (failed[i]->end != ATTEMPT_SILENT || failed[i]->first_len <= SMALL_LEN)
+			continue;
+		large++;
+		least = failed[i]->first_len < least ? failed[i]->first_len : least;
+	}
+	if (large == 0 || n_failed - large >= STUDY_FAIL_TRIES)
+		return false;
+	for (unsigned i = 0; i < n_passed; i++) {
+		if ((unsigned)passed[i]->first_len + NAMES_LEN >= least)
+			return false;
+	}
+	return true;
+}
+
 /* The part of an address that its network has in common, as a number. */
 static uint32_t network_of(const struct study_name *n)
 {

@@ -221,7 +221,7 @@ static const struct wire_field attempt_rows[] = {
 	BYTES(T, server), U(T, client_port), U(T, server_port), U(T, ip_version, .most = 6),
 	U(T, proto), BELOW(T, trigger, TRIGGER_N), BELOW(T, end, ATTEMPT_N), BELOW(T, stage, STAGE_N),
 	U(T, bits), LEFT_OUT(T, capture), U(T, bytes_s2c), U(T, rtt_us), U(T, ttl), U(T, txid),
-	U(T, qtype), U(T, rcode), U(T, n_answers), STRING(T, name), U(T, payload),
+	U(T, qtype), U(T, rcode), U(T, n_answers), STRING(T, name), U(T, first_len), U(T, payload),
 	POINTER(T, goodput, &shape_goodput), POINTER(T, rate, &shape_rate),
 	POINTER(T, flow, &shape_flow), POINTER(T, finding, &shape_finding),
 	STRING(T, ja4, .required = true), POINTER(T, tls_server, &shape_tls_server),
