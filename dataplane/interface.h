@@ -34,10 +34,6 @@ struct interface_traffic {
 	uint64_t tx_packets, tx_errors, tx_dropped;
 };
 struct interface_traffic interface_traffic(const char *name);
-/* A counter of the driver (ethtool -S) by its name: false if it has none of that name. */
-bool interface_counter(const char *name, const char *counter, uint64_t *out);
-/* The sum of all counters that begin and end so ("tx_queue_", "_xdp_xmit_errors"). */
-bool interface_counters(const char *name, const char *begin, const char *end, uint64_t *sum);
 
 /* Whether an interface can still carry anything, asked without privilege and cheaply. */
 struct interface_watch;

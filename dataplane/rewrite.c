@@ -14,14 +14,6 @@
 #define ETHER_LEN 14u
 #define TAG_LEN   4u
 
-const char *const rewrite_end_name[REWRITE_N] = {
-	[REWRITE_OK] = "ok",
-	[REWRITE_TRUNCATED] = "truncated",
-	[REWRITE_TOO_LONG] = "too_long",
-	[REWRITE_NOT_ETHERNET] = "not_ethernet",
-	[REWRITE_RUNT] = "runt",
-};
-
 int rewrite_map_parse(const char *text, struct rewrite_map *out)
 {
 	const char *equals = strchr(text, '=');

@@ -73,7 +73,6 @@ enum rewrite_end {
 	REWRITE_RUNT,         /* shorter than its link header */
 	REWRITE_N
 };
-extern const char *const rewrite_end_name[REWRITE_N]; /* snake_case */
 
 /* What becomes of a packet: known before, and apart from where, it is written. */
 struct rewrite_plan {

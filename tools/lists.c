@@ -31,7 +31,7 @@ char *lists_folder(const struct lists_config *cfg)
 	return folder("XDG_DATA_HOME", ".local/share", "wmscope/lists");
 }
 
-char *lists_cache_folder(void)
+static char *cache_folder(void)
 {
 	return folder("XDG_CACHE_HOME", ".cache", "wmscope");
 }
@@ -201,7 +201,7 @@ static enum exit_status compile_own(const struct lists *l, const struct option_s
 
 enum exit_status lists_open(struct lists *l, const struct lists_config *cfg)
 {
-	char *cache = lists_cache_folder();
+	char *cache = cache_folder();
 	*l = (struct lists){.rules = NULL};
 	enum exit_status status = ruleset_new(&l->rules) != 0 ? EXIT_IO : load_all(l->rules, cfg);
 	if (status == EXIT_DONE) {

@@ -41,9 +41,8 @@ struct lists {
 enum exit_status lists_open(struct lists *l, const struct lists_config *cfg);
 void lists_close(struct lists *l);
 
-/* The folders, malloc'ed; NULL: neither is known (no HOME). */
+/* The folder, malloc'ed; NULL: none is known (no HOME). */
 char *lists_folder(const struct lists_config *cfg);
-char *lists_cache_folder(void);
 
 /* Prints each refusal of the list, of all for NULL, as a warning; returns how many there are. */
 unsigned lists_warn(const struct ruleset *set, const char *list);

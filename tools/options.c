@@ -51,7 +51,7 @@ static bool is_named(const struct command *c, const char *name)
 	return *n == '\0' && *name == '\0';
 }
 
-const struct command *options_find(const char *name)
+static const struct command *find_command(const char *name)
 {
 	for (unsigned i = 0; command_table[i] != NULL; i++) {
 		if (is_named(command_table[i], name))
@@ -66,12 +66,12 @@ const struct command *options_find_words(int argc, char **argv, int *words)
 
 	*words = 2;
 	if (argc > 1 && (size_t)snprintf(two, sizeof(two), "%s %s", argv[0], argv[1]) < sizeof(two)) {
-		const struct command *c = options_find(two);
+		const struct command *c = find_command(two);
 		if (c != NULL)
 			return c;
 	}
 	*words = 1;
-	return argc > 0 ? options_find(argv[0]) : NULL;
+	return argc > 0 ? find_command(argv[0]) : NULL;
 }
 
 bool options_is_group(const char *name)

@@ -34,6 +34,5 @@ void options_manual(const struct command *c, FILE *out);
 void options_completion(FILE *out); /* for bash */
 void options_overview(FILE *out);   /* the program's own help */
 void options_version(FILE *out);    /* with the libraries */
-const struct command *options_find(const char *name); /* NULL: no such command */
 /* "error: …" on stderr; what is printed from outside is made harmless. */
 void options_error(const struct command *c, const char *what, const char *raw);

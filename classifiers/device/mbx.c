@@ -443,7 +443,7 @@ void mbx_of(const struct view *v, const uint16_t events[], unsigned n, char out[
 
 /* Comparison */
 
-static bool class_matches(const char *a, size_t na, const char *b, size_t nb)
+bool mbx_field_matches(const char *a, size_t na, const char *b, size_t nb)
 {
 	if ((na == 1 && *a == '?') || (nb == 1 && *b == '?'))
 		return true;
@@ -464,7 +464,7 @@ bool mbx_matches(const char *a, const char *b)
 	for (const char *ends = "x_______";; ends++) {
 		char end[2] = {*ends, '\0'};
 		size_t na = strcspn(a, end), nb = strcspn(b, end);
-		if (na == 0 || nb == 0 || !class_matches(a, na, b, nb))
+		if (na == 0 || nb == 0 || !mbx_field_matches(a, na, b, nb))
 			return false;
 		a += na;
 		b += nb;

@@ -96,3 +96,5 @@ unsigned mbx_clusters(const struct view *v, const uint16_t events[], unsigned n,
 void mbx_of(const struct view *v, const uint16_t events[], unsigned n, char out[MBX_SIZE]);
 /* Whether one box could have both; false also for what is no mbx1. */
 bool mbx_matches(const char *a, const char *b);
+/* The same of one field, of na and nb bytes. */
+bool mbx_field_matches(const char *a, size_t na, const char *b, size_t nb);

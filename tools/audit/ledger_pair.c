@@ -71,7 +71,7 @@ static unsigned changes(const struct ledger_frame *s, const struct ledger_frame 
 	return changed;
 }
 
-void ledger_set_pair(struct ledger *l, enum compare_way way, uint32_t si, uint32_t ri,
+static void set_pair(struct ledger *l, enum compare_way way, uint32_t si, uint32_t ri,
 		     enum compare_fate fate)
 {
 	struct ledger_frame *s = &l->port[way_from(way)].frames[si];
@@ -123,7 +123,7 @@ static int pass(struct ledger *l, enum compare_way way, ledger_key_fn key, accep
 		       !accept(l, &from->frames[open[at - 1]], &to->frames[t->index]))
 			at--;
 		if (at > stop) {
-			ledger_set_pair(l, way, open[at - 1], t->index, fate);
+			set_pair(l, way, open[at - 1], t->index, fate);
 			memmove(&open[at - 1], &open[at], (n_open - at) * sizeof(*open));
 			n_open--;
 		} else if (doubled && last != LEDGER_NONE) {
@@ -307,7 +307,7 @@ static int pass_at_any_time(struct ledger *l, enum compare_way way)
 		if (i == 0 || steps[i - 1].key != steps[i].key)
 			last = i;
 		if (steps[i].arrival && last < i && !steps[last].arrival)
-			ledger_set_pair(l, way, steps[last++].index, steps[i].index, FATE_SAME);
+			set_pair(l, way, steps[last++].index, steps[i].index, FATE_SAME);
 	}
 	free(steps);
 	return 0;

@@ -37,8 +37,6 @@ typedef uint64_t (*ledger_key_fn)(const struct ledger_frame *f);
 /* Sent and arrived, but for fated ones, by key and time; NULL without memory (n 0: none). */
 struct ledger_step *ledger_steps(const struct ledger *l, enum compare_way way, ledger_key_fn key,
 				 uint32_t *n);
-void ledger_set_pair(struct ledger *l, enum compare_way way, uint32_t s, uint32_t r,
-		     enum compare_fate fate);
 
 /* ledger_pair.c, ledger_stream.c: 0 or -ENOMEM. */
 int ledger_pair(struct ledger *l, enum compare_way way);

@@ -102,17 +102,6 @@ int taps_open(struct taps **out, const struct taps_config *cfg, char *why, size_
 	return err;
 }
 
-int taps_give(struct taps *t, uid_t uid, gid_t gid)
-{
-	int err = 0;
-
-	for (unsigned port = 0; port < SIDES && err == 0; port++) {
-		if (t->tap[port].recorder != NULL)
-			err = recorder_give(t->tap[port].recorder, uid, gid);
-	}
-	return err;
-}
-
 static void take(struct tap *t, struct packet pkts[], unsigned n)
 {
 	struct headers h;

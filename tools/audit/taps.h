@@ -34,8 +34,6 @@ struct taps;
 
 /* Opens all; why (len) names the port. The paths outlive the taps. 0 or -errno. */
 int taps_open(struct taps **out, const struct taps_config *cfg, char *why, size_t len);
-/* The files belong to them from now on. 0 or -errno. */
-int taps_give(struct taps *t, uid_t uid, gid_t gid);
 int taps_start(struct taps *t, char *why, size_t len);
 /* What is there is still taken; files are whole afterwards. 0 or the first -errno. */
 int taps_stop(struct taps *t);

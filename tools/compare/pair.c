@@ -67,8 +67,8 @@ static unsigned changes(const struct view *sv, const struct digest *s, const str
 	return changed;
 }
 
-void pair_set(struct comparison *c, enum compare_way way, uint32_t si, uint32_t ri,
-	      enum compare_fate fate)
+static void set_pair(struct comparison *c, enum compare_way way, uint32_t si, uint32_t ri,
+		     enum compare_fate fate)
 {
 	struct view *sv = &c->view[sender_of(way)], *rv = &c->view[receiver_of(way)];
 	struct digest *s = &sv->d[si], *r = &rv->d[ri];
@@ -208,7 +208,7 @@ static int pass(struct pairing *p, struct link *l, bool strict)
 			give_up(p, t, r);
 		} else if (best != NO_INDEX) {
 			chains_drop(t, at);
-			pair_set(p->c, p->way, best, rl->v[i], FATE_SAME);
+			set_pair(p->c, p->way, best, rl->v[i], FATE_SAME);
 			if ((r->flags & TCP_RST) == 0)
 				p->ttl_seen[ttl_lost(&p->sv->d[best], r)] = true;
 		}
@@ -264,7 +264,7 @@ static void note_difference(const struct pairing *p, uint32_t si, uint32_t ri)
 	uint32_t n = s->held < r->held ? s->held : r->held, from = 0, to = n;
 	const uint8_t *x = payload_at(p->sv, s, 0, n), *y = payload_at(p->rv, r, 0, n);
 
-	pair_set(p->c, p->way, si, ri, FATE_MODIFIED);
+	set_pair(p->c, p->way, si, ri, FATE_MODIFIED);
 	if (payload_same(p->sv, s, p->rv, r) == SAME_NO && s->held > 0 && r->held > 0) {
 		s->changed |= CHANGE_PAYLOAD;
 		r->changed |= CHANGE_PAYLOAD;

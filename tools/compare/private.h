@@ -172,8 +172,6 @@ bool missed_by_id(const struct comparison *c, const struct link *l, enum compare
 /* The two may be one packet as to when they were seen. */
 bool pair_in_time(const struct comparison *c, enum compare_way way, const struct digest *s,
 		  const struct digest *r);
-void pair_set(struct comparison *c, enum compare_way way, uint32_t s, uint32_t r,
-	      enum compare_fate fate);
 /* A table of indices by a 64-bit key, each chain in the order of filling. */
 struct chains;
 int chains_new(struct chains **out, uint32_t n); /* 0 or -ENOMEM */

@@ -70,11 +70,6 @@ struct survey *privacy_survey(struct privacy *p)
 	return p->survey;
 }
 
-const struct pseudonyms *privacy_pseudonyms(const struct privacy *p)
-{
-	return p->pseudonyms;
-}
-
 /* What findings say of addresses is shown: no client may seem to be one of these. */
 static int note_finding(struct privacy *p, const struct finding *f)
 {

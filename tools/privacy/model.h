@@ -43,5 +43,3 @@ int privacy_apply(struct privacy *p, struct analysis *a, struct report_options *
 /* What keeps to the key's file (seal.h); NULL: there is none. */
 const struct seal_key *privacy_seal_key(const struct privacy *p);
 struct survey *privacy_survey(struct privacy *p);
-/* Settled by privacy_apply(). */
-const struct pseudonyms *privacy_pseudonyms(const struct privacy *p);

@@ -53,7 +53,7 @@ int privacy_cite(struct privacy *p, const struct analysis *a)
 	return 0;
 }
 
-bool privacy_is_cited(const struct privacy *p, uint64_t flow_id)
+static bool is_cited(const struct privacy *p, uint64_t flow_id)
 {
 	return p->n_cited != 0 &&
 	       bsearch(&flow_id, p->cited, p->n_cited, sizeof(flow_id), by_id) != NULL;
@@ -163,7 +163,7 @@ void privacy_hide_names(struct privacy *p, struct analysis *a)
 {
 	for (size_t i = 0; i < a->n_flows; i++) {
 		struct flow_record *r = a->flows[i];
-		if (r->worst != VERDICT_NONE || privacy_is_cited(p, r->id))
+		if (r->worst != VERDICT_NONE || is_cited(p, r->id))
 			continue;
 		bool tls = hide_hello(p, r), http = hide_http(p, r), quic = hide_quic(p, r);
 		a->names_withheld += tls || http || quic;
@@ -172,7 +172,7 @@ void privacy_hide_names(struct privacy *p, struct analysis *a)
 	}
 	for (size_t i = 0; i < a->n_attempts; i++) {
 		struct attempt *t = &a->attempts[i];
-		if (t->finding == NULL && !privacy_is_cited(p, t->flow_id))
+		if (t->finding == NULL && !is_cited(p, t->flow_id))
 			t->name = NULL;
 	}
 }

@@ -52,7 +52,6 @@ struct page_facts *privacy_page(struct privacy *p, struct finding *f); /* NULL: 
 
 /* model_names.c: which flows findings stand on; then the names of all others. 0 or -ENOMEM. */
 int privacy_cite(struct privacy *p, const struct analysis *a);
-bool privacy_is_cited(const struct privacy *p, uint64_t flow_id);
 void privacy_hide_names(struct privacy *p, struct analysis *a);
 
 /* model_redact.c: all names, before addresses in them are looked for. Sets no_memory. */

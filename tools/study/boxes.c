@@ -36,14 +36,9 @@ bool boxes_stamped_alike(const char *a, const char *b)
 	for (unsigned i = 2; i <= 6; i++) {
 		const char *x, *y;
 		size_t nx, ny;
-		if (!stamp_field(a, i, &x, &nx) || !stamp_field(b, i, &y, &ny))
+		if (!stamp_field(a, i, &x, &nx) || !stamp_field(b, i, &y, &ny) ||
+		    !mbx_field_matches(x, nx, y, ny))
 			return false;
-		bool zero = (nx == 1 && *x == '0') || (ny == 1 && *y == '0');
-		if (*x == '?' || *y == '?' || (nx == ny && memcmp(x, y, nx) == 0))
-			continue;
-		if ((*x == '+' || *y == '+') && !zero)
-			continue;
-		return false;
 	}
 	return true;
 }
