@@ -15,7 +15,6 @@
 #define COPIES_LIKELY  4 /* as is asked of an unanswered request */
 #define CONTROLS_MIN   2
 #define LOOKED_MAX     512  /* dropped packets of one connection among which copies are counted */
-#define LOSS_FLOOR     0.02 /* of a path that loses nothing that we see */
 #define MTU_SAFE 576 /* what every host must accept whole: RFC 791, section 3.1 */
 #define CHANCE_MAX     1e-4
 

@@ -13,7 +13,6 @@
 #include "classifiers/attempt.h"
 #include "tools/compare/findings.h"
 
-#define LOSS_FLOOR 0.02             /* of a path that loses nothing that we see, as in conclude_drop.c */
 #define IDLE_NS 20000000000ULL      /* a translator forgets no sooner */
 #define MTU_SAFE 576                /* what every host must accept whole: RFC 791, section 3.1 */
 #define POLICED_LOST 15             /* packets: Flach et al., SIGCOMM 2016, on policing */
@@ -88,8 +87,11 @@ static int by_random(const void *x, const void *y)
 static int hellos_make(const struct comparison *c, struct hellos *out)
 {
 	const struct view *v = &c->view[SIDE_SERVER];
+	uint32_t n = 0;
 
-	out->random = calloc((size_t)v->n + 1, sizeof(*out->random));
+	for (uint32_t i = 0; i < v->n; i++)
+		n += is_hello(v, &v->d[i]);
+	out->random = calloc((size_t)n + 1, sizeof(*out->random));
 	if (out->random == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < v->n; i++)

@@ -6,6 +6,7 @@
 #include "tools/compare/private.h"
 
 #define ROWS_MAX 4
+#define LOSS_FLOOR 0.02 /* of packets, of a path that loses nothing that we see */
 
 struct finding *finding_new(struct comparison *c, const struct link *l, enum compare_side side,
 			    enum compare_way way, uint32_t *v, uint32_t n);
