@@ -72,9 +72,23 @@ static bool test_ipid(const struct view *v, unsigned i, struct testimony *t)
 	return true;
 }
 
+/*
+ * Stamped as its end's handshake, so the others are somebody else's: a proxy on the way acknowledges for the
+ * server (RFC 3135, section 3.1), or a balancer's servers answer directly.
+ */
+static bool is_as_handshake(const struct view *v, unsigned i)
+{
+	int shake = v->dir == DIR_S2C ? v->synack : v->syn;
+	if (shake < 0)
+		return false;
+	const struct event *a = &v->e[shake], *b = &v->e[i];
+	unsigned apart = a->ttl > b->ttl ? a->ttl - b->ttl : b->ttl - a->ttl;
+	return apart <= TTL_DELTA && ((a->bits ^ b->bits) & EVENT_DF) == 0;
+}
+
 static bool test_contradiction(const struct view *v, unsigned i, struct testimony *t)
 {
-	if (v->base.n == 0 || v->base.handshake_only)
+	if (v->base.n == 0 || v->base.handshake_only || is_as_handshake(v, i))
 		return false;
 	bool ttl = view_ttl_off(v, i, TTL_STRONG - 1) && !view_as_far(v, i), df = view_df_off(v, i);
 	/* RFC 6864: only packets with DF may go without an ID, so one without DF has one. */

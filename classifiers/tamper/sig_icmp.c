@@ -69,6 +69,21 @@ static bool match_unreachable(const struct view *v, const struct signature *self
 	return false;
 }
 
+/*
+ * The probe's bytes had been sent with all hops before: decoys of evasion tools go between the true segments
+ * and behind them, and what answers is the answer to those.
+ */
+static bool was_sent_before(const struct view *v, unsigned q)
+{
+	for (unsigned k = 0; k < q; k++) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) == DIR_C2S && e->len != 0 && (e->flags & TCP_RST) == 0 &&
+		    (e->bits & EVENT_PROBE) == 0 && seq_lt(v->e[q].seq, e->seq + e->len))
+			return true;
+	}
+	return false;
+}
+
 /* The server's packet that answered probe q before anybody sent that data again. */
 static int answer_to(const struct view *v, unsigned q, bool want_rst)
 {
@@ -95,7 +110,7 @@ static bool match_probe(const struct view *v, const struct signature *self, stru
 		const struct icmp_note *n = &v->ev->more->icmp[i];
 		int q = quoted_packet(v, n);
 		if (n->quoted_dir != DIR_C2S || !is_time_exceeded(n) || q < 0 || v->e[q].len == 0 ||
-		    (!v->ev->ipv6 && n->quoted_ip_id == 0))
+		    (!v->ev->ipv6 && n->quoted_ip_id == 0) || was_sent_before(v, (unsigned)q))
 			continue;
 		int a = answer_to(v, (unsigned)q, self->cause == CAUSE_RESET);
 		if (a < 0)

@@ -104,6 +104,13 @@ static const struct sig_case cases[] = {
 	 .ev.line = LINES(SHAKE, HELLO, ANSWER, RST " id=0x9000")},
 
 	/* Two contradictions */
+	{.name = "a proxy acknowledges for the server, whose RST is as its SYN+ACK",
+	 .ev.line = LINES(SHAKE, HELLO, "50 < A 1 518 ttl=61 df=0", "81 < RA 1 518"), .only4 = true,
+	 .says = LINES("< rst-ttl D1 @6: 6", "< rst-df D1 @6: 6")},
+	{.name = "the same, but the RST is as neither",
+	 .ev.line = LINES(SHAKE, HELLO, "50 < A 1 518 ttl=61 df=0", "81 < RA 1 518 ttl=99"),
+	 .only4 = true,
+	 .says = LINES("< rst-ttl D1 @6: 6", "< rst-df D1 @6: 6", "< rst-header D3 @6: 6")},
 	{.name = "TTL 10 off and DF", .ev.line = LINES(SHAKE, HELLO, ANSWER, RST " ttl=58 df=0"),
 	 .says = LINES("< rst-ttl D1 @8: 8", "< rst-df D1 @8: 8", "< rst-header D3 @8: 8"),
 	 .says6 = LINES("< rst-ttl D1 @8: 8")},
