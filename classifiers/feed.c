@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "classifiers/shard.h"
+#include "dataplane/seq.h"
 
 /* Classifiers may read files and build tables: only when the group's first flow asks. */
 static bool open_classifier(struct shard *s, unsigned i)
@@ -155,6 +156,40 @@ void feed_end(struct shard *s, struct flow_scratch *x, const struct flow *f, enu
 	for (unsigned i = 0; i < s->in->n_classifiers; i++)
 		if ((wanted & 1u << i) != 0 && !feed_wanted(x->busy, i))
 			feed_decide(s, x, f, i);
+}
+
+/* What the client said was a decoy: its true words are read from the first byte on. */
+static void read_again(struct shard *s, struct flow_busy *b)
+{
+	feed_close(s, b, DIR_C2S);
+	free(b->facts->tls);
+	free(b->facts->http);
+	b->facts->tls = NULL;
+	b->facts->http = NULL;
+	b->wants_stream[DIR_C2S] |= b->wants_stream[DIR_S2C];
+}
+
+/*
+ * Evasion tools hide a request among segments that die before the server (Bock et al., Geneva,
+ * CCS 2019), and those name somebody who has nothing to do with it. Alone such a segment is a
+ * traceroute's, whose name counts.
+ */
+bool feed_may_read(struct shard *s, struct flow_busy *b, const struct evidence *ev, enum dir dir,
+		   const struct headers *h)
+{
+	if (dir != DIR_C2S || h->payload_caplen == 0 || (h->flags & TCP_RST) != 0)
+		return true;
+	if (evidence_is_decoy(ev, dir, h)) {
+		uint32_t end = h->seq + h->payload_len;
+		if (!b->decoyed || seq_lt(b->decoy_end, end))
+			b->decoy_end = end;
+		b->decoyed = true;
+		return !b->plain;
+	}
+	if (!b->plain && b->decoyed && seq_lt(h->seq, b->decoy_end))
+		read_again(s, b);
+	b->plain = true;
+	return true;
 }
 
 /* A stream from its first byte. Most requests and many answers fit one packet and need no buffer. */

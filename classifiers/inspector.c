@@ -174,7 +174,8 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 	bool tcp = f->key.proto == PROTO_TCP;
 	bool idle = x->busy == NULL || (h->payload_caplen == 0 && x->busy->wants_packets == 0);
 	if (!idle && scratch_wake(s, x->busy)) {
-		if (x->busy->wants_stream[dir] != 0)
+		bool may = !tcp || feed_may_read(s, x->busy, &x->ev, dir, h);
+		if (may && x->busy->wants_stream[dir] != 0)
 			feed_payload(s, x, f, dir, pkt, h);
 		if (x->busy->wants_packets != 0)
 			feed_packets(s, x, f, dir, pkt, h);

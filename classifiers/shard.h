@@ -71,6 +71,8 @@ struct flow_busy {
 	struct label *label;      /* NULL until a classifier said something */
 	uint32_t wants_packets;   /* bit per classifier that still wants this flow's packets */
 	uint32_t wants_stream[2]; /* … its bytes, by enum dir */
+	uint32_t decoy_end;       /* sequence number after the decoys that were read; with decoyed */
+	bool decoyed, plain;      /* the client's payload so far: decoys were read; others were */
 	_Alignas(max_align_t) uint8_t state[]; /* the classifiers' own, one after the other */
 };
 
@@ -138,6 +140,9 @@ void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f,
 		  const struct packet *pkt, const struct headers *h);
 void feed_payload(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
 		  const struct packet *pkt, const struct headers *h);
+/* Before feed_payload(), of a TCP flow: false if nobody is to read this payload. */
+bool feed_may_read(struct shard *s, struct flow_busy *b, const struct evidence *ev, enum dir dir,
+		   const struct headers *h);
 void feed_icmp(struct shard *s, struct flow_scratch *x, const struct flow *f, enum dir dir,
 	       const struct packet *pkt, const struct headers *h);
 /* Nobody asks classifier i about the flow again: its last word. */

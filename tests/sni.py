@@ -3,7 +3,9 @@
 """The server name must be found however the ClientHello arrives: sni.py WMSCOPE
 
 One connection for every way of cutting: at every byte, in any order, overlapping from both sides, over two
-TLS records, over two segments with a hello of post-quantum size, over IPv6, and across 2^32.
+TLS records, over two segments with a hello of post-quantum size, over IPv6, and across 2^32. And among decoys
+that die on the way, as evasion tools send them (Bock et al., Geneva, CCS 2019), or as such a packet alone,
+a traceroute's.
 """
 import ipaddress
 import json
@@ -20,9 +22,9 @@ def extension(kind, body):
     return struct.pack("!HH", kind, len(body)) + body
 
 
-def handshake(size=0):
+def handshake(size=0, name=NAME):
     """A ClientHello; padded by a key share of `size` bytes, as post-quantum ones are."""
-    sni = struct.pack("!HBH", len(NAME) + 3, 0, len(NAME)) + NAME
+    sni = struct.pack("!HBH", len(name) + 3, 0, len(name)) + name
     share = struct.pack("!HHH", size + 4, 0x11ec, size) + bytes(size)
     exts = (extension(51, share) if size else b"") + extension(0, sni) + \
         extension(43, b"\x02\x03\x04") + extension(16, b"\x00\x03\x02h2")
@@ -39,8 +41,28 @@ def records(message, *cuts):
     return out
 
 
+def among_decoys():
+    """Segments with few hops beside the true ones: (offset, bytes, TTL)."""
+    hello = records(handshake())
+    other, noise = records(handshake(name=b"innocent.sample")), bytes(255 - b for b in hello)
+    yield "a traceroute's packet", [(0, hello, 9)]
+    yield "a traceroute's packet, then with more hops", [(0, hello, 9), (0, hello, 10)]
+    yield "behind a decoy", [(0, other, 5), (0, hello)]
+    yield "behind six decoys", [(0, other, 5)] * 6 + [(0, hello)]
+    yield "behind half a decoy", [(0, other[:60], 5), (0, hello)]
+    yield "behind a decoy of noise", [(0, noise, 5), (0, hello)]
+    yield "before a decoy", [(0, hello), (0, other, 5)]
+    for i in (1, 5, 60, len(hello) - 20):
+        halves = [(0, i), (i, len(hello))]
+        for what, order in ("", halves), (", second part first", halves[::-1]):
+            yield f"cut at {i} among decoys{what}", [
+                part for a, b in order for part in ((a, noise[a:b], 5), (a, hello[a:b]), (a, noise[a:b], 5))]
+            yield f"cut at {i} behind a decoy{what}", [(0, other, 5)] + [(a, hello[a:b]) for a, b in order]
+
+
 def ways():
     """(what it is, [(offset in the stream, bytes)…])"""
+    yield from among_decoys()
     hello = records(handshake())
     for i in range(1, len(hello)):
         head, tail = (0, hello[:i]), (i, hello[i:])
@@ -71,15 +93,15 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def packet(src, dst, sport, dport, seq, ack, flags, data=b""):
+def packet(src, dst, sport, dport, seq, ack, flags, data=b"", ttl=64):
     a, b = ipaddress.ip_address(src), ipaddress.ip_address(dst)
     tcp = struct.pack("!HHIIBBHHH", sport, dport, seq % 2**32, ack % 2**32, 0x50, flags, 64240, 0, 0)
     pseudo = a.packed + b.packed + struct.pack("!II", len(tcp) + len(data), 6)
     tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp + data)) + tcp[18:]
     if a.version == 6:
-        ip = struct.pack("!IHBB", 0x60000000, len(tcp) + len(data), 6, 64) + a.packed + b.packed
+        ip = struct.pack("!IHBB", 0x60000000, len(tcp) + len(data), 6, ttl) + a.packed + b.packed
     else:
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp) + len(data), 1, 0x4000, 64, 6, 0)
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp) + len(data), 1, 0x4000, ttl, 6, 0)
         ip += a.packed + b.packed
     return ip + tcp + data
 
@@ -89,8 +111,8 @@ def connection(ends, port, isn, parts):
     yield packet(client, server, port, 443, isn, 0, 0x02)
     yield packet(server, client, 443, port, 9000, isn + 1, 0x12)
     yield packet(client, server, port, 443, isn + 1, 9001, 0x10)
-    for offset, data in parts:
-        yield packet(client, server, port, 443, isn + 1 + offset, 9001, 0x18, data)
+    for offset, data, *ttl in parts:
+        yield packet(client, server, port, 443, isn + 1 + offset, 9001, 0x18, data, *ttl)
 
 
 def main():

@@ -389,6 +389,12 @@ static bool ttl_limited(const struct half *s, uint8_t ttl)
 	return s->syn && ttl + (initial ? 0 : 6) < s->syn_ttl;
 }
 
+bool evidence_is_decoy(const struct evidence *ev, enum dir dir, const struct headers *h)
+{
+	const struct half *s = &ev->half[dir];
+	return dir == DIR_C2S && h->payload_len != 0 && (ttl_limited(s, h->ttl) || is_damaged(s, h));
+}
+
 /* Bytes of the server's that overlap its first answers and begin elsewhere (RACE-7). */
 static void compare_answers(struct evidence *ev, struct evidence_room *room, const struct flow *f,
 			    const struct event *e, const struct headers *h)

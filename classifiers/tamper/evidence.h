@@ -199,6 +199,9 @@ struct evidence_counters {
 	uint64_t duplicate_frames, tso_segments, gaps, events_dropped, ttl_probes, no_memory;
 };
 
+/* Payload of the client's that its server does not read: it dies on the way, or is damaged on purpose. */
+bool evidence_is_decoy(const struct evidence *ev, enum dir dir, const struct headers *h);
+
 /*
  * Before any packet: zero. Adds one packet of the flow; h is TCP. False: it is the second copy of one
  * that was added.

@@ -71,15 +71,21 @@ static void find_landmarks(struct view *v)
 	}
 }
 
-/* The first client packet that brings the stream up to seq; -1. */
+/* The first client packet that brings the stream up to seq, a probe only if no other does; -1. */
 static int packet_reaching(const struct view *v, uint32_t seq)
 {
-	for (unsigned i = 0; i < v->n; i++)
-		if (event_dir(&v->e[i]) == DIR_C2S && v->e[i].len != 0 &&
-		    (v->e[i].flags & TCP_RST) == 0 &&
-		    seq_leq(seq, v->e[i].seq + v->e[i].len))
+	int probe = -1;
+	for (unsigned i = 0; i < v->n; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) != DIR_C2S || e->len == 0 || (e->flags & TCP_RST) != 0 ||
+		    !seq_leq(seq, e->seq + e->len))
+			continue;
+		if ((e->bits & EVENT_PROBE) == 0)
 			return (int)i;
-	return -1;
+		if (probe < 0)
+			probe = (int)i;
+	}
+	return probe;
 }
 
 static void find_trigger(struct view *v)
