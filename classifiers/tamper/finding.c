@@ -51,12 +51,12 @@ static uint64_t place_of(const struct event *e)
 
 /*
  * A reset right behind a forged packet goes by the IP-ID series or the TTL of that, and not by its
- * sender's: the FIN that seems to explain it is forged too.
+ * sender's: what seems to explain it, the answer or its FIN, is forged too.
  */
 static bool follows_forged(const struct view *v, unsigned forged, unsigned rst)
 {
 	const struct event *a = &v->e[forged], *b = &v->e[rst];
-	if ((a->flags & TCP_FIN) == 0 || rst < forged || b->ts_ns - a->ts_ns > BEHIND_NS)
+	if (rst < forged || b->ts_ns - a->ts_ns > BEHIND_NS)
 		return false;
 	uint16_t step = (uint16_t)(b->ip_id - a->ip_id);
 	bool series = !v->ev->ipv6 && a->ip_id != 0 && step >= 1 && step <= BEHIND_STEP;

@@ -256,6 +256,13 @@ static const struct judge_case cases[] = {
 	{.name = "a forged page that closes, and the server's own RST behind it",
 	 .ev = WEB("45 < FPA 1 100 200 plain ttl=99 id=700" PAGE, "82 < R 1 - id=0"),
 	 .finds = LINES("< missing-timestamps likely 7.5: 5 after 4 post_psh")},
+	{.name = "a forged page, and the RST behind it closes",
+	 .ev = WEB("45 < PA 1 100 200 plain ttl=99 id=700" PAGE, "45.1 < RA 201 100 ttl=99 id=701"),
+	 .finds = LINES("< missing-timestamps likely 5.5: 5 6 after 4 post_psh",
+			"< rst-sub-rtt anomaly 3.0: 6 after 4 later")},
+	{.name = "a forged page, and the server refuses what the client made of it",
+	 .ev = WEB("45 < PA 1 100 200 plain ttl=99 id=700" PAGE, "45.2 > A 100 201", "86 < R 201 - id=0"),
+	 .finds = LINES("< missing-timestamps likely 5.5: 5 after 4 post_psh")},
 	{.name = "a reset of the second request is not the first one's",
 	 .ev = WEB("80 < PA 1 100 200", "81 > A 100 201", "1000 > PA 100 201 99",
 		   "1005 < RA 201 199 ttl=99", "1040 < PA 201 199 200"),
@@ -268,7 +275,7 @@ static const struct judge_case cases[] = {
 	 .ev = WEB("45 < PA 1 100 200 plain ttl=99" PAGE, "46 < RA 201 100 ttl=99",
 		   "81 < PA 1 100 700", "82 < PA 701 100 700"),
 	 .finds = LINES("< data-after-rst confirmed 10.5: 6 after 4 later",
-			"< missing-timestamps confirmed 14.0: 5 after 4 post_psh")},
+			"< missing-timestamps confirmed 14.0: 5 6 after 4 post_psh")},
 
 	/* Other D4s, alone */
 	{.name = "a SYN answered twice", .ev.line = LINES("0 > S 0 -", "20 < RA 7000 1",
