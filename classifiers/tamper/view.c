@@ -17,7 +17,8 @@
 static bool is_decoy(const struct view *v, const struct event *e)
 {
 	const struct half *c = &v->ev->half[DIR_C2S];
-	return event_dir(e) == DIR_C2S && c->syn && e->ttl <= DECOY_TTL && e->ttl + 20 < c->syn_ttl;
+	unsigned usual = c->syn ? c->syn_ttl : c->ttl_max;
+	return event_dir(e) == DIR_C2S && e->ttl <= DECOY_TTL && e->ttl + 20u < usual;
 }
 
 /* A bound on windows in use: what lies further ahead is no number of this connection. */
