@@ -411,9 +411,65 @@ static void boxes_are_bounded(void **state)
 	boxes_free(&b);
 }
 
+/* One reset each, with this TTL; 0 ends. The distances of the boxes found, -1 unknown. */
+static unsigned boxes_of_ttls(const uint8_t ttl[], int hops[])
+{
+	static char mbx[16][48];
+	static struct finding f[16];
+	static struct injector by[16];
+	static struct ladder_packet ladder[16];
+	static struct finding *list[16];
+	static struct flow_record flow;
+	static uint64_t frame;
+	struct analysis a = {.findings = list};
+	struct boxes b;
+	for (unsigned i = 0; ttl[i] != 0; i++) {
+		unsigned first = ttl[i] <= 64 ? 64 : ttl[i] <= 128 ? 128 : 255;
+		snprintf(mbx[i], sizeof(mbx[i]), "mbx1_014x3_%u_+_1_rnd_0_a_0", first);
+		by[i] = (struct injector){.mbx = mbx[i], .packets = &frame, .n_packets = 1};
+		ladder[i] = (struct ladder_packet){.forged = true, .dir = DIR_S2C, .ttl = ttl[i]};
+		f[i] = (struct finding){.flow = &flow, .family = FAMILY_TCP_INJECTION, .ts_ns = i + 1,
+					.verdict = VERDICT_LIKELY, .conditional = "untested",
+					.injectors = &by[i], .n_injectors = 1,
+					.ladder = &ladder[i], .n_ladder = 1};
+		list[i] = &f[i];
+		a.n_findings = i + 1;
+	}
+	assert_int_equal(boxes_find(&b, &a), 0);
+	size_t n = 0;
+	for (unsigned k = 0; k < b.n; k++) {
+		hops[k] = b.list[k].hops;
+		n += b.list[k].n;
+		for (size_t i = 1; i < b.list[k].n; i++)
+			assert_true(b.list[k].findings[i - 1]->ts_ns < b.list[k].findings[i]->ts_ns);
+	}
+	assert_int_equal(n, a.n_findings);
+	unsigned boxes = b.n;
+	boxes_free(&b);
+	return boxes;
+}
+
+/* Wu et al., IEEE S&P 2025, table 4: a TTL of their own each. */
+static void made_up_ttls_are_one_box(void **state)
+{
+	int hops[16];
+	(void)state;
+	assert_int_equal(boxes_of_ttls((const uint8_t[]){131, 107, 174, 224, 90, 55, 240, 0}, hops), 1);
+	assert_int_equal(hops[0], -1);
+	/* Boxes at distances that paths have, or met there again and again: no TTL is made up. */
+	assert_int_equal(boxes_of_ttls((const uint8_t[]){60, 55, 50, 45, 0}, hops), 4);
+	assert_int_equal(hops[3], 19);
+	assert_int_equal(boxes_of_ttls((const uint8_t[]){60, 70, 60, 70, 60, 70, 200, 0}, hops), 3);
+	/* A distance that no path has is none. */
+	assert_int_equal(hops[0], 4);
+	assert_int_equal(hops[1], -1);
+	assert_int_equal(boxes_of_ttls((const uint8_t[]){60, 70, 0}, hops), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(made_up_ttls_are_one_box),
 		cmocka_unit_test(controls_make_a_filtered_name),
 		cmocka_unit_test(silence_counts_with_controls),
 		cmocka_unit_test(large_requests_need_large_controls),

@@ -16,6 +16,8 @@
 #include "tools/study/study.h"
 
 #define HOPS_JITTER 2 /* routes change by this much under one connection's feet */
+#define HOPS_MOST 40  /* beyond, the TTL did not begin as its fingerprint supposes: no path is as long */
+#define SCATTERED 3   /* distances of one stamp, each met about once: the TTL is made up every time */
 
 /* Fields 2 to 6 of an mbx1 say how a box stamps; the others what it did. */
 static bool stamp_field(const char *mbx, unsigned n, const char **at, size_t *len)
@@ -31,9 +33,9 @@ static bool stamp_field(const char *mbx, unsigned n, const char **at, size_t *le
 	return *len != 0;
 }
 
-bool boxes_stamped_alike(const char *a, const char *b)
+static bool alike_from(unsigned field, const char *a, const char *b)
 {
-	for (unsigned i = 2; i <= 6; i++) {
+	for (unsigned i = field; i <= 6; i++) {
 		const char *x, *y;
 		size_t nx, ny;
 		if (!stamp_field(a, i, &x, &nx) || !stamp_field(b, i, &y, &ny) ||
@@ -41,6 +43,11 @@ bool boxes_stamped_alike(const char *a, const char *b)
 			return false;
 	}
 	return true;
+}
+
+bool boxes_stamped_alike(const char *a, const char *b)
+{
+	return alike_from(2, a, b);
 }
 
 /* Hops to the capture, if the packets began with the usual TTL that the fingerprint names. */
@@ -119,6 +126,72 @@ static bool same_distance(const struct box *x, const struct finding *f, int hops
 	return apart <= HOPS_JITTER;
 }
 
+/* The GFW's resets have a TTL of their own each (Wu et al., IEEE S&P 2025, table 4: 39 to 238). */
+static bool is_box_of(const struct box *x, const struct finding *f, const char *mbx, int hops)
+{
+	bool here = x->capture == f->flow->capture && x->direction == f->direction;
+	return x->mbx[0] != '\0' &&
+	       (x->scattered ? here && alike_from(3, x->mbx, mbx)
+			     : boxes_stamped_alike(x->mbx, mbx) && same_distance(x, f, hops));
+}
+
+static int by_time(const void *p, const void *q)
+{
+	const struct finding *a = *(const struct finding *const *)p, *b = *(const struct finding *const *)q;
+	if (a->flow->capture != b->flow->capture)
+		return a->flow->capture < b->flow->capture ? -1 : 1;
+	if (a->ts_ns != b->ts_ns)
+		return a->ts_ns < b->ts_ns ? -1 : 1;
+	return a->flow->id < b->flow->id ? -1 : a->flow->id > b->flow->id;
+}
+
+/* The boxes that stamp like this but for the TTL become one, the first of them. */
+static int gather(struct boxes *b, const struct finding *f, const char *mbx, struct box **home)
+{
+	unsigned kept = 0;
+	for (unsigned k = 0; k < b->n; k++) {
+		struct box *x = &b->list[k];
+		bool mine = x->hops >= 0 && x->capture == f->flow->capture &&
+			    x->direction == f->direction && alike_from(3, x->mbx, mbx);
+		int err = 0;
+		for (size_t i = 0; mine && *home != NULL && err == 0 && i < x->n; i++)
+			err = box_add(*home, x->findings[i]);
+		if (err != 0)
+			return err;
+		if (mine && *home != NULL) {
+			free(x->findings);
+			continue;
+		}
+		b->list[kept] = *x;
+		if (mine)
+			*home = &b->list[kept];
+		kept++;
+	}
+	b->n = kept;
+	(*home)->hops = -1;
+	(*home)->scattered = true;
+	qsort((*home)->findings, (*home)->n, sizeof(*(*home)->findings), by_time);
+	return 0;
+}
+
+/* With this packet, one stamp was met at so many distances, some of them on no path, that it has none. */
+static bool is_scattered(const struct boxes *b, const struct finding *f, const char *mbx, int hops)
+{
+	size_t findings = 1;
+	unsigned distances = 1;
+	bool far = hops > HOPS_MOST;
+	for (unsigned k = 0; k < b->n && hops >= 0; k++) {
+		const struct box *x = &b->list[k];
+		if (x->hops < 0 || x->capture != f->flow->capture || x->direction != f->direction ||
+		    !alike_from(3, x->mbx, mbx))
+			continue;
+		findings += x->n;
+		distances++;
+		far |= x->hops > HOPS_MOST;
+	}
+	return far && distances >= SCATTERED && 2 * distances > findings;
+}
+
 static int add_injected(struct boxes *b, const struct finding *f)
 {
 	bool full = false;
@@ -129,9 +202,10 @@ static int add_injected(struct boxes *b, const struct finding *f)
 		if (j->mbx[0] == '\0')
 			continue;
 		for (unsigned k = 0; k < b->n && home == NULL; k++)
-			if (b->list[k].mbx[0] != '\0' && boxes_stamped_alike(b->list[k].mbx, j->mbx) &&
-			    same_distance(&b->list[k], f, hops))
+			if (is_box_of(&b->list[k], f, j->mbx, hops))
 				home = &b->list[k];
+		if (home == NULL && is_scattered(b, f, j->mbx, hops) && gather(b, f, j->mbx, &home) != 0)
+			return -ENOMEM;
 		if (home == NULL && b->n >= STUDY_BOXES_MAX) {
 			full = true;
 			continue;
@@ -140,7 +214,7 @@ static int add_injected(struct boxes *b, const struct finding *f)
 			home = box_new(b, j->mbx, deed_of(f));
 		if (home == NULL)
 			return -ENOMEM;
-		if (home->hops < 0 && hops >= 0) {
+		if (home->hops < 0 && hops >= 0 && !home->scattered) {
 			home->hops = hops;
 			home->capture = f->flow->capture;
 			home->direction = f->direction;
@@ -191,6 +265,9 @@ int boxes_find(struct boxes *b, const struct analysis *a)
 			continue;
 		err = f->n_injectors != 0 ? add_injected(b, f) : add_behaviour(b, f);
 	}
+	for (unsigned k = 0; k < b->n; k++)
+		if (b->list[k].hops > HOPS_MOST)
+			b->list[k].hops = -1;
 	return err;
 }
 

@@ -11,6 +11,7 @@ struct box {
 	const char *mbx;       /* of its first packets; "": known by behaviour only */
 	enum box_deed deed;    /* the first seen */
 	int hops;              /* as seen in this capture, of packets in this direction; -1 unknown */
+	bool scattered;        /* its packets have a TTL of their own each, so that none tells its distance */
 	unsigned capture;
 	enum dir direction;
 	const struct finding **findings; /* in the model's order */
