@@ -252,14 +252,15 @@ static void scan_all(struct scan *s, enum next next)
 		next = next == NEXT_ETHERNET ? scan_ethernet(s) : scan_ip(s, next);
 }
 
-static struct scan scan_of(const struct packet *pkt, struct headers *h)
+static void scan_start(struct scan *s, const struct packet *pkt, struct headers *h)
 {
-	return (struct scan){
-		.c = cursor_of(pkt->data, pkt->caplen),
-		.wire = pkt->wirelen > pkt->caplen ? pkt->wirelen : pkt->caplen,
-		.frame = SCAN_NOT_ETHERNET,
-		.h = h,
-	};
+	s->c.base = pkt->data;
+	s->c.len = pkt->caplen;
+	s->c.pos = 0;
+	s->c.failed = false;
+	s->wire = pkt->wirelen > pkt->caplen ? pkt->wirelen : pkt->caplen;
+	s->frame = SCAN_NOT_ETHERNET;
+	s->h = h;
 }
 
 void packet_decode(const struct packet *pkt, struct headers *out)
@@ -268,7 +269,8 @@ void packet_decode(const struct packet *pkt, struct headers *out)
 	out->sll_direction = 0xff;
 	if (scan_usual(pkt, out))
 		return;
-	struct scan s = scan_of(pkt, out);
+	struct scan s;
+	scan_start(&s, pkt, out);
 	enum next next = scan_link(&s, pkt->linktype);
 	if (next != NEXT_DONE)
 		out->reached = LAYER_LINK;
@@ -280,7 +282,8 @@ void scan_ip_packet(const struct packet *pkt, struct headers *h)
 	memset(&h->ip_version, 0, sizeof(*h) - offsetof(struct headers, ip_version));
 	h->end = DECODE_OK;
 	h->reached = LAYER_LINK;
-	struct scan s = scan_of(pkt, h);
+	struct scan s;
+	scan_start(&s, pkt, h);
 	scan_all(&s, NEXT_IP);
 }
 

@@ -8,7 +8,8 @@
 
 #include "dataplane/decode_scan.h"
 
-enum { ETHERNET_LEN = 14, IP_LEN = 20, TCP_LEN = 20, TIMESTAMPS_LEN = 12, UDP_LEN = 8 };
+enum { ETHERNET_LEN = 14, IP_LEN = 20, TCP_LEN = 20, TIMESTAMPS_LEN = 12, UDP_LEN = 8,
+       FRAME_MIN = 60 };
 
 static void fill_ip(struct headers *h, const uint8_t *frame)
 {
@@ -47,6 +48,10 @@ static void fill_tcp(struct headers *h, const uint8_t *tcp, uint32_t hlen)
 		scan_timestamps(h, tcp + TCP_LEN);
 	h->payload = tcp + hlen;
 	h->payload_len = h->payload_caplen = h->ip_len - IP_LEN - hlen;
+	/* Six zeros at the end of the shortest frame: its padding, counted in by mistake. */
+	if (h->ip_len == FRAME_MIN - ETHERNET_LEN && h->payload_len == 6 &&
+	    (load_be32(h->payload) | load_be16(h->payload + 4)) == 0)
+		h->anomalies |= ANOMALY_ETH_PADDING;
 }
 
 static void fill_udp(struct headers *h, const uint8_t *udp)
@@ -65,9 +70,6 @@ static bool tcp_is_usual(const uint8_t *tcp, uint32_t len)
 	uint32_t hlen = (tcp[12] >> 4) * 4u;
 	uint16_t flags = load_be16(tcp + 12);
 	if (len < hlen || (flags & TCP_SYN) != 0 || (flags & 0x3f) == 0)
-		return false;
-	/* Up to six bytes may be a frame's padding. */
-	if (len - hlen - 1 < 6)
 		return false;
 	return hlen == TCP_LEN || (hlen == TCP_LEN + TIMESTAMPS_LEN &&
 				   load_be32(tcp + TCP_LEN) == TIMESTAMPS_HEAD);

@@ -108,7 +108,8 @@ static void walk(const struct packet *pkt, struct headers *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->sll_direction = 0xff;
-	struct scan s = scan_of(pkt, out);
+	struct scan s;
+	scan_start(&s, pkt, out);
 	enum next next = scan_link(&s, pkt->linktype);
 	if (next != NEXT_DONE)
 		out->reached = LAYER_LINK;
