@@ -20,7 +20,13 @@
 
 static uint32_t key_hash(const struct flow_table *t, const struct flow_key *key)
 {
-	return (uint32_t)XXH3_64bits_withSeed(key, sizeof(*key), t->seed);
+	/* As whole words: one across fields that were just written would wait for their stores. */
+	uint64_t w[6];
+	memcpy(w, &key->lo, sizeof(key->lo));
+	memcpy(w + 2, &key->hi, sizeof(key->hi));
+	w[4] = (uint64_t)key->tunnel_id << 32 | (uint32_t)key->hi_port << 16 | key->lo_port;
+	w[5] = (uint64_t)key->ip_version << 8 | key->proto;
+	return (uint32_t)XXH3_64bits_withSeed(w, sizeof(w), t->seed);
 }
 
 unsigned flow_shard(const struct ip_addr *a, const struct ip_addr *b)
@@ -232,13 +238,10 @@ void flow_table_preload(const struct flow_table *t, struct flow_probe *probe)
 	__builtin_prefetch(f + FLOW_NEAR - 1, 1);
 }
 
-void flow_table_preload_scratch(const struct flow_table *t, const struct flow_probe *probe,
-				size_t size)
+const struct flow *flow_table_preloaded(const struct flow_table *t, const struct flow_probe *probe)
 {
-	/* Perhaps of another flow, or of one that has ended: a prefetch may go anywhere. */
-	const char *scratch = probe->ref != 0 ? flow_at(t, probe->ref)->scratch : NULL;
-	for (size_t i = 0; scratch != NULL && i < size; i += 64)
-		__builtin_prefetch(scratch + i, 1);
+	const struct flow *f = probe->ref != 0 ? flow_at(t, probe->ref) : NULL;
+	return f != NULL && f->scratch != NULL ? f : NULL;
 }
 
 struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,

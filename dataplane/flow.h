@@ -61,7 +61,8 @@ extern const char *const flow_end_name[FLOW_END_N];
  */
 struct flow {
 	struct flow_key key;
-	uint32_t hash;        /* the table's own */
+	uint32_t shunt;       /* ticket, while packets of it may be counted elsewhere (shunt.h); else 0 */
+	uint64_t id;          /* file << 40 | frame << 2 | nesting of the first packet */
 	uint64_t seen_ns;     /* capture clock at the last packet: what idle is measured from */
 	uint64_t last_ns;     /* packet time; never before first_ns */
 	uint64_t pkts[2], bytes[2]; /* by direction; bytes are IP lengths */
@@ -70,20 +71,20 @@ struct flow {
 	uint8_t state;        /* enum flow_state */
 	uint8_t lru_class;    /* the table's own */
 	bool client_is_lo;
-	bool client_guessed;  /* no SYN told us: first speaker, or the higher port */
-	bool syn_seen[2], fin_seen[2], rst_seen[2]; /* by direction of the packet */
+	bool fin_seen[2], rst_seen[2]; /* by direction of the packet */
 	uint8_t shunt_step;   /* the pipeline's own */
-	uint8_t n_tunnels;
-	uint32_t shunt;       /* ticket, while packets of it may be counted elsewhere (shunt.h); else 0 */
-	uint32_t index, lru_prev, lru_next; /* the table's own */
-	uint32_t isn[2];      /* TCP: initial sequence numbers, valid with syn_seen */
+	bool syn_seen[2];
+	bool client_guessed;  /* no SYN told us: first speaker, or the higher port */
+	uint8_t n_tunnels, n_vlans;
+	uint8_t tunnels[TUNNELS_MAX];
 	uint16_t vlan[2];
-	uint64_t id;          /* file << 40 | frame << 2 | nesting of the first packet */
+	uint32_t hash, index, lru_prev, lru_next; /* the table's own */
+	uint32_t isn[2];      /* TCP: initial sequence numbers, valid with syn_seen */
 	uint64_t first_ns;
-	uint8_t n_vlans, tunnels[TUNNELS_MAX];
 };
 
-#define FLOW_NEAR offsetof(struct flow, index)
+#define FLOW_NEAR offsetof(struct flow, syn_seen)
+_Static_assert(FLOW_NEAR <= 128, "two lines of the cache, or three");
 _Static_assert(sizeof(struct flow) <= 176, "every live flow pays for this");
 
 /* Where its first packet was captured. */
@@ -166,9 +167,11 @@ struct flow_probe {
 };
 void flow_table_probe(const struct flow_table *t, const struct headers *h, struct flow_probe *out);
 void flow_table_preload(const struct flow_table *t, struct flow_probe *probe);
-/* A little before the update: size bytes of what that flow's scratch points to. */
-void flow_table_preload_scratch(const struct flow_table *t, const struct flow_probe *probe,
-				size_t size);
+/*
+ * A little before the update: a flow with scratch, which is what the hooks left there. NULL: none is
+ * known. Perhaps another one, or one that has ended: good enough for a prefetch.
+ */
+const struct flow *flow_table_preloaded(const struct flow_table *t, const struct flow_probe *probe);
 struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,
 				      const struct packet *pkt, const struct headers *h,
 				      uint64_t now_ns, enum dir *dir);
