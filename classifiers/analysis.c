@@ -51,6 +51,7 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 		.may_shunt = shard_may_shunt,
 		.on_shunted = shard_shunted,
 		.scratch_near = sizeof(struct flow_scratch),
+		.flow_soon = shard_soon,
 	};
 	*out = &in->pub;
 	return 0;

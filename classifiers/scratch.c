@@ -9,6 +9,7 @@
 #include "classifiers/tamper/exchange.h"
 
 #define PROTO_TCP 6
+#define BUSY_NEAR 256 /* bytes: what most classifiers keep of a flow lies within */
 #define AWAKE_FLOWS 256 /* a shard: where more wait, facts rest packed between payloads */
 
 void scratch_open(struct shard *s)
@@ -54,6 +55,17 @@ struct flow_scratch *scratch_new(struct shard *s, const struct flow *f)
 	x->busy->wants_packets = packets;
 	x->busy->wants_stream[DIR_C2S] = x->busy->wants_stream[DIR_S2C] = streams;
 	return x;
+}
+
+void shard_soon(const void *shard, const struct flow *f, const struct headers *h)
+{
+	const struct shard *s = shard;
+	const struct flow_scratch *x = f->scratch;
+	const char *busy = (const char *)x->busy;
+	for (size_t at = 0; busy != NULL && at < BUSY_NEAR; at += 64)
+		__builtin_prefetch(busy + at, 1);
+	if (f->key.proto == PROTO_TCP)
+		evidence_soon(&x->ev, &s->evidence, f, h);
 }
 
 static void facts_drop(struct shard *s, struct flow_busy *b)

@@ -110,6 +110,7 @@ struct inspector {
 void *shard_new(void *user, unsigned index);
 void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet *pkt,
 		  const struct headers *h, uint64_t now_ns);
+void shard_soon(const void *shard, const struct flow *f, const struct headers *h);
 void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *pkt,
 		const struct headers *h);
 void shard_flow_end(void *shard, struct flow *f, enum flow_end why);

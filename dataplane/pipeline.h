@@ -41,6 +41,12 @@ struct pipeline_hooks {
 	void (*on_shunted)(void *shard, struct flow *f, const struct shunt_counts *counts,
 			   const struct headers h[]);
 	size_t scratch_near; /* bytes at flow.scratch that on_packet will want; may be more than are there */
+	/*
+	 * Most of the time called two packets before on_packet, of a flow that has scratch: prefetches what
+	 * that will want, and nothing else. It may be of another flow, or of one that has ended: so
+	 * on_flow_end leaves no scratch behind that is gone. May be NULL.
+	 */
+	void (*flow_soon)(const void *shard, const struct flow *f, const struct headers *h);
 };
 
 struct pipeline_config {

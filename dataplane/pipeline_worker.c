@@ -8,7 +8,9 @@
 #include "dataplane/pipeline_private.h"
 
 #define TAKE_BLOCKS 8     /* a worker says it is done after this many blocks at most */
-#define SCRATCH_AHEAD 4 /* packets: what is behind a flow comes while others are worked on */
+/* Packets: what is behind a flow, and what is behind that, comes while others are worked on. */
+#define SCRATCH_AHEAD 4
+#define BEHIND_AHEAD  2
 
 static void shard_packet(struct shard *s, const struct work *w)
 {
@@ -46,6 +48,29 @@ static void worker_expire(struct worker *me, uint64_t now_ns)
 							     : UINT64_MAX;
 }
 
+/* The flow of a packet that is not done yet, if it is the worker's and the flow has scratch. */
+static const struct flow *flow_ahead(const struct worker *me, const struct work *w)
+{
+	if (!worker_owns(me, w->shard))
+		return NULL;
+	return flow_table_preloaded(me->p->shards[w->shard].flows, &w->probe);
+}
+
+/* Memory takes longer than a packet. left: packets from w to the end of the block. */
+static void look_ahead(const struct worker *me, const struct work *w, unsigned left)
+{
+	const struct pipeline_hooks *hooks = me->p->hooks;
+	const struct flow *f = left > SCRATCH_AHEAD ? flow_ahead(me, w + SCRATCH_AHEAD) : NULL;
+	for (size_t at = 0; f != NULL && at < hooks->scratch_near; at += 64)
+		__builtin_prefetch((const char *)f->scratch + at, 1);
+	if (hooks->flow_soon == NULL || left <= BEHIND_AHEAD)
+		return;
+	w += BEHIND_AHEAD;
+	f = flow_ahead(me, w);
+	if (f != NULL)
+		hooks->flow_soon(me->p->shards[w->shard].ctx, f, &w->h);
+}
+
 void worker_block(struct worker *me, struct block *b)
 {
 	struct shard *shards = me->p->shards;
@@ -58,18 +83,16 @@ void worker_block(struct worker *me, struct block *b)
 	}
 	for (unsigned i = 0; i < b->n; i++) {
 		struct work *w = &b->work[i];
-		if (worker_owns(me, w->shard))
-			flow_table_preload(shards[w->shard].flows, &w->probe);
+		if (!worker_owns(me, w->shard))
+			continue;
+		flow_table_preload(shards[w->shard].flows, &w->probe);
 		__builtin_prefetch(w->h.payload);
 	}
 	for (unsigned i = 0; i < b->n; i++) {
 		const struct work *w = &b->work[i];
-		const struct work *soon = w + SCRATCH_AHEAD;
 		if (w->now_ns >= me->next_second_ns)
 			worker_expire(me, w->now_ns);
-		if (i + SCRATCH_AHEAD < b->n && worker_owns(me, soon->shard))
-			flow_table_preload_scratch(shards[soon->shard].flows, &soon->probe,
-						   me->p->hooks->scratch_near);
+		look_ahead(me, w, b->n - i);
 		if (worker_owns(me, w->shard))
 			shard_packet(&shards[w->shard], w);
 	}

@@ -24,19 +24,16 @@ static void count16(uint16_t *n)
 	*n += *n != UINT16_MAX;
 }
 
-/* A round of a multiplicative hash. The factor is 2^64 over the golden ratio. */
-static uint64_t hash_word(uint64_t x, uint64_t word)
-{
-	x = (x ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return x ^ x >> 32;
-}
-
 static uint16_t mac_hash(const struct headers *h)
 {
 	if (!h->has_mac)
 		return 0;
-	uint64_t mac = 0;
-	memcpy(&mac, h->src_mac, sizeof(h->src_mac));
+	/* In a register: out of memory it would come when all stores before it are done. */
+	uint32_t head;
+	uint16_t tail;
+	memcpy(&head, h->src_mac, sizeof(head));
+	memcpy(&tail, h->src_mac + sizeof(head), sizeof(tail));
+	uint64_t mac = (uint64_t)tail << 32 | head;
 	uint16_t x = (uint16_t)(hash_word(0, mac) >> 8);
 	return x != 0 ? x : 1;
 }
@@ -79,7 +76,8 @@ struct event evidence_event(uint16_t first_mac, enum dir dir, const struct packe
 	};
 }
 
-bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e)
+bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e,
+			   const struct headers *h)
 {
 	if ((e->flags & TCP_RST) != 0 ||
 	    (e->len == 0 && e->ip_id == 0 && (e->flags & (TCP_SYN | TCP_FIN)) == 0))
@@ -89,7 +87,7 @@ bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, con
 	x = hash_word(x, (uint64_t)e->ip_id << 48 | (uint64_t)e->window << 32 |
 				 (uint32_t)e->len << 16 | e->flags);
 	x = hash_word(x, e->bits & EVENT_S2C);
-	unsigned slot = (x >> 32) % RECENT_FRAMES;
+	unsigned slot = evidence_slot(f, h);
 	uint32_t hash = (uint32_t)x & ~0xffu, now = (uint32_t)(e->ts_ns >> 10);
 	uint32_t known = room->seen[slot].hash, age = now - room->seen[slot].ts;
 	int hops = (int)(known & 0xff) - (int)e->ttl;
@@ -479,7 +477,7 @@ bool evidence_packet(struct evidence *ev, struct evidence_room *room, const stru
 	struct event e = evidence_event(ev->half[dir].mac, dir, pkt, h);
 
 	ev->ipv6 = f->key.ip_version == 6;
-	if (evidence_is_duplicate(room, f, &e)) {
+	if (evidence_is_duplicate(room, f, &e, h)) {
 		count8(&ev->duplicates);
 		n->duplicate_frames++;
 		return false;

@@ -209,6 +209,9 @@ bool evidence_is_decoy(const struct evidence *ev, enum dir dir, const struct hea
 bool evidence_packet(struct evidence *ev, struct evidence_room *room, const struct flow *f,
 		     enum dir dir, const struct packet *pkt, const struct headers *h,
 		     struct evidence_counters *n);
+/* A little before evidence_packet(): prefetches where that will look for duplicates and write the event. */
+void evidence_soon(const struct evidence *ev, const struct evidence_room *room, const struct flow *f,
+		   const struct headers *h);
 void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet *pkt,
 		   const struct headers *h, struct evidence_counters *n);
 /* The ring stops, in order; what comes is kept. */

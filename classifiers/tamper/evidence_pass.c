@@ -68,7 +68,7 @@ void evidence_pass(struct evidence *ev, struct evidence_room *room, const struct
 	for (unsigned i = 0; i < counts->n_last; i++) {
 		enum dir dir = (enum dir)counts->last_dir[i];
 		struct event e = evidence_event(ev->half[dir].mac, dir, &counts->last[i], &h[i]);
-		evidence_is_duplicate(room, f, &e);
+		evidence_is_duplicate(room, f, &e, &h[i]);
 		evidence_append(ev, room, &e, n);
 	}
 	ev->skipped += (uint32_t)(passed - counts->n_last);

@@ -14,11 +14,28 @@ static inline unsigned evidence_limit(const struct evidence *ev)
 	return (ev->found & EVIDENCE_RST) != 0 ? EVENTS_MAX : EVENTS_MAX - EVENTS_RESERVE;
 }
 
+/* A round of a multiplicative hash. The factor is 2^64 over the golden ratio. */
+static inline uint64_t hash_word(uint64_t x, uint64_t word)
+{
+	x = (x ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return x ^ x >> 32;
+}
+
+/* Where in room.seen a frame is looked for: by its headers, which are there before its bytes are. */
+static inline unsigned evidence_slot(const struct flow *f, const struct headers *h)
+{
+	uint64_t x = hash_word(f->id, (uint64_t)h->seq << 32 | h->ack);
+	x = hash_word(x, (uint64_t)h->tsval << 32 | h->payload_len);
+	x = hash_word(x, (uint64_t)h->ip_id << 32 | (uint32_t)h->window << 16 | h->flags);
+	return (x >> 32) % RECENT_FRAMES;
+}
+
 /*
  * Frames that a capture shows twice. RSTs are never left out: some injectors send identical ones. A
  * router captured on both sides shows the second copy with one hop less. e is known afterwards.
  */
-bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e);
+bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e,
+			   const struct headers *h);
 /* A payload as long as p, who gets it, takes at once. */
 bool evidence_is_full(const struct half *s, const struct half *p, uint32_t len);
 void evidence_append(struct evidence *ev, struct evidence_room *room, const struct event *e,

@@ -43,10 +43,26 @@ void evidence_freeze(struct evidence *ev)
 		ev->skipped_at = ev->tail_from;
 }
 
+static bool is_ring(const struct evidence *ev)
+{
+	return !ev->frozen && ev->n_events == EVENTS_HEAD + EVENTS_TAIL;
+}
+
+void evidence_soon(const struct evidence *ev, const struct evidence_room *room, const struct flow *f,
+		   const struct headers *h)
+{
+	unsigned at = is_ring(ev) ? EVENTS_HEAD + ev->tail_next : ev->n_events;
+	__builtin_prefetch(&room->seen[evidence_slot(f, h)], 1);
+	if (at >= ev->room_events)
+		return;
+	__builtin_prefetch(&ev->events[at], 1);
+	__builtin_prefetch((const char *)&ev->events[at + 1] - 1, 1);
+}
+
 void evidence_append(struct evidence *ev, struct evidence_room *room, const struct event *e,
 		     struct evidence_counters *n)
 {
-	if (!ev->frozen && ev->n_events == EVENTS_HEAD + EVENTS_TAIL) {
+	if (is_ring(ev)) {
 		ev->tail_from = EVENTS_HEAD;
 		ev->events[ev->tail_from + ev->tail_next] = *e;
 		ev->tail_next = (ev->tail_next + 1) % EVENTS_TAIL;
