@@ -21,6 +21,7 @@ enum tunnel_port {
 	ESP_PORT = 4500,      /* RFC 3948 section 2.1 */
 	VXLAN_PORT = 4789,    /* RFC 7348 section 5 */
 	GENEVE_PORT = 6081,   /* RFC 8926 section 3.3 */
+	VXLAN_PORT_LINUX = 8472, /* the kernel's default, from before there was a number */
 };
 
 /* Larger than a datagram of any usual jumbo frame: segments not cut yet, or already merged. */
@@ -131,8 +132,13 @@ bool scan_udp_tunnel(const struct scan *s, uint16_t sport, uint16_t dport, struc
 /* Whether scan_udp_tunnel() has anything to say of a datagram with these ports. */
 static inline bool udp_port_of_tunnel(uint16_t sport, uint16_t dport)
 {
+	/* Most datagrams have neither port in the range of these. */
+	const uint16_t range = VXLAN_PORT_LINUX - L2TP_PORT;
+	if ((uint16_t)(dport - L2TP_PORT) > range && (uint16_t)(sport - L2TP_PORT) > range)
+		return false;
 	return dport == GTP_PORT || dport == VXLAN_PORT || dport == GENEVE_PORT ||
-	       dport == ESP_PORT || sport == ESP_PORT || dport == L2TP_PORT || sport == L2TP_PORT;
+	       dport == VXLAN_PORT_LINUX || dport == ESP_PORT || sport == ESP_PORT ||
+	       dport == L2TP_PORT || sport == L2TP_PORT;
 }
 /* Notes a tunnel; false when there are too many, and the scan has ended. key: VNI and the like. */
 bool scan_tunnel(struct scan *s, enum tunnel kind, uint32_t key);

@@ -7,14 +7,15 @@
 
 #include "dataplane/decode_scan.h"
 
-/* RFC 7348 section 5: the I flag must be there. */
-static bool vxlan_head(const struct scan *s, struct tunnel_head *out)
+/* RFC 7348 section 5: the I flag must be there; alone, on a port that is nobody's. */
+static bool vxlan_head(const struct scan *s, uint16_t dport, struct tunnel_head *out)
 {
+	enum { FLAG_I = 0x08000000 };
 	struct cursor c = s->c;
-	uint32_t flags = cursor_be32(&c);
-	uint32_t vni = cursor_be32(&c) >> 8;
-	*out = (struct tunnel_head){.kind = TUNNEL_VXLAN, .key = vni, .type = ETHER_TEB, .len = 8};
-	return cursor_ok(&c) && (flags & 0x08000000) != 0;
+	uint32_t flags = cursor_be32(&c), vni = cursor_be32(&c);
+	bool alone = flags == FLAG_I && (vni & 0xff) == 0;
+	*out = (struct tunnel_head){.kind = TUNNEL_VXLAN, .key = vni >> 8, .type = ETHER_TEB, .len = 8};
+	return cursor_ok(&c) && (flags & FLAG_I) != 0 && (dport == VXLAN_PORT || alone);
 }
 
 /* Class, type, and in five bits the length behind this word: RFC 8926 section 3.5. */
@@ -114,7 +115,8 @@ bool scan_udp_tunnel(const struct scan *s, uint16_t sport, uint16_t dport, struc
 	bool head = false, is_gtp = false;
 	switch (dport) {
 	case VXLAN_PORT:
-		head = vxlan_head(s, out);
+	case VXLAN_PORT_LINUX:
+		head = vxlan_head(s, dport, out);
 		break;
 	case GENEVE_PORT:
 		head = geneve_head(s, out);

@@ -211,12 +211,16 @@ static void test_vxlan(void **state)
 	struct build k = {0};
 	put_vxlan(&k, 4789, 0x08, 0x0800);
 	assert_tunnel(&k, TUNNEL_VXLAN);
+	k = (struct build){0};
+	put_vxlan(&k, 8472, 0x08, 0x0800);
+	assert_tunnel(&k, TUNNEL_VXLAN);
 	static const struct {
 		uint16_t port;
 		uint8_t flags;
 		uint16_t type;
-	} not[] = {{4788, 8, 0x0800}, {4789, 0xf7, 0x0800}, {4789, 8, 0x0806}, {4789, 8, 0x86dd}};
-	for (unsigned i = 0; i < 4; i++) {
+	} not[] = {{4788, 8, 0x0800}, {4789, 0xf7, 0x0800}, {4789, 8, 0x0806}, {4789, 8, 0x86dd},
+		   {8472, 0x88, 0x0800}};
+	for (unsigned i = 0; i < 5; i++) {
 		k = (struct build){0};
 		put_vxlan(&k, not[i].port, not[i].flags, not[i].type);
 		struct headers h = decode(&k, LINKTYPE_RAW);
