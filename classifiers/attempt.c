@@ -204,7 +204,7 @@ static void words(struct attempt *a, const struct evidence *ev, const struct app
 	else if (w == WORDS_OTHER && c->n_data == 1 && c->first_len == c->excerpt_len &&
 		 first_words_is_cut_reset(c->excerpt, c->excerpt_len))
 		w = WORDS_CUT_RESET;
-	a->words = (uint8_t)w & 0x7f;
+	a->words = (uint8_t)w;
 	const struct resent *r = evidence_resent(ev, DIR_C2S);
 	a->muted = r->stuck >= MUTED_COPIES && c->n_data != 0 && !c->gap &&
 		   seq_leq(c->first_seq, r->stuck_seq) &&

@@ -65,8 +65,8 @@ struct attempt {
 	uint32_t bytes_s2c;   /* TCP payload, saturating */
 	uint32_t rtt_us;      /* SYN to SYN+ACK; 0 unknown */
 	uint8_t ttl;          /* of the SYN+ACK; 0 none */
-	uint8_t words : 7;    /* TCP: enum first_words of the client's first payload */
-	uint8_t muted : 1;    /* TCP: what the client sent right behind it was never acknowledged */
+	uint8_t words;        /* TCP: enum first_words of the client's first payload */
+	bool muted;           /* TCP: what the client sent right behind it was never acknowledged */
 	uint16_t txid, qtype; /* DNS */
 	uint16_t rcode;       /* DNS: of the first answer, with n_answers */
 	uint16_t n_answers;   /* DNS: that came, without copies of one frame; 0 else */

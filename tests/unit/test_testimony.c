@@ -119,7 +119,8 @@ static struct judged_capture make_capture(void)
 	finding_a.packet_files = box.packet_files;
 	captures[0].digests = &digest;
 	attempts[0] = (struct attempt){.flow_id = flow_a.id, .name = "name", .ja4 = "", .flow = &flow_a,
-				       .finding = &finding_a, .goodput = bins};
+				       .finding = &finding_a, .goodput = bins, .first_len = 1428,
+				       .words = WORDS_ENCRYPTED, .muted = true};
 	attempts[1] = (struct attempt){.flow_id = flow_b.id, .name = "name", .ja4 = "x",
 				       .tls_server = &tls_answer, .flow = &flow_b, .rate = &rate};
 	return (struct judged_capture){.result = captures[0], .flows = flows, .n_flows = 3,
@@ -166,6 +167,10 @@ static void test_there_and_back(void **state)
 	assert_ptr_equal(back.findings[0]->flow, back.flows[0]);
 	assert_ptr_equal(back.attempts[0].flow, back.flows[0]);
 	assert_ptr_equal(back.attempts[0].finding, back.findings[0]);
+	/* A bit-field would be none of its shape's members, and take no room that is missed. */
+	assert_int_equal(back.attempts[0].words, WORDS_ENCRYPTED);
+	assert_true(back.attempts[0].muted && !back.attempts[1].muted);
+	assert_int_equal(back.attempts[0].first_len, 1428);
 	assert_ptr_equal(back.attempts[0].goodput, back.flows[0]->goodput);
 	assert_ptr_equal(back.attempts[0].name, back.attempts[1].name);
 	assert_ptr_equal(back.attempts[1].rate, back.findings[0]->rate);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/testimony/shapes.h"
 
+#include "classifiers/app/first_words.h"
 #include "classifiers/app/http.h"
 #include "classifiers/app/http_response.h"
 #include "classifiers/app/quic.h"
@@ -220,7 +221,8 @@ static const struct wire_field attempt_rows[] = {
 	U(T, flow_id), U(T, start_ns), U(T, request_ns), U(T, end_ns), BYTES(T, client),
 	BYTES(T, server), U(T, client_port), U(T, server_port), U(T, ip_version, .most = 6),
 	U(T, proto), BELOW(T, trigger, TRIGGER_N), BELOW(T, end, ATTEMPT_N), BELOW(T, stage, STAGE_N),
-	U(T, bits), LEFT_OUT(T, capture), U(T, bytes_s2c), U(T, rtt_us), U(T, ttl), U(T, txid),
+	U(T, bits), LEFT_OUT(T, capture), U(T, bytes_s2c), U(T, rtt_us), U(T, ttl),
+	BELOW(T, words, WORDS_N), FLAG(T, muted), U(T, txid),
 	U(T, qtype), U(T, rcode), U(T, n_answers), STRING(T, name), U(T, first_len), U(T, payload),
 	POINTER(T, goodput, &shape_goodput), POINTER(T, rate, &shape_rate),
 	POINTER(T, flow, &shape_flow), POINTER(T, finding, &shape_finding),
