@@ -149,12 +149,19 @@ def setns(fd):
         raise OSError(ctypes.get_errno(), "setns")
 
 
+def said_into(path):
+    """An empty file for what a process says. It shares our place in it, and so has to write to the end."""
+    f = open(path, "a+b")
+    f.truncate(0)
+    return f
+
+
 class Live:
     """A running capture of right0."""
 
     def __init__(self, pair, wmscope, *args, folder, env=None, iface="right0"):
         self.iface = iface
-        self.err = open(os.path.join(folder, "stderr"), "w+b")
+        self.err = said_into(os.path.join(folder, "stderr"))
         self.out = open(os.path.join(folder, "stdout"), "w+b")
         self.process = subprocess.Popen(
             pair.argv(pair.names[1], wmscope, "capture", "-v", "-i", iface, "--no-lists", *args),

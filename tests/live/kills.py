@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from capturing import IO, PARTIAL, Live, Pair, analyze, skip
+from capturing import IO, PARTIAL, Live, Pair, analyze, said_into, skip
 
 NO_ENGINE = ("was built without", "there is no module", "has no AF_XDP", "live frames (Linux")
 PACE = "20kpps"
@@ -29,7 +29,7 @@ class Sender:
 
     def __init__(self, pair, wmscope, capture, engine, folder):
         device = "left0" if engine != "dpdk" else "net_af_packet0,iface=left0"
-        self.err = open(os.path.join(folder, "sender"), "w+b")
+        self.err = said_into(os.path.join(folder, "sender"))
         self.process = subprocess.Popen(
             pair.argv(pair.names[0], wmscope, "replay", "-q", "--engine", engine, "-i", device,
                       "-r", PACE, "--loop", "forever", capture),
