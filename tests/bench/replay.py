@@ -206,6 +206,7 @@ def main():
     parser.add_argument("--frames", type=int, default=2_000_000, help="sent in each run, about")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2, help="of each paced run")
+    parser.add_argument("--tables", type=lambda s: s.split(","), default=["rates", "pacing"])
     parser.add_argument("--json")
     args = parser.parse_args()
     if os.geteuid() != 0:
@@ -224,8 +225,10 @@ def main():
             frames = mixed(path, args.pcaps)
             captures.append(("mixed", path, frames, max(1, args.frames // frames)))
             result = {"kernel": os.uname().release, "cpus": os.cpu_count(),
-                      "rates": rate_table(wire, args.wmscope, captures, args.rounds),
-                      "pacing": pace_table(wire, args.wmscope, args.seconds)}
+                      "rates": rate_table(wire, args.wmscope, captures, args.rounds)
+                      if "rates" in args.tables else [],
+                      "pacing": pace_table(wire, args.wmscope, args.seconds)
+                      if "pacing" in args.tables else []}
     finally:
         wire.close()
     if args.json:
