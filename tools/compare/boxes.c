@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/compare/findings.h"
 #include "tools/study/boxes.h"
 
 #define SURE 3            /* packets lost and none behind them: 2 % of loss does so once in 125,000 */
-#define CHANCE_ONE 1e-4   /* that loss did so to one conversation, at most: as in conclude_drop.c */
 #define CHANCE_ALL 1e-6   /* that it did so to all with one value, of which there are many */
 #define SEEDS_MAX 16      /* values of one kind that are tried as a rule */
 #define BACK_MAX 4096     /* conversations back among which is looked for what another one followed */
@@ -38,7 +38,7 @@ static double chance(const struct dealings *all, uint32_t packets)
 /* No loss of the path explains this one alone. */
 static bool is_sure(const struct dealings *all, const struct dealing *d)
 {
-	return d->told || (d->weight >= SURE && chance(all, d->weight) < CHANCE_ONE);
+	return d->told || (d->weight >= SURE && chance(all, d->weight) < LOSS_CHANCE);
 }
 
 static bool all_sure(const struct dealings *all, const uint32_t *v, uint32_t n)

@@ -16,7 +16,6 @@
 #define CONTROLS_MIN   2
 #define LOOKED_MAX     512  /* dropped packets of one connection among which copies are counted */
 #define MTU_SAFE 576 /* what every host must accept whole: RFC 791, section 3.1 */
-#define CHANCE_MAX     1e-4
 
 /* Copies of the same segment among dropped ones, none of which arrived; *one: the first of them. */
 static uint32_t most_copies(const struct comparison *c, const struct link *l, enum compare_way way,
@@ -190,7 +189,7 @@ static void judge_drop(struct finding *f, const struct comparison *c, const stru
 	else if (d->tcp && d->idle >= IDLE_NS)
 		f->benign = (const char **)benign_idle;
 	else if (d->copies >= COPIES_ANOMALY && d->passed >= CONTROLS_MIN &&
-		 !c->view[receiver_of(way)].lossy && chance(k, way, d->copies) < CHANCE_MAX) {
+		 !c->view[receiver_of(way)].lossy && chance(k, way, d->copies) < LOSS_CHANCE) {
 		f->benign = (const char **)benign_wall;
 		f->verdict =
 			d->tcp && d->copies >= COPIES_LIKELY ? VERDICT_LIKELY : VERDICT_ANOMALY;

@@ -7,6 +7,7 @@
 
 #define ROWS_MAX 4
 #define LOSS_FLOOR 0.02 /* of packets, of a path that loses nothing that we see */
+#define LOSS_CHANCE 1e-4 /* that loss alone did it to one conversation: beyond it somebody dropped */
 
 struct finding *finding_new(struct comparison *c, const struct link *l, enum compare_side side,
 			    enum compare_way way, uint32_t *v, uint32_t n);
