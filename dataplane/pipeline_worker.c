@@ -3,9 +3,9 @@
 /* What workers do with the reader's blocks. */
 
 #include <netinet/in.h>
-#include <signal.h>
 
 #include "dataplane/pipeline_private.h"
+#include "dataplane/thread.h"
 
 #define TAKE_BLOCKS 8     /* a worker says it is done after this many blocks at most */
 /* Packets: what is behind a flow, and what is behind that, comes while others are worked on. */
@@ -129,20 +129,15 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* Signals stay with the threads that the program made itself. */
 int workers_start(struct pipeline *p, unsigned *n_started)
 {
-	sigset_t all, old;
 	int err = 0;
 	if (p->n_workers == 1)
 		return 0;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (; *n_started < p->n_workers && err == 0; *n_started += err == 0)
-		err = pthread_create(&p->workers[*n_started].thread, NULL, worker_main,
-				     &p->workers[*n_started]);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -err;
+		err = thread_start(&p->workers[*n_started].thread, worker_main,
+				   &p->workers[*n_started]);
+	return err;
 }
 
 void workers_finish(struct pipeline *p, unsigned n_started)

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/replay_lane.h"
+#include "dataplane/thread.h"
 
 #define LEAD_NS  20000000u /* for every thread to have its first packet ready */
 
@@ -134,18 +134,12 @@ static void *lane_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the first thread, whose sleep and reading they end. */
 static int start_others(struct replay *r, unsigned *started)
 {
-	sigset_t all, before;
 	int err = 0;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (*started = 1; *started < r->queues && err == 0; *started += err == 0)
-		err = -pthread_create(&r->lanes[*started]->thread, NULL, lane_main,
-				      r->lanes[*started]);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+		err = thread_start(&r->lanes[*started]->thread, lane_main, r->lanes[*started]);
 	return err;
 }
 

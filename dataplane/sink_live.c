@@ -25,6 +25,7 @@
 #include "dataplane/interface.h"
 #include "dataplane/live_ring.h"
 #include "dataplane/log.h"
+#include "dataplane/thread.h"
 #include "dataplane/xdp_features.h"
 #include "bpf/replay.skel.h"
 
@@ -161,13 +162,8 @@ static void lane_yield(struct lane *lane)
 
 static int lane_start(struct lane *lane)
 {
-	sigset_t all, before;
-
-	/* Signals are for the thread that replays: none may end a run but ours. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int ret = -pthread_create(&lane->thread, NULL, lane_run, lane);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	/* No signal may end a run but SIGNAL_END. */
+	int ret = thread_start(&lane->thread, lane_run, lane);
 	if (ret != 0)
 		return ret;
 	lane->started = true;

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "dataplane/log.h"
 #include "dataplane/now.h"
 #include "dataplane/replay.h"
+#include "dataplane/thread.h"
 #include "tools/audit/bench.h"
 #include "tools/audit/load.h"
 #include "tools/audit/taps.h"
@@ -188,14 +188,10 @@ static void *timer_main(void *arg)
 static int send_for(struct run *r, struct replay *replay, uint64_t ns, char *why, size_t len)
 {
 	pthread_t timer;
-	sigset_t all, before;
 
 	atomic_store(&r->stop, false);
 	r->until_ns = clock_ns(CLOCK_MONOTONIC) + ns;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int err = -pthread_create(&timer, NULL, timer_main, r);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	int err = thread_start(&timer, timer_main, r);
 	if (err != 0) {
 		snprintf(why, len, "%s", strerror(-err));
 		return err;

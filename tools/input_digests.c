@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dataplane/thread.h"
 #include "tools/digest.h"
 
 struct input_digests {
@@ -42,20 +42,15 @@ static void *digest_all(void *arg)
 int input_digests_start(struct input_digests **out, const char *const *files, unsigned n)
 {
 	struct input_digests *d = calloc(1, sizeof(*d) + n * sizeof(d->list[0]));
-	sigset_t all, old;
 
 	if (d == NULL)
 		return -ENOMEM;
 	d->files = files;
 	d->n = n;
-	/* Signals are for the thread that reads packets. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = pthread_create(&d->thread, NULL, digest_all, d);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int err = thread_start(&d->thread, digest_all, d);
 	if (err != 0) {
 		free(d);
-		return -err;
+		return err;
 	}
 	*out = d;
 	return 0;

@@ -3,9 +3,10 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+
+#include "dataplane/thread.h"
 
 struct jobs {
 	jobs_fn fn;
@@ -35,16 +36,11 @@ void jobs_run(unsigned n, jobs_fn fn, void *user)
 	struct jobs j = {.fn = fn, .user = user, .n = n};
 	pthread_t threads[JOBS_THREADS - 1];
 	unsigned n_threads = 0, most = cores();
-	sigset_t all, old;
 
 	most = most < n ? most : n;
 	most = most < JOBS_THREADS ? most : JOBS_THREADS;
-	/* Signals are for the thread that was there before. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	while (n_threads + 1 < most && pthread_create(&threads[n_threads], NULL, work, &j) == 0)
+	while (n_threads + 1 < most && thread_start(&threads[n_threads], work, &j) == 0)
 		n_threads++;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	work(&j);
 	for (unsigned i = 0; i < n_threads; i++)
 		pthread_join(threads[i], NULL);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 
 #include "config.h"
 #include "dataplane/pcapng_write.h"
+#include "dataplane/thread.h"
 
 #define CHUNK     (1u << 20)
 #define CHUNKS    16
@@ -224,23 +224,17 @@ static void *writer_main(void *arg)
 
 int recorder_start(struct recorder *r, char *why, size_t len)
 {
-	sigset_t all, old;
-
 	if (r->several && faccessat(r->dir, ".", W_OK | X_OK, AT_EACCESS) != 0) {
 		int err = -errno;
 		snprintf(why, len, "%s: its folder must take new files from user %u: %s",
 			 r->cfg.path, (unsigned)geteuid(), strerror(-err));
 		return err;
 	}
-	/* Signals are for the thread that reads packets. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	int err = pthread_create(&r->thread, NULL, writer_main, r);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int err = thread_start(&r->thread, writer_main, r);
 	r->started = err == 0;
 	if (err != 0)
-		snprintf(why, len, "%s: %s", r->cfg.path, strerror(err));
-	return -err;
+		snprintf(why, len, "%s: %s", r->cfg.path, strerror(-err));
+	return err;
 }
 
 /* The reader's side */

@@ -5,7 +5,6 @@
 #include <ifaddrs.h>
 #include <linux/if_link.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include "dataplane/decode.h"
 #include "dataplane/now.h"
 #include "dataplane/source.h"
+#include "dataplane/thread.h"
 #include "tools/recorder.h"
 
 #define BATCH	64u
@@ -160,23 +160,18 @@ static void *tap_main(void *arg)
 
 int taps_start(struct taps *t, char *why, size_t len)
 {
-	sigset_t all, before;
 	int err = 0;
 
 	for (unsigned port = 0; port < SIDES && err == 0; port++) {
 		if (t->tap[port].recorder != NULL)
 			err = recorder_start(t->tap[port].recorder, why, len);
 	}
-	/* Signals are for the thread that sends. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	for (unsigned port = 0; port < SIDES && err == 0; port++) {
-		err = -pthread_create(&t->tap[port].thread, NULL, tap_main, &t->tap[port]);
+		err = thread_start(&t->tap[port].thread, tap_main, &t->tap[port]);
 		t->tap[port].started = err == 0;
 		if (err != 0)
 			snprintf(why, len, "%s", strerror(-err));
 	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return err;
 }
 
