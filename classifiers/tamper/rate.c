@@ -423,16 +423,19 @@ bool rate_judge(struct rate_trace *t, struct rate_facts *out)
 		return false;
 	}
 	out->gaps = behind(t);
+	/* What the capture lost looks like what was lost before it. */
+	bool lossy = t->gap && out->gaps;
+	enum rate_policer said = lossy ? POLICER_FEW_LOSSES : police(t, 0, false, room, out);
 	/* The authors try again without two losses at each end, where one may be of another cause. */
-	if (!(t->gap && out->gaps) && rate_police(t, 0, out) != POLICER_OK)
-		rate_police(t, 2, out);
-	if (!(t->gap && out->gaps) && out->form == RATE_NONE)
+	if (!lossy && said != POLICER_OK)
+		police(t, 2, false, room, out);
+	if (!lossy && out->form == RATE_NONE)
 		police_small(t, room, out);
-	if (!(t->gap && out->gaps) && out->form == RATE_NONE)
+	if (said == POLICER_RTT_INFLATED && out->form == RATE_NONE)
 		police(t, 0, true, room, out);
 	if (out->form == RATE_NONE)
 		rate_shape(t, room, out);
-	if (out->form == RATE_NONE && !(t->gap && out->gaps))
+	if (!lossy && out->form == RATE_NONE)
 		by_size(t, out);
 	if (out->form != RATE_NONE)
 		out->rtt_ms = fmax(median_rtt(t, room), t->rtt_us) / 1e3;
