@@ -44,7 +44,8 @@ static const struct option_row anonymize_rows[] = {
 	{.name = "redact-names",
 	 .kind = OPTION_FLAG,
 	 AT(redact_names),
-	 .help = "cut names too: of servers, hosts and DNS queries"},
+	 .help = "names too under pseudonyms: of servers, hosts, paths and DNS, cut to the length that the "
+		 "name had; what holds one in pieces, and QUIC, is cut"},
 	{.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, AT(quiet), .help = "no warnings"},
 	{.name = NULL},
 };
@@ -53,6 +54,7 @@ struct run {
 	const struct anonymize_config *cfg;
 	const char *in;
 	struct pseudonyms *pseudonyms;
+	struct names_key names;
 	struct scrub *scrub;
 	struct pcapng_writer *writer;
 	unsigned *ifaces; /* of the writer, by interface of the input; UINT_MAX: not written yet */
@@ -128,6 +130,8 @@ static int make_pseudonyms(struct run *r)
 		return err;
 	}
 	err = pseudonyms_new(&r->pseudonyms, key);
+	if (err == 0 && r->cfg->redact_names)
+		err = names_key_make(&r->names, key, sizeof(key));
 	privacy_key_forget(key);
 	return err;
 }
@@ -228,10 +232,14 @@ static int write_capture(struct run *r, const char *path)
 {
 	struct scrub_config want = {.pseudonyms = r->pseudonyms,
 				    .keep_payload = r->cfg->keep_payload,
-				    .redact_names = r->cfg->redact_names};
-	struct pcapng_section section = {.application = "wmscope " WMSCOPE_VERSION,
-					 .comment = "addresses of clients are pseudonyms "
-						    "(Crypto-PAn), those of servers are real"};
+				    .names = r->cfg->redact_names ? &r->names : NULL};
+	struct pcapng_section section = {
+		.application = "wmscope " WMSCOPE_VERSION,
+		.comment = r->cfg->redact_names
+				   ? "addresses of clients are pseudonyms (Crypto-PAn), those of servers "
+				     "are real; names are pseudonyms of the same length"
+				   : "addresses of clients are pseudonyms (Crypto-PAn), those of "
+				     "servers are real"};
 	struct source *src = NULL;
 
 	int err = open_source(r, &src);
@@ -301,6 +309,7 @@ static int anonymize_run(void *config, int argc, char **argv)
 	free(r.frame);
 	free(r.ifaces);
 	scrub_free(r.scrub);
+	names_key_forget(&r.names);
 	pseudonyms_free(r.pseudonyms);
 	return session_exit_status(&r.session);
 }
@@ -319,7 +328,9 @@ const struct command command_anonymize = {
 		"boxes compute from an address. So do all MAC addresses. Checksums that were right "
 		"stay right. Of the payload the ClientHello, QUIC Initials, the start line and "
 		"Host of "
-		"HTTP and DNS messages are kept. Addresses of servers, names and times are real.",
+		"HTTP and DNS messages are kept. Addresses of servers, names and times are real; with "
+		"--redact-names a name is what it is in a report with --redact-names and the same key, cut "
+		"or filled up to its length label by label.",
 	.options = anonymize_rows,
 	.config_size = sizeof(struct anonymize_config),
 	.run = anonymize_run,

@@ -77,7 +77,7 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 	 .offset = offsetof(type, field.redact_names),                                             \
 	 .help = "names too under pseudonyms, in what is written without the clients' addresses: " \
 		 "of servers, hosts, queries, certificates, paths and pages; annotated captures "  \
-		 "lose the bytes that hold one. Servers' addresses and what lists call their rows " \
+		 "have them as anonymize does. Servers' addresses and what lists call their rows " \
 		 "stay"},                                                                          \
 	{.name = "keep-payload",                                                                   \
 	 .kind = OPTION_FLAG,                                                                      \

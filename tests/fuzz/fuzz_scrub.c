@@ -89,12 +89,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t options = cursor_u8(&c);
 	uint32_t linktype = cursor_be16(&c);
 	struct pseudonyms *p = survey(linktype, c);
+	struct names_key names = {.mac = NULL};
 	struct scrub_config cfg = {.pseudonyms = p,
 				   .keep_payload = (options & 1) != 0,
-				   .redact_names = (options & 2) != 0};
+				   .names = (options & 2) != 0 ? &names : NULL};
 	struct scrub *s = NULL;
 
-	if (p == NULL || scrub_new(&s, &cfg) != 0)
+	if (p == NULL || (cfg.names != NULL && names_key_make(&names, data, size) != 0) ||
+	    scrub_new(&s, &cfg) != 0)
 		goto out;
 	while (cursor_ok(&c) && cursor_left(&c) > 2) {
 		uint16_t len = cursor_be16(&c);
@@ -111,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 out:
 	scrub_free(s);
+	names_key_forget(&names);
 	pseudonyms_free(p);
 	return 0;
 }

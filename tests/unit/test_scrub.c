@@ -20,6 +20,7 @@ static const uint8_t client6[16] = {0x20, 1, 0xd, 0xb8, [15] = 1};
 static const uint8_t server6[16] = {0x20, 1, 0xd, 0xb8, [15] = 2};
 
 static struct pseudonyms *names;
+static struct names_key names_key;
 static struct scrub *scrub;
 static uint8_t as4[4], as6[16];
 static uint8_t out[512];
@@ -51,14 +52,17 @@ static void start(bool keep_payload, bool redact_names)
 	memcpy(as4, as.b + 12, 4);
 	assert_true(pseudonyms_of(names, &c6, &as));
 	memcpy(as6, as.b, 16);
-	struct scrub_config cfg = {
-		.pseudonyms = names, .keep_payload = keep_payload, .redact_names = redact_names};
+	assert_int_equal(names_key_make(&names_key, key, sizeof(key)), 0);
+	struct scrub_config cfg = {.pseudonyms = names,
+				   .keep_payload = keep_payload,
+				   .names = redact_names ? &names_key : NULL};
 	assert_int_equal(scrub_new(&scrub, &cfg), 0);
 }
 
 static void stop(void)
 {
 	scrub_free(scrub);
+	names_key_forget(&names_key);
 	pseudonyms_free(names);
 }
 
@@ -326,7 +330,8 @@ static void test_http(void **state)
 	assert_null(memmem(out, k.n, "10.0.0.1&", 9));
 	stop();
 	start(false, true);
-	assert_int_equal(scrub_build(&k, LINKTYPE_ETHERNET), 54);
+	assert_int_equal(scrub_build(&k, LINKTYPE_ETHERNET), 54 + sizeof(wanted) - 1);
+	assert_null(memmem(out, k.n, "blocked", 7));
 	stop();
 }
 
@@ -405,7 +410,8 @@ static void test_dns(void **state)
 	assert_memory_equal(out + 54, other + 12, 27);
 	stop();
 	start(false, true);
-	assert_int_equal(scrub_build(&k, LINKTYPE_ETHERNET), 42 + 12);
+	assert_int_equal(scrub_build(&k, LINKTYPE_ETHERNET), k.n - 6);
+	assert_null(memmem(out, k.n, "arpa", 4));
 	stop();
 }
 

@@ -193,7 +193,7 @@ int privacy_apply(struct privacy *p, struct analysis *a, struct report_options *
 	rewrite_study(p, o->study);
 	struct scrub_config scrub = {.pseudonyms = p->pseudonyms,
 				     .keep_payload = p->cfg.keep_payload,
-				     .redact_names = p->cfg.redact_names};
+				     .names = p->cfg.redact_names ? &p->names : NULL};
 	err = scrub_new(&p->scrub, &scrub);
 	if (err != 0)
 		return err;

@@ -53,6 +53,22 @@ size_t name_of_text(const struct names_key *k, const char *text, size_t len,
 /* A hash that says which key or page it is becomes another of the same length. */
 void name_of_hash(const struct names_key *k, uint8_t hash[32]);
 
+/*
+ * The same in as many bytes as there were, for packets, whose lengths stay; out: len bytes, not the input's.
+ * Each label, and a path, has of its pseudonym what fits: "name-HASH" and x's behind it, or where that is too
+ * long the first letters of the hash (name_of_host() says which name that is), the last of several labels
+ * "example" likewise. A letter tells 32 names apart: short ones may come to be the same. How long a name
+ * and its labels were is kept.
+ */
+void name_fit_host(const struct names_key *k, const char *host, size_t len, char *out);
+void name_fit_url(const struct names_key *k, const char *url, size_t len, char *out);
+/*
+ * The label of n bytes that a name in DNS's presentation form begins with; first: no other was before it.
+ * False: the name stays, for it is an address or a pseudonym already.
+ */
+bool name_fit_label(const struct names_key *k, const char *name, size_t len, bool first, char *out,
+		    size_t n);
+
 /* The host within a URL; NULL: it has none. */
 const char *name_host_in(const char *url, size_t len, size_t *host_len);
 

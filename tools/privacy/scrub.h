@@ -12,18 +12,24 @@
  * Of the payload only what connections are filtered by is kept: ClientHello (also over several
  * segments), QUIC Initials, the start line and Host of HTTP/1, DNS messages of port 53 without EDNS
  * options. The lengths in the headers stay, so the frame reads as one that was captured cut.
+ *
+ * With a key for names their pseudonyms take their places, cut to their lengths (name_fit_host()): SNI, Host,
+ * paths, names in DNS. What else could say a name is zeros: unknown extensions of TLS, tickets, unknown
+ * record data of DNS, header fields of HTTP. Cut from there on is what has a name in several pieces, and
+ * QUIC, whose Initials would have to be encrypted again.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/packet.h"
+#include "tools/privacy/names.h"
 #include "tools/privacy/pseudonyms.h"
 
 struct scrub_config {
 	const struct pseudonyms *pseudonyms; /* settled; outlives the scrubber */
 	bool keep_payload; /* all of it; addresses in it are still replaced where they are found */
-	bool redact_names; /* no payload that a name is in */
+	const struct names_key *names; /* outlives the scrubber, one thread at a time; NULL: names stay */
 };
 
 struct scrub;

@@ -110,6 +110,84 @@ static void scrub_record(const struct walk *w, const struct dns_message *m, uint
 		blank_name(now, m->len, r->data);
 }
 
+/* Of the labels that are spelled out here; those behind a pointer are spelled out elsewhere. */
+static bool rename_at(const struct walk *w, const struct dns_message *m, uint8_t *now, size_t at)
+{
+	char name[DNS_TEXT_SIZE];
+
+	for (unsigned i = 0; i < LABELS_MAX && at < m->len; i++) {
+		uint8_t len = m->data[at];
+		if (len == 0 || len > DNS_LABEL_MAX)
+			return true;
+		if (len >= m->len - at || !dns_name_text(m, at, name))
+			return false;
+		if (!name_fit_label(w->s->cfg.names, name, strlen(name), i == 0,
+				    (char *)now + at + 1, len))
+			return true;
+		at += len + 1u;
+	}
+	return false;
+}
+
+/* What of a record's data is no name and says none. */
+static size_t nameless(uint16_t type)
+{
+	enum { NS = 2, CNAME = 5, SOA = 6, PTR = 12, MX = 15, SRV = 33, DNAME = 39 };
+
+	switch (type) {
+	case NS:
+	case CNAME:
+	case SOA:
+	case PTR:
+	case DNAME:
+		return 0;
+	case MX:
+		return 2;
+	case SRV:
+		return 6;
+	}
+	return SIZE_MAX;
+}
+
+static bool rename_data(const struct walk *w, const struct dns_message *m, uint8_t *now,
+			const struct record *r)
+{
+	enum { SOA = 6, TIMES = 20 };
+	size_t at = r->data, end = r->data + r->len, skip = nameless(r->type);
+
+	if ((r->type == DNS_A && r->len == 4) || (r->type == DNS_AAAA && r->len == 16))
+		return true;
+	/* EDNS, text, signatures, services: whatever is in there. */
+	if (skip == SIZE_MAX || skip > r->len) {
+		memset(now + at, 0, r->len);
+		return true;
+	}
+	at += skip;
+	for (unsigned i = 0; i < (r->type == SOA ? 2 : 1); i++)
+		if (!rename_at(w, m, now, at) || dns_name_length(m->data, m->len, at, &at) == 0 || at > end)
+			return false;
+	return end - at == (r->type == SOA ? TIMES : 0);
+}
+
+/* Names under their pseudonyms. Returns how many bytes have been understood. */
+static size_t rename_all(const struct walk *w, const struct dns_message *m, uint8_t *now)
+{
+	size_t pos = DNS_HEADER_SIZE, end;
+	struct record r;
+
+	for (unsigned i = 0; i < m->count[DNS_QUESTION]; i++) {
+		if (dns_name_length(m->data, m->len, pos, &end) == 0 || m->len - end < 4 ||
+		    !rename_at(w, m, now, pos))
+			return pos;
+		pos = end + 4;
+	}
+	for (size_t next = pos; pos < m->end_offset; pos = next)
+		if (!next_record(m->data, m->len, &next, &r) || !rename_at(w, m, now, r.name) ||
+		    !rename_data(w, m, now, &r))
+			break;
+	return pos;
+}
+
 size_t walk_dns(struct walk *w, size_t at, size_t n)
 {
 	struct dns_message m;
@@ -128,5 +206,5 @@ size_t walk_dns(struct walk *w, size_t at, size_t n)
 	struct record r;
 	while (pos < m.end_offset && next_record(m.data, m.len, &pos, &r))
 		scrub_record(w, &m, now, &r);
-	return w->s->cfg.redact_names ? DNS_HEADER_SIZE : m.end_offset;
+	return w->s->cfg.names != NULL ? rename_all(w, &m, now) : m.end_offset;
 }

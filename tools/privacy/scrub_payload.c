@@ -46,8 +46,10 @@ static bool hello_message(struct scrub_stream *t)
 }
 
 /* How many of n bytes are the hello's; *more: it goes on behind them. */
-static size_t hello_length(struct scrub_stream *t, const uint8_t *p, size_t n, bool *more)
+static size_t hello_length(const struct walk *w, struct scrub_stream *t, size_t start, size_t n,
+			   bool *more)
 {
+	const uint8_t *p = w->was + start;
 	size_t at = 0;
 
 	*more = true;
@@ -68,6 +70,12 @@ static size_t hello_length(struct scrub_stream *t, const uint8_t *p, size_t n, b
 		} else {
 			size_t step = n - at < t->record_left ? n - at : t->record_left;
 			step = step < t->hello_left ? step : t->hello_left;
+			size_t kept;
+			if (w->s->cfg.names != NULL &&
+			    !names_hello(w, t, start + at, step, &kept)) {
+				*more = false;
+				return at + kept;
+			}
 			t->record_left -= (uint32_t)step;
 			t->hello_left -= (uint32_t)step;
 			at += step;
@@ -87,13 +95,13 @@ static size_t keep_hello(struct walk *w, const struct walk_ip *ip, size_t at, si
 	struct scrub_stream *t = &w->s->stream[key % SCRUB_STREAMS], fresh = {.key = key};
 	bool goes_on = t->key == key && t->next == seq, more;
 
-	if (n == 0 || w->s->cfg.redact_names)
+	if (n == 0)
 		return 0;
 	if (!goes_on && w->was[at] != 22)
 		return 0;
 	if (!goes_on)
 		*t = fresh;
-	size_t kept = hello_length(t, w->was + at, n, &more);
+	size_t kept = hello_length(w, t, at, n, &more);
 	t->next = seq + (uint32_t)n;
 	if (!more)
 		*t = (struct scrub_stream){.key = 0};
@@ -129,8 +137,10 @@ static size_t keep_http(struct walk *w, size_t at, size_t n)
 	const uint8_t *p = w->was + at;
 	bool answer = n >= 5 && memcmp(p, "HTTP/", 5) == 0;
 
-	if (!starts_http(p, n) || w->s->cfg.redact_names)
+	if (!starts_http(p, n))
 		return 0;
+	if (w->s->cfg.names != NULL)
+		return names_http(w, at, n);
 	size_t first = line_end(p, n, 0), i = first;
 	while (!answer && !w->s->cfg.keep_payload && i < n && p[i] != '\r' && p[i] != '\n') {
 		size_t next = line_end(p, n, i);
@@ -153,7 +163,8 @@ static size_t keep_quic(const struct walk *w, size_t at, size_t n)
 	struct quic_packet q;
 	size_t kept = 0;
 
-	if (w->s->cfg.redact_names)
+	/* The name is encrypted, though everybody has the key. */
+	if (w->s->cfg.names != NULL)
 		return 0;
 	while (quic_packet_next(&c, false, &q)) {
 		bool known = q.kind == QUIC_INITIAL || q.kind == QUIC_RETRY;
@@ -198,7 +209,7 @@ void walk_payload(struct walk *w, const struct walk_ip *ip, size_t at, size_t en
 {
 	if (at >= end)
 		return;
-	bool all = w->s->cfg.keep_payload && !w->s->cfg.redact_names;
+	bool all = w->s->cfg.keep_payload && w->s->cfg.names == NULL;
 	size_t kept = kept_of(w, ip, at, end - at, seq);
 	if (all)
 		kept = end - at;

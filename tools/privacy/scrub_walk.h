@@ -102,6 +102,15 @@ void walk_wipe(const struct walk *w, const struct ip_addr *a, size_t at, size_t 
 /* scrub_dns.c: a message of n bytes at offset at. Returns how many of them may be kept. */
 size_t walk_dns(struct walk *w, size_t at, size_t n);
 
+struct scrub_stream;
+/*
+ * scrub_names.c: with a key for names. n bytes of the ClientHello t, in one piece, of which *kept may stay.
+ * False: then a name begins that is not here whole, and nothing more of it may.
+ */
+bool names_hello(const struct walk *w, struct scrub_stream *t, size_t at, size_t n, size_t *kept);
+/* A request, or an answer's start line: returns how many of n bytes may be kept. */
+size_t names_http(const struct walk *w, size_t at, size_t n);
+
 #define SCRUB_STREAMS 1024u /* connections whose ClientHello goes on; a power of two */
 
 /* A ClientHello that more segments belong to: where in its TLS records the next one begins. */
@@ -114,6 +123,10 @@ struct scrub_stream {
 	uint8_t n_head;
 	uint8_t message[4]; /* the handshake message's header, n_message bytes of it */
 	uint8_t n_message;
+	/* Where in the message, for names in it (scrub_names.c). */
+	uint8_t part, n_field, field[4];
+	bool blank;
+	uint32_t part_left;
 };
 
 struct scrub {
