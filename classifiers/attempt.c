@@ -135,7 +135,7 @@ static int event_find(const struct evidence *ev, unsigned from, enum dir dir, un
 {
 	for (unsigned i = from; i < ev->n_events; i++) {
 		const struct event *e = &ev->events[i];
-		if (event_dir(e) != dir || (e->flags & EVENT_BAD_CHECKSUM) != 0)
+		if (event_dir(e) != dir || (e->flags & EVENT_IGNORED) != 0)
 			continue;
 		if (flags != 0 ? (e->flags & flags) != 0
 			       : e->len != 0 && (e->flags & (TCP_RST | TCP_SYN)) == 0)

@@ -47,7 +47,7 @@ bool device_is_reset(const struct view *v, unsigned event)
 {
 	const struct event *e = &v->e[event];
 	return event_dir(e) == v->dir && (e->flags & TCP_RST) != 0 &&
-	       (e->flags & (TCP_SYN | TCP_FIN | TCP_URG | EVENT_BAD_CHECKSUM)) == 0;
+	       (e->flags & (TCP_SYN | TCP_FIN | TCP_URG | EVENT_IGNORED)) == 0;
 }
 
 unsigned device_resets_around(const struct view *v, unsigned event)

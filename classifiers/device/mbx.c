@@ -78,7 +78,7 @@ static bool is_injected(const struct view *v, unsigned i)
 	/* Of exchanges only DNS answers are stamped by somebody who can be told by it. */
 	if (v->ex != NULL)
 		return reply_at(v, i) != NULL;
-	return event_dir(e) == v->dir && (e->flags & (TCP_SYN | EVENT_BAD_CHECKSUM)) == 0;
+	return event_dir(e) == v->dir && (e->flags & (TCP_SYN | EVENT_IGNORED)) == 0;
 }
 
 static void cluster_add(struct mbx_cluster *c, uint16_t event)

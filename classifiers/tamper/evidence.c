@@ -97,10 +97,17 @@ bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, con
 	       (hops == 0 || (e->ip_id != 0 && (hops == 1 || hops == -1)));
 }
 
-/* A packet that no receiver would take, seen among sound ones: damage on the way, or a decoy. */
-static bool is_damaged(const struct half *s, const struct headers *h)
+/* TCP MD5 (RFC 2385) or TCP-AO (RFC 5925). */
+static bool is_signed(const struct headers *h)
 {
-	return s->sums && tcp_is_whole(h) && !tcp_checksum_ok(h);
+	return memchr(h->options, 19, h->n_options) != NULL ||
+	       memchr(h->options, 29, h->n_options) != NULL;
+}
+
+/* A packet that no receiver would take, seen among sound ones: damage on the way, or a decoy. */
+static bool is_ignored(const struct half *s, const struct headers *h)
+{
+	return (s->sums && tcp_is_whole(h) && !tcp_checksum_ok(h)) || (s->plain && is_signed(h));
 }
 
 static void half_syn(struct evidence *ev, struct half *s, enum dir dir, const struct event *e,
@@ -117,6 +124,7 @@ static void half_syn(struct evidence *ev, struct half *s, enum dir dir, const st
 	s->syn = true;
 	s->isn = e->seq;
 	s->sums = tcp_is_whole(h) && tcp_checksum_ok(h);
+	s->plain = dir == DIR_C2S && !is_signed(h);
 	s->syn_ttl = e->ttl;
 	s->ts_ok = h->has_ts;
 	s->sack_ok = h->sack_permitted;
@@ -237,7 +245,7 @@ static void half_payload(struct evidence *ev, enum dir dir, struct event *e,
 	}
 	/* Of a client's own decoys (evasion tools send them) nobody else is the author. */
 	if (dir == DIR_S2C && s->n_data != 0 && seq_lt(e->seq, s->next) &&
-	    bytes_differ(ev, s, e, h) && !is_damaged(s, h)) {
+	    bytes_differ(ev, s, e, h) && !is_ignored(s, h)) {
 		ev->found |= EVIDENCE_BYTES;
 		if (ev->bytes_frame == 0)
 			ev->bytes_frame = e->frame;
@@ -317,8 +325,8 @@ static bool is_text(const uint8_t *b, size_t n)
 
 static void half_rst(struct evidence *ev, struct half *s, struct event *e, const struct headers *h)
 {
-	if (is_damaged(s, h)) {
-		e->flags |= EVENT_BAD_CHECKSUM;
+	if (is_ignored(s, h)) {
+		e->flags |= EVENT_IGNORED;
 		return;
 	}
 	if (is_text(h->payload, h->payload_caplen))
@@ -390,7 +398,7 @@ static bool ttl_limited(const struct half *s, uint8_t ttl)
 bool evidence_is_decoy(const struct evidence *ev, enum dir dir, const struct headers *h)
 {
 	const struct half *s = &ev->half[dir];
-	return dir == DIR_C2S && h->payload_len != 0 && (ttl_limited(s, h->ttl) || is_damaged(s, h));
+	return dir == DIR_C2S && h->payload_len != 0 && (ttl_limited(s, h->ttl) || is_ignored(s, h));
 }
 
 /* Bytes of the server's that overlap its first answers and begin elsewhere (RACE-7). */
@@ -403,7 +411,7 @@ static void compare_answers(struct evidence *ev, struct evidence_room *room, con
 	bool keep = s->n_data < ANSWERS_FLOW;
 	/* The checksum last: it goes through all of the payload. */
 	if (!(compare || keep) || e->len == 0 || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
-	    is_keepalive(s, e) || is_damaged(s, h))
+	    is_keepalive(s, e) || is_ignored(s, h))
 		return;
 	if (compare && evidence_contradicts(ev, room, f, e, h)) {
 		ev->found |= EVIDENCE_BYTES;

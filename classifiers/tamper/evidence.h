@@ -29,8 +29,11 @@ struct slab_set; /* classifiers/slab.h */
 /* Packets of one link may stand in a capture this much behind their order in time. */
 #define EVENT_DISORDER_NS 5000000ull
 
-/* In event.flags: a RST whose checksum is wrong, where its direction's others are right. */
-#define EVENT_BAD_CHECKSUM 0x8000
+/*
+ * In event.flags: a RST that no receiver takes: its checksum is wrong, where its direction's others are
+ * right, or it is a client's and signed, where the handshake agreed on no signatures.
+ */
+#define EVENT_IGNORED 0x8000
 #define EVENT_TEXT 0x1000 /* a RST whose payload is all text, as RFC 1122, section 4.2.2.12, allows */
 #define EVENT_REASSEMBLED 0x2000 /* of IP fragments, which never have DF */
 #define EVENT_FLOW_LABEL 0x4000 /* IPv6 with a flow label; in IPv4 ip_id says as much */
@@ -52,7 +55,7 @@ struct event {
 	uint32_t seq, ack;
 	uint32_t payhash;        /* of the first 64 payload bytes; 0 without payload */
 	uint32_t tsval;
-	uint16_t flags;          /* 12 bits, and EVENT_BAD_CHECKSUM */
+	uint16_t flags;          /* 12 bits, and EVENT_IGNORED */
 	uint16_t window, ip_id;
 	uint16_t len;            /* payload bytes, saturating */
 	uint16_t file;
@@ -81,6 +84,7 @@ struct half {
 	uint8_t df;              /* bit 0: post-handshake packets without DF, bit 1: with */
 	bool seen : 1, syn : 1, acked : 1, ts_ok : 1, sack_ok : 1, has_mss : 1, has_wscale : 1;
 	bool sums : 1;           /* the SYN's checksum was right: wrong ones are damage or decoys */
+	bool plain : 1;          /* the client's SYN had no signature: signed packets are decoys */
 	bool ts_later : 1;       /* a packet after the SYN carried timestamps */
 	bool last_full : 1;      /* the newest packet with new payload was a full segment */
 	bool gap : 1;            /* the peer acknowledged bytes that the capture does not hold */

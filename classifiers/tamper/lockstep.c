@@ -33,7 +33,7 @@ static bool is_plain(const struct view *v, unsigned i)
 {
 	const struct event *e = &v->e[i];
 	return event_dir(e) == v->dir && (e->flags & TCP_RST) != 0 &&
-	       (e->flags & (TCP_SYN | TCP_FIN | EVENT_BAD_CHECKSUM)) == 0 && e->window != 0 &&
+	       (e->flags & (TCP_SYN | TCP_FIN | EVENT_IGNORED)) == 0 && e->window != 0 &&
 	       (e->bits & EVENT_OPTIONS) == 0;
 }
 

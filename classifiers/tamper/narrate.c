@@ -221,7 +221,7 @@ static const char *packet_note(struct arena *a, const struct view *v, const stru
 			 v->trigger_value);
 		return keep_note(a, note);
 	}
-	return (e->flags & EVENT_BAD_CHECKSUM) != 0 ? "checksum wrong: ignored"
+	return (e->flags & EVENT_IGNORED) != 0 ? "checksum or signature wrong: ignored"
 	       : (e->bits & EVENT_PROBE) != 0	    ? "TTL-limited probe"
 	       : (e->bits & EVENT_RETX) != 0	    ? "sent again"
 						    : "";

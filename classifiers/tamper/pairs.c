@@ -26,7 +26,7 @@ static struct ip_addr pair_key(const struct ip_addr *client, const struct ip_add
 static bool relates(const struct evidence *ev, const struct event *e)
 {
 	return (e->flags & TCP_RST) != 0 && e->window != 0 && (e->ip_id != 0 || ev->ipv6) &&
-	       (e->bits & EVENT_OPTIONS) == 0 && (e->flags & EVENT_BAD_CHECKSUM) == 0;
+	       (e->bits & EVENT_OPTIONS) == 0 && (e->flags & EVENT_IGNORED) == 0;
 }
 
 /* Kept sorted by flow id and cut to the lowest, so that the order of ends and merging is no matter. */

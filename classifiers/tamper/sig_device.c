@@ -75,7 +75,7 @@ static bool match_packetlogic(const struct view *v, const struct signature *self
 		unsigned flags = e->flags & 0xfff;
 		bool empty = e->len == 0 || (e->bits & EVENT_PADDING) != 0;
 		bool ack = page && t->n_suspects != 0 && flags == TCP_ACK && empty;
-		if ((e->flags & EVENT_BAD_CHECKSUM) != 0 || !is_packetlogic(v, i) ||
+		if ((e->flags & EVENT_IGNORED) != 0 || !is_packetlogic(v, i) ||
 		    !(ack || (flags == shape && page != empty)))
 			continue;
 		if (t->n_suspects == 0)

@@ -93,7 +93,7 @@ static bool is_shaped(const struct view *v, unsigned i)
 	const struct event *e = &v->e[i];
 	unsigned flags = e->flags & 0xfff;
 	return event_dir(e) == v->dir && (flags == TCP_RST || flags == (TCP_RST | TCP_ACK)) &&
-	       (e->flags & EVENT_BAD_CHECKSUM) == 0 && (e->bits & EVENT_DF) != 0 &&
+	       (e->flags & EVENT_IGNORED) == 0 && (e->bits & EVENT_DF) != 0 &&
 	       (e->bits & EVENT_OPTIONS) == 0 && (e->len == 0 || (e->bits & EVENT_PADDING) != 0);
 }
 

@@ -50,7 +50,7 @@ static void find_landmarks(struct view *v)
 			/* With SYN, FIN or URG beside it, it is garbage that no forger sends either. */
 			if (event_dir(e) == v->dir && v->n_rst < VIEW_RSTS && !is_decoy(v, e) &&
 			    !is_stray(v, e) &&
-			    (e->flags & (TCP_SYN | TCP_FIN | TCP_URG | EVENT_BAD_CHECKSUM)) == 0)
+			    (e->flags & (TCP_SYN | TCP_FIN | TCP_URG | EVENT_IGNORED)) == 0)
 				v->rst[v->n_rst++] = (uint16_t)i;
 			continue;
 		}

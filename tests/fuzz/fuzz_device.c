@@ -33,7 +33,7 @@ extern const struct signature sig_device[];
 static struct event read_event(struct cursor *c, unsigned number, uint64_t *now)
 {
 	struct event e = {.frame = number + 1};
-	e.flags = cursor_be16(c) & (0xfff | EVENT_BAD_CHECKSUM | EVENT_FLOW_LABEL);
+	e.flags = cursor_be16(c) & (0xfff | EVENT_IGNORED | EVENT_FLOW_LABEL);
 	*now += (uint64_t)cursor_u8(c) * 500000;
 	e.ts_ns = *now;
 	e.bits = cursor_u8(c);

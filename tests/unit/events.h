@@ -189,7 +189,7 @@ struct line {
 	char kind; /* > < ! = */
 	unsigned flags, type, code, frame, len, flow, server, client, cut;
 	uint32_t seq, ack;
-	bool seq_raw, ack_raw, plain, odd, zeros, endpoint, bad;
+	bool seq_raw, ack_raw, plain, odd, zeros, endpoint, bad, is_signed;
 	int ttl, df, win, mac; /* -1: not given */
 	int64_t id, ts;
 	const char *text;
@@ -223,7 +223,7 @@ static inline void parse_key(struct line *l, const char *key, const char *value)
 		const char *name;
 		bool *to;
 	} flags[] = {{"plain", &l->plain}, {"odd", &l->odd}, {"zeros", &l->zeros},
-		     {"endpoint", &l->endpoint}, {"bad", &l->bad}};
+		     {"endpoint", &l->endpoint}, {"bad", &l->bad}, {"signed", &l->is_signed}};
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		if (strcmp(key, numbers[i].name) == 0) {
 			*numbers[i].to = (int)strtol(value, NULL, 0);
@@ -366,6 +366,10 @@ static inline size_t add_options(struct bytes *k, const struct world *w, const s
 		add(k, 4,
 		    l->ts > 0 ? (uint32_t)l->ts : (s2c ? 900000u : 70000u) + (uint32_t)(int)l->ms);
 		add(k, 4, 1);
+	}
+	if (l->is_signed) {
+		add(k, 4, 0x01011312);
+		add_bytes(k, "a signature of 16", 16);
 	}
 	return k->n - from;
 }

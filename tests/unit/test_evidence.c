@@ -264,13 +264,41 @@ static void checksums(void **state)
 	(void)state;
 	struct evidence *ev = record(&w, damage, &variants[0]);
 	assert_int_equal(ev->found & (EVIDENCE_RST | EVIDENCE_BYTES), 0);
-	assert_true((ev->events[6].flags & EVENT_BAD_CHECKSUM) != 0);
+	assert_true((ev->events[6].flags & EVENT_IGNORED) != 0);
 	assert_int_equal(ev->half[DIR_S2C].n_rstack, 0);
 	world_close(&w);
 	ev = record(&w, offloaded, &variants[0]);
 	assert_int_equal(ev->found & (EVIDENCE_RST | EVIDENCE_BYTES),
 			 EVIDENCE_RST | EVIDENCE_BYTES);
 	assert_int_equal(ev->half[DIR_S2C].n_rstack, 1);
+	world_close(&w);
+}
+
+/* Evasion tools sign decoys that a server, which agreed on no signatures, is to drop (RFC 2385). */
+static void signatures(void **state)
+{
+	static const char *const decoy[] = {
+		"0 > S 0 -", "40 < SA 0 1", "40.1 > A 1 1", "40.2 > R 1 - signed",
+		"40.3 > PA 1 1 517", "80 < PA 1 518 100", NULL};
+	static const char *const agreed[] = {
+		"0 > S 0 - plain signed", "40 < SA 0 1 plain signed", "40.1 > A 1 1 plain signed",
+		"40.2 > R 1 - plain signed", NULL};
+	static const char *const from_server[] = {
+		"0 > S 0 -", "40 < SA 0 1", "40.1 > A 1 1", "40.2 > PA 1 1 517",
+		"60 < R 1 - signed", NULL};
+	struct world w;
+	(void)state;
+	struct evidence *ev = record(&w, decoy, &variants[0]);
+	assert_int_equal(ev->found & EVIDENCE_RST, 0);
+	assert_true((ev->events[3].flags & EVENT_IGNORED) != 0);
+	assert_int_equal(ev->half[DIR_C2S].n_rst, 0);
+	world_close(&w);
+	ev = record(&w, agreed, &variants[0]);
+	assert_int_equal(ev->found & EVIDENCE_RST, EVIDENCE_RST);
+	world_close(&w);
+	/* Clients that know nothing of signatures take it. */
+	ev = record(&w, from_server, &variants[0]);
+	assert_int_equal(ev->found & EVIDENCE_RST, EVIDENCE_RST);
 	world_close(&w);
 }
 
@@ -316,7 +344,8 @@ int main(void)
 		cmocka_unit_test(is_capped),	   cmocka_unit_test(duplicates),
 		cmocka_unit_test(keep_alives_are_no_data), cmocka_unit_test(gaps),
 		cmocka_unit_test(probes),	   cmocka_unit_test(offload),
-		cmocka_unit_test(checksums),	   cmocka_unit_test(icmp_is_bounded),
+		cmocka_unit_test(checksums),
+		cmocka_unit_test(signatures),	   cmocka_unit_test(icmp_is_bounded),
 		cmocka_unit_test(benign_flows_are_small),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,7 @@ static void takes_what_relates(void **state)
 	struct event e[] = {reset(0, 7), reset(7, 0), reset(8, 8), reset(9, 9), reset(10, 10)};
 	(void)state;
 	e[2].bits |= EVENT_OPTIONS;
-	e[3].flags |= EVENT_BAD_CHECKSUM;
+	e[3].flags |= EVENT_IGNORED;
 	e[4].flags = TCP_ACK;
 	note(&t, 4, 80, e, 5);
 	assert_null(find(&t, 80));
