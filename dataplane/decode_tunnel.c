@@ -92,7 +92,7 @@ enum next scan_enter(struct scan *s, const struct tunnel_head *t)
 bool scan_erspan(const struct scan *s, size_t len, uint16_t type, bool numbered,
 		 struct tunnel_head *out)
 {
-	enum { TYPE2_LEN = 8, TYPE3_LEN = 12, PLATFORM_LEN = 8 };
+	enum { PLATFORM_LEN = 8 };
 	struct cursor c = s->c;
 	cursor_skip(&c, len);
 	bool third = type == ETHER_ERSPAN3;
@@ -102,9 +102,10 @@ bool scan_erspan(const struct scan *s, size_t len, uint16_t type, bool numbered,
 		cursor_skip(&c, third ? 6 : 4);
 		uint16_t last = third ? cursor_be16(&c) : 0;
 		bool platform = (last & 1) != 0, ethernet = (last & 0x7c00) == 0;
+		cursor_skip(&c, platform ? PLATFORM_LEN : 0);
 		if (!cursor_ok(&c) || head >> 28 != (third ? 2 : 1) || !ethernet)
 			return false;
-		len += (third ? TYPE3_LEN : TYPE2_LEN) + (platform ? PLATFORM_LEN : 0);
+		len = c.pos - s->c.pos;
 	}
 	*out = (struct tunnel_head){.kind = TUNNEL_ERSPAN, .type = ETHER_TEB, .len = len};
 	return true;
