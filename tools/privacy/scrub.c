@@ -61,7 +61,8 @@ void walk_mac(const struct walk *w, uint8_t b[6])
 uint32_t scrub_packet(struct scrub *s, const struct packet *in, uint8_t *out)
 {
 	struct walk w = {
-		.s = s, .was = in->data, .now = out, .len = in->caplen, .keep = in->caplen};
+		.s = s, .was = in->data, .now = out, .len = in->caplen, .keep = in->caplen,
+		.wire = in->wirelen > in->caplen ? in->wirelen : in->caplen};
 
 	if (in->caplen == 0)
 		return 0;

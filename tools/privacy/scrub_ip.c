@@ -97,6 +97,8 @@ static void end_at(struct walk *w, struct walk_ip *ip, size_t claimed, size_t he
 		memset(w->now + end, 0, w->len - end);
 		w->len = end;
 	}
+	if (claimed != 0 && end < w->wire)
+		w->wire = end;
 	ip->end = w->len;
 }
 
@@ -110,7 +112,7 @@ static void walk_ip_v4(struct walk *w)
 		walk_cut(w, ip.at);
 		return;
 	}
-	size_t claimed = load_be16(p + 2), len = w->len;
+	size_t claimed = load_be16(p + 2), len = w->len, wire = w->wire;
 	ip.src = ip.dst = (struct ip_addr){.b = {[10] = 0xff, [11] = 0xff}};
 	memcpy(ip.src.b + 12, p + 12, 4);
 	memcpy(ip.dst.b + 12, p + 16, 4);
@@ -134,6 +136,7 @@ static void walk_ip_v4(struct walk *w)
 	}
 	walk_checksum(w, NULL, 0, ip.at, hlen, ip.at + 10, true);
 	w->len = len;
+	w->wire = wire;
 }
 
 /* Addresses in extension headers: of routes (RFC 8200 section 4.4), of homes (RFC 6275). */
@@ -205,7 +208,7 @@ static void walk_ip_v6(struct walk *w)
 		walk_cut(w, ip.at);
 		return;
 	}
-	size_t claimed = load_be16(p + 4), len = w->len;
+	size_t claimed = load_be16(p + 4), len = w->len, wire = w->wire;
 	memcpy(ip.src.b, p + 8, 16);
 	memcpy(ip.dst.b, p + 24, 16);
 	walk_ip6(w, p + 8);
@@ -224,6 +227,7 @@ static void walk_ip_v6(struct walk *w)
 	else if (!w->s->cfg.keep_payload || !fragment || w->quoted)
 		walk_cut(w, ip.body);
 	w->len = len;
+	w->wire = wire;
 }
 
 void walk_ip(struct walk *w)

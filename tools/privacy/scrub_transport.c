@@ -156,10 +156,12 @@ static void walk_udp(struct walk *w, const struct walk_ip *ip)
 		memset(w->now + at + claimed, 0, w->len - at - claimed);
 		w->len = at + claimed;
 	}
-	size_t n = fits ? claimed : ip->body_len;
+	size_t n = fits ? claimed : ip->body_len, wire = w->wire;
+	if (claimed >= 8 && at + claimed < wire)
+		wire = at + claimed;
 	if (w->quoted)
 		walk_cut(w, w->pos);
-	else if (n < 8 || !walk_udp_tunnel(w, load_be16(p), load_be16(p + 2), n - 8))
+	else if (!walk_udp_tunnel(w, load_be16(p), load_be16(p + 2), wire))
 		walk_payload(w, ip, w->pos, w->len, 0);
 	walk_checksum(w, ip, (uint32_t)n, at, w->len - at, at + 6, ip->whole && w->len - at == n);
 	w->len = len;

@@ -9,20 +9,20 @@
 
 #include "dataplane/decode_scan.h"
 
-/* What is here, of wire bytes. */
+/* What is here, of what ended at wire. */
 static struct scan scan_here(const struct walk *w, size_t wire)
 {
 	size_t here = walk_left(w);
 
 	return (struct scan){.c = cursor_of(w->now + w->pos, here),
-			     .wire = wire > here ? wire : here};
+			     .wire = wire > w->len ? wire - w->pos : here};
 }
 
 /* The platform's own of type III may name ports and chassis (draft-foschiano-erspan-03, section 4.3). */
 static void walk_erspan(struct walk *w, uint16_t type, bool numbered)
 {
 	enum { COMMON = 12 };
-	struct scan in = scan_here(w, 0);
+	struct scan in = scan_here(w, w->wire);
 	struct tunnel_head t;
 
 	if (!scan_erspan(&in, 0, type, numbered, &t)) {

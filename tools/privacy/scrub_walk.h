@@ -31,6 +31,7 @@ struct walk {
 	const uint8_t *was;
 	uint8_t *now;
 	size_t pos, len; /* nothing at or after len may be read or written */
+	size_t wire;	 /* where it ended on the wire, at or after len */
 	size_t keep;	 /* bytes of the frame that stay */
 	unsigned depth;
 	bool quoted; /* within an ICMP error: the capture, or the quote, may end anywhere */
@@ -80,7 +81,7 @@ void walk_ip(struct walk *w); /* scrub_ip.c: an IP header of either version */
 void walk_transport(struct walk *w, const struct walk_ip *ip); /* scrub_transport.c */
 void walk_icmp(struct walk *w, const struct walk_ip *ip);      /* scrub_icmp.c */
 void walk_gre(struct walk *w, const struct walk_ip *ip);       /* scrub_tunnel.c */
-/* The same: a datagram's payload, of wire bytes; false: no tunnel that is opened, nothing was done. */
+/* The same: a datagram's payload, which ends at wire; false: no tunnel that is opened, nothing was done. */
 bool walk_udp_tunnel(struct walk *w, uint16_t sport, uint16_t dport, size_t wire);
 /* scrub_payload.c: a transport payload from at to end; src and dst of its connection. */
 void walk_payload(struct walk *w, const struct walk_ip *ip, size_t at, size_t end, uint32_t seq);
