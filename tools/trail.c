@@ -128,6 +128,13 @@ static void on_flow_end(void *shard, struct flow *f, enum flow_end why)
 	s->trail->inner->on_flow_end(s->inner, f, why);
 }
 
+static void flow_soon(const void *shard, const struct flow *f, const struct headers *h)
+{
+	const struct trail_shard *s = shard;
+
+	s->trail->inner->flow_soon(s->inner, f, h);
+}
+
 static void shard_free(void *user, void *shard)
 {
 	struct trail *t = user;
@@ -172,7 +179,8 @@ const struct pipeline_hooks *trail_hooks(struct trail *t, const struct pipeline_
 					   .on_icmp = on_icmp,
 					   .on_flow_end = on_flow_end,
 					   .shard_free = shard_free,
-					   .scratch_near = inner->scratch_near};
+					   .scratch_near = inner->scratch_near,
+					   .flow_soon = inner->flow_soon != NULL ? flow_soon : NULL};
 	return &t->hooks;
 }
 

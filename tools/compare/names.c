@@ -70,6 +70,12 @@ static void on_flow_end(void *shard, struct flow *f, enum flow_end why)
 	k->of->analysis->on_flow_end(k->analysis, f, why);
 }
 
+static void flow_soon(const void *shard, const struct flow *f, const struct headers *h)
+{
+	const struct shard *k = shard;
+	k->of->analysis->flow_soon(k->analysis, f, h);
+}
+
 static void shard_free(void *user, void *shard)
 {
 	const struct shards *s = user;
@@ -119,7 +125,8 @@ int names_hooks(struct names *n, enum compare_side side, const struct pipeline_h
 	*out = (struct pipeline_hooks){.user = n->shards[side], .shard_new = shard_new,
 				       .on_packet = on_packet, .on_icmp = on_icmp,
 				       .on_flow_end = on_flow_end, .shard_free = shard_free,
-				       .scratch_near = inner->scratch_near};
+				       .scratch_near = inner->scratch_near,
+				       .flow_soon = inner->flow_soon != NULL ? flow_soon : NULL};
 	return err;
 }
 

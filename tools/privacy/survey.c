@@ -151,6 +151,13 @@ static void on_shunted(void *shard, struct flow *f, const struct shunt_counts *c
 	s->survey->inner->on_shunted(s->inner, f, counts, h);
 }
 
+static void flow_soon(const void *shard, const struct flow *f, const struct headers *h)
+{
+	const struct survey_shard *s = shard;
+
+	s->survey->inner->flow_soon(s->inner, f, h);
+}
+
 int survey_new(struct survey **out)
 {
 	struct survey *s = calloc(1, sizeof(*s));
@@ -188,6 +195,7 @@ const struct pipeline_hooks *survey_hooks(struct survey *s, const struct pipelin
 		.on_flow_end = on_flow_end,
 		.shard_free = shard_free,
 		.scratch_near = inner != NULL ? inner->scratch_near : 0,
+		.flow_soon = inner != NULL && inner->flow_soon != NULL ? flow_soon : NULL,
 	};
 	if (inner != NULL && inner->may_shunt != NULL) {
 		s->hooks.may_shunt = may_shunt;
