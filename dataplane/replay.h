@@ -33,6 +33,11 @@ struct replay_config {
 	const struct prefix *clients;          /* n_clients: whose packets are the clients'; */
 	unsigned n_clients;                    /* 0: as the flow table says */
 	struct pace_rate rate;
+	/*
+	 * How late frames may go out, so that a lane sleeps until several are due where it would spin
+	 * between them; 0: each when it is due. For sinks that do not pace themselves.
+	 */
+	uint64_t slack_ns;
 	struct rewrite_config rewrite;
 	uint64_t loops;                        /* 0: 1 */
 	const atomic_bool *stop;               /* becomes true: nothing more is sent. May be NULL */

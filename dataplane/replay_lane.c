@@ -173,7 +173,7 @@ static void lane_put(struct lane *l, unsigned port, const struct packet *pkt,
 	rewrite_frame(&l->cfg->rewrite, o->macs, pkt, plan, l->loop, f);
 	f->due_ns = due_ns;
 	f->tx_ns = 0;
-	if (early && !lane_wait(l, due_ns)) {
+	if (early && !lane_wait(l, due_ns + l->cfg->slack_ns)) {
 		l->stats.ends[REPLAY_UNSENT]++;
 		outbox_flush(l, o);
 		return;

@@ -18,6 +18,7 @@
 #include "tools/replay_report.h"
 #include "tools/session.h"
 
+#define SLACK_MAX_US     1000000u
 #define QUEUES_ASKED_MAX REPLAY_QUEUES
 #define FILE_MTU         262130u /* libpcap's MAXIMUM_SNAPLEN, less an Ethernet header */
 
@@ -26,7 +27,7 @@ extern const struct command command_replay;
 struct replay_options {
 	const char *iface, *dual, *rate, *loop, *src_mac, *dst_mac, *bpf, *stats, *eal, *write;
 	int engine, vary, truncated;
-	unsigned long vlan, queues;
+	unsigned long vlan, queues, slack;
 	struct option_strings maps, clients;
 	bool rotated, qdisc, copy, yes, quiet, verbose;
 };
@@ -59,6 +60,13 @@ static const struct option_row replay_rows[] = {
 	 .help = "original, xN times as fast, Npps, Nkpps, Nmpps, Nkbps, Nmbps, Ngbps or max; bits "
 		 "are those on the wire: each frame with 24 bytes more, and 60 at least; the "
 		 "default is original"},
+	{.name = "slack",
+	 .kind = OPTION_UINT,
+	 AT(slack),
+	 .argument = "US",
+	 .help = "frames may be so many microseconds late: the sender sleeps until several are due, "
+		 "where it else takes a core to itself to be on time. Not for live, whose clock is "
+		 "the kernel's"},
 	{.name = "loop",
 	 .letter = 'l',
 	 .kind = OPTION_STRING,
@@ -272,7 +280,12 @@ static bool parse(struct run *r, int argc, char **argv)
 	if (pace_rate_parse(o->rate != NULL ? o->rate : "original", &r->cfg.rate) != 0)
 		return usage("--rate: original, xN, Npps, Nkpps, Nmpps, Nkbps, Nmbps, Ngbps or max",
 			     o->rate);
+	if (o->slack > SLACK_MAX_US)
+		return usage("--slack: at most 1000000 microseconds", NULL);
+	r->cfg.slack_ns = o->slack * UINT64_C(1000);
 	r->cfg.engine = engines[o->engine];
+	if (o->slack > 0 && strcmp(r->cfg.engine, "live") == 0)
+		return usage("--slack: live frames are paced in the kernel", NULL);
 	r->cfg.source = (struct source_config){.files = (const char *const *)argv,
 					       .n_files = (unsigned)argc,
 					       .rotated = o->rotated && argc > 1,

@@ -52,6 +52,9 @@ replay() {
 }
 count=$(frames sources "$capture" | tr ' ' '\n' | awk -F: '{n += $2} END {print n}')
 
+# Live frames are paced by the kernel.
+replay 2 -i left0 --engine live --slack 5 "$capture"
+
 # Bytes and order, one at a time and in batches, past the queueing discipline and through it.
 for args in "-r original" "-r 2kpps --qdisc" "-r max -l 20" "-r max -l 20 --queues 2"; do
 	loops=1

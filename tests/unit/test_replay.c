@@ -110,6 +110,23 @@ static void never_before_its_time(void **state)
 	}
 }
 
+/* Nothing is early, and who is waited for is late by all of it; those due meanwhile go along. */
+static void sleeps_where_it_may(void **state)
+{
+	(void)state;
+	write_capture(&(struct capture_plan){.packets = 200, .flows = 4, .gap_ns = 100000});
+	struct replay_config cfg = config("plain", "original");
+	cfg.slack_ns = 2000000;
+	struct replay_stats s = run(&cfg, 0);
+
+	assert_int_equal(s.ends[REPLAY_SENT], 200);
+	assert_int_equal(s.errors.early, 0);
+	check_seen(200, 4, 1);
+	for (unsigned n = 0; n < 200; n++)
+		assert_true(fake.seen[0][n].tx_ns >= fake.seen[0][n].due_ns);
+	assert_true(s.errors.max_ns >= cfg.slack_ns);
+}
+
 /* A sink that paces gets the due times; one without a wire gets the capture's. */
 static void who_waits(void **state)
 {
@@ -274,6 +291,7 @@ int main(void)
 		cmocka_unit_test(every_packet_once),
 		cmocka_unit_test(what_is_not_sent_is_counted),
 		cmocka_unit_test(never_before_its_time),
+		cmocka_unit_test(sleeps_where_it_may),
 		cmocka_unit_test(who_waits),
 		cmocka_unit_test(ends_early),
 		cmocka_unit_test(not_a_capture),
