@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,6 +15,7 @@
 #include "tools/digits.h"
 #include "tools/audit/audit.h"
 #include "tools/compare/compare.h"
+#include "tools/study/study.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -230,6 +232,31 @@ enum facts_role facts_role(const struct finding *f)
 	}
 }
 
+static int by_text(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+size_t facts_filtered_names(const struct study *s, const char ***out)
+{
+	size_t n = 0, distinct = 0;
+
+	*out = NULL;
+	for (size_t i = 0; s != NULL && i < s->n_names; i++)
+		n += s->names[i].filtered;
+	if (n == 0 || (*out = malloc(n * sizeof(**out))) == NULL)
+		return 0;
+	n = 0;
+	for (size_t i = 0; i < s->n_names; i++)
+		if (s->names[i].filtered)
+			(*out)[n++] = s->names[i].name;
+	qsort(*out, n, sizeof(**out), by_text);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || strcmp((*out)[i], (*out)[distinct - 1]) != 0)
+			(*out)[distinct++] = (*out)[i];
+	return distinct;
+}
+
 /* Both captures of a path have a conversation: what is said of either half is said of one. */
 static bool same_connection(const struct finding *a, const struct finding *b)
 {
@@ -254,6 +281,9 @@ void facts_tally(const struct analysis *a, const struct report_options *o, struc
 		comparison_links(o->comparison, &both, &lone, &elsewhere);
 		out->flows -= both < out->flows ? both : out->flows;
 	}
+	const char **names;
+	out->names = facts_filtered_names(o->study, &names);
+	free(names);
 	if (o->audit != NULL)
 		out->flows = o->audit->conversations;
 	for (size_t i = 0; i < a->n_findings;) {
@@ -266,7 +296,6 @@ void facts_tally(const struct analysis *a, const struct report_options *o, struc
 			out->families[f->family]++;
 			out->hidden += f->verdict < o->min_verdict;
 			bool one = f->scope == SCOPE_FLOW;
-			out->names += f->scope == SCOPE_NAME && f->verdict >= VERDICT_LIKELY;
 			worst = one && f->verdict > worst ? f->verdict : worst;
 			i++;
 		} while (i < a->n_findings && same_connection(a->findings[i], first) &&

@@ -66,10 +66,15 @@ struct facts_tally {
 	uint64_t flows;                  /* of all captures; compared: one that both have is one */
 	uint64_t flows_by[VERDICT_N];    /* flows with a finding, by their worst verdict */
 	uint64_t findings_by[VERDICT_N], families[FAMILY_N];
-	uint64_t names;                  /* findings that a name is filtered, at least likely */
+	uint64_t names;                  /* that are filtered, each once */
 	uint64_t hidden;                 /* findings below min_verdict */
 	uint64_t packets;
 };
+/*
+ * Each filtered name once, in byte order; one may be a row by server, protocol and address family. *out
+ * is the caller's to free; NULL and 0 also where there is no memory for it. s may be NULL.
+ */
+size_t facts_filtered_names(const struct study *s, const char ***out);
 void facts_tally(const struct analysis *a, const struct report_options *o, struct facts_tally *out);
 
 /* Every named counter of a capture. group is NULL for the ungrouped; groups come in one piece. */

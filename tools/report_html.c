@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
@@ -192,23 +193,20 @@ static void in_short(const struct html *h, const struct html_groups *g)
 	fputs("</ul>\n", h->out);
 }
 
-static void filtered_names(const struct html *h)
+static void say_filtered(const struct html *h)
 {
 	enum { SHOWN = 3 };
-	const struct study *s = h->options->study;
-	size_t n = 0;
+	const char **names;
+	size_t n = facts_filtered_names(h->options->study, &names);
 
-	for (size_t i = 0; s != NULL && i < s->n_names; i++) {
-		const struct study_name *k = &s->names[i];
-		bool again = i != 0 && s->names[i - 1].filtered && strcmp(k->name, s->names[i - 1].name) == 0;
-		if (!k->filtered || again || n++ >= SHOWN)
-			continue;
-		fputs(n == 1 ? " Names that failed while others passed: " : ", ", h->out);
-		html_name(h, k->name, strlen(k->name));
+	for (size_t i = 0; i < n && i < SHOWN; i++) {
+		fputs(i == 0 ? " Names that failed while others passed: " : ", ", h->out);
+		html_name(h, names[i], strlen(names[i]));
 	}
 	if (n > SHOWN)
 		fprintf(h->out, ", and %zu more", n - SHOWN);
 	fputs(n != 0 ? "." : "", h->out);
+	free(names);
 }
 
 /* What happened, for who knows none of the words below. */
@@ -234,7 +232,7 @@ static void plain_words(const struct html *h, const struct html_groups *g)
 		      "is unusual, is a measured rate, or is something that was expected and did not come; "
 		      "it has innocent explanations, and nobody is accused.", h->out);
 	if (any)
-		filtered_names(h);
+		say_filtered(h);
 	if (any || g->n_findings != 0)
 		fputs("</p>\n", h->out);
 }
