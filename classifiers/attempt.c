@@ -20,6 +20,7 @@
 #include "classifiers/classifier.h"
 #include "classifiers/tamper/dns_exchange.h"
 #include "classifiers/tamper/exchange.h"
+#include "classifiers/tamper/quic_exchange.h"
 #include "dataplane/seq.h"
 
 /* A reset or close this late after the request says nothing of the request; TLS-RST-CH. */
@@ -313,6 +314,11 @@ void attempt_exchange(struct attempts *t, const struct flow *f, const struct exc
 	a->start_ns = x->n_events != 0 ? x->events[0].ts_ns : f->first_ns;
 	a->request_ns = x->request_ns;
 	a->end_ns = x->end_ns;
+	if (x->kind == EXCHANGE_QUIC) {
+		const struct quic_exchange *q = quic_exchange_of(x);
+		a->first_len = q->size;
+		a->bits |= q->spread ? ATTEMPT_SEGMENTED : 0;
+	}
 	const struct dns_exchange *d = dns_exchange_of(x);
 	if (d == NULL)
 		return;

@@ -39,7 +39,7 @@ enum attempt_end {
 extern const char *const attempt_end_name[ATTEMPT_N]; /* "unknown", "ok", … */
 
 enum attempt_bits {
-	ATTEMPT_SEGMENTED = 1 << 0, /* the name's bytes lie in more than one packet */
+	ATTEMPT_SEGMENTED = 1 << 0, /* the name's bytes lie in more than one packet; QUIC: the hello's */
 	ATTEMPT_RECORDS = 1 << 1,   /* the ClientHello lies in more than one TLS record */
 	ATTEMPT_ECH = 1 << 2,
 	ATTEMPT_ESNI = 1 << 3,
@@ -71,7 +71,8 @@ struct attempt {
 	uint16_t rcode;       /* DNS: of the first answer, with n_answers */
 	uint16_t n_answers;   /* DNS: that came, without copies of one frame; 0 else */
 	const char *name;     /* lower case; NULL none */
-	uint16_t first_len;   /* TCP: payload bytes of the first segment that the client sent, saturating */
+	uint16_t first_len;   /* payload bytes of TCP's first segment of the client, or of QUIC's largest
+			       * Initial, saturating */
 	uint64_t payload;     /* hash of a fully encrypted first payload long enough to be one's own; 0 */
 	const struct goodput *goodput; /* NULL: too little data, or no room to log it */
 	const struct rate_facts *rate; /* NULL: nothing held it to a rate, or nobody knows */

@@ -34,6 +34,7 @@ struct gather {
 	struct quic_keys keys;     /* of the client, valid with has_keys */
 	bool has_keys;
 	bool whole;                /* nothing more can come to the hello */
+	bool read;                 /* some of it was read */
 	bool reported;             /* the flow's facts are of this attempt */
 	bool retried;
 	uint8_t n_attempts;
@@ -156,7 +157,7 @@ static bool attempt_begin(struct gather *g, struct quic_shard *s, const struct f
 	q->above = flow_port(f, DIR_C2S) > flow_port(f, DIR_S2C);
 	g->ex = q;
 	g->scid = p->scid;
-	g->whole = false;
+	g->whole = g->read = false;
 	g->n_attempts++;
 	reassembly_free(&g->hello, &s->pool);
 	reassembly_start(&g->hello, 0);
@@ -208,7 +209,7 @@ static void initial_read(struct gather *g, struct quic_shard *s, const struct da
 	const struct quic_version *v = quic_version_find(g->ex->version);
 	struct cursor c = cursor_of(plain, len);
 	struct quic_frame frame;
-	g->ex->opened = true;
+	g->ex->opened = g->read = true;
 	while (v != NULL && v->tls && quic_frame_next(&c, &frame))
 		if (frame.type == QUIC_CRYPTO && frame.offset < REASSEMBLY_LIMIT)
 			reassembly_add(&g->hello, &s->pool, (uint32_t)frame.offset, frame.data,
@@ -291,6 +292,7 @@ static bool client_datagram(struct gather *g, struct quic_shard *s, const struct
 		return true;
 	if (initial)
 		count_initial(g->ex, d);
+	g->ex->spread |= g->read && !g->whole;
 	exchange_packet(&g->ex->x, DIR_C2S, d->pkt, d->h);
 	return true;
 }

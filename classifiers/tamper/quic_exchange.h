@@ -25,6 +25,7 @@ struct quic_exchange {
 	bool heard;             /* a datagram of the server was captured, at whatever time */
 	bool went_on;           /* the client sent what it can send only once it was answered */
 	bool above;             /* source port above the destination port */
+	bool spread;            /* the hello did not fit into one datagram */
 	uint8_t n_odd;
 	struct {
 		uint8_t event;  /* index into x.events */

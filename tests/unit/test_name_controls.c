@@ -107,6 +107,44 @@ static void many_do_not(void **state)
 	assert_int_equal(f->verdict, VERDICT_LIKELY);
 }
 
+/* The failed tries' hellos took two datagrams, and so did the controls' where both is set. */
+static enum verdict verdict_in_pieces(bool both, unsigned failed_len)
+{
+	for (unsigned i = 0; i < 8; i++) {
+		try_quic(700 * i, "ok", ATTEMPT_OK);
+		struct attempt *ok = &w.attempts[w.a.n_attempts - 1];
+		ok->bits |= both ? ATTEMPT_SEGMENTED : 0;
+		ok->first_len = 1200;
+		try_quic(700 * i + 100, "bad", ATTEMPT_SILENT);
+		struct attempt *bad = &w.attempts[w.a.n_attempts - 1];
+		bad->bits |= failed_len == 1250 ? ATTEMPT_SEGMENTED : 0;
+		bad->first_len = (uint16_t)failed_len;
+	}
+	try_quic(700 * 8, "ok", ATTEMPT_OK);
+	w.attempts[w.a.n_attempts - 1].bits |= both ? ATTEMPT_SEGMENTED : 0;
+	const struct finding *f = world_finds("quic-sni-filtered");
+	assert_non_null(f);
+	return f->verdict;
+}
+
+static void hellos_of_two_datagrams_need_such_controls(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict_in_pieces(false, 1250), VERDICT_ANOMALY);
+}
+
+static void which_show_that_it_is_the_name(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict_in_pieces(true, 1250), VERDICT_LIKELY);
+}
+
+static void and_so_do_large_datagrams(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict_in_pieces(false, 1450), VERDICT_ANOMALY);
+}
+
 static void a_name_that_is_refused_at_times_is_answered(void **state)
 {
 	(void)state;
@@ -124,6 +162,9 @@ int main(void)
 		WORLD_TEST(names_that_somebody_else_answers_are),
 		WORLD_TEST(few_silences_may_fall_on_one_name),
 		WORLD_TEST(many_do_not),
+		WORLD_TEST(hellos_of_two_datagrams_need_such_controls),
+		WORLD_TEST(which_show_that_it_is_the_name),
+		WORLD_TEST(and_so_do_large_datagrams),
 		WORLD_TEST(a_name_that_is_refused_at_times_is_answered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

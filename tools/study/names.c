@@ -277,10 +277,13 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 	snprintf(value, sizeof(value), "in %u of %u of them", c->with_id, c->failed);
 	study_row(r, f, c->id != NULL ? c->id : "failed", common_grade(c), value, "");
 	bool mtu = study_may_be_mtu(c->shown, c->n_shown, c->controls, c->n_controls);
-	f->conditional = controlled && !mtu ? "yes" : "untested";
-	bool strong = controlled && !mtu && is_strong(g, c, kind, control);
+	bool pieces = study_may_be_pieces(c->shown, c->n_shown, c->controls, c->n_controls);
+	f->conditional = controlled && !mtu && !pieces ? "yes" : "untested";
+	bool strong = controlled && !mtu && !pieces && is_strong(g, c, kind, control);
 	if (mtu)
 		study_benign(f, MTU_BENIGN);
+	if (pieces)
+		study_benign(f, PIECES_BENIGN);
 	if (!controlled)
 		study_benign(f, "a site that is down, or refuses this client, wherever it is hosted: "
 				"no other name was tried at these addresses");

@@ -133,3 +133,10 @@ enum grade study_grade(const struct attempt *a);
 bool study_may_be_mtu(const struct attempt *const *failed, unsigned n_failed,
 		      const struct attempt *const *passed, unsigned n_passed);
 #define MTU_BENIGN "a path that loses large packets (MTU): no request as large got through"
+/*
+ * A server or balancer that waits for no second datagram explains them too: QUIC hellos that went unanswered
+ * did not fit into one, as those with a post-quantum key, and none that passed did so either.
+ */
+bool study_may_be_pieces(const struct attempt *const *failed, unsigned n_failed,
+			 const struct attempt *const *passed, unsigned n_passed);
+#define PIECES_BENIGN "a server that takes no ClientHello of two datagrams: no other such hello got through"

@@ -184,6 +184,22 @@ bool study_may_be_mtu(const struct attempt *const *failed, unsigned n_failed,
 	return true;
 }
 
+bool study_may_be_pieces(const struct attempt *const *failed, unsigned n_failed,
+			 const struct attempt *const *passed, unsigned n_passed)
+{
+	unsigned spread = 0;
+
+	for (unsigned i = 0; i < n_failed; i++)
+		spread += failed[i]->trigger == TRIGGER_QUIC_SNI &&
+			  (failed[i]->bits & ATTEMPT_SEGMENTED) != 0;
+	if (spread == 0 || n_failed - spread >= STUDY_FAIL_TRIES)
+		return false;
+	for (unsigned i = 0; i < n_passed; i++)
+		if ((passed[i]->bits & ATTEMPT_SEGMENTED) != 0)
+			return false;
+	return true;
+}
+
 /* The part of an address that its network has in common, as a number. */
 static uint32_t network_of(const struct study_name *n)
 {
