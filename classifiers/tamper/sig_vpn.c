@@ -120,15 +120,29 @@ static bool match_few(const struct view *v, const struct signature *self, struct
 	return true;
 }
 
-/* VPN-PORTBLOCK. That the client was answered before says that its key and the server are right. */
+/* A tunnel of WireGuard that had worked asks for new keys, past the age at which it would have had them. */
+static bool is_storm(const struct view *v)
+{
+	const struct vpn_exchange *q = of(v);
+	return q->proto == VPN_WIREGUARD && q->heard && q->n_flights >= STORM_TRIES &&
+	       q->last_ns >= q->heard_ns + STORM_NS && v->ex->n_icmp == 0;
+}
+
+/*
+ * VPN-PORTBLOCK. That the client was answered before says that its key and the server are right; WireGuard
+ * keeps its source port, so that it is mostly the same session that was.
+ */
 static bool match_port(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
+	const struct vpn_exchange *q = of(v);
 	struct vpn_siblings s = siblings(v);
-	if (!never_answered(v) || !tried_enough(of(v)) ||
-	    !vouched(v, &s, of(v)->first_ns, VPN_SILENCE_NS, t))
+	bool storm = is_storm(v);
+	if (!storm && (!never_answered(v) || !tried_enough(q)))
 		return false;
-	if (!s.known_before) {
+	if (!vouched(v, &s, storm ? q->heard_ns : q->first_ns, storm ? STORM_NS : VPN_SILENCE_NS, t))
+		return false;
+	if (!s.known_before && !(storm && q->answered)) {
 		t->untestable = "this client was not answered there before: its key may be wrong";
 		return false;
 	}
@@ -227,9 +241,7 @@ static bool match_storm(const struct view *v, const struct signature *self, stru
 	(void)self;
 	const struct vpn_exchange *q = of(v);
 	struct vpn_siblings s = siblings(v);
-	if (q->proto != VPN_WIREGUARD || !q->heard || q->n_flights < STORM_TRIES ||
-	    q->last_ns < q->heard_ns + STORM_NS || v->ex->n_icmp != 0 ||
-	    !vouched(v, &s, q->heard_ns, STORM_NS, t))
+	if (!is_storm(v) || !vouched(v, &s, q->heard_ns, STORM_NS, t))
 		return false;
 	t->grade = GRADE_D1;
 	suspect_since(v, t);
