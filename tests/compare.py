@@ -6,7 +6,8 @@ For each scenario with a capture of the client and one of the server, tools/lab/
 packets were forged and which dropped; the two captures share one clock there, and here nothing is told
 of clocks. Every forged packet must be named at its frame and none else, every dropped one named or, where the
 other capture had ended, left open, and none else. What MANIFEST says is benign must not reach `likely`; the
-trigger that it gives must be the one that a finding of its flow names.
+trigger that it gives must be the one that a finding of its flow names; and what a box with a rule dropped must
+reach it.
 """
 import collections
 import csv
@@ -160,6 +161,21 @@ def judge(raw, said):
     return bad, left, count
 
 
+def held_to(events):
+    """complaints: a box that drops by name or version, and a flow that it is profiled from says less"""
+    found = {e["flow_id"]: e["finding"] for e in events
+             if e["event_type"] == "finding" and e["finding"]["family"] == "silent-drop"}
+    for e in events:
+        lines = e["profile"]["lines"] if e["event_type"] == "profile" else {}
+        for rule in ("acts_on_name", "acts_on_quic_version"):
+            if lines.get(rule, {}).get("said") != "observed" or lines["drops"]["said"] != "observed":
+                continue
+            for flow in lines[rule]["flows"]:
+                f = found.get(flow)
+                if f and f["trigger"]["kind"] != "qname" and f["verdict"] not in ("likely", "confirmed"):
+                    yield f"flow {flow}: {f['verdict']}, and its box {rule}"
+
+
 class Args:
     """what truth.py would be called with"""
     nat = None
@@ -194,6 +210,7 @@ def main():
         bad, open_, count = judge(raw, said)
         bad += filter(None, [counted_once(events)])
         bad += triggers(name, rows, events)
+        bad += held_to(events)
         if name in benign and any(v in ("likely", "confirmed") for v in verdicts):
             bad.append(f"benign, and says {sorted(set(verdicts))}")
         for line in bad[:None if "-v" in sys.argv else 6]:

@@ -150,7 +150,10 @@ int comparison_run(struct comparison *c)
 		err = conclude(c);
 	if (err == 0)
 		err = names_tell(c);
-	return err != 0 ? err : profiles_write(c);
+	if (err == 0)
+		err = profiles_write(c);
+	/* Its boxes' rules may have made more of some. */
+	return err == 0 && c->analysis.n_findings != 0 ? names_conditions(c) : err;
 }
 
 struct analysis *comparison_analysis(struct comparison *c)

@@ -350,12 +350,13 @@ static void write_profile(struct comparison *c, const struct dealings *all, cons
 			  struct study_profile *p)
 {
 	struct writer w = {.c = c, .all = all, .box = box, .p = p};
+	test_rules(&w);
+	ruled_raise(c, all, box, w.rules);
 	sum_up(&w);
 	say_mode(&w);
 	say_directions(&w);
 	say_deeds(&w);
 	say_refusals(&w);
-	test_rules(&w);
 	say_rules(&w);
 	say_triggers(&w);
 	say_early(&w);

@@ -196,7 +196,7 @@ static void tell_server(struct comparison *c, const struct told *list, size_t n,
 	}
 }
 
-static int tell_conditions(struct comparison *c)
+int names_conditions(struct comparison *c)
 {
 	struct analysis *a = &c->analysis;
 	bool *bad = calloc((size_t)c->n_links + 1, sizeof(*bad));
@@ -280,5 +280,5 @@ int names_tell(struct comparison *c)
 		tell_trigger(c, f, l);
 		tell_one_way(c, f, l);
 	}
-	return c->analysis.n_findings != 0 ? tell_conditions(c) : 0;
+	return c->analysis.n_findings != 0 ? names_conditions(c) : 0;
 }
