@@ -18,14 +18,19 @@
 #define MAX_FLOWS_DEFAULT 65536
 #define SLOTS_MIN 1024
 
-static uint32_t key_hash(const struct flow_table *t, const struct flow_key *key)
+/* Of two IPv4 addresses the first halves say nothing, and what is left takes half the work. */
+static inline uint32_t key_hash(const struct flow_table *t, const struct flow_key *key)
 {
 	/* As whole words: one across fields that were just written would wait for their stores. */
 	uint64_t w[6];
-	memcpy(w, &key->lo, sizeof(key->lo));
-	memcpy(w + 2, &key->hi, sizeof(key->hi));
-	w[4] = (uint64_t)key->tunnel_id << 32 | (uint32_t)key->hi_port << 16 | key->lo_port;
-	w[5] = (uint64_t)key->ip_version << 8 | key->proto;
+	memcpy(w, key->lo.b + 8, 8);
+	memcpy(w + 1, key->hi.b + 8, 8);
+	w[2] = (uint64_t)key->tunnel_id << 32 | (uint32_t)key->hi_port << 16 | key->lo_port;
+	w[3] = (uint64_t)key->ip_version << 8 | key->proto;
+	memcpy(w + 4, key->lo.b, 8);
+	memcpy(w + 5, key->hi.b, 8);
+	if ((w[4] | w[5]) == 0)
+		return (uint32_t)XXH3_64bits_withSeed(w, 32, t->seed);
 	return (uint32_t)XXH3_64bits_withSeed(w, sizeof(w), t->seed);
 }
 
@@ -61,21 +66,27 @@ static void slots_put(struct slot *slots, uint32_t mask, uint32_t hash, uint32_t
 	slots[i] = (struct slot){.hash = hash, .ref = ref};
 }
 
-/* Keeps the table at most half full; at 0.5 a miss probes 2.5 slots, all in one or two lines. */
+/*
+ * Keeps the table at most half full; at 0.5 a miss probes 2.5 slots, all in one or two lines. One of
+ * half a huge page would be the largest that has none, and waits for memory at each slot.
+ */
 static int table_reserve(struct flow_table *t)
 {
-	uint32_t n = t->mask + 1;
+	uint32_t n = t->mask + 1, more = n * 2;
 	if (t->n_flows < n / 2)
 		return 0;
-	struct slot *slots = calloc((size_t)n * 2, sizeof(*slots));
+	if (more * sizeof(*t->slots) == HUGE_PAGE / 2)
+		more *= 2;
+	struct slot *slots = huge_alloc(more * sizeof(*slots));
 	if (slots == NULL)
 		return t->n_flows < n - n / 8 ? 0 : -ENOMEM;
+	memset(slots, 0, more * sizeof(*slots));
 	for (uint32_t i = 0; i < n; i++)
 		if (t->slots[i].ref != 0)
-			slots_put(slots, n * 2 - 1, t->slots[i].hash, t->slots[i].ref);
+			slots_put(slots, more - 1, t->slots[i].hash, t->slots[i].ref);
 	free(t->slots);
 	t->slots = slots;
-	t->mask = n * 2 - 1;
+	t->mask = more - 1;
 	return 0;
 }
 
@@ -95,35 +106,7 @@ static void table_remove(struct flow_table *t, const struct flow *f)
 	t->slots[gap].ref = 0;
 }
 
-/* Flows' memory */
-
-static struct flow *flow_alloc(struct flow_table *t)
-{
-	if (t->free_list == 0) {
-		if (t->n_slabs == t->max_slabs)
-			return NULL;
-		struct flow *slab = malloc(SLAB_FLOWS * sizeof(*slab));
-		if (slab == NULL)
-			return NULL;
-		for (uint32_t i = SLAB_FLOWS; i-- > 0;) {
-			slab[i].index = t->n_slabs * SLAB_FLOWS + i;
-			slab[i].lru_next = t->free_list;
-			t->free_list = link_to(&slab[i]);
-		}
-		t->slabs[t->n_slabs++] = slab;
-	}
-	struct flow *f = flow_at(t, t->free_list);
-	uint32_t index = f->index;
-	t->free_list = f->lru_next;
-	*f = (struct flow){.index = index};
-	return f;
-}
-
-static void flow_free(struct flow_table *t, struct flow *f)
-{
-	f->lru_next = t->free_list;
-	t->free_list = link_to(f);
-}
+/* Flows of the table */
 
 static void flow_finish(struct flow_table *t, struct flow *f, enum flow_end why)
 {
@@ -132,7 +115,7 @@ static void flow_finish(struct flow_table *t, struct flow *f, enum flow_end why)
 	t->n_flows--;
 	t->stats.ended[why]++;
 	t->on_end(t->user, f, why);
-	flow_free(t, f);
+	memory_give(&t->memory, f);
 }
 
 static bool flow_is_idle(const struct flow_table *t, const struct flow *f, uint64_t now_ns)
@@ -195,7 +178,7 @@ static struct flow *flow_begin(struct flow_table *t, const struct flow_probe *pr
 		flow_evict(t);
 	if (table_reserve(t) < 0)
 		return NULL;
-	struct flow *f = flow_alloc(t);
+	struct flow *f = memory_take(&t->memory);
 	if (f == NULL)
 		return NULL;
 
@@ -229,18 +212,19 @@ void flow_table_preload(const struct flow_table *t, struct flow_probe *probe)
 	uint32_t i = probe->hash & t->mask;
 	while (t->slots[i].ref != 0 && t->slots[i].hash != probe->hash)
 		i = (i + 1) & t->mask;
-	probe->ref = t->slots[i].ref;
-	if (probe->ref == 0)
+	probe->flow = NULL;
+	if (t->slots[i].ref == 0)
 		return;
-	const char *f = (const char *)flow_at(t, probe->ref);
+	probe->flow = flow_at(t, t->slots[i].ref);
+	const char *f = (const char *)probe->flow;
 	for (size_t at = 0; at < FLOW_NEAR; at += 64)
 		__builtin_prefetch(f + at, 1);
 	__builtin_prefetch(f + FLOW_NEAR - 1, 1);
 }
 
-const struct flow *flow_table_preloaded(const struct flow_table *t, const struct flow_probe *probe)
+const struct flow *flow_table_preloaded(const struct flow_probe *probe)
 {
-	const struct flow *f = probe->ref != 0 ? flow_at(t, probe->ref) : NULL;
+	const struct flow *f = probe->flow;
 	return f != NULL && f->scratch != NULL ? f : NULL;
 }
 
@@ -251,7 +235,10 @@ struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_pr
 	bool from_lo = probe->src_is_lo;
 	if (h->ip_version == 0)
 		return NULL;
-	struct flow *f = table_find(t, &probe->key, probe->hash);
+	/* No two flows have one key, and those that ended have none. */
+	struct flow *f = probe->flow;
+	if (f == NULL || memcmp(&f->key, &probe->key, sizeof(f->key)) != 0)
+		f = table_find(t, &probe->key, probe->hash);
 	if (f != NULL) {
 		*dir = from_lo == f->client_is_lo ? DIR_C2S : DIR_S2C;
 		if (f->shunt != 0 && (ends_shunt(f, pkt, h) || flow_is_idle(t, f, now_ns)))
@@ -302,6 +289,7 @@ struct flow *flow_table_update(struct flow_table *t, const struct packet *pkt,
 {
 	struct flow_probe probe;
 	flow_table_probe(t, h, &probe);
+	probe.flow = NULL;
 	return flow_table_update_probed(t, &probe, pkt, h, now_ns, dir);
 }
 
@@ -362,8 +350,8 @@ int flow_table_new(struct flow_table **out, const struct flow_table_config *cfg,
 	t->user = user;
 	t->settle = cfg->settle;
 	t->max_flows = cfg->max_flows != 0 ? cfg->max_flows : MAX_FLOWS_DEFAULT;
-	if (t->max_flows > 1U << 28)
-		t->max_flows = 1U << 28;
+	if (t->max_flows > FLOWS_MAX)
+		t->max_flows = FLOWS_MAX;
 	t->lru[LRU_TCP].idle_ns = cfg->tcp_idle_ns ? cfg->tcp_idle_ns : 600 * SECOND_NS;
 	t->lru[LRU_TCP_CLOSED].idle_ns = cfg->tcp_closed_ns ? cfg->tcp_closed_ns : 60 * SECOND_NS;
 	t->lru[LRU_UDP].idle_ns = cfg->udp_idle_ns ? cfg->udp_idle_ns : 180 * SECOND_NS;
@@ -376,10 +364,9 @@ int flow_table_new(struct flow_table **out, const struct flow_table_config *cfg,
 	if (getrandom(&t->seed, sizeof(t->seed), GRND_NONBLOCK) != (ssize_t)sizeof(t->seed))
 		t->seed = 0;
 	t->mask = SLOTS_MIN - 1;
-	t->max_slabs = (t->max_flows + SLAB_FLOWS - 1) / SLAB_FLOWS;
+	t->memory.max = t->max_flows;
 	t->slots = calloc(SLOTS_MIN, sizeof(*t->slots));
-	t->slabs = calloc(t->max_slabs, sizeof(*t->slabs));
-	if (t->slots == NULL || t->slabs == NULL)
+	if (t->slots == NULL)
 		goto out;
 	*out = t;
 	t = NULL;
@@ -432,7 +419,7 @@ void flow_table_end_all(struct flow_table *t)
 		all = f->lru_next;
 		t->stats.ended[FLOW_END_EOF]++;
 		t->on_end(t->user, f, FLOW_END_EOF);
-		flow_free(t, f);
+		memory_give(&t->memory, f);
 	}
 }
 
@@ -442,9 +429,7 @@ void flow_table_free(struct flow_table *t)
 		return;
 	if (t->slots != NULL && t->n_flows > 0)
 		flow_table_end_all(t);
-	for (uint32_t i = 0; i < t->n_slabs; i++)
-		free(t->slabs[i]);
-	free(t->slabs);
+	memory_free(&t->memory);
 	free(t->slots);
 	free(t);
 }

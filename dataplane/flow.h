@@ -32,7 +32,7 @@ enum flow_state {
 	FLOW_NEW,         /* no TCP, or nothing understood yet */
 	FLOW_SYN_SENT,
 	FLOW_SYN_RECEIVED, /* SYN+ACK seen */
-	FLOW_ESTABLISHED,
+	FLOW_ESTABLISHED, /* from here on only SYN, FIN and RST are news */
 	FLOW_CLOSING,     /* one FIN */
 	FLOW_CLOSED,      /* both FINs */
 	FLOW_RESET,       /* a RST was seen; packets after it still belong to the flow */
@@ -163,7 +163,7 @@ struct flow_probe {
 	struct flow_key key;
 	uint32_t hash;
 	bool src_is_lo;
-	uint32_t ref; /* once it was preloaded: of the flow, or of none; by then perhaps of another */
+	struct flow *flow; /* once it was preloaded: NULL, or a guess; it may have become another since */
 };
 void flow_table_probe(const struct flow_table *t, const struct headers *h, struct flow_probe *out);
 void flow_table_preload(const struct flow_table *t, struct flow_probe *probe);
@@ -171,7 +171,7 @@ void flow_table_preload(const struct flow_table *t, struct flow_probe *probe);
  * A little before the update: a flow with scratch, which is what the hooks left there. NULL: none is
  * known. Perhaps another one, or one that has ended: good enough for a prefetch.
  */
-const struct flow *flow_table_preloaded(const struct flow_table *t, const struct flow_probe *probe);
+const struct flow *flow_table_preloaded(const struct flow_probe *probe);
 struct flow *flow_table_update_probed(struct flow_table *t, const struct flow_probe *probe,
 				      const struct packet *pkt, const struct headers *h,
 				      uint64_t now_ns, enum dir *dir);

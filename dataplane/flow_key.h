@@ -8,21 +8,21 @@
 #include "dataplane/cursor.h"
 #include "dataplane/flow.h"
 
-static inline int half_cmp(const uint8_t *a, const uint8_t *b)
+static inline uint64_t half_of(const uint8_t *a)
 {
-	uint64_t x = (uint64_t)load_be32(a) << 32 | load_be32(a + 4);
-	uint64_t y = (uint64_t)load_be32(b) << 32 | load_be32(b + 4);
-	return (x > y) - (x < y);
+	return (uint64_t)load_be32(a) << 32 | load_be32(a + 4);
 }
 
 /* As memcmp() of the addresses, without its call: the first half of most is the same. */
 static inline bool end_is_lower(const struct ip_addr *a, uint16_t a_port, const struct ip_addr *b,
 				uint16_t b_port)
 {
-	int c = half_cmp(a->b, b->b);
-	if (c == 0)
-		c = half_cmp(a->b + 8, b->b + 8);
-	return c != 0 ? c < 0 : a_port <= b_port;
+	uint64_t x = half_of(a->b), y = half_of(b->b);
+	if (x == y) {
+		x = half_of(a->b + 8);
+		y = half_of(b->b + 8);
+	}
+	return x != y ? x < y : a_port <= b_port;
 }
 
 /* True when the source is the key's lower end. */
@@ -70,5 +70,5 @@ static inline uint32_t shard_mix4(const struct ip_addr *a)
 
 static inline bool addr_is_mapped(const struct ip_addr *a)
 {
-	return load_be32(a->b) == 0 && load_be32(a->b + 4) == 0 && load_be32(a->b + 8) == 0xffff;
+	return half_of(a->b) == 0 && load_be32(a->b + 8) == 0xffff;
 }

@@ -4,10 +4,10 @@
 /* Private to flow.c: the table, and its lists of flows by when they were seen last. */
 
 #include "dataplane/flow.h"
+#include "dataplane/flow_memory.h"
 #include "dataplane/flow_pptp.h"
 
-#define SECOND_NS  1000000000ULL
-#define SLAB_FLOWS 256
+#define SECOND_NS 1000000000ULL
 
 /*
  * One list of flows, least recently seen first, for each idle time: expiry looks at heads only. It
@@ -33,9 +33,7 @@ struct flow_table {
 	uint32_t mask;
 	uint32_t n_flows, max_flows;
 	uint64_t seed; /* random, against made collisions; never shows in results */
-	struct flow **slabs; /* of SLAB_FLOWS each */
-	uint32_t n_slabs, max_slabs;
-	uint32_t free_list; /* through lru_next */
+	struct flow_memory memory;
 	struct lru lru[LRU_N];
 	uint64_t second_ns;   /* the last whole one; flows seen after it are where they belong */
 	bool whole_seconds;   /* all idle times are */
@@ -47,16 +45,9 @@ struct flow_table {
 	struct pptp_controls pptp;
 };
 
-/* Links between flows are half as long as pointers: 0 is none, else the flow's index + 1. */
-
 static inline struct flow *flow_at(const struct flow_table *t, uint32_t link)
 {
-	return &t->slabs[(link - 1) / SLAB_FLOWS][(link - 1) % SLAB_FLOWS];
-}
-
-static inline uint32_t link_to(const struct flow *f)
-{
-	return f->index + 1;
+	return memory_at(&t->memory, link);
 }
 
 static inline void lru_unlink(struct flow_table *t, struct flow *f)

@@ -154,12 +154,14 @@ static inline void tcp_advance(struct flow *f, const struct headers *h, enum dir
 {
 	bool rst = (h->flags & TCP_RST) != 0, ack = (h->flags & TCP_ACK) != 0;
 	bool syn = (h->flags & TCP_SYN) != 0 && !rst;
-	uint64_t usual = history_seen(HISTORY_ACK, dir) | history_seen(HISTORY_DATA, dir);
 
-	/* Of an established connection only the first data and the end are news. */
-	if (f->state == FLOW_ESTABLISHED && (f->history & usual) == usual &&
-	    (h->flags & (TCP_SYN | TCP_FIN | TCP_RST)) == 0)
-		return;
+	/* Once it is begun only the first data of each side and the end are news. */
+	if ((h->flags & (TCP_SYN | TCP_FIN | TCP_RST)) == 0 && f->state > FLOW_SYN_RECEIVED) {
+		uint64_t kinds = (ack ? history_seen(HISTORY_ACK, dir) : 0) |
+				 (h->payload_len > 0 ? history_seen(HISTORY_DATA, dir) : 0);
+		if ((f->history & kinds) == kinds)
+			return;
+	}
 	tcp_history(f, h, dir);
 	if (syn && !f->syn_seen[dir]) {
 		f->syn_seen[dir] = true;

@@ -53,7 +53,7 @@ static const struct flow *flow_ahead(const struct worker *me, const struct work 
 {
 	if (!worker_owns(me, w->shard))
 		return NULL;
-	return flow_table_preloaded(me->p->shards[w->shard].flows, &w->probe);
+	return flow_table_preloaded(&w->probe);
 }
 
 /* Memory takes longer than a packet. left: packets from w to the end of the block. */

@@ -182,6 +182,75 @@ static void the_table_holds_what_it_was_given(void **state)
 	flow_table_free(t);
 }
 
+static void count_end(void *user, struct flow *f, enum flow_end why)
+{
+	uint64_t *next = user;
+	assert_int_equal(why, FLOW_END_EOF);
+	assert_int_equal(f->id, *next << 2);
+	*next += 1;
+}
+
+/* Through every size of slab and of slots that a million flows over all shards come to. */
+static void flows_stay_where_they_are_while_the_table_grows(void **state)
+{
+	enum { N = 70000 };
+	const struct flow_table_config cfg = {.max_flows = N};
+	struct flow_table *t;
+	uint64_t next = 1;
+	(void)state;
+	assert_int_equal(flow_table_new(&t, &cfg, count_end, &next), 0);
+	next_frame = 1;
+	for (unsigned i = 0; i < 2 * N; i++) {
+		struct headers h = packet4(IPPROTO_UDP, CLIENT + i % N / 100, (uint16_t)(1024 + i % 100),
+					   SERVER, 53);
+		enum dir dir;
+		struct flow *f = give(t, &h, T0, &dir);
+		assert_non_null(f);
+		assert_int_equal(flow_first_frame(f), i % N + 1);
+		assert_int_equal(f->pkts[DIR_C2S], i / N + 1);
+	}
+	assert_int_equal(flow_table_stats(t)->created, N);
+	flow_table_free(t);
+	assert_int_equal(next, N + 1);
+}
+
+/* Between a batch's preload and its updates flows come, end, and lie where others lay. */
+static void a_guess_may_have_become_another_flow(void **state)
+{
+	(void)state;
+	struct flow_table *t = table((struct flow_table_config){.max_flows = 1});
+	struct headers old = packet4(IPPROTO_UDP, CLIENT, 1000, SERVER, 53);
+	struct headers new = packet4(IPPROTO_UDP, CLIENT, 1001, SERVER, 53);
+	const struct headers *turns[] = {&old, &new, &new, &old, &old};
+	struct flow_probe probes[5];
+	enum dir dir;
+	struct flow *first = give(t, &old, T0, &dir);
+	for (unsigned i = 0; i < 5; i++) {
+		flow_table_probe(t, turns[i], &probes[i]);
+		flow_table_preload(t, &probes[i]);
+		assert_ptr_equal(probes[i].flow, turns[i] == &old ? first : NULL);
+	}
+	static const uint64_t ids[] = {1, 3, 3, 5, 5}, pkts[] = {2, 1, 2, 1, 2};
+	for (unsigned i = 0; i < 5; i++) {
+		struct packet pkt = {.ts_ns = T0, .frame = 2 + i};
+		struct flow *f = flow_table_update_probed(t, &probes[i], &pkt, turns[i], T0, &dir);
+		assert_ptr_equal(f, first); /* the table has room for one */
+		assert_int_equal(flow_first_frame(f), ids[i]);
+		assert_int_equal(f->pkts[DIR_C2S], pkts[i]);
+		assert_int_equal(f->key.lo_port, turns[i]->sport);
+	}
+	assert_int_equal(n_ends, 2);
+	/* Its memory is there, its key still in it: the flow is not. */
+	flow_table_probe(t, &old, &probes[0]);
+	flow_table_preload(t, &probes[0]);
+	flow_table_end_all(t);
+	struct packet pkt = {.ts_ns = T0, .frame = 9};
+	struct flow *f = flow_table_update_probed(t, &probes[0], &pkt, &old, T0, &dir);
+	assert_int_equal(flow_first_frame(f), 9);
+	assert_int_equal(f->pkts[DIR_C2S], 1);
+	flow_table_free(t);
+}
+
 static void shards_are_even_and_symmetric(void **state)
 {
 	unsigned count[FLOW_SHARDS] = {0};
@@ -205,6 +274,8 @@ int main(void)
 		cmocka_unit_test(a_full_table_evicts),
 		cmocka_unit_test(keys_tell_flows_apart),
 		cmocka_unit_test(the_table_holds_what_it_was_given),
+		cmocka_unit_test(flows_stay_where_they_are_while_the_table_grows),
+		cmocka_unit_test(a_guess_may_have_become_another_flow),
 		cmocka_unit_test(shards_are_even_and_symmetric),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
