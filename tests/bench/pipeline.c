@@ -142,6 +142,7 @@ static void frame_fill(uint8_t *p, uint32_t flow)
 	put(p + 42, 1, 4);
 	p[46] = 0x50;
 	p[47] = 0x18; /* PSH, ACK */
+	memset(p + 54, 1, 6); /* zeros would be padding that IP counts in */
 	put(p + 48, 512, 2);
 }
 
