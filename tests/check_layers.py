@@ -28,7 +28,7 @@ PLACES = (
      "captures are unpacked in one place"),
     (r"zlib\.h$", r"(dataplane/capture_(unpack|stream)|classifiers/app/http_body|tools/libraries)\.c$",
      "captures are unpacked in one place, bodies of HTTP in another"),
-    (r"sqlite3\.h$", r"tools/(report_sqlite|libraries)\.c$", "SQLite stays in its report"),
+    (r"sqlite3\.h$", r"tools/(table_sqlite|libraries)\.c$", "SQLite stays with the tables"),
     (r"openssl/", r"(classifiers/(app|lists)/|tools/(community_id|digest|libraries|report_html|privacy/\w+|"
      r"audit/requests)\.c$)",
      "hashes and keys are for parsers of applications and what is played to them, the lists and pseudonyms"),

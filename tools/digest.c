@@ -57,108 +57,96 @@ int digest_file(const char *path, char hex[DIGEST_HEX], uint64_t *size)
 	return err;
 }
 
-#define GATHERED 4096u
-
-/*
- * A sink whose cells go into the hash, each with its kind and length, so that none can run into another.
- * They are a few bytes each: the hash gets them some thousand bytes at a time.
- */
-struct hashed {
-	struct rows rows; /* first */
-	EVP_MD_CTX *ctx;
-	size_t n;         /* of buf */
-	bool failed;
-	char buf[GATHERED];
-};
-
-static void flush(struct hashed *h)
+static void flush(struct digest_sink *d)
 {
-	if (EVP_DigestUpdate(h->ctx, h->buf, h->n) != 1)
-		h->failed = true;
-	h->n = 0;
+	if (EVP_DigestUpdate(d->ctx, d->buf, d->n) != 1)
+		d->failed = true;
+	d->n = 0;
 }
 
-static void add(struct hashed *h, const void *data, size_t len)
+static void add(struct digest_sink *d, const void *data, size_t len)
 {
-	if (len > GATHERED - h->n)
-		flush(h);
-	if (len > GATHERED) {
-		if (EVP_DigestUpdate(h->ctx, data, len) != 1)
-			h->failed = true;
+	if (len > sizeof(d->buf) - d->n)
+		flush(d);
+	if (len > sizeof(d->buf)) {
+		if (EVP_DigestUpdate(d->ctx, data, len) != 1)
+			d->failed = true;
 		return;
 	}
 	if (len != 0)
-		memcpy(h->buf + h->n, data, len);
-	h->n += len;
-}
-
-static void cell(struct rows *r, char kind, const void *data, size_t len)
-{
-	struct hashed *h = (struct hashed *)(void *)r;
-	char digits[DIGITS_MAX];
-
-	if (r->table->columns[r->at].varies)
-		return;
-	add(h, &kind, 1);
-	add(h, digits, (size_t)(digits_put(digits, len) - digits));
-	add(h, ":", 1);
-	add(h, data, len);
-}
-
-static void hash_null(struct rows *r)
-{
-	cell(r, 'n', "", 0);
-}
-
-static void hash_text(struct rows *r, const char *s, size_t len)
-{
-	cell(r, 't', s, len);
-}
-
-static void hash_integer(struct rows *r, uint64_t v)
-{
-	char digits[DIGITS_MAX];
-
-	cell(r, 'i', digits, (size_t)(digits_put(digits, v) - digits));
+		memcpy(d->buf + d->n, data, len);
+	d->n += len;
 }
 
 /* Thousandths: what the last bits of a sum are may depend on the machine. */
-static void hash_real(struct rows *r, double v)
+static size_t spell_real(char digits[48], double v)
 {
-	char digits[48];
 	double thousandths = v * 1000;
 	int n = thousandths < 9e18 && thousandths > -9e18
-			? snprintf(digits, sizeof(digits), "%lld",
-				   (long long)(thousandths + (v < 0 ? -0.5 : 0.5)))
-			: snprintf(digits, sizeof(digits), "large");
+			? snprintf(digits, 48, "%lld", (long long)(thousandths + (v < 0 ? -0.5 : 0.5)))
+			: snprintf(digits, 48, "large");
 
-	cell(r, 'r', digits, (size_t)n);
+	return (size_t)n;
 }
 
-static int hash_end(struct rows *r)
+/* Each cell with its kind and length, so that none can run into another. */
+static void add_cell(struct digest_sink *d, const struct rows *r, const struct cell *c)
 {
-	struct hashed *h = (struct hashed *)(void *)r;
+	static const char kinds[] = {[CELL_NULL] = 'n', [CELL_TEXT] = 't', [CELL_INTEGER] = 'i',
+				     [CELL_REAL] = 'r'};
+	char head[2 + DIGITS_MAX] = {kinds[c->kind]}, real[48];
+	size_t len = c->kind == CELL_NULL   ? 0
+		     : c->kind == CELL_REAL ? spell_real(real, c->real)
+					    : c->len;
 
-	add(h, "\n", 1);
-	return h->failed ? -EIO : 0;
+	char *at = digits_put(head + 1, len);
+	*at++ = ':';
+	add(d, head, (size_t)(at - head));
+	if (len != 0)
+		add(d, c->kind == CELL_REAL ? real : r->text.data + c->at, len);
 }
 
-static const struct rows_ops hash_ops = {.null = hash_null, .text = hash_text,
-					 .integer = hash_integer, .real = hash_real,
-					 .end = hash_end};
+static int digest_row(struct row_sink *s, const struct rows *r)
+{
+	struct digest_sink *d = (struct digest_sink *)(void *)s;
+
+	for (unsigned i = 0; i < r->at; i++)
+		if (!r->table->columns[i].varies)
+			add_cell(d, r, &r->cells[i]);
+	add(d, "\n", 1);
+	return d->failed ? -EIO : 0;
+}
+
+int digest_sink_begin(struct digest_sink *d)
+{
+	d->sink.row = digest_row;
+	d->ctx = begin();
+	d->n = 0;
+	d->failed = false;
+	return d->ctx != NULL ? 0 : -ENOMEM;
+}
+
+int digest_sink_end(struct digest_sink *d, char hex[DIGEST_HEX])
+{
+	flush(d);
+	int err = d->failed ? -EIO : hex_of(d->ctx, hex);
+	EVP_MD_CTX_free(d->ctx);
+	d->ctx = NULL;
+	return err;
+}
 
 int digest_table(const struct tables *t, const struct table *table, char hex[DIGEST_HEX],
 		 uint64_t *rows)
 {
-	struct hashed h = {.rows = {.ops = &hash_ops}, .ctx = begin()};
-	int err = h.ctx != NULL ? rows_write(&h.rows, t, table) : -ENOMEM;
+	struct digest_sink d;
+	struct rows r = {.sinks = {&d.sink}};
+	int err = digest_sink_begin(&d);
 
-	if (err == 0)
-		flush(&h);
-	if (err == 0)
-		err = h.failed ? -EIO : hex_of(h.ctx, hex);
-	*rows = h.rows.n;
-	rows_free(&h.rows);
-	EVP_MD_CTX_free(h.ctx);
-	return err;
+	if (err != 0)
+		return err;
+	err = rows_write(&r, t, table);
+	int end = digest_sink_end(&d, hex);
+	*rows = r.n;
+	rows_free(&r);
+	return err != 0 ? err : end;
 }

@@ -13,9 +13,33 @@
 /* 0 or -errno. */
 int digest_file(const char *path, char hex[DIGEST_HEX], uint64_t *size);
 
+#define DIGEST_GATHERED 4096
+
 /*
  * Of the rows of a table, without the columns that vary: so a digest says nothing of a client, and
- * does not change with the key of its pseudonym. 0 or -errno.
+ * does not change with the key of its pseudonym.
  */
+struct digest_sink {
+	struct row_sink sink; /* first */
+	struct evp_md_ctx_st *ctx;
+	size_t n; /* of buf */
+	bool failed;
+	char buf[DIGEST_GATHERED]; /* cells are a few bytes each, and cost less together */
+};
+/* 0 or -ENOMEM. */
+int digest_sink_begin(struct digest_sink *d);
+/* Frees, after an error of the rows too. 0 or -errno. */
+int digest_sink_end(struct digest_sink *d, char hex[DIGEST_HEX]);
+
+/* That of all rows. 0 or -errno. */
 int digest_table(const struct tables *t, const struct table *table, char hex[DIGEST_HEX],
 		 uint64_t *rows);
+
+/* What the writer of tables leaves to the manifest, in the order of tables_list. */
+struct table_digests {
+	bool made;
+	struct table_digest {
+		char hex[DIGEST_HEX];
+		uint64_t rows;
+	} of[TABLES_N];
+};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dataplane/log.h"
+#include "tools/digest.h"
 #include "tools/folder.h"
 #include "tools/jobs.h"
 
@@ -58,9 +59,8 @@ int outputs_add_folder(struct outputs *o, const char *dir)
 	static const struct {
 		const char *report, *name;
 	} files[] = {
-		{.report = "sqlite", .name = "wmscope.sqlite"},
+		{.report = "tables", .name = NULL},
 		{.report = "jsonl", .name = "events.jsonl"},
-		{.report = "csv", .name = NULL},
 		{.report = "text", .name = "report.txt"},
 		{.report = "pcapng", .name = "annotated.pcapng"},
 		{.report = "html", .name = "report.html"},
@@ -317,7 +317,12 @@ static int write_those(struct outputs *o, struct writing *w, bool shared, bool l
 int outputs_write(struct outputs *o, const struct analysis *a, const struct report_options *ro,
 		  bool shared)
 {
-	struct writing w = {.a = a, .ro = ro};
+	struct table_digests digests = {.made = false};
+	struct report_options with = *ro;
+	struct writing w = {.a = a, .ro = &with};
+
+	/* Of one folder: there are no two, and the manifest's is that of the tables. */
+	with.table_digests = &digests;
 	int err = write_those(o, &w, shared, false), last = write_those(o, &w, shared, true);
 
 	return err != 0 ? err : last;

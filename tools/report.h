@@ -26,6 +26,7 @@ struct comparison; /* tools/compare/compare.h */
 struct audit_result; /* tools/audit/audit.h */
 struct study; /* tools/study/study.h */
 struct trail; /* tools/trail.h */
+struct table_digests; /* tools/digest.h */
 
 struct report_options {
 	enum verdict min_verdict; /* findings below are counted, not shown */
@@ -52,13 +53,14 @@ struct report_options {
 	const struct command *command; /* with its config: what decided the result; NULL: not kept */
 	const void *config;
 	const struct manifest *expected; /* of the run that this one repeats; NULL: of none */
+	struct table_digests *table_digests; /* from tables to manifest, which is last; NULL: of none */
 	bool *same;               /* with expected: whether it found the same */
 };
 
 /*
  * One of the three writes; 0 or -errno, also when what it writes to has an error. Reports are written
  * at the same time, by threads: a writer changes nothing but what it writes to, and what options
- * lend to it alone (scrub to pcapng, same to same).
+ * lend to it alone (scrub to pcapng, same to same, table_digests to tables).
  */
 struct report {
 	const char *name, *doc;

@@ -118,7 +118,7 @@ static int run_write(const struct tables *t, struct rows *r)
 	return 0;
 }
 
-static const struct table table_profiles = {.name = "profiles", .columns = profile_columns,
+static const struct table table_profiles = {.name = "profiles", .numbered = true, .columns = profile_columns,
 					    .n_columns = N(profile_columns),
 					    .write = profiles_write};
 static const struct table table_captures = {.name = "captures", .columns = capture_columns,
@@ -127,7 +127,7 @@ static const struct table table_captures = {.name = "captures", .columns = captu
 static const struct table table_run = {.name = "run", .columns = run_columns,
 				       .n_columns = N(run_columns), .write = run_write};
 
-const struct table *const tables_list[] = {
+const struct table *const tables_list[TABLES_N + 1] = {
 	&table_flows, &table_findings, &table_evidence, &table_packets, &table_finding_flows,
 	&table_devices, &table_dns, &table_tls, &table_names, &table_profiles, &table_captures,
 	&table_run, NULL,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/tables.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
@@ -70,80 +71,99 @@ static bool is_next(const struct rows *r, const char *column)
 	return wanted == column || strcmp(wanted, column) == 0;
 }
 
-static bool next(struct rows *r, const char *column)
+int row_text_room(struct row_text *t, size_t more)
 {
-	if (r->error != 0)
-		return false;
-	if (!is_next(r, column)) {
-		r->error = -EPROTO;
-		return false;
-	}
-	return true;
-}
-
-void row_null(struct rows *r, const char *column)
-{
-	if (!next(r, column))
-		return;
-	r->ops->null(r);
-	r->at++;
-}
-
-void row_text(struct rows *r, const char *column, const char *s)
-{
-	if (s == NULL) {
-		row_null(r, column);
-		return;
-	}
-	if (!next(r, column))
-		return;
-	r->ops->text(r, s, strlen(s));
-	r->at++;
+	if (more <= t->room - t->len)
+		return 0;
+	size_t want = (t->len + more) * 2;
+	char *data = realloc(t->data, want);
+	if (data == NULL)
+		return -ENOMEM;
+	t->data = data;
+	t->room = want;
+	return 0;
 }
 
 static bool room(struct rows *r, size_t more)
 {
-	if (r->error == 0 && more > r->room - r->len) {
-		size_t want = (r->len + more) * 2;
-		char *text = realloc(r->text, want);
-		if (text == NULL) {
-			r->error = -ENOMEM;
-		} else {
-			r->text = text;
-			r->room = want;
-		}
-	}
+	if (r->error == 0)
+		r->error = row_text_room(&r->text, more);
 	return r->error == 0;
+}
+
+static struct cell *next(struct rows *r, const char *column)
+{
+	if (r->error == 0 && !is_next(r, column))
+		r->error = -EPROTO;
+	return r->error == 0 ? &r->cells[r->at++] : NULL;
+}
+
+void row_null(struct rows *r, const char *column)
+{
+	struct cell *c = next(r, column);
+
+	if (c != NULL)
+		c->kind = CELL_NULL;
+}
+
+/* What stands in the text since the cell was begun. */
+static void say(struct rows *r, const char *column)
+{
+	struct cell *c = next(r, column);
+
+	if (c == NULL)
+		return;
+	c->kind = CELL_TEXT;
+	c->at = r->begun;
+	c->len = r->text.len - r->begun;
+	r->begun = r->text.len;
+}
+
+void row_text(struct rows *r, const char *column, const char *s)
+{
+	size_t len = s != NULL ? strlen(s) : 0;
+
+	if (s == NULL) {
+		row_null(r, column);
+		return;
+	}
+	row_list_begin(r);
+	if (!room(r, len))
+		return;
+	if (len != 0)
+		memcpy(r->text.data + r->text.len, s, len);
+	r->text.len += len;
+	say(r, column);
 }
 
 static void add_escaped(struct rows *r, const void *data, size_t len)
 {
-	if (room(r, 4 * len + 1))
-		r->len += escape_bytes(r->text + r->len, r->room - r->len, data, len, 0);
-}
+	struct row_text *t = &r->text;
 
-static void say(struct rows *r, const char *column)
-{
-	if (!next(r, column))
-		return;
-	r->ops->text(r, r->text, r->len);
-	r->at++;
+	if (room(r, 4 * len + 1))
+		t->len += escape_bytes(t->data + t->len, t->room - t->len, data, len, 0);
 }
 
 void row_bytes(struct rows *r, const char *column, const void *data, size_t len)
 {
-	r->len = 0;
+	row_list_begin(r);
 	add_escaped(r, data, len);
 	say(r, column);
 }
 
 void row_uint(struct rows *r, const char *column, uint64_t v)
 {
-	if (!next(r, column))
+	struct cell *c = room(r, DIGITS_MAX) ? next(r, column) : NULL;
+	struct row_text *t = &r->text;
+
+	if (c == NULL)
 		return;
+	c->kind = CELL_INTEGER;
 	/* SQL's integers have a sign. */
-	r->ops->integer(r, v <= INT64_MAX ? v : INT64_MAX);
-	r->at++;
+	c->integer = v <= INT64_MAX ? v : INT64_MAX;
+	c->at = t->len;
+	t->len = (size_t)(digits_put(t->data + t->len, c->integer) - t->data);
+	c->len = t->len - c->at;
 }
 
 void row_uint_if(struct rows *r, const char *column, bool known, uint64_t v)
@@ -156,14 +176,12 @@ void row_uint_if(struct rows *r, const char *column, bool known, uint64_t v)
 
 void row_real_if(struct rows *r, const char *column, bool known, double v)
 {
-	if (!known || !isfinite(v)) {
-		row_null(r, column);
+	struct cell *c = next(r, column);
+
+	if (c == NULL)
 		return;
-	}
-	if (!next(r, column))
-		return;
-	r->ops->real(r, v);
-	r->at++;
+	c->kind = known && isfinite(v) ? CELL_REAL : CELL_NULL;
+	c->real = v;
 }
 
 void row_time_if(struct rows *r, const char *column, bool known, uint64_t ts_ns)
@@ -175,16 +193,16 @@ void row_time_if(struct rows *r, const char *column, bool known, uint64_t ts_ns)
 
 void row_list_begin(struct rows *r)
 {
-	r->len = 0;
+	r->begun = r->text.len;
 }
 
 void row_list_add(struct rows *r, const char *separator, const void *data, size_t len)
 {
 	size_t n = strlen(separator);
 
-	if (r->len != 0 && room(r, n)) {
-		memcpy(r->text + r->len, separator, n);
-		r->len += n;
+	if (r->text.len != r->begun && room(r, n)) {
+		memcpy(r->text.data + r->text.len, separator, n);
+		r->text.len += n;
 	}
 	add_escaped(r, data, len);
 }
@@ -198,7 +216,7 @@ void row_list_uint(struct rows *r, uint64_t v)
 
 void row_list_end(struct rows *r, const char *column)
 {
-	if (r->len == 0)
+	if (r->text.len == r->begun)
 		row_null(r, column);
 	else
 		say(r, column);
@@ -208,18 +226,22 @@ bool row_end(struct rows *r)
 {
 	if (r->error == 0 && r->at != r->table->n_columns)
 		r->error = -EPROTO;
-	if (r->error == 0)
-		r->error = r->ops->end(r);
+	for (unsigned i = 0; i < ROW_SINKS_MAX && r->error == 0; i++)
+		if (r->sinks[i] != NULL)
+			r->error = r->sinks[i]->row(r->sinks[i], r);
 	r->at = 0;
+	r->text.len = r->begun = 0;
 	r->n++;
 	return r->error == 0;
 }
 
 int rows_write(struct rows *r, const struct tables *t, const struct table *table)
 {
+	assert(table->n_columns <= TABLE_COLUMNS_MAX);
 	r->table = table;
 	r->at = 0;
 	r->n = 0;
+	r->text.len = r->begun = 0;
 	int err = r->error == 0 ? table->write(t, r) : r->error;
 	r->error = r->error != 0 ? r->error : err;
 	return r->error;
@@ -227,9 +249,8 @@ int rows_write(struct rows *r, const struct tables *t, const struct table *table
 
 void rows_free(struct rows *r)
 {
-	free(r->text);
-	r->text = NULL;
-	r->len = r->room = 0;
+	free(r->text.data);
+	r->text = (struct row_text){.data = NULL};
 }
 
 void row_ends(struct rows *r, const struct flow_record *f, bool ports)

@@ -4,7 +4,8 @@
 /*
  * The analysis as tables: the same rows and columns for CSV, for SQLite and for the hashes by which two
  * runs are compared. Columns are called as the keys of the JSON Lines; tools/schema.sql describes
- * them. A table is a writer that says its cells one after another, and a sink takes them.
+ * them. A table is a writer that says its cells one after another; a row that is whole goes to each of
+ * the sinks, so that a number or an address is spelt once for all of them.
  *
  * Text from packets is made harmless as for a terminal (tools/escape.h): a backslash is two, and bytes
  * that are no printable UTF-8 are \xNN or \u{NNNN}.
@@ -25,25 +26,42 @@ struct column {
 	bool varies; /* with the pseudonym of an address, or with where a file lies: no part of the result */
 };
 
-struct rows;
-/* Where rows go. Cells come in the order of the table's columns. */
-struct rows_ops {
-	void (*null)(struct rows *r);
-	void (*text)(struct rows *r, const char *s, size_t len); /* UTF-8 without controls */
-	void (*integer)(struct rows *r, uint64_t v); /* below 2^63 */
-	void (*real)(struct rows *r, double v);      /* a number */
-	int (*end)(struct rows *r);                  /* the row is whole: 0 or -errno */
+#define TABLE_COLUMNS_MAX 64
+
+struct cell {
+	enum { CELL_NULL, CELL_TEXT, CELL_INTEGER, CELL_REAL } kind;
+	size_t at, len;   /* in the row's text: UTF-8 without controls, or the digits of an integer */
+	uint64_t integer; /* below 2^63 */
+	double real;      /* a number */
 };
+
+struct rows;
+/* Where rows go; what it is begins with this. */
+struct row_sink {
+	/* The row is whole: r->cells, one a column of r->table, until it returns. 0 or -errno. */
+	int (*row)(struct row_sink *s, const struct rows *r);
+};
+
+/* Bytes that grow. */
+struct row_text {
+	char *data;
+	size_t len, room;
+};
+/* Room for that many more; 0 or -ENOMEM. */
+int row_text_room(struct row_text *t, size_t more);
+
+#define ROW_SINKS_MAX 3
 
 struct table;
 struct rows {
-	const struct rows_ops *ops;
 	const struct table *table;
-	unsigned at;     /* the next cell's column */
-	uint64_t n;      /* rows so far */
-	int error;       /* the first; later calls do nothing */
-	char *text;      /* a cell in the making */
-	size_t len, room;
+	struct row_sink *sinks[ROW_SINKS_MAX]; /* those that are not NULL */
+	unsigned at;          /* the next cell's column */
+	uint64_t n;           /* rows so far */
+	int error;            /* the first; later calls do nothing */
+	struct row_text text; /* of the row's cells, and of the one in the making */
+	size_t begun;         /* where that one begins */
+	struct cell cells[TABLE_COLUMNS_MAX];
 };
 
 /* What all tables look into; made once a report. */
@@ -60,20 +78,22 @@ struct tables {
 struct table {
 	const char *name;              /* "flows" */
 	bool file;                     /* a .csv of its own; the others are in SQLite only */
+	bool numbered;                 /* the first column is the INTEGER PRIMARY KEY, and rises */
 	const struct column *columns;
 	unsigned n_columns;
 	int (*write)(const struct tables *t, struct rows *r); /* 0 or -errno */
 };
 extern const struct table table_flows, table_findings, table_evidence, table_packets,
 	table_finding_flows, table_devices, table_dns, table_tls, table_names;
-extern const struct table *const tables_list[]; /* NULL-terminated; "flows" first, then "findings" */
+#define TABLES_N 12
+extern const struct table *const tables_list[TABLES_N + 1]; /* NULL at the end; flows, then findings */
 
 int tables_open(struct tables *t, const struct analysis *a, const struct report_options *o);
 void tables_close(struct tables *t);
 /* The attempt of a flow that has one; NULL: it has none, or several. */
 const struct attempt *tables_attempt(const struct tables *t, const struct flow_record *f);
 
-/* Writes the table's rows through ops; r is the sink's own, with ops set. 0 or -errno. */
+/* The table's rows to each of r->sinks; r->n is how many there were. 0 or -errno. */
 int rows_write(struct rows *r, const struct tables *t, const struct table *table);
 void rows_free(struct rows *r);
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Rows as CSV (RFC 4180): a header row, CR LF, UTF-8. A cell without anything in it is null, a string
+ * of no length is "". What a spreadsheet might take for a formula is quoted like any text: the bytes
+ * stay what they are, so import such columns as text.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/digits.h"
+#include "tools/table_sinks.h"
+
+/* Text that a reader of CSV takes for what it is without quotes. */
+static bool is_plain(const char *s, size_t len)
+{
+	static const bool special[256] = {['\0'] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true,
+					  ['"'] = true, [','] = true, [';'] = true};
+	bool any = false;
+
+	if (len == 0 || strchr(" '=+-@", s[0]) != NULL || s[len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		any |= special[(unsigned char)s[i]];
+	return !any;
+}
+
+static char *put_quoted(char *at, const char *s, size_t len)
+{
+	*at++ = '"';
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '"')
+			*at++ = '"';
+		*at++ = s[i];
+	}
+	*at++ = '"';
+	return at;
+}
+
+static char *put_bytes(char *at, const char *s, size_t len)
+{
+	if (len != 0)
+		memcpy(at, s, len);
+	return at + len;
+}
+
+#define REAL_MAX (1 + DIGITS_MAX + 4)
+
+/* As the JSON Lines have them: at most three decimals, whatever the locale. */
+static char *put_real(char *at, double v)
+{
+	double size = v < 0 ? -v : v;
+	bool whole = size >= 1e15;
+	uint64_t thousandths = whole ? 0 : (uint64_t)(size * 1000 + 0.5);
+
+	if (v < 0 && (whole || thousandths != 0))
+		*at++ = '-';
+	if (whole)
+		return digits_put(at, size < 1e18 ? (uint64_t)size : UINT64_C(1000000000000000000));
+	at = digits_put(at, thousandths / 1000);
+	*at++ = '.';
+	return digits_pad(at, thousandths % 1000, 3);
+}
+
+static char *put_cell(char *at, const struct rows *r, const struct cell *c)
+{
+	const char *text = r->text.data + c->at;
+
+	if (c->kind == CELL_REAL)
+		return put_real(at, c->real);
+	if (c->kind == CELL_NULL)
+		return at;
+	return c->kind == CELL_INTEGER || is_plain(text, c->len) ? put_bytes(at, text, c->len)
+								 : put_quoted(at, text, c->len);
+}
+
+static int csv_row(struct row_sink *s, const struct rows *r)
+{
+	struct csv_sink *csv = (struct csv_sink *)(void *)s;
+	/* All of a text may be quotes. */
+	size_t most = 2 * r->text.len + r->at * (size_t)(REAL_MAX + 3) + 2;
+
+	csv->line.len = 0;
+	if (row_text_room(&csv->line, most) != 0)
+		return -ENOMEM;
+	char *at = csv->line.data;
+	for (unsigned i = 0; i < r->at; i++) {
+		if (i != 0)
+			*at++ = ',';
+		at = put_cell(at, r, &r->cells[i]);
+	}
+	at = put_bytes(at, "\r\n", 2);
+	fwrite(csv->line.data, 1, (size_t)(at - csv->line.data), csv->out);
+	return ferror(csv->out) ? (errno != 0 ? -errno : -EIO) : 0;
+}
+
+void csv_sink_begin(struct csv_sink *csv, const struct table *table, FILE *out)
+{
+	csv->sink.row = csv_row;
+	csv->out = out;
+	errno = 0;
+	for (unsigned i = 0; i < table->n_columns; i++)
+		fprintf(out, "%s%s", i != 0 ? "," : "", table->columns[i].name);
+	fputs("\r\n", out);
+}
+
+void csv_sink_free(struct csv_sink *csv)
+{
+	free(csv->line.data);
+	csv->line = (struct row_text){.data = NULL};
+}
