@@ -115,6 +115,49 @@ static void dropped_in_an_outage(struct world *w)
 	assert_int_equal(finding_of(w, "two-sided-loss")->verdict, VERDICT_INCONCLUSIVE);
 }
 
+static char large_text[1200];
+
+/* A route that carried large packets before, and does not now; others of them may go another way. */
+static void large_ones_stuck(struct world *w, bool another_passes)
+{
+	struct segment g = {.flags = PUSHED, .seq = 1, .ack = 1, .text = large_text, .len = 1200};
+
+	memset(large_text, 'x', sizeof(large_text));
+	beside(w, 0, 1000);
+	handshake(w, 40001, 1000);
+	g.port = 40001;
+	through(w, WAY_UP, g, 1100);
+	handshake(w, 0, 2000);
+	for (unsigned i = 0; i < 5; i++) {
+		g = (struct segment){.flags = PUSHED, .seq = 1, .ack = 1, .text = large_text, .len = 1200};
+		sent(w, WAY_UP, &g, 2050 + i * 300);
+		through(w, WAY_UP, (struct segment){.flags = ACKED, .seq = 1201, .ack = 1 + (int32_t)i},
+			2100 + i * 300);
+		g.port = 40001;
+		g.seq = 1201 + 1200 * (int32_t)i;
+		g.ip_id = 0;
+		if (another_passes)
+			through(w, WAY_UP, g, 2200 + i * 300);
+		beside(w, 2050 + i * 300, 2350 + i * 300);
+	}
+	beside(w, 4000, 8000);
+	assert_int_equal(comparison_run(w->c), 0);
+	assert_int_equal(count(w, FATE_DROPPED), 5);
+	const struct finding *f = finding_of(w, another_passes ? "two-sided-drop" : "two-sided-loss");
+	assert_non_null(f);
+	assert_int_equal(f->verdict, another_passes ? VERDICT_LIKELY : VERDICT_INCONCLUSIVE);
+}
+
+static void too_large_for_the_path(struct world *w)
+{
+	large_ones_stuck(w, false);
+}
+
+static void dropped_while_as_large_passed(struct world *w)
+{
+	large_ones_stuck(w, true);
+}
+
 static void swapped(struct world *w)
 {
 	struct segment g = {.flags = PUSHED, .seq = 1, .ack = 1, .text = "0123456789", .ip_id = 700};
@@ -153,7 +196,7 @@ static void became_a_reset(struct world *w)
 #define CASES(X)                                                                                   \
 	X(forged_reset) X(through_a_translator) X(forged_to_the_last_bit)                          \
 	X(reset_when_over) X(lost_once) X(dropped_for_good) X(dropped_in_an_outage)                \
-	X(swapped) X(became_a_reset)
+	X(too_large_for_the_path) X(dropped_while_as_large_passed) X(swapped) X(became_a_reset)
 CASES(DEFINE)
 
 int main(void)

@@ -173,10 +173,50 @@ static void quick_on_a_busy_path(struct world *w)
 	expect(w, 0);
 }
 
+/* Nobody answers behind a translator, and the client tries more often than conversations share content. */
+static void unanswered_behind_a_translator(struct world *w)
+{
+	struct segment g = {.flags = TCP_SYN};
+
+	w->nat = 7;
+	beside(w, 0, 2000);
+	for (uint64_t i = 0; i < 10; i++) {
+		g.ip_id = 0;
+		through(w, WAY_UP, g, 2000 + i * 500);
+	}
+	beside(w, 2000, 8000);
+	expect(w, 0);
+}
+
+/* The same said from two ports, as resolvers are asked again: each is its own on the other side too,
+ * though one's answer gets lost. */
+static void alike_behind_a_translator(struct world *w)
+{
+	uint64_t lost = 0;
+
+	w->nat = 7;
+	beside(w, 0, 2000);
+	for (uint16_t port = 40000; port < 40003; port++) {
+		struct segment g = {.port = port, .flags = PUSHED, .seq = 900000, .ack = 1, .text = "who?"};
+		through(w, WAY_UP, g, 2000 + (port - 40000u) * 1000);
+	}
+	for (uint16_t port = 40000; port < 40003; port++) {
+		struct segment g = {.port = port, .flags = PUSHED, .seq = 1, .ack = 900004, .text = "me"};
+		uint64_t frame = sent(w, WAY_DOWN, &g, 6000 + (port - 40000u) * 1000);
+		lost = port == 40001 ? frame : lost;
+		if (port != 40001)
+			got(w, WAY_DOWN, &g, 6020 + (port - 40000u) * 1000);
+	}
+	beside(w, 2000, 10000);
+	expect(w, 1);
+	expect_one(w, "two-sided-loss", VERDICT_INCONCLUSIVE, lost);
+}
+
 #define CASES(X)                                                                                   \
 	X(nothing_happens) X(capture_missed_it) X(capture_missed_sending) X(cut_up)                \
 	X(joined) X(clock_is_set) X(begins_later) X(goes_elsewhere) X(strangers)                   \
-	X(gre_of_a_server) X(quick_on_a_busy_path)
+	X(gre_of_a_server) X(quick_on_a_busy_path)                                                 \
+	X(unanswered_behind_a_translator) X(alike_behind_a_translator)
 CASES(DEFINE)
 
 int main(void)

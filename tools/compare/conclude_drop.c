@@ -16,6 +16,7 @@
 #define CONTROLS_MIN   2
 #define LOOKED_MAX     512  /* dropped packets of one connection among which copies are counted */
 #define MTU_SAFE 576 /* what every host must accept whole: RFC 791, section 3.1 */
+#define MTU_MOST 1500 /* of most paths: what offload makes larger leaves the host in packets of that */
 
 /* Copies of the same segment among dropped ones, none of which arrived; *one: the first of them. */
 static uint32_t most_copies(const struct comparison *c, const struct link *l, enum compare_way way,
@@ -70,7 +71,7 @@ static uint32_t gather(const struct comparison *c, const struct link *l, enum co
 
 static int by_time(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	uint64_t x = ((const struct control *)a)->ts_ns, y = ((const struct control *)b)->ts_ns;
 	return x < y ? -1 : x > y;
 }
 
@@ -81,8 +82,8 @@ int controls_make(struct comparison *c, struct controls *out)
 
 	for (unsigned way = 0; way < WAYS; way++) {
 		const struct view *sv = &c->view[sender_of(way)];
-		out->passed[way] = malloc(((size_t)sv->n + 1) * sizeof(uint64_t));
-		out->lost[way] = malloc(((size_t)sv->n + 1) * sizeof(uint64_t));
+		out->passed[way] = malloc(((size_t)sv->n + 1) * sizeof(*out->passed[way]));
+		out->lost[way] = malloc(((size_t)sv->n + 1) * sizeof(*out->lost[way]));
 		ok = ok && out->passed[way] != NULL && out->lost[way] != NULL;
 		for (uint32_t i = 0; ok && i < c->n_links; i++) {
 			struct link *l = &c->links[i];
@@ -94,17 +95,17 @@ int controls_make(struct comparison *c, struct controls *out)
 			for (uint32_t k = 0; k < sl->n; k++) {
 				const struct digest *d = &sv->d[sl->v[k]];
 				if (d->fate == FATE_SAME || d->fate == FATE_RESEGMENTED) {
-					out->passed[way][out->n[way]++] = d->ts_ns;
-					if (d->ip_len > out->largest[way])
-						out->largest[way] = d->ip_len;
+					out->passed[way][out->n[way]++] =
+						(struct control){d->ts_ns, d->ip_len};
 				} else if (d->fate == FATE_DROPPED && l->stuck[way] == 0) {
-					out->lost[way][out->n_lost[way]++] = d->ts_ns;
+					out->lost[way][out->n_lost[way]++] =
+						(struct control){d->ts_ns, d->ip_len};
 				}
 			}
 		}
 		if (ok) {
-			qsort(out->passed[way], out->n[way], sizeof(uint64_t), by_time);
-			qsort(out->lost[way], out->n_lost[way], sizeof(uint64_t), by_time);
+			qsort(out->passed[way], out->n[way], sizeof(*out->passed[way]), by_time);
+			qsort(out->lost[way], out->n_lost[way], sizeof(*out->lost[way]), by_time);
 		}
 	}
 	free(v);
@@ -119,7 +120,8 @@ void controls_free(struct controls *k)
 	}
 }
 
-static uint32_t between(const uint64_t *v, uint32_t n, uint64_t from, uint64_t to)
+/* How many of them fall between the two times; *first: the place of the first. */
+static uint32_t between(const struct control *v, uint32_t n, uint64_t from, uint64_t to, uint32_t *first)
 {
 	uint32_t at[2];
 	uint64_t want[2] = {from, to + 1};
@@ -128,14 +130,51 @@ static uint32_t between(const uint64_t *v, uint32_t n, uint64_t from, uint64_t t
 		uint32_t lo = 0, hi = n;
 		while (lo < hi) {
 			uint32_t mid = lo + (hi - lo) / 2;
-			if (v[mid] < want[i])
+			if (v[mid].ts_ns < want[i])
 				lo = mid + 1;
 			else
 				hi = mid;
 		}
 		at[i] = lo;
 	}
+	*first = at[0];
 	return at[1] - at[0];
+}
+
+/* Small packets of the connection, from a time on: some were lost, and none got through. */
+static bool small_ones_lost(const struct view *sv, const struct list *sl, uint64_t from)
+{
+	bool lost = false;
+
+	for (uint32_t i = 0; i < sl->n; i++) {
+		const struct digest *d = &sv->d[sl->v[i]];
+		if (d->ts_ns < from || d->ip_len > MTU_SAFE)
+			continue;
+		if (d->fate != FATE_DROPPED)
+			return false;
+		lost = true;
+	}
+	return lost;
+}
+
+/*
+ * Size may be all that decided: nothing as large got through while this was tried, and nothing small of the
+ * connection was lost. A route can change: what it took before says nothing.
+ */
+static bool size_decides(const struct comparison *c, const struct controls *k, const struct link *l,
+			 enum compare_way way, const struct digest *one, uint64_t to)
+{
+	uint32_t size = one->ip_len < MTU_MOST ? one->ip_len : MTU_MOST, first;
+	uint32_t n = between(k->passed[way], k->n[way], one->ts_ns, to, &first);
+
+	if (one->ip_len <= MTU_SAFE ||
+	    small_ones_lost(&c->view[sender_of(way)], &l->list[sender_of(way)][way], one->ts_ns))
+		return false;
+	for (uint32_t i = first; i < first + n; i++) {
+		if (k->passed[way][i].ip_len >= size)
+			return false;
+	}
+	return true;
 }
 
 static const char *const benign_loss[] = {"loss on the path: a full queue or a bad link"};
@@ -219,8 +258,9 @@ bool conclude_dropped(struct comparison *c, const struct controls *k, const stru
 		if (!d.tcp || sv->d[v[i]].seq == sv->d[one].seq)
 			to = sv->d[v[i]].ts_ns > to ? sv->d[v[i]].ts_ns : to;
 	}
-	d.passed = between(k->passed[way], k->n[way], from, to);
-	d.mtu = sv->d[one].ip_len > k->largest[way] && sv->d[one].ip_len > MTU_SAFE;
+	uint32_t first;
+	d.passed = between(k->passed[way], k->n[way], from, to, &first);
+	d.mtu = size_decides(c, k, l, way, &sv->d[one], to);
 	d.idle = idle_before(c, l, side, from);
 	judge_drop(f, c, k, way, &d);
 	f->family = FAMILY_SILENT_DROP;

@@ -17,11 +17,15 @@ void finding_row(struct comparison *c, struct finding *f, const char *kind, enum
 uint64_t idle_before(const struct comparison *c, const struct link *l, enum compare_side side,
 		     uint64_t ts_ns);
 
+struct control {
+	uint64_t ts_ns; /* the sender's */
+	uint32_t ip_len;
+};
+
 /* What got through one way, and what was lost of connections that are not themselves stuck. */
 struct controls {
-	uint64_t *passed[WAYS], *lost[WAYS]; /* sender's times, rising */
+	struct control *passed[WAYS], *lost[WAYS]; /* by time */
 	uint32_t n[WAYS], n_lost[WAYS];
-	uint32_t largest[WAYS]; /* IP packet that got through, bytes */
 };
 int controls_make(struct comparison *c, struct controls *out); /* 0 or -ENOMEM; sets link.stuck */
 void controls_free(struct controls *k);

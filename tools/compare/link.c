@@ -12,99 +12,8 @@
 
 #include "tools/compare/private.h"
 
-#define VOTES_PER_PACKET 8 /* conversations that share a packet's content: beyond, it is nobody's  \
-			    */
-
-/* Chains */
-
-struct chains {
-	uint32_t n_slots, n;
-	uint32_t *slot, *next, *prev, *value; /* place + 1 */
-	uint64_t *key;
-};
-
-uint64_t mix64(uint64_t a, uint64_t b)
-{
-	uint64_t both[2] = {a, b};
-	return XXH3_64bits(both, sizeof(both));
-}
-
-int chains_new(struct chains **out, uint32_t n)
-{
-	struct chains *t = calloc(1, sizeof(*t));
-
-	*out = t;
-	if (t == NULL)
-		return -ENOMEM;
-	t->n_slots = 64;
-	while (t->n_slots < n)
-		t->n_slots *= 2;
-	t->slot = calloc(t->n_slots, sizeof(*t->slot));
-	t->next = calloc((size_t)n + 1, sizeof(*t->next));
-	t->prev = calloc((size_t)n + 1, sizeof(*t->prev));
-	t->value = calloc((size_t)n + 1, sizeof(*t->value));
-	t->key = calloc((size_t)n + 1, sizeof(*t->key));
-	if (t->slot != NULL && t->next != NULL && t->prev != NULL && t->value != NULL &&
-	    t->key != NULL)
-		return 0;
-	chains_free(t);
-	*out = NULL;
-	return -ENOMEM;
-}
-
-void chains_free(struct chains *t)
-{
-	if (t == NULL)
-		return;
-	free(t->slot);
-	free(t->next);
-	free(t->prev);
-	free(t->value);
-	free(t->key);
-	free(t);
-}
-
-void chains_add(struct chains *t, uint64_t key, uint32_t value)
-{
-	uint32_t *slot = &t->slot[key & (t->n_slots - 1)];
-
-	t->key[t->n] = key;
-	t->value[t->n] = value;
-	t->next[t->n] = *slot;
-	if (*slot != 0)
-		t->prev[*slot - 1] = t->n + 1;
-	*slot = ++t->n;
-}
-
-void chains_drop(struct chains *t, uint32_t cursor)
-{
-	uint32_t at = cursor - 1, next = t->next[at], prev = t->prev[at];
-
-	if (next != 0)
-		t->prev[next - 1] = prev;
-	if (prev != 0)
-		t->next[prev - 1] = next;
-	else
-		t->slot[t->key[at] & (t->n_slots - 1)] = next;
-}
-
-static uint32_t chains_from(const struct chains *t, uint64_t key, uint32_t at, uint32_t *cursor)
-{
-	while (at != 0 && t->key[at - 1] != key)
-		at = t->next[at - 1];
-	*cursor = at;
-	return at != 0 ? t->value[at - 1] : NO_INDEX;
-}
-
-uint32_t chains_first(const struct chains *t, uint64_t key, uint32_t *cursor)
-{
-	return chains_from(t, key, t->slot[key & (t->n_slots - 1)], cursor);
-}
-
-uint32_t chains_next(const struct chains *t, uint64_t key, uint32_t *cursor)
-{
-	return *cursor != 0 ? chains_from(t, key, t->next[*cursor - 1], cursor) : NO_INDEX;
-}
+#define VOTES_PER_PACKET 8 /* conversations that share a packet's content: beyond, it is nobody's */
+#define COPIES_LOOKED 64   /* packets of them: a SYN and a query are sent again and again */
 
 /* Union-find over the conversations of both captures; the server's come after the client's. */
 
@@ -135,45 +44,91 @@ static uint64_t content(const struct view *v, const struct digest *d)
 	return mix64(key, syn ? d->flags & (TCP_SYN | TCP_ACK) : d->head) | 1;
 }
 
-/* A server's conversation is the client's with which it shares most; flips it where roles differ.
- */
-static void vote(struct comparison *c, uint32_t s, uint32_t begin, const uint32_t *by_conv,
-		 const struct chains *known, const bool *taken, uint32_t *parent)
+struct ballot {
+	struct comparison *c;
+	const uint32_t *by_conv;    /* the server's packets by conversation */
+	const struct chains *known; /* the client's, by content */
+	const bool *taken;	    /* client's conversations with the ends of one of the server's */
+	bool *chosen;		    /* those that a vote has gone to */
+	uint32_t *parent;
+};
+
+static bool same_ports(const struct conversation *x, const struct conversation *y)
 {
-	struct view *cv = &c->view[SIDE_CLIENT], *sv = &c->view[SIDE_SERVER];
+	uint16_t xp = x->a_is_lo ? x->key.lo_port : x->key.hi_port;
+	uint16_t yp = y->a_is_lo ? y->key.lo_port : y->key.hi_port;
+	return xp == yp;
+}
+
+/*
+ * The client's packet that the server's d is, and how much that weighs. A resolver is asked the same from
+ * several sockets, so content may be that of several conversations: most translators keep ports and
+ * identification, and none makes two conversations one. Where one's packet was lost, only another's is left.
+ */
+static uint32_t alike(const struct ballot *b, const struct digest *d, unsigned *weight)
+{
+	const struct view *cv = &b->c->view[SIDE_CLIENT], *sv = &b->c->view[SIDE_SERVER];
+	uint32_t cursor, met[VOTES_PER_PACKET], n = 0, looked = 0, best = NO_INDEX;
+	uint64_t key = content(sv, d);
+
+	*weight = 0;
+	if (key == 0)
+		return NO_INDEX;
+	for (uint32_t k = chains_first(b->known, key, &cursor); k != NO_INDEX && looked++ < COPIES_LOOKED;
+	     k = chains_next(b->known, key, &cursor)) {
+		uint32_t conv = cv->d[k].conv, seen = 0;
+		if (cv->conv[conv].key.proto != sv->conv[d->conv].key.proto || b->taken[conv])
+			continue;
+		while (seen < n && met[seen] != conv)
+			seen++;
+		if (seen == VOTES_PER_PACKET)
+			return NO_INDEX;
+		met[seen] = conv;
+		n = seen == n ? n + 1 : n;
+		unsigned like = 1 + (same_ports(&cv->conv[conv], &sv->conv[d->conv]) ? 4 : 0) +
+				(cv->d[k].ip_id == d->ip_id && d->ip_id != 0 ? 2 : 0) +
+				(b->chosen[conv] ? 0 : 1);
+		if (like > *weight) {
+			*weight = like;
+			best = k;
+		}
+	}
+	return best;
+}
+
+/* A server's conversation is the client's with which it shares most; flips it where roles differ. */
+static void vote(const struct ballot *b, uint32_t s, uint32_t begin)
+{
+	struct view *cv = &b->c->view[SIDE_CLIENT], *sv = &b->c->view[SIDE_SERVER];
 	uint32_t best = NO_INDEX, lead = 0, flips = 0,
 		 n = sv->conv[s].n_packets[0] + sv->conv[s].n_packets[1];
 
-	/* Boyer and Moore's majority: one counter, and no table a conversation. */
+	/* Boyer and Moore's majority, by weight: one counter, and no table a conversation. */
 	for (uint32_t i = 0; i < n; i++) {
-		const struct digest *d = &sv->d[by_conv[begin + i]];
-		uint64_t key = content(sv, d);
-		uint32_t cursor, met = 0, one = NO_INDEX;
-		if (key == 0)
-			continue;
-		for (uint32_t k = chains_first(known, key, &cursor);
-		     k != NO_INDEX && met < VOTES_PER_PACKET;
-		     k = chains_next(known, key, &cursor), met++) {
-			if (cv->conv[cv->d[k].conv].key.proto == sv->conv[s].key.proto &&
-			    !taken[cv->d[k].conv])
-				one = k;
-		}
-		if (one == NO_INDEX || met == VOTES_PER_PACKET)
+		const struct digest *d = &sv->d[b->by_conv[begin + i]];
+		unsigned weight;
+		uint32_t one = alike(b, d, &weight);
+		if (one == NO_INDEX)
 			continue;
 		uint32_t conv = cv->d[one].conv;
-		if (lead == 0) {
+		uint32_t turned = from_a(cv, &cv->d[one]) != from_a(sv, d) ? weight : 0;
+		if (best == conv) {
+			lead += weight;
+			flips += turned;
+		} else if (lead >= weight) {
+			lead -= weight;
+		} else {
 			best = conv;
-			flips = 0;
+			lead = weight - lead;
+			flips = turned;
 		}
-		lead = best == conv ? lead + 1 : lead - 1;
-		if (best == conv)
-			flips += from_a(cv, &cv->d[one]) != from_a(sv, d) ? 1 : 0;
 	}
-	if (best == NO_INDEX || lead == 0)
+	if (best == NO_INDEX)
 		return;
 	if (flips * 2 > lead)
 		sv->conv[s].a_is_lo = !sv->conv[s].a_is_lo;
-	parent[root(parent, cv->n_conv + s)] = root(parent, best);
+	b->chosen[best] = true;
+	b->parent[root(b->parent, cv->n_conv + s)] = root(b->parent, best);
 }
 
 /* Indices of the view's packets, those of a conversation side by side. */
@@ -245,18 +200,22 @@ static int join_translated(struct comparison *c, uint32_t *parent, bool *taken[S
 	if (err != 0)
 		return err;
 	by_conv = sort_by_conv(sv, &begin);
-	err = by_conv != NULL ? 0 : -ENOMEM;
+	bool *chosen = calloc((size_t)cv->n_conv + 1, sizeof(*chosen));
+	err = by_conv != NULL && chosen != NULL ? 0 : -ENOMEM;
 	for (uint32_t i = cv->n; err == 0 && i-- > 0;) {
 		uint64_t key = taken[SIDE_CLIENT][cv->d[i].conv] ? 0 : content(cv, &cv->d[i]);
 		if (key != 0)
 			chains_add(known, key, i);
 	}
+	struct ballot b = {.c = c, .by_conv = by_conv, .known = known, .taken = taken[SIDE_CLIENT],
+			   .chosen = chosen, .parent = parent};
 	for (uint32_t i = 0; err == 0 && i < sv->n_conv; i++) {
 		if (!taken[SIDE_SERVER][i])
-			vote(c, i, begin[i], by_conv, known, taken[SIDE_CLIENT], parent);
+			vote(&b, i, begin[i]);
 	}
 	free(begin);
 	free(by_conv);
+	free(chosen);
 	chains_free(known);
 	return err;
 }
