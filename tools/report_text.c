@@ -54,47 +54,59 @@ static int by_strength(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* The same thing towards the same server. */
-static int by_group(const void *a, const void *b)
-{
-	const struct text_finding *const *x = a, *const *y = b;
-	const struct flow_record *p = (*x)->f->flow, *q = (*y)->f->flow;
-	int order = strcmp((*x)->f->id, (*y)->f->id);
+/* What findings are grouped by, beside each other: of a million few then have to be fetched to sort them. */
+struct fold_key {
+	const char *id;
+	struct ip_addr server;
+	uint16_t server_port;
+	bool alone; /* what speaks of several connections is not one of many alike */
+	size_t at;  /* in the list, which is in order of strength */
+};
 
-	/* What speaks of several connections is not one of many alike. */
-	if (order == 0 && (*x)->f->scope != SCOPE_FLOW)
-		return (*x)->order < (*y)->order ? -1 : (*x)->order > (*y)->order;
+/* The same thing towards the same server. */
+static int by_group(const struct fold_key *x, const struct fold_key *y)
+{
+	int order = strcmp(x->id, y->id);
+
+	if (order == 0 && x->alone)
+		return x->at < y->at ? -1 : x->at > y->at;
 	if (order == 0)
-		order = memcmp(&p->server, &q->server, sizeof(p->server));
+		order = memcmp(&x->server, &y->server, sizeof(x->server));
 	if (order == 0)
-		order = (int)p->server_port - (int)q->server_port;
+		order = (int)x->server_port - (int)y->server_port;
 	return order;
 }
 
 static int by_group_then_strength(const void *a, const void *b)
 {
-	const struct text_finding *const *x = a, *const *y = b;
-	int order = by_group(a, b);
+	const struct fold_key *x = a, *y = b;
+	int order = by_group(x, y);
 
-	return order != 0 ? order : by_strength(*x, *y);
+	return order != 0 ? order : x->at < y->at ? -1 : x->at > y->at;
 }
 
 /* Marks what comes after the first IN_FULL of each group. 0 or -ENOMEM. */
 static int fold(struct text_finding *list, size_t n)
 {
-	struct text_finding **sorted = malloc((n != 0 ? n : 1) * sizeof(*sorted));
+	struct fold_key *sorted = malloc((n != 0 ? n : 1) * sizeof(*sorted));
 
 	if (sorted == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = &list[i];
-	qsort(sorted, n, sizeof(struct text_finding *), by_group_then_strength);
+	for (size_t i = 0; i < n; i++) {
+		const struct finding *f = list[i].f;
+		sorted[i] = (struct fold_key){.id = f->id,
+					      .server = f->flow->server,
+					      .server_port = f->flow->server_port,
+					      .alone = f->scope != SCOPE_FLOW,
+					      .at = i};
+	}
+	qsort(sorted, n, sizeof(*sorted), by_group_then_strength);
 	for (size_t i = 0, first = 0; i < n; i++) {
 		if (by_group(&sorted[first], &sorted[i]) != 0)
 			first = i;
 		if (i - first >= IN_FULL) {
-			sorted[i]->folded = true;
-			sorted[first + IN_FULL - 1]->more++;
+			list[sorted[i].at].folded = true;
+			list[sorted[first + IN_FULL - 1].at].more++;
 		}
 	}
 	free(sorted);
