@@ -10,12 +10,15 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "classifiers/spill.h"
+
 #define ARENA_CHUNK 65536u
 #define ARENA_TEXTS 4096u
 #define RECENT 4096u /* a power of two */
 
 struct arena_chunk {
 	struct arena_chunk *next;
+	struct spill *spill; /* that it is from; NULL: malloc */
 	size_t used, size;
 	_Alignas(16) uint8_t data[];
 };
@@ -27,23 +30,54 @@ struct arena_recent {
 	} of[RECENT];
 };
 
-void *arena_alloc(struct arena *a, size_t size)
+static struct arena_chunk *chunk_new(struct spill *spill, size_t room)
+{
+	size_t all = sizeof(struct arena_chunk) + room;
+	struct arena_chunk *c = spill_take(spill, &all);
+	if (c == NULL) {
+		spill = NULL;
+		c = calloc(1, all);
+	}
+	if (c != NULL) {
+		c->spill = spill;
+		c->size = all - sizeof(*c);
+	}
+	return c;
+}
+
+static void chunk_free(struct arena_chunk *c)
+{
+	if (c->spill != NULL)
+		spill_give(c->spill, c, sizeof(*c) + c->size);
+	else
+		free(c);
+}
+
+static void *chunk_alloc(struct arena *a, struct arena_chunk **filled, size_t size)
 {
 	size = (size + 15) & ~(size_t)15;
-	struct arena_chunk *c = a->chunks;
+	struct arena_chunk *c = *filled;
 	if (c == NULL || c->size - c->used < size) {
-		size_t room = size > ARENA_CHUNK ? size : ARENA_CHUNK;
-		c = calloc(1, sizeof(*c) + room);
+		c = chunk_new(a->spill, size > ARENA_CHUNK ? size : ARENA_CHUNK);
 		if (c == NULL)
 			return NULL;
-		c->size = room;
 		c->next = a->chunks;
-		a->chunks = c;
+		a->chunks = *filled = c;
 	}
 	void *p = c->data + c->used;
 	c->used += size;
 	a->bytes += size;
 	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	return chunk_alloc(a, &a->rest, size);
+}
+
+void *arena_alloc_often(struct arena *a, size_t size)
+{
+	return chunk_alloc(a, &a->often, size);
 }
 
 /* Where the value is remembered, or will be; NULL: there is no memory to remember. */
@@ -127,7 +161,7 @@ void arena_move(struct arena *to, struct arena *from)
 	to->chunks = from->chunks;
 	to->bytes += from->bytes;
 	free(from->recent);
-	*from = (struct arena){.chunks = NULL};
+	*from = (struct arena){.spill = from->spill};
 }
 
 void arena_free(struct arena *a)
@@ -135,8 +169,8 @@ void arena_free(struct arena *a)
 	while (a->chunks != NULL) {
 		struct arena_chunk *c = a->chunks;
 		a->chunks = c->next;
-		free(c);
+		chunk_free(c);
 	}
 	free(a->recent);
-	*a = (struct arena){.chunks = NULL};
+	*a = (struct arena){.spill = a->spill};
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "classifiers/spill.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define BLOCKS_ARE_MALLOCS 1
 #elif defined(__has_feature)
@@ -39,10 +41,11 @@ void slab_close(struct slab *s)
  * A block's page is found by clearing the low bits of its address. Large, so that ten million flows
  * take no more mappings than a process may have; what is not used of one is never touched.
  */
-#define SLAB_PAGE 262144u
+#define SLAB_PAGE SPILL_UNIT
 
 struct slab_page {
 	struct slab_page *next, *prev;
+	struct spill *spill; /* that it is from; NULL: mapped */
 	void *freed;     /* linked through their first bytes */
 	uint32_t used;   /* blocks that are out */
 	uint32_t begun;  /* blocks that were ever out */
@@ -106,10 +109,24 @@ static void *map_aligned(void)
 
 static struct slab_page *page_new(struct slab *s)
 {
-	struct slab_page *p = map_aligned();
-	if (p != NULL)
-		list_add(&s->room, p);
+	size_t size = SLAB_PAGE;
+	struct slab_page *p = spill_take(s->spill, &size);
+	struct spill *from = p != NULL ? s->spill : NULL;
+	if (p == NULL)
+		p = map_aligned();
+	if (p == NULL)
+		return NULL;
+	p->spill = from;
+	list_add(&s->room, p);
 	return p;
+}
+
+static void page_free(struct slab_page *p)
+{
+	if (p->spill != NULL)
+		spill_give(p->spill, p, SLAB_PAGE);
+	else
+		munmap(p, SLAB_PAGE);
 }
 
 void *slab_alloc(struct slab *s)
@@ -145,7 +162,7 @@ void slab_free(struct slab *s, void *block)
 	/* One is kept, for flows that come and go one at a time. */
 	if (--p->used == 0 && (p->next != NULL || p->prev != NULL)) {
 		list_remove(&s->room, p);
-		munmap(p, SLAB_PAGE);
+		page_free(p);
 	}
 }
 
@@ -154,7 +171,7 @@ static void pages_free(struct slab_page **list)
 	while (*list != NULL) {
 		struct slab_page *p = *list;
 		*list = p->next;
-		munmap(p, SLAB_PAGE);
+		page_free(p);
 	}
 }
 
@@ -172,6 +189,7 @@ void *slab_set_alloc(struct slab_set *s, size_t size)
 		return calloc(1, size != 0 ? size : 1);
 	struct slab *of = &s->of[(size - 1) / 16];
 	of->size = (size + 15) & ~(size_t)15;
+	of->spill = s->spill;
 	return slab_alloc(of);
 }
 

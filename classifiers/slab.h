@@ -11,9 +11,11 @@
 #include <stddef.h>
 
 struct slab_page;
+struct spill;
 
 struct slab {
 	size_t size;            /* of a block; set once, before the first */
+	struct spill *spill;    /* where pages are from, once that has any; outlives the slab. NULL: memory */
 	struct slab_page *room; /* pages with a free block */
 	struct slab_page *full;
 };
@@ -30,6 +32,7 @@ void slab_close(struct slab *s); /* frees all blocks */
  */
 #define SLAB_SET_MAX 512u /* bytes */
 struct slab_set {
+	struct spill *spill; /* of all of them; set before the first block */
 	struct slab of[SLAB_SET_MAX / 16];
 };
 
