@@ -27,6 +27,9 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 	}
 	in->cfg = *cfg;
 	in->pub.all_flows = cfg->all_flows;
+	in->pub.spill = in->arena.spill = cfg->spill;
+	for (unsigned i = 0; i < FLOW_SHARDS; i++)
+		in->kept_blocks[i].spill = cfg->spill;
 	pthread_mutex_init(&in->open_lock, NULL);
 	for (unsigned i = 0; classifier_table[i] != NULL && i < CLASSIFIERS_MAX; i++) {
 		const struct classifier *c = classifier_table[i];
@@ -221,6 +224,7 @@ static int take_shard(struct inspector *in, struct shard *s, unsigned capture)
 	int e = take_attempts(in, &s->attempts, capture);
 	err = err != 0 ? err : e;
 	arena_move(&in->arena, &s->arena);
+	arena_move(&in->names, &s->names);
 	context_shard_free(s->context);
 	free(s->kept);
 	free(s->records);
@@ -378,6 +382,7 @@ void analysis_free(struct analysis *a)
 	kept_close(in);
 	pthread_mutex_destroy(&in->open_lock);
 	arena_free(&in->arena);
+	arena_free(&in->names);
 	judge_free(in->judge);
 	free(in->contexts);
 	free(a->captures);

@@ -18,6 +18,7 @@
 #include "classifiers/app/tls_server.h"
 #include "classifiers/app/vpn.h"
 #include "classifiers/classifier.h"
+#include "classifiers/spill.h"
 #include "classifiers/tamper/dns_exchange.h"
 #include "classifiers/tamper/exchange.h"
 #include "classifiers/tamper/quic_exchange.h"
@@ -95,6 +96,32 @@ static const char *intern_name(struct attempts *t, const char *name)
 	return n != 0 ? intern(t, lower, n + 1) : NULL;
 }
 
+static struct attempt_block *block_new(struct spill *spill)
+{
+	size_t size = sizeof(struct attempt_block) + ATTEMPTS_BLOCK * sizeof(struct attempt);
+	struct attempt_block *b = spill_take(spill, &size);
+	if (b == NULL) {
+		spill = NULL;
+		b = malloc(size);
+	}
+	if (b != NULL)
+		*b = (struct attempt_block){.spill = spill, .size = size};
+	return b;
+}
+
+static void block_free(struct attempt_block *b)
+{
+	if (b->spill != NULL)
+		spill_give(b->spill, b, b->size);
+	else
+		free(b);
+}
+
+static size_t block_room(const struct attempt_block *b)
+{
+	return (b->size - sizeof(*b)) / sizeof(b->list[0]);
+}
+
 static struct attempt *attempt_new(struct attempts *t, const struct flow *f)
 {
 	if (t->n >= ATTEMPTS_SHARD) {
@@ -102,14 +129,12 @@ static struct attempt *attempt_new(struct attempts *t, const struct flow *f)
 		return NULL;
 	}
 	struct attempt_block *b = t->last;
-	if (b == NULL || b->n == ATTEMPTS_BLOCK) {
-		b = malloc(sizeof(*b));
+	if (b == NULL || b->n == block_room(b)) {
+		b = block_new(t->spill);
 		if (b == NULL) {
 			t->dropped++;
 			return NULL;
 		}
-		b->next = NULL;
-		b->n = 0;
 		*(t->last != NULL ? &t->last->next : &t->first) = b;
 		t->last = b;
 	}
@@ -341,7 +366,7 @@ void attempts_move(struct attempts *t, struct attempt *out)
 		if (out != NULL)
 			memcpy(out, b->list, b->n * sizeof(*out));
 		out = out != NULL ? out + b->n : NULL;
-		free(b);
+		block_free(b);
 	}
 	free(t->interned);
 	t->last = NULL;

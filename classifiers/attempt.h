@@ -88,16 +88,19 @@ struct attempt {
 /* Small enough to be made in what flows that ended have left. */
 struct attempt_block {
 	struct attempt_block *next;
+	struct spill *spill; /* that it is from; NULL: malloc */
+	size_t size;
 	unsigned n;
-	struct attempt list[ATTEMPTS_BLOCK];
+	struct attempt list[]; /* room for ATTEMPTS_BLOCK at least */
 };
 
-/* A shard's list. Zeroed before use, but for arena. */
+/* A shard's list. Zeroed before use, but for arena and spill. */
 struct attempts {
 	struct attempt_block *first, *last; /* full but for the last */
 	size_t n;
 	uint64_t dropped;
 	struct arena *arena;  /* of what the attempts point to */
+	struct spill *spill;  /* of the list, once that has any; NULL: malloc */
 	struct interned {     /* what was put there, each value once */
 		uint64_t hash;
 		const void *value;

@@ -58,7 +58,9 @@ void *shard_new(void *user, unsigned index)
 	s->pool.budget = REASSEMBLY_BUDGET;
 	s->rates.budget = RATE_POOL_BYTES;
 	s->rates.goodput_budget = RATE_GOODPUT_BYTES;
-	s->attempts.arena = &s->arena;
+	s->attempts.arena = &s->names;
+	s->attempts.spill = in->cfg.spill;
+	s->arena.spill = in->cfg.spill;
 	scratch_open(s);
 	in->shards[index] = s;
 	return s;
@@ -279,7 +281,7 @@ static void record_labels(struct shard *s, struct flow_record *r, const struct r
 static struct flow_record *record_keep(struct shard *s, const struct flow_record *now,
 				       const struct label *label)
 {
-	struct flow_record *r = arena_alloc(&s->arena, sizeof(*r));
+	struct flow_record *r = arena_alloc_often(&s->arena, sizeof(*r));
 	if (r == NULL)
 		return NULL;
 	*r = *now;

@@ -14,6 +14,7 @@
 struct ruleset; /* classifiers/lists/rules.h */
 struct matcher; /* classifiers/lists/matcher.h */
 struct geo;     /* classifiers/geo.h */
+struct spill;   /* classifiers/spill.h */
 
 struct analysis_config {
 	bool no_ndpi;
@@ -31,6 +32,8 @@ struct analysis_config {
 	const struct ruleset *rules; /* sealed; NULL: none. Outlives the analysis */
 	struct matcher *matcher;     /* over rules; NULL: none */
 	const struct geo *geo;       /* where addresses are; NULL: nowhere known */
+	/* Where what is kept until the report goes once it is much; outlives the analysis. NULL: memory. */
+	struct spill *spill;
 };
 
 int analysis_new(struct analysis **out, const struct analysis_config *cfg); /* 0 or -errno */

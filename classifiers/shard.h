@@ -43,7 +43,8 @@ struct shard {
 	} slabs;
 	struct reassembly_pool pool;
 	struct rate_pool rates;
-	struct arena arena;
+	struct arena arena; /* of records and what they point to */
+	struct arena names; /* of attempts: sorted by what is in it, they are looked at all over it */
 	struct context_shard *context;
 	struct judge *judge;
 	struct facts_room *room;
@@ -98,7 +99,7 @@ struct inspector {
 	struct shard *shards[FLOW_SHARDS];
 	atomic_size_t room_used; /* of cfg.room, by all shards */
 	struct classifier_group groups[FLOW_GROUPS];
-	struct arena arena;
+	struct arena arena, names; /* as the shards' */
 	struct judge *judge;
 	struct context **contexts; /* one a capture */
 	struct kept_flow **kept;   /* of all captures, in the order of their flows */

@@ -311,4 +311,5 @@ struct analysis {
 	struct attempt *attempts;   /* of all captures: (capture, start time, flow id) */
 	size_t n_attempts;
 	size_t names_withheld;      /* flows whose name a shared report does not list */
+	struct spill *spill;        /* classifiers/spill.h, for what is added to it; NULL: memory */
 };

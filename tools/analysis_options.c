@@ -65,6 +65,7 @@ struct analysis_config analysis_setup_config(const struct analysis_setup *setup,
 		.vantage = vantage_of[o->vantage],
 		.rules = setup->lists.rules,
 		.matcher = setup->lists.matcher,
+		.spill = s->spill,
 	};
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "classifiers/inspector.h"
 #include "dataplane/log.h"
@@ -364,6 +365,24 @@ static bool usage_fits(const struct analyze_config *cfg, int argc, char **argv)
 	return wrong == NULL;
 }
 
+static bool on_disk(const char *file)
+{
+	struct stat st;
+
+	return strcmp(file, "-") != 0 && stat(file, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool all_on_disk(const struct analyze_config *cfg, int argc, char **argv)
+{
+	bool all = true;
+
+	for (int i = 0; i < argc; i++)
+		all = all && on_disk(argv[i]);
+	for (unsigned i = 0; i < cfg->controls.n; i++)
+		all = all && on_disk(cfg->controls.v[i]);
+	return all;
+}
+
 /* expected: of the run that this one repeats, or NULL. */
 static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 			const struct manifest *expected)
@@ -376,6 +395,8 @@ static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 		goto out;
 	if (!analysis_setup_open(&r.setup, &cfg->analysis, &command_analyze, &r.session))
 		goto out;
+	if (all_on_disk(cfg, argc, argv))
+		session_spill(&r.session);
 	r.want = analysis_setup_config(&r.setup, &cfg->analysis, &r.session);
 	r.errors = calloc((size_t)argc + cfg->controls.n, sizeof(*r.errors));
 	int err = r.errors == NULL ? -ENOMEM : analysis_new(&r.analysis, &r.want);
@@ -442,7 +463,10 @@ const struct command command_analyze = {
 		   "write has pseudonyms in place of the clients' addresses, and names only of "
 		   "connections that a finding is about; all else has the real ones. The report for "
 		   "people goes to standard output unless an output is named. With --jsonl or -o a "
-		   "record of every flow is kept in memory. With --key or --show-clients the folder of "
+		   "record of every flow is kept. What is kept goes into a file without a name in "
+		   "TMPDIR, else /var/tmp, once it is much (some ten thousand findings) and if all "
+		   "captures are files themselves: it says what they say, and is gone with the run. With "
+		   "TMPDIR=/dev/shm it stays in memory. With --key or --show-clients the folder of "
 		   "-o also keeps what wmscope-merge(1) needs to join it to others, and with --resume a "
 		   "run that ended early is gone on with. SIGINT or SIGTERM ends the input and the "
 		   "report of what was read is written; a second one ends the program at once.",

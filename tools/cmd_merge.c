@@ -385,6 +385,9 @@ static int merge_run(void *config, int argc, char **argv)
 	if (!session_start(&m.session, &m.cfg.session, argv, argc) ||
 	    !open_lists(&m))
 		goto out;
+	/* What was sealed is not put on a disk in the clear. */
+	if (m.cfg.session.key == NULL)
+		session_spill(&m.session);
 	struct analysis_config want = analysis_setup_config(&m.setup, &m.cfg.analysis, &m.session);
 	int err = analysis_new(&m.analysis, &want);
 	if (err != 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "classifiers/spill.h"
 #include "dataplane/log.h"
 #include "tools/facts.h"
 #include "tools/manifest.h"
@@ -71,6 +72,15 @@ void session_input_failed(struct session *s, int err)
 			    : err == -ENOMEM ? EXIT_IO
 			    : err == -EINTR  ? EXIT_PARTIAL
 					     : EXIT_INPUT);
+}
+
+void session_spill(struct session *s)
+{
+	const char *tmp = getenv("TMPDIR");
+	/* What is large and lasts as long as a run: /tmp often is memory, file-hierarchy(7). */
+	struct spill_config want = {.dir = tmp != NULL && tmp[0] != '\0' ? tmp : "/var/tmp"};
+
+	(void)spill_new(&s->spill, &want); /* without it there is memory */
 }
 
 static int name_outputs(struct session *s)
@@ -285,6 +295,8 @@ void session_end(struct session *s)
 	privacy_free(s->privacy);
 	survey_free(s->survey);
 	arena_free(&s->arena);
+	spill_free(s->spill);
+	s->spill = NULL;
 	s->privacy = NULL;
 	s->survey = NULL;
 }

@@ -131,6 +131,7 @@ extern const char *const session_min_verdicts[], *const session_fail_ons[], *con
 		 "or not (1); options and files given here go before its own"}
 
 struct privacy;  /* tools/privacy/model.h */
+struct spill;    /* classifiers/spill.h */
 struct seal_key; /* tools/privacy/seal.h */
 struct survey;   /* tools/privacy/survey.h */
 
@@ -145,6 +146,7 @@ struct session {
 	struct arena arena;      /* what is said of the run, as long as the session */
 	const struct manifest *expected; /* set before session_start(): the run repeats another */
 	bool same;
+	struct spill *spill; /* session_spill()'s; NULL: what is found stays in memory */
 	unsigned conditions; /* 1 << enum exit_status, or'ed: all that apply */
 };
 
@@ -158,6 +160,11 @@ void session_catch_signals(void);
  */
 bool session_start(struct session *s, const struct session_config *cfg, char *const *inputs,
 		   int n_inputs);
+/*
+ * What the analysis finds may go into a file in TMPDIR, else /var/tmp, once it is much. For runs over
+ * captures that are on a disk: what was never on one is not put there.
+ */
+void session_spill(struct session *s);
 void session_happened(struct session *s, enum exit_status status);
 /* What the process exits with: where several apply, 2, 4, 3, 5, then 1. */
 int session_exit_status(const struct session *s);

@@ -307,7 +307,7 @@ static int take_rate(struct arena *a, const struct view *v, struct finding *f)
 struct finding *finding_make(struct arena *a, const struct view *v, const struct judged_case *c,
 			     struct flow_record *flow)
 {
-	struct finding *f = arena_alloc(a, sizeof(*f));
+	struct finding *f = arena_alloc_often(a, sizeof(*f));
 	if (f == NULL)
 		return NULL;
 	const struct signature *sig = strongest(c);

@@ -245,6 +245,7 @@ int testimony_take(struct testimony *t, struct analysis *a, const struct ruleset
 	int err = 0;
 
 	t->wire.rules = rules;
+	t->arena.spill = a->spill;
 	for (uint64_t i = 0; i < t->head.n_captures && err == 0; i++) {
 		struct judged_capture c;
 		memset(&c, 0, sizeof(c));
