@@ -34,12 +34,22 @@ static bool is_content(const struct view *v, unsigned i)
 	       (e->len > 1 || (e->flags & TCP_FIN) != 0);
 }
 
-static bool lacks_ts(const struct view *v, unsigned i)
+/*
+ * An empty FIN of a connection that was over: firewalls and balancers that time a session out close it with
+ * packets that they build, and so do some that answer the other side's FIN.
+ */
+static bool ends_nothing(const struct view *v, unsigned i)
 {
 	const struct event *e = &v->e[i];
-	/* Firewalls and balancers that time a session out close it with packets that they build. */
-	bool times_out = e->len == 0 && i > 0 && e->ts_ns - v->e[i - 1].ts_ns >= IDLE_NS;
-	return is_content(v, i) && (e->bits & EVENT_TS) == 0 && !times_out;
+	bool answers = false;
+	for (unsigned k = 0; k < i && !answers; k++)
+		answers = event_dir(&v->e[k]) != v->dir && (v->e[k].flags & TCP_FIN) != 0;
+	return e->len == 0 && i > 0 && (answers || e->ts_ns - v->e[i - 1].ts_ns >= IDLE_NS);
+}
+
+static bool lacks_ts(const struct view *v, unsigned i)
+{
+	return is_content(v, i) && (v->e[i].bits & EVENT_TS) == 0;
 }
 
 /* Where only the SYN+ACK carries the option: a proxy that strips it passes on the rest of a packet. */
@@ -53,19 +63,25 @@ static bool is_stripped(const struct view *v, unsigned i)
 	return !df && abs(e->ttl - shake->ttl) < 10;
 }
 
-/* An empty FIN whose IP-ID lies between those of the sender's packets around it, as no other host's would. */
+/*
+ * An empty FIN whose IP-ID follows that of the sender's packet before it, and precedes that of the next if
+ * there is one, as no other host's would.
+ */
 static bool is_counted(const struct view *v, unsigned i)
 {
 	int before = -1, after = -1;
 	for (unsigned k = 0; k < v->n && after < 0; k++)
 		if (view_is_own(v, k))
 			*(k < i ? &before : &after) = (int)k;
-	if (v->e[i].len != 0 || v->ev->ipv6 || before < 0 || after < 0)
+	if (v->e[i].len != 0 || v->ev->ipv6 || before < 0)
 		return false;
 	uint16_t up = (uint16_t)(v->e[i].ip_id - v->e[before].ip_id);
+	if (up < 1 || up > COUNTER_STEP || v->e[i].ttl != v->e[before].ttl)
+		return false;
+	if (after < 0)
+		return true;
 	uint16_t on = (uint16_t)(v->e[after].ip_id - v->e[i].ip_id);
-	return up >= 1 && up <= COUNTER_STEP && on >= 1 && on <= COUNTER_STEP &&
-	       v->e[i].ttl == v->e[before].ttl && v->e[i].ttl == v->e[after].ttl;
+	return on >= 1 && on <= COUNTER_STEP && v->e[i].ttl == v->e[after].ttl;
 }
 
 static bool match_tsgone(const struct view *v, const struct signature *self, struct testimony *t)
@@ -79,7 +95,7 @@ static bool match_tsgone(const struct view *v, const struct signature *self, str
 	unsigned odd = 0;
 	bool stripped = false, counted = true;
 	for (unsigned i = 0; i < v->n; i++) {
-		if (!lacks_ts(v, i))
+		if (!lacks_ts(v, i) || (odd == 0 && ends_nothing(v, i)))
 			continue;
 		if (odd++ == 0) {
 			t->frame = v->e[i].frame;
