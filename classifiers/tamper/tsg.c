@@ -48,22 +48,26 @@ bool tsg_fits(uint32_t sip, uint32_t dip, const struct tsg_stamp *s, uint32_t se
 	return (uint16_t)(TSG_M - *val * seed + sip % s->window) == s->ip_id;
 }
 
-/* The seed that explains two packets; 0: none, or they cannot tell. */
-static uint32_t seed_of_pair(uint32_t sip, const struct tsg_stamp *i, const struct tsg_stamp *j)
+/* IP-IDs are what is left modulo 2^16, so the difference of two is too. */
+static bool follows(uint32_t sip, const struct tsg_stamp *i, const struct tsg_stamp *j, uint32_t seed)
 {
-	int dw = (int)j->window - (int)i->window;
-	/* IP-IDs are what is left modulo 2^16, so the difference is too, with a sign. */
-	int di = (int16_t)(uint16_t)(i->ip_id - j->ip_id + sip % j->window - sip % i->window);
-	if (dw == 0 || di % dw != 0 || di / dw < (int)SEED_MIN || di / dw > (int)SEED_MAX)
-		return 0;
-	return (uint32_t)(di / dw);
+	uint32_t down = (uint32_t)i->ip_id - j->ip_id + sip % j->window - sip % i->window;
+	return (uint16_t)down == (uint16_t)(((uint32_t)j->window - i->window) * seed);
+}
+
+/* Every packet of the series can have been made with this seed, and all differ as it says. */
+static bool explains(uint32_t sip, uint32_t dip, const struct tsg_stamp s[], unsigned n, uint32_t seed)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (counter_of(dip, s[i].window, seed) == 0 || !follows(sip, &s[0], &s[i], seed))
+			return false;
+	return true;
 }
 
 uint32_t tsg_seed(uint32_t sip, uint32_t dip, const struct tsg_stamp s[], unsigned n)
 {
 	struct tsg_stamp one[TSG_STAMPS];
 	unsigned distinct = 0;
-	uint32_t seed = 0;
 	for (unsigned i = 0; i < n && distinct < TSG_STAMPS; i++) {
 		bool copy = s[i].window < VAL_MIN;
 		for (unsigned k = 0; k < distinct && !copy; k++)
@@ -73,18 +77,10 @@ uint32_t tsg_seed(uint32_t sip, uint32_t dip, const struct tsg_stamp s[], unsign
 	}
 	if (distinct < SERIES_MIN)
 		return 0;
-	for (unsigned i = 0; i < distinct; i++) {
-		for (unsigned k = i + 1; k < distinct; k++) {
-			uint32_t of_pair = seed_of_pair(sip, &one[i], &one[k]);
-			if (of_pair == 0 || (seed != 0 && of_pair != seed))
-				return 0;
-			seed = of_pair;
-		}
-	}
-	for (unsigned i = 0; i < distinct; i++)
-		if (counter_of(dip, one[i].window, seed) == 0)
-			return 0;
-	return seed;
+	for (uint32_t seed = SEED_MIN; seed <= SEED_MAX; seed++)
+		if (explains(sip, dip, one, distinct, seed))
+			return seed;
+	return 0;
 }
 
 /* "DF always set", RST or RST+ACK, bare headers, no payload. */
