@@ -231,3 +231,43 @@ uint64_t view_own_resets(const struct view *v)
 			return s.own;
 	return 0;
 }
+
+/* Highest acknowledgement in a packet of direction dir before i that is no RST; false: none. */
+static bool acknowledged(const struct view *v, unsigned i, uint32_t *ack)
+{
+	bool any = false;
+	for (unsigned k = 0; k < i; k++) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) != v->dir || (e->flags & (TCP_ACK | TCP_RST)) != TCP_ACK ||
+		    (any && seq_leq(e->ack, *ack)))
+			continue;
+		*ack = e->ack;
+		any = true;
+	}
+	return any;
+}
+
+bool view_drawn_late(const struct view *v, unsigned i)
+{
+	uint32_t acked = 0, next = 0;
+	bool any = false, sent = false;
+	if (!acknowledged(v, i, &acked) || v->ev->skipped_at != 0)
+		return false;
+	for (unsigned k = 0; k < i; k++) {
+		const struct event *e = &v->e[k];
+		uint32_t end = e->seq + event_seqlen(e);
+		if (event_dir(e) == v->dir || (e->flags & TCP_RST) != 0)
+			continue;
+		if ((e->flags & TCP_ACK) != 0 && e->ack == v->e[i].seq) {
+			/* Sent again, keep-alives too, or empty with nothing behind it. */
+			if ((sent && seq_lt(e->seq, next)) ||
+			    (end == e->seq ? !seq_lt(end, acked) : !seq_leq(end, acked)))
+				return false;
+			any = true;
+		}
+		if (!sent || seq_lt(next, end))
+			next = end;
+		sent = true;
+	}
+	return any;
+}

@@ -114,16 +114,26 @@ static bool is_strange(const struct view *v, const struct event *r)
 	       (seq_lt(r->ack, peer->isn) || seq_diff(r->ack, peer->next) > STRANGE);
 }
 
+/* RST number i has the number of what its sender may answer, or count from. */
+static bool is_numbered_so(const struct view *v, unsigned i)
+{
+	unsigned r = v->rst[i];
+	uint32_t ack;
+	if (!is_echo(v, i) && !(view_acked_before(v, r, &ack) && v->e[r].seq == ack))
+		return false;
+	bool unlike = view_ttl_off(v, r, 9) && view_df_off(v, r);
+	return !unlike || lacks_packets(v) || !view_drawn_late(v, r);
+}
+
 static bool match_seq_data(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
 	for (unsigned i = 0; i < v->n_rst && !view_is_mixed(v); i++) {
 		const struct event *r = &v->e[v->rst[i]];
 		uint64_t last = last_own(v, v->rst[i]);
-		uint32_t next, ack;
+		uint32_t next;
 		if (!view_next_before(v, v->rst[i], &next) || seq_diff(next, r->seq) <= SEQ_SLOP ||
-		    view_began_anew(v, v->rst[i], v->rst[i]) || is_echo(v, i) ||
-		    (view_acked_before(v, v->rst[i], &ack) && r->seq == ack) ||
+		    view_began_anew(v, v->rst[i], v->rst[i]) || is_numbered_so(v, i) ||
 		    r->ts_ns - last > BURST_NS || is_strange(v, r))
 			continue;
 		t->grade = is_refusal_perhaps(v, v->rst[i]) || lacks_packets(v) ? GRADE_D2 : GRADE_D3;

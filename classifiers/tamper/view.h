@@ -136,6 +136,11 @@ bool view_mirrors_ipid(const struct view *v, unsigned i);
 bool view_acked_before(const struct view *v, unsigned i, uint32_t *ack);
 /* Highest end of sequence of direction dir before i, without RSTs; false: none. */
 bool view_next_before(const struct view *v, unsigned i, uint32_t *next);
+/*
+ * own_reset.c: all that packet i, a RST, can take its number from had been acknowledged by its sender before:
+ * whoever answers one of them once more with that number is not its socket, which was open when they came.
+ */
+bool view_drawn_late(const struct view *v, unsigned i);
 /* RST i has a later number than packet k of its sender, which arrived behind it, and overtook it. */
 bool view_overtook(const struct view *v, unsigned i, unsigned k);
 /* Stage of the connection when packet i arrived; a RST's when it was sent. */
