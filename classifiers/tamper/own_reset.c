@@ -109,6 +109,14 @@ static bool is_copy(const struct event *a, const struct event *b)
 	       a->flags == b->flags && a->window == b->window && a->ip_id == b->ip_id;
 }
 
+bool view_is_copy(const struct view *v, unsigned k)
+{
+	if (k == 0 || v->ev->duplicates == 0)
+		return false;
+	const struct event *a = &v->e[v->rst[k - 1]], *b = &v->e[v->rst[k]];
+	return is_copy(a, b) && b->ts_ns - a->ts_ns <= COPY_NS;
+}
+
 /* From the last to the first, so that each finds the packet that was the latest to draw it. */
 static void match_refusals(struct resets *s)
 {
@@ -122,9 +130,7 @@ static void match_refusals(struct resets *s)
 		    view_ttl_off(v, v->rst[i], VIEW_TTL_TOLERANCE) || view_df_off(v, v->rst[i]))
 			continue;
 		int k = drew_refusal(s, v->rst[i]);
-		bool copy = v->ev->duplicates != 0 && i + 1 < v->n_rst && is_copy(&v->e[v->rst[i + 1]], r) &&
-			    v->e[v->rst[i + 1]].ts_ns - r->ts_ns <= COPY_NS;
-		if (copy) {
+		if (i + 1 < v->n_rst && view_is_copy(v, i + 1)) {
 			s->own |= (s->own >> (i + 1) & 1) << i;
 			s->unasked |= (s->unasked >> (i + 1) & 1) << i;
 		} else if (k >= 0) {

@@ -25,21 +25,12 @@ struct resets {
 	bool ack_zero, ack_nonzero;
 };
 
-static bool is_copy(const struct view *v, unsigned k)
-{
-	if (k == 0 || v->ev->duplicates == 0)
-		return false;
-	const struct event *a = &v->e[v->rst[k - 1]], *b = &v->e[v->rst[k]];
-	return a->seq == b->seq && a->ack == b->ack && a->flags == b->flags &&
-	       a->ip_id == b->ip_id && a->window == b->window && b->ts_ns - a->ts_ns <= 1000000;
-}
-
 static struct resets count_resets(const struct view *v)
 {
 	struct resets r = {0};
 	for (unsigned i = 0; i < v->n_rst; i++) {
 		const struct event *e = &v->e[v->rst[i]];
-		if (!view_is_suspect(v, i) || is_copy(v, i))
+		if (!view_is_suspect(v, i) || view_is_copy(v, i))
 			continue;
 		if ((e->flags & TCP_ACK) != 0) {
 			r.rstack++;

@@ -88,7 +88,9 @@ static bool is_as_handshake(const struct view *v, unsigned i)
 
 static bool test_contradiction(const struct view *v, unsigned i, struct testimony *t)
 {
-	if (v->base.n == 0 || v->base.handshake_only || is_as_handshake(v, i))
+	/* One packet, and no handshake with it: it may be the proxy's. */
+	bool unsure = v->dir == DIR_S2C && v->synack < 0 && v->base.n < 2 && !v->base.other_flows;
+	if (v->base.n == 0 || unsure || v->base.handshake_only || is_as_handshake(v, i))
 		return false;
 	bool ttl = view_ttl_off(v, i, TTL_STRONG - 1) && !view_as_far(v, i), df = view_df_off(v, i);
 	/* RFC 6864: only packets with DF may go without an ID, so one without DF has one. */
@@ -332,7 +334,7 @@ static bool match_sub_rtt(const struct view *v, const struct signature *self, st
 		uint64_t rtt = 0;
 		const char *whence = "";
 		enum grade grade;
-		if (!view_is_suspect(v, i))
+		if (!view_is_suspect(v, i) || view_is_copy(v, i))
 			continue;
 		int k = too_soon_after(v, v->rst[i], &grade, &rtt, &whence);
 		if (rtt == UINT64_MAX)

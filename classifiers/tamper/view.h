@@ -121,6 +121,8 @@ static inline bool view_is_suspect(const struct view *v, unsigned k)
 {
 	return (v->own_rst & 1ull << k) == 0;
 }
+/* own_reset.c: v->rst[k] is the one before it, shown once more by a capture that shows frames twice. */
+bool view_is_copy(const struct view *v, unsigned k);
 /* Of packet i, reserved flag bits, and AE where the sides do not count marks with it (RFC 9768). */
 unsigned view_odd_flags(const struct view *v, unsigned i);
 /* A FIN of either side was recorded before packet i. */
