@@ -157,6 +157,35 @@ static void gre_of_a_server(struct world *w)
 	expect(w, 0);
 }
 
+/* Two packets one way are in both captures, and one of them waited for a moment: no floor is known. */
+static void one_way_of_few(struct world *w)
+{
+	struct segment r = {.flags = TCP_RST | TCP_ACK, .seq = 1, .ack = 1}, f = {
+		.port = 40001, .flags = TCP_FIN | TCP_ACK, .seq = 1, .ack = 1};
+
+	sent(w, WAY_UP, &r, 2000);
+	got(w, WAY_UP, &r, 2000 + TRANSIT - 1);
+	through(w, WAY_UP, f, 3000);
+	expect(w, 0);
+	assert_int_equal(count(w, FATE_SAME), 2);
+}
+
+/* The same of a short capture that has both ways. */
+static void few_both_ways(struct world *w)
+{
+	struct segment r = {.flags = TCP_RST | TCP_ACK, .seq = 1, .ack = 1}, f = {
+		.port = 40001, .flags = TCP_FIN | TCP_ACK, .seq = 1, .ack = 1};
+
+	sent(w, WAY_UP, &r, 2000);
+	got(w, WAY_UP, &r, 2000 + TRANSIT - 4);
+	through(w, WAY_UP, f, 3000);
+	f.seq = f.ack = 2;
+	f.ip_id = 0;
+	through(w, WAY_DOWN, f, 3021);
+	expect(w, 0);
+	assert_int_equal(count(w, FATE_SAME), 3);
+}
+
 /* A busy path delays what is around a genuine reset, and not the reset. */
 static void quick_on_a_busy_path(struct world *w)
 {
@@ -216,7 +245,8 @@ static void alike_behind_a_translator(struct world *w)
 	X(nothing_happens) X(capture_missed_it) X(capture_missed_sending) X(cut_up)                \
 	X(joined) X(clock_is_set) X(begins_later) X(goes_elsewhere) X(strangers)                   \
 	X(gre_of_a_server) X(quick_on_a_busy_path)                                                 \
-	X(unanswered_behind_a_translator) X(alike_behind_a_translator)
+	X(unanswered_behind_a_translator) X(alike_behind_a_translator)                             \
+	X(one_way_of_few) X(few_both_ways)
 CASES(DEFINE)
 
 int main(void)

@@ -16,6 +16,7 @@
 #define APART_MAX_NS  (INT64_C(1) << 60) /* 36 years */
 #define STEP_MIN_NS   10000000LL	 /* below it a change is as well queueing */
 #define DRIFT_MIN_NS  10000000000ULL	 /* between the windows that drift is told from */
+#define FEW_PAIRS     16		 /* one way: each may have queued, so that none is the quickest */
 
 struct sample {
 	uint64_t key, client_ns;
@@ -245,7 +246,20 @@ static void note_step(struct compare_clock *k, const struct clock_window *a,
 	}
 }
 
-static void describe(struct comparison *c)
+/* A copy that shows up sooner than nine tenths of the quickest is not the packet, where that is known. */
+static int64_t slack_of(const struct compare_clock *k, const struct samples *all)
+{
+	uint32_t n[WAYS] = {0, 0};
+
+	if (!k->both_ways)
+		return STEP_MIN_NS;
+	for (uint32_t i = 0; i < all->n; i++)
+		n[all->v[i].way]++;
+	bool few = n[WAY_UP] < FEW_PAIRS || n[WAY_DOWN] < FEW_PAIRS;
+	return (int64_t)k->rtt_ns / (few ? 5 : 20);
+}
+
+static void describe(struct comparison *c, const struct samples *all)
 {
 	struct compare_clock *k = &c->clock;
 	const struct clock_window *first = NULL, *last = NULL;
@@ -264,6 +278,7 @@ static void describe(struct comparison *c)
 	k->both_ways = least[0] != INT64_MAX && least[1] != INT64_MAX;
 	if (!k->both_ways) {
 		/* Good enough to find the window. */
+		c->slack_ns = slack_of(k, all);
 		k->offset_ns = least[0] != INT64_MAX ? least[0] : k->aligned ? -least[1] : 0;
 		return;
 	}
@@ -288,8 +303,7 @@ static void describe(struct comparison *c)
 		if (apart >= DRIFT_MIN_NS)
 			k->drift_ppm = (double)(end - k->offset_ns) / (double)apart * 1e6;
 	}
-	/* A copy that shows up sooner than nine tenths of the quickest is not the packet. */
-	c->slack_ns = rtt / 20;
+	c->slack_ns = slack_of(k, all);
 }
 
 static void learn(struct comparison *c, const struct samples *all)
@@ -342,7 +356,7 @@ int clocks_align(struct comparison *c)
 		orient(c, &all);
 		memset(c->windows, 0, sizeof(c->windows));
 		fill_windows(c, &all);
-		describe(c);
+		describe(c, &all);
 		learn(c, &all);
 	}
 out:
