@@ -157,6 +157,29 @@ static void gre_of_a_server(struct world *w)
 	expect(w, 0);
 }
 
+/* One card joined three segments, the other end's capture lacks one of them, and nothing follows. */
+static void joined_of_what_was_missed(struct world *w)
+{
+	static const char text[] =
+		"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nServer: one\r\n\r\nabcdefghijklmnopqrstuvwxyz"
+		"0123456789abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQR";
+	struct segment whole = {.flags = PUSHED, .seq = 1, .ack = 1, .text = text, .len = 120, .ip_id = 800};
+
+	beside(w, 0, 2000);
+	handshake(w, 0, 2000);
+	for (int32_t i = 0; i < 3; i++) {
+		struct segment part = {.flags = i == 2 ? PUSHED : ACKED, .seq = 1 + 40 * i, .ack = 1,
+				       .text = text + 40 * i, .len = 40, .ip_id = (uint16_t)(800 + i)};
+		if (i != 1)
+			sent(w, WAY_DOWN, &part, 2050);
+	}
+	got(w, WAY_DOWN, &whole, 2071);
+	beside(w, 2100, 4000);
+	assert_int_equal(comparison_run(w->c), 0);
+	assert_null(finding_of(w, "two-sided-injection"));
+	assert_int_equal(w->c->view[SIDE_SERVER].missed, 1);
+}
+
 /* Two packets one way are in both captures, and one of them waited for a moment: no floor is known. */
 static void one_way_of_few(struct world *w)
 {
@@ -246,7 +269,7 @@ static void alike_behind_a_translator(struct world *w)
 	X(joined) X(clock_is_set) X(begins_later) X(goes_elsewhere) X(strangers)                   \
 	X(gre_of_a_server) X(quick_on_a_busy_path)                                                 \
 	X(unanswered_behind_a_translator) X(alike_behind_a_translator)                             \
-	X(one_way_of_few) X(few_both_ways)
+	X(one_way_of_few) X(few_both_ways) X(joined_of_what_was_missed)
 CASES(DEFINE)
 
 int main(void)

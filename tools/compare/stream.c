@@ -13,6 +13,8 @@
 
 #define SCAN_MAX  4096      /* segments looked at for one */
 #define AHEAD_MAX (1 << 20) /* bytes between two segments that are near each other */
+#define OWN_BYTES 64	    /* that the sender surely sent of a segment, and one in so many of its bytes, */
+#define OWN_SHARE 4	    /* to know the rest for its own as well: chosen */
 #define TAIL_NS	     300000000LL /* sent so shortly before the other capture ended: may be under way */
 #define MIDSTREAM_NS 1000000000LL /* the same at a capture's start, where the connection is older  \
 				   */
@@ -73,6 +75,7 @@ struct cover {
 	bool differs; /* bytes are there that are not the same */
 	bool untied;  /* some of it by segments that were no packet's */
 	bool unread;  /* some of it could not be compared */
+	uint32_t same; /* bytes that are */
 };
 
 enum same_bytes { BYTES_SAME, BYTES_DIFFER, BYTES_UNREAD };
@@ -124,6 +127,7 @@ static struct cover cover_of(const struct comparison *c, enum compare_way way,
 			enum same_bytes same = compare_bytes(dv, d, g->view, o, from, until - from);
 			out.unread = out.unread || same == BYTES_UNREAD;
 			out.differs = out.differs || same == BYTES_DIFFER;
+			out.same += same == BYTES_SAME ? until - from : 0;
 			if (same == BYTES_DIFFER)
 				continue;
 		}
@@ -275,7 +279,9 @@ static int rest_tcp(struct comparison *c, struct link *l, enum compare_way way)
 		struct cover k = cover_of(c, way, rv, r, &sent, true, true, FATE_N);
 		/* Merged by the receiver's card out of segments of which the capture has some. */
 		bool merged = k.touched && !k.whole && !k.differs && !k.unread && r->len > 0;
-		if ((!k.touched || merged) && any_past(&seqs, r->seq + digest_span(r))) {
+		/* Nobody forges what is the sender's own for such a part. */
+		bool own = merged && k.same >= OWN_BYTES && k.same >= r->len / OWN_SHARE;
+		if (own || ((!k.touched || merged) && any_past(&seqs, r->seq + digest_span(r)))) {
 			r->fate = FATE_MISSED;
 			sv->missed++;
 		}
