@@ -190,4 +190,10 @@ void decoder_free(struct decoder *d);
 bool decoder_run(struct decoder *d, const struct packet *pkt, struct headers *out,
 		 const struct packet **whole);
 void decoder_release(struct decoder *d, const struct packet *whole);
+/*
+ * In place of decoder_run(), for whoever has packets decoded on other threads. True: a packet of the
+ * kind that most are, whole, from *src to *dst; it is counted, and packet_decode() tells all there is to
+ * know of it, DECODE_OK among that. False: nothing was done.
+ */
+bool decoder_sort(struct decoder *d, const struct packet *pkt, struct ip_addr *src, struct ip_addr *dst);
 const struct decoder_stats *decoder_stats(const struct decoder *d);

@@ -90,6 +90,9 @@ void scan_ip6_chain(struct cursor *c, uint8_t first, struct ip6_chain *out);
 
 /* decode_usual.c: true: it was of the usual kind, and h, which was empty, is what the walk would make. */
 bool scan_usual(const struct packet *pkt, struct headers *h);
+/* As scan_usual() would, but says only between whom it is, and h->anomalies. */
+bool scan_usual_ends(const struct packet *pkt, struct ip_addr *src, struct ip_addr *dst,
+		     uint32_t *anomalies);
 
 /* decode_link.c */
 enum next scan_link(struct scan *s, uint32_t linktype);

@@ -11,9 +11,15 @@
 enum { ETHERNET_LEN = 14, IP_LEN = 20, TCP_LEN = 20, TIMESTAMPS_LEN = 12, UDP_LEN = 8,
        FRAME_MIN = 60 };
 
-static void fill_ip(struct headers *h, const uint8_t *frame)
+static void fill_addr(struct ip_addr *a, const uint8_t *p)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	memcpy(a->b, mapped, sizeof(mapped));
+	memcpy(a->b + 12, p, 4);
+}
+
+static void fill_ip(struct headers *h, const uint8_t *frame)
+{
 	const uint8_t *ip = frame + ETHERNET_LEN;
 	h->reached = LAYER_TRANSPORT;
 	h->has_mac = true;
@@ -27,11 +33,22 @@ static void fill_ip(struct headers *h, const uint8_t *frame)
 	h->ip_id = load_be16(ip + 4);
 	h->ip_hlen = IP_LEN;
 	h->ip_len = h->l3_caplen = load_be16(ip + 2);
-	memcpy(h->src.b, mapped, sizeof(mapped));
-	memcpy(h->src.b + 12, ip + 12, 4);
-	memcpy(h->dst.b, mapped, sizeof(mapped));
-	memcpy(h->dst.b + 12, ip + 16, 4);
+	fill_addr(&h->src, ip + 12);
+	fill_addr(&h->dst, ip + 16);
 	h->l3 = ip;
+}
+
+/* Six zeros at the end of the shortest frame: its padding, counted in by mistake. */
+static uint32_t tcp_anomalies(const uint8_t *payload, uint32_t ip_len, uint32_t hlen)
+{
+	bool padding = ip_len == FRAME_MIN - ETHERNET_LEN && ip_len - IP_LEN - hlen == 6 &&
+		       (load_be32(payload) | load_be16(payload + 4)) == 0;
+	return padding ? ANOMALY_ETH_PADDING : 0;
+}
+
+static uint32_t tcp_hlen(const uint8_t *tcp)
+{
+	return (tcp[12] >> 4) * 4u;
 }
 
 static void fill_tcp(struct headers *h, const uint8_t *tcp, uint32_t hlen)
@@ -48,10 +65,7 @@ static void fill_tcp(struct headers *h, const uint8_t *tcp, uint32_t hlen)
 		scan_timestamps(h, tcp + TCP_LEN);
 	h->payload = tcp + hlen;
 	h->payload_len = h->payload_caplen = h->ip_len - IP_LEN - hlen;
-	/* Six zeros at the end of the shortest frame: its padding, counted in by mistake. */
-	if (h->ip_len == FRAME_MIN - ETHERNET_LEN && h->payload_len == 6 &&
-	    (load_be32(h->payload) | load_be16(h->payload + 4)) == 0)
-		h->anomalies |= ANOMALY_ETH_PADDING;
+	h->anomalies |= tcp_anomalies(h->payload, h->ip_len, hlen);
 }
 
 static void fill_udp(struct headers *h, const uint8_t *udp)
@@ -67,7 +81,7 @@ static bool tcp_is_usual(const uint8_t *tcp, uint32_t len)
 {
 	if (len < TCP_LEN)
 		return false;
-	uint32_t hlen = (tcp[12] >> 4) * 4u;
+	uint32_t hlen = tcp_hlen(tcp);
 	uint16_t flags = load_be16(tcp + 12);
 	if (len < hlen || (flags & TCP_SYN) != 0 || (flags & 0x3f) == 0)
 		return false;
@@ -81,7 +95,7 @@ static bool udp_is_usual(const uint8_t *udp, uint32_t len)
 	       !udp_port_of_tunnel(load_be16(udp), load_be16(udp + 2));
 }
 
-bool scan_usual(const struct packet *pkt, struct headers *h)
+static bool is_usual(const struct packet *pkt)
 {
 	const uint8_t *frame = pkt->data;
 	if (pkt->linktype != LINKTYPE_ETHERNET || pkt->caplen < ETHERNET_LEN + IP_LEN)
@@ -96,12 +110,32 @@ bool scan_usual(const struct packet *pkt, struct headers *h)
 		return false;
 	if (tcp ? !tcp_is_usual(inner, len - IP_LEN) : !udp_is_usual(inner, len - IP_LEN))
 		return false;
-	if (load_be16(ip + 10) != 0 && inet_fold(inet_sum(ip, IP_LEN)) != 0xffff)
+	return load_be16(ip + 10) == 0 || inet_fold(inet_sum(ip, IP_LEN)) == 0xffff;
+}
+
+bool scan_usual(const struct packet *pkt, struct headers *h)
+{
+	const uint8_t *inner = pkt->data + ETHERNET_LEN + IP_LEN;
+	if (!is_usual(pkt))
 		return false;
-	fill_ip(h, frame);
-	if (tcp)
-		fill_tcp(h, inner, (inner[12] >> 4) * 4u);
+	fill_ip(h, pkt->data);
+	if (h->proto == PROTO_TCP)
+		fill_tcp(h, inner, tcp_hlen(inner));
 	else
 		fill_udp(h, inner);
+	return true;
+}
+
+bool scan_usual_ends(const struct packet *pkt, struct ip_addr *src, struct ip_addr *dst,
+		     uint32_t *anomalies)
+{
+	const uint8_t *ip = pkt->data + ETHERNET_LEN, *inner = ip + IP_LEN;
+	if (!is_usual(pkt))
+		return false;
+	fill_addr(src, ip + 12);
+	fill_addr(dst, ip + 16);
+	*anomalies = ip[9] == PROTO_TCP
+			     ? tcp_anomalies(inner + tcp_hlen(inner), load_be16(ip + 2), tcp_hlen(inner))
+			     : 0;
 	return true;
 }

@@ -44,13 +44,18 @@ void decoder_free(struct decoder *d)
 	free(d);
 }
 
+static void count_anomalies(struct decoder_stats *st, uint32_t anomalies)
+{
+	for (uint32_t left = anomalies; left != 0; left &= left - 1)
+		st->anomalies[__builtin_ctz(left)]++;
+}
+
 static void count(struct decoder_stats *st, const struct headers *h)
 {
 	st->ends[h->end]++;
 	st->tunnelled += h->n_tunnels != 0;
 	st->tunnel_closed += h->tunnel_closed;
-	for (uint32_t left = h->anomalies; left != 0; left &= left - 1)
-		st->anomalies[__builtin_ctz(left)]++;
+	count_anomalies(st, h->anomalies);
 }
 
 /*
@@ -95,6 +100,16 @@ bool decoder_run(struct decoder *d, const struct packet *pkt, struct headers *ou
 	}
 	count(&d->stats, out);
 	return out->end != DECODE_FRAGMENT;
+}
+
+bool decoder_sort(struct decoder *d, const struct packet *pkt, struct ip_addr *src, struct ip_addr *dst)
+{
+	uint32_t anomalies;
+	if (!scan_usual_ends(pkt, src, dst, &anomalies))
+		return false;
+	d->stats.ends[DECODE_OK]++;
+	count_anomalies(&d->stats, anomalies);
+	return true;
 }
 
 void decoder_release(struct decoder *d, const struct packet *whole)

@@ -14,7 +14,7 @@
 #define MAX_FLOWS_DEFAULT (1U << 20)
 #define RING_PACKETS 4096 /* packets in flight at most, or thereabouts, */
 #define RING_BYTES (32U << 20) /* and their bytes: bounds what the source has to keep */
-#define WAKE_PACKETS 256  /* workers are woken for this much at a time: a wake-up costs as much */
+#define WAKE_PACKETS 1024 /* workers are woken for this much at a time: a wake-up costs as much */
 #define PROGRESS_BATCHES 64
 #define TELL_NS (SECOND_NS / 20) /* between words about progress while nothing comes: system calls */
 /* A packet is not handed out later than this after its time, so until then a quiet source is not past. */
@@ -55,6 +55,7 @@ static void publish(struct pipeline *p, uint64_t min_done)
 				done = p->workers[i].done;
 		if (done >= min_done)
 			break;
+		p->wanted = min_done;
 		pthread_cond_wait(&p->done_cond, &p->lock);
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -69,6 +70,23 @@ static unsigned shard_of(const struct headers *h)
 						: flow_shard(&h->src, &h->dst);
 }
 
+static void work_fill(struct pipeline *p, struct block *b, unsigned i)
+{
+	const struct packet *pkt = &b->pkts[i];
+	struct work *w = &b->work[i];
+	struct ip_addr src, dst;
+	w->decoded = p->n_workers == 1 || !decoder_sort(p->decoder, pkt, &src, &dst);
+	if (!w->decoded) {
+		w->pkt = pkt;
+		w->shard = (uint8_t)flow_shard(&src, &dst);
+	} else if (decoder_run(p->decoder, pkt, &b->headers[i], &w->pkt)) {
+		w->shard = (uint8_t)shard_of(&b->headers[i]);
+	} else {
+		w->pkt = NULL;
+		w->shard = NO_SHARD;
+	}
+}
+
 static void block_fill(struct pipeline *p, struct block *b)
 {
 	b->bytes = 0;
@@ -76,12 +94,7 @@ static void block_fill(struct pipeline *p, struct block *b)
 		struct work *w = &b->work[i];
 		b->bytes += b->pkts[i].caplen;
 		w->now_ns = capture_clock_stamp(&p->clock, b->pkts[i].ts_ns);
-		if (decoder_run(p->decoder, &b->pkts[i], &w->h, &w->pkt)) {
-			w->shard = (uint8_t)shard_of(&w->h);
-		} else {
-			w->pkt = NULL;
-			w->shard = NO_SHARD;
-		}
+		work_fill(p, b, i);
 		if (w->pkt != NULL && w->pkt != &b->pkts[i])
 			b->bytes += w->pkt->caplen;
 	}
@@ -128,7 +141,8 @@ static int read_batch(struct pipeline *p)
 	} else if (p->bytes_out > RING_BYTES) {
 		publish(p, p->filled);
 	} else if (p->filled - p->released == p->n_blocks) {
-		publish(p, p->released + 1);
+		/* Half of them: to sleep and be woken for each would take longer than to fill it. */
+		publish(p, p->released + p->n_blocks / 2);
 	} else if ((p->filled - p->published) * p->batch >= WAKE_PACKETS) {
 		publish(p, 0);
 	}
@@ -205,7 +219,8 @@ static int ring_new(struct pipeline *p)
 		struct block *b = &p->blocks[i];
 		b->pkts = calloc(p->batch, sizeof(*b->pkts));
 		b->work = calloc(p->batch, sizeof(*b->work));
-		if (b->pkts == NULL || b->work == NULL)
+		b->headers = calloc(p->batch, sizeof(*b->headers));
+		if (b->pkts == NULL || b->work == NULL || b->headers == NULL)
 			return -ENOMEM;
 	}
 	return 0;
@@ -274,7 +289,10 @@ static int workers_new(struct pipeline *p)
 		p->workers[i] = (struct worker){.p = p};
 	for (unsigned i = 0; i < FLOW_SHARDS; i++)
 		p->workers[i % FLOW_GROUPS % p->n_workers].owned |= 1u << i;
-	return 0;
+	int err = 0;
+	for (unsigned i = 0; i < p->n_workers && err == 0; i++)
+		err = worker_new(&p->workers[i]);
+	return err;
 }
 
 static void pipeline_free(struct pipeline *p)
@@ -287,7 +305,10 @@ static void pipeline_free(struct pipeline *p)
 	for (unsigned i = 0; p->blocks != NULL && i < p->n_blocks; i++) {
 		free(p->blocks[i].pkts);
 		free(p->blocks[i].work);
+		free(p->blocks[i].headers);
 	}
+	for (unsigned i = 0; p->workers != NULL && i < p->n_workers; i++)
+		worker_free(&p->workers[i]);
 	merge_free(p->merge, &p->unread, &p->unread_bytes);
 	free(p->blocks);
 	free(p->workers);

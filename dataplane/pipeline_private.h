@@ -15,15 +15,15 @@
  * The reader fills blocks in a ring, one source_recv() each. Every worker goes through every block
  * in order and does the packets of its own shards; so each shard sees its packets, and the clock,
  * in arrival order, whatever the number of workers. A block is the reader's again, its packets to
- * be released, when the slowest worker has passed it.
+ * be released, when the slowest worker has passed it. With several workers the reader decodes only
+ * what it must to know the shard: headers are several times as large as what is handed over.
  */
 struct work {
 	const struct packet *pkt; /* what to analyse; NULL: nothing but the time */
 	uint64_t now_ns;
-	uint8_t shard;            /* or NO_SHARD */
 	uint16_t queue;           /* the packet was received from */
-	struct headers h;
-	struct flow_probe probe;  /* the worker's */
+	uint8_t shard;            /* or NO_SHARD */
+	bool decoded;             /* its headers are the block's; else the worker is to make them */
 };
 
 struct block {
@@ -32,6 +32,14 @@ struct block {
 	uint64_t bytes; /* captured, of its packets */
 	struct packet *pkts;
 	struct work *work;
+	struct headers *headers;
+};
+
+/* A packet of the block that a worker is at, and of its shards. */
+struct job {
+	const struct work *work;
+	const struct headers *h;
+	struct flow_probe probe;
 };
 
 struct shard {
@@ -49,6 +57,8 @@ struct worker {
 	uint32_t owned; /* bit per shard */
 	pthread_t thread;
 	uint64_t next_second_ns; /* of the capture clock: when flows next expire */
+	struct job *jobs;        /* room for a batch and one, */
+	struct headers *headers; /* and of each, if it is decoded here; NULL with one worker */
 	uint64_t done;           /* blocks gone through; under the lock */
 };
 
@@ -77,6 +87,7 @@ struct pipeline {
 	pthread_mutex_t lock;
 	pthread_cond_t published_cond, done_cond;
 	uint64_t published;
+	uint64_t wanted; /* blocks: the reader waits until as many are done */
 	bool finish;
 };
 
@@ -98,6 +109,9 @@ int merge_new(struct merge **out, struct source *src, unsigned n_queues, unsigne
 int merge_recv(struct merge *m, struct packet pkts[], struct work work[], unsigned max);
 void merge_free(struct merge *m, uint64_t *packets, uint64_t *bytes); /* NULL is fine */
 
+/* 0 or -ENOMEM, then also to be freed. */
+int worker_new(struct worker *me);
+void worker_free(struct worker *me);
 /* Analyses what is the worker's of the block, on the worker's thread. */
 void worker_block(struct worker *me, struct block *b);
 /* 0 or -errno; *n_started of them run then. With one worker its work is the reader's: none is started. */

@@ -2,7 +2,9 @@
 
 /* What workers do with the reader's blocks. */
 
+#include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include "dataplane/pipeline_private.h"
 #include "dataplane/thread.h"
@@ -11,26 +13,29 @@
 /* Packets: what is behind a flow, and what is behind that, comes while others are worked on. */
 #define SCRATCH_AHEAD 4
 #define BEHIND_AHEAD  2
+#define BYTES_AHEAD   4 /* and the bytes of those that are decoded here */
 
-static void shard_packet(struct shard *s, const struct work *w)
+static void shard_packet(struct shard *s, const struct job *j)
 {
+	const struct packet *pkt = j->work->pkt;
+	uint64_t now_ns = j->work->now_ns;
 	enum dir dir = DIR_C2S;
 	struct flow *f;
-	if (w->h.is_icmp_error) {
+	if (j->h->is_icmp_error) {
 		/* Before the error's own flow is made, which could push the quoted one out. */
-		f = flow_table_find_quoted(s->flows, &w->h, &dir);
+		f = flow_table_find_quoted(s->flows, j->h, &dir);
 		if (f != NULL)
-			s->hooks->on_icmp(s->ctx, f, dir, w->pkt, &w->h);
+			s->hooks->on_icmp(s->ctx, f, dir, pkt, j->h);
 	}
-	f = flow_table_update_probed(s->flows, &w->probe, w->pkt, &w->h, w->now_ns, &dir);
+	f = flow_table_update_probed(s->flows, &j->probe, pkt, j->h, now_ns, &dir);
 	if (f == NULL) {
 		s->no_memory++;
 		return;
 	}
-	s->hooks->on_packet(s->ctx, f, dir, w->pkt, &w->h, w->now_ns);
+	s->hooks->on_packet(s->ctx, f, dir, pkt, j->h, now_ns);
 	if (s->shunting && f->key.proto == IPPROTO_TCP &&
 	    (f->shunt != 0 || (f->pkts[0] + f->pkts[1]) % SHUNT_EVERY == 0))
-		shunt_consider(s, f, dir, w->pkt);
+		shunt_consider(s, f, dir, pkt);
 }
 
 static bool worker_owns(const struct worker *me, unsigned shard)
@@ -48,54 +53,101 @@ static void worker_expire(struct worker *me, uint64_t now_ns)
 							     : UINT64_MAX;
 }
 
-/* The flow of a packet that is not done yet, if it is the worker's and the flow has scratch. */
-static const struct flow *flow_ahead(const struct worker *me, const struct work *w)
-{
-	if (!worker_owns(me, w->shard))
-		return NULL;
-	return flow_table_preloaded(&w->probe);
-}
-
-/* Memory takes longer than a packet. left: packets from w to the end of the block. */
-static void look_ahead(const struct worker *me, const struct work *w, unsigned left)
+/* Memory takes longer than a packet. left: jobs from j on. */
+static void look_ahead(const struct worker *me, const struct job *j, unsigned left)
 {
 	const struct pipeline_hooks *hooks = me->p->hooks;
-	const struct flow *f = left > SCRATCH_AHEAD ? flow_ahead(me, w + SCRATCH_AHEAD) : NULL;
+	const struct flow *f = left > SCRATCH_AHEAD ? flow_table_preloaded(&j[SCRATCH_AHEAD].probe) : NULL;
 	for (size_t at = 0; f != NULL && at < hooks->scratch_near; at += 64)
 		__builtin_prefetch((const char *)f->scratch + at, 1);
 	if (hooks->flow_soon == NULL || left <= BEHIND_AHEAD)
 		return;
-	w += BEHIND_AHEAD;
-	f = flow_ahead(me, w);
+	j += BEHIND_AHEAD;
+	f = flow_table_preloaded(&j->probe);
 	if (f != NULL)
-		hooks->flow_soon(me->p->shards[w->shard].ctx, f, &w->h);
+		hooks->flow_soon(me->p->shards[j->work->shard].ctx, f, j->h);
+}
+
+/* Reads a packet that the reader only sorted: still in its core's cache, so it is asked for ahead. */
+static void job_decode(struct worker *me, unsigned at, unsigned n)
+{
+	struct job *j = &me->jobs[at];
+	if (at + BYTES_AHEAD < n && !j[BYTES_AHEAD].work->decoded)
+		__builtin_prefetch(j[BYTES_AHEAD].work->pkt->data);
+	if (j->work->decoded)
+		return;
+	packet_decode(j->work->pkt, &me->headers[at]);
+	j->h = &me->headers[at];
+}
+
+/* What is the worker's of the block, decoded, and with its flows on the way. How many. */
+static unsigned take_jobs(struct worker *me, const struct block *b)
+{
+	struct shard *shards = me->p->shards;
+	unsigned n = 0;
+	/* Whose a packet is cannot be foreseen, so nothing branches on it: jobs have room for one more. */
+	for (unsigned i = 0; i < b->n; i++) {
+		const struct work *w = &b->work[i];
+		me->jobs[n].work = w;
+		me->jobs[n].h = &b->headers[i];
+		n += worker_owns(me, w->shard);
+	}
+	for (unsigned i = 0; me->headers != NULL && i < n; i++)
+		__builtin_prefetch(me->jobs[i].work->pkt);
+	for (unsigned i = 0; i < n; i++) {
+		struct job *j = &me->jobs[i];
+		if (me->headers != NULL)
+			job_decode(me, i, n);
+		flow_table_probe(shards[j->work->shard].flows, j->h, &j->probe);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct job *j = &me->jobs[i];
+		flow_table_preload(shards[j->work->shard].flows, &j->probe);
+		__builtin_prefetch(j->h->payload);
+	}
+	return n;
+}
+
+/* Time passes with others' packets, too: those of the block from *at to upto. */
+static void pass_time(struct worker *me, const struct block *b, unsigned *at, unsigned upto)
+{
+	for (; *at < upto; (*at)++)
+		if (b->work[*at].now_ns >= me->next_second_ns)
+			worker_expire(me, b->work[*at].now_ns);
 }
 
 void worker_block(struct worker *me, struct block *b)
 {
-	struct shard *shards = me->p->shards;
 	if (b->tick_ns >= me->next_second_ns)
 		worker_expire(me, b->tick_ns);
-	for (unsigned i = 0; i < b->n; i++) {
-		struct work *w = &b->work[i];
-		if (worker_owns(me, w->shard))
-			flow_table_probe(shards[w->shard].flows, &w->h, &w->probe);
+	if (b->n == 0)
+		return;
+	unsigned n = take_jobs(me, b), at = 0;
+	bool seconds = b->work[b->n - 1].now_ns >= me->next_second_ns;
+	for (unsigned i = 0; i < n; i++) {
+		const struct job *j = &me->jobs[i];
+		if (seconds)
+			pass_time(me, b, &at, (unsigned)(j->work - b->work) + 1);
+		look_ahead(me, j, n - i);
+		shard_packet(&me->p->shards[j->work->shard], j);
 	}
-	for (unsigned i = 0; i < b->n; i++) {
-		struct work *w = &b->work[i];
-		if (!worker_owns(me, w->shard))
-			continue;
-		flow_table_preload(shards[w->shard].flows, &w->probe);
-		__builtin_prefetch(w->h.payload);
-	}
-	for (unsigned i = 0; i < b->n; i++) {
-		const struct work *w = &b->work[i];
-		if (w->now_ns >= me->next_second_ns)
-			worker_expire(me, w->now_ns);
-		look_ahead(me, w, b->n - i);
-		if (worker_owns(me, w->shard))
-			shard_packet(&shards[w->shard], w);
-	}
+	if (seconds)
+		pass_time(me, b, &at, b->n);
+}
+
+int worker_new(struct worker *me)
+{
+	const struct pipeline *p = me->p;
+	me->jobs = calloc(p->batch + 1, sizeof(*me->jobs));
+	if (p->n_workers > 1)
+		me->headers = calloc(p->batch, sizeof(*me->headers));
+	return me->jobs != NULL && (p->n_workers == 1 || me->headers != NULL) ? 0 : -ENOMEM;
+}
+
+void worker_free(struct worker *me)
+{
+	free(me->jobs);
+	free(me->headers);
 }
 
 static void worker_end(struct worker *me)
@@ -122,7 +174,8 @@ static void *worker_main(void *arg)
 			worker_block(me, &p->blocks[next % p->n_blocks]);
 		pthread_mutex_lock(&p->lock);
 		me->done = next;
-		pthread_cond_signal(&p->done_cond);
+		if (me->done >= p->wanted)
+			pthread_cond_signal(&p->done_cond);
 	}
 	pthread_mutex_unlock(&p->lock);
 	worker_end(me);

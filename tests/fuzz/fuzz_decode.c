@@ -42,15 +42,31 @@ static void check(const struct packet *pkt, const struct headers *h)
 	ip_addr_format(&h->src, h->ip_version, text, sizeof(text));
 }
 
+/* Of a packet that it takes, d[0] says in decoder_sort() what d[1] does in decoder_run(). */
+static void check_sorted(struct decoder *d[2], const struct packet *pkt, const struct headers *h)
+{
+	const struct packet *whole;
+	struct ip_addr src, dst;
+	struct headers run;
+	if (!decoder_sort(d[0], pkt, &src, &dst))
+		return;
+	require(h->end == DECODE_OK && h->ip_version == 4 && !h->is_icmp_error);
+	require(memcmp(&src, &h->src, sizeof(src)) == 0 && memcmp(&dst, &h->dst, sizeof(dst)) == 0);
+	require(decoder_run(d[1], pkt, &run, &whole) && whole == pkt);
+	require(memcmp(decoder_stats(d[0]), decoder_stats(d[1]), sizeof(struct decoder_stats)) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_of(data, size);
-	struct decoder *d;
+	struct decoder *d, *sorters[2] = {NULL, NULL};
 	uint32_t linktype = cursor_be16(&c);
 	struct packet pkt = {.linktype = linktype};
 	uint64_t runs = 0, ends = 0;
 	if (decoder_new(&d, &(struct decoder_config){.memory = 1}) != 0)
 		return 0;
+	require(decoder_new(&sorters[0], &(struct decoder_config){.memory = 1}) == 0 &&
+		decoder_new(&sorters[1], &(struct decoder_config){.memory = 1}) == 0);
 	while (cursor_ok(&c) && cursor_left(&c) > 3) {
 		uint16_t len = cursor_be16(&c);
 		pkt.ts_ns += cursor_u8(&c) * 250000000ull;
@@ -68,6 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const struct packet *whole;
 		packet_decode(&pkt, &h);
 		check(&pkt, &h);
+		check_sorted(sorters, &pkt, &h);
 		if (decoder_run(d, &pkt, &h, &whole)) {
 			check(whole, &h);
 			decoder_release(d, whole);
@@ -79,5 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ends += decoder_stats(d)->ends[i];
 	require(ends == runs);
 	decoder_free(d);
+	decoder_free(sorters[0]);
+	decoder_free(sorters[1]);
 	return 0;
 }

@@ -116,6 +116,19 @@ static void walk(const struct packet *pkt, struct headers *out)
 	scan_all(&s, next);
 }
 
+/* And what only sorts packets takes the same ones. */
+static void assert_sorted(const struct packet *pkt, const struct headers *h, bool usual)
+{
+	struct ip_addr src, dst;
+	uint32_t anomalies;
+	assert_int_equal(scan_usual_ends(pkt, &src, &dst, &anomalies), usual);
+	if (!usual)
+		return;
+	assert_memory_equal(&src, &h->src, sizeof(src));
+	assert_memory_equal(&dst, &h->dst, sizeof(dst));
+	assert_int_equal(anomalies, h->anomalies);
+}
+
 static void both_ways_agree(void **state)
 {
 	static uint8_t frame[FRAME_MAX];
@@ -138,7 +151,9 @@ static void both_ways_agree(void **state)
 		pkt.data = memcpy(captured, frame, pkt.caplen);
 		memset(&at_once, 0, sizeof(at_once));
 		at_once.sll_direction = 0xff;
-		if (scan_usual(&pkt, &at_once)) {
+		bool taken = scan_usual(&pkt, &at_once);
+		assert_sorted(&pkt, &at_once, taken);
+		if (taken) {
 			walk(&pkt, &walked);
 			assert_memory_equal(&at_once, &walked, sizeof(walked));
 			usual++;
