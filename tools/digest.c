@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/digits.h"
 
 #define READ 65536u
+#define GATHERED 16384u /* rows are some hundred bytes each, and cost less together */
 
 static int hex_of(EVP_MD_CTX *ctx, char hex[DIGEST_HEX])
 {
@@ -59,23 +61,9 @@ int digest_file(const char *path, char hex[DIGEST_HEX], uint64_t *size)
 
 static void flush(struct digest_sink *d)
 {
-	if (EVP_DigestUpdate(d->ctx, d->buf, d->n) != 1)
+	if (EVP_DigestUpdate(d->ctx, d->gathered.data, d->gathered.len) != 1)
 		d->failed = true;
-	d->n = 0;
-}
-
-static void add(struct digest_sink *d, const void *data, size_t len)
-{
-	if (len > sizeof(d->buf) - d->n)
-		flush(d);
-	if (len > sizeof(d->buf)) {
-		if (EVP_DigestUpdate(d->ctx, data, len) != 1)
-			d->failed = true;
-		return;
-	}
-	if (len != 0)
-		memcpy(d->buf + d->n, data, len);
-	d->n += len;
+	d->gathered.len = 0;
 }
 
 /* Thousandths: what the last bits of a sum are may depend on the machine. */
@@ -89,31 +77,45 @@ static size_t spell_real(char digits[48], double v)
 	return (size_t)n;
 }
 
+#define CELL_MOST (1 + DIGITS_MAX + 1 + 48) /* of one whose text is not in the row */
+
 /* Each cell with its kind and length, so that none can run into another. */
-static void add_cell(struct digest_sink *d, const struct rows *r, const struct cell *c)
+static char *put_cell(char *at, const struct rows *r, const struct cell *c)
 {
 	static const char kinds[] = {[CELL_NULL] = 'n', [CELL_TEXT] = 't', [CELL_INTEGER] = 'i',
 				     [CELL_REAL] = 'r'};
-	char head[2 + DIGITS_MAX] = {kinds[c->kind]}, real[48];
-	size_t len = c->kind == CELL_NULL   ? 0
-		     : c->kind == CELL_REAL ? spell_real(real, c->real)
-					    : c->len;
+	const char *text = "";
+	char real[48];
+	size_t len = 0;
 
-	char *at = digits_put(head + 1, len);
+	if (c->kind == CELL_REAL) {
+		len = spell_real(real, c->real);
+		text = real;
+	} else if (c->kind != CELL_NULL) {
+		len = c->len;
+		text = r->text.data + c->at;
+	}
+	*at++ = kinds[c->kind];
+	at = digits_put(at, len);
 	*at++ = ':';
-	add(d, head, (size_t)(at - head));
-	if (len != 0)
-		add(d, c->kind == CELL_REAL ? real : r->text.data + c->at, len);
+	memcpy(at, text, len);
+	return at + len;
 }
 
 static int digest_row(struct row_sink *s, const struct rows *r)
 {
 	struct digest_sink *d = (struct digest_sink *)(void *)s;
 
+	if (row_text_room(&d->gathered, r->text.len + r->at * (size_t)CELL_MOST + 1) != 0)
+		return -ENOMEM;
+	char *at = d->gathered.data + d->gathered.len;
 	for (unsigned i = 0; i < r->at; i++)
 		if (!r->table->columns[i].varies)
-			add_cell(d, r, &r->cells[i]);
-	add(d, "\n", 1);
+			at = put_cell(at, r, &r->cells[i]);
+	*at++ = '\n';
+	d->gathered.len = (size_t)(at - d->gathered.data);
+	if (d->gathered.len >= GATHERED)
+		flush(d);
 	return d->failed ? -EIO : 0;
 }
 
@@ -121,7 +123,7 @@ int digest_sink_begin(struct digest_sink *d)
 {
 	d->sink.row = digest_row;
 	d->ctx = begin();
-	d->n = 0;
+	d->gathered = (struct row_text){.data = NULL};
 	d->failed = false;
 	return d->ctx != NULL ? 0 : -ENOMEM;
 }
@@ -132,6 +134,7 @@ int digest_sink_end(struct digest_sink *d, char hex[DIGEST_HEX])
 	int err = d->failed ? -EIO : hex_of(d->ctx, hex);
 	EVP_MD_CTX_free(d->ctx);
 	d->ctx = NULL;
+	free(d->gathered.data);
 	return err;
 }
 

@@ -13,8 +13,6 @@
 /* 0 or -errno. */
 int digest_file(const char *path, char hex[DIGEST_HEX], uint64_t *size);
 
-#define DIGEST_GATHERED 4096
-
 /*
  * Of the rows of a table, without the columns that vary: so a digest says nothing of a client, and
  * does not change with the key of its pseudonym.
@@ -22,9 +20,8 @@ int digest_file(const char *path, char hex[DIGEST_HEX], uint64_t *size);
 struct digest_sink {
 	struct row_sink sink; /* first */
 	struct evp_md_ctx_st *ctx;
-	size_t n; /* of buf */
 	bool failed;
-	char buf[DIGEST_GATHERED]; /* cells are a few bytes each, and cost less together */
+	struct row_text gathered; /* not yet hashed */
 };
 /* 0 or -ENOMEM. */
 int digest_sink_begin(struct digest_sink *d);

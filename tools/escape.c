@@ -58,11 +58,21 @@ bool escape_needed(uint32_t cp)
 	return false;
 }
 
-/* Bytes at the start that are as they should be: printable ASCII without the backslash. */
-static size_t plain_run(const uint8_t *p, size_t n)
+size_t escape_plain_run(const uint8_t *p, size_t n, uint8_t but)
 {
+	/* Eight at a time: a high bit stays or comes up where one is not plain, and nowhere if all are. */
+	const uint64_t each = UINT64_C(0x0101010101010101);
 	size_t i = 0;
-	while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\')
+
+	for (; n - i >= 8; i += 8) {
+		uint64_t w;
+		memcpy(&w, p + i, sizeof(w));
+		uint64_t backslash = w ^ each * '\\', other = w ^ each * but;
+		if (((w | (w + each) | (w - each * 0x20) | (backslash - each) | (other - each)) &
+		     each << 7) != 0)
+			break;
+	}
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\' && p[i] != but)
 		i++;
 	return i;
 }
@@ -99,7 +109,7 @@ size_t escape_bytes(char *out, size_t room, const void *data, size_t len, unsign
 		return 0;
 	for (size_t i = 0; i < len;) {
 		char piece[16];
-		size_t n = plain_run(p + i, len - i);
+		size_t n = escape_plain_run(p + i, len - i, '\\');
 		n = n < room - used - 1 ? n : room - used - 1;
 		memcpy(out + used, p + i, n);
 		used += n;
@@ -127,7 +137,7 @@ void escape_write(FILE *out, const void *data, size_t len, unsigned flags)
 
 	for (size_t i = 0; i < len;) {
 		char piece[16];
-		size_t n = plain_run(p + i, len - i);
+		size_t n = escape_plain_run(p + i, len - i, '\\');
 		fwrite(p + i, 1, n, out);
 		i += n;
 		if (i == len)

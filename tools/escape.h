@@ -22,6 +22,12 @@ enum escape_flags {
  */
 unsigned utf8_next(const uint8_t *p, size_t n, uint32_t *code_point);
 
+/*
+ * Bytes at the start that stand for themselves wherever text is escaped: printable ASCII but the
+ * backslash, and but one more.
+ */
+size_t escape_plain_run(const uint8_t *p, size_t n, uint8_t but);
+
 /* Controls, bidirectional overrides, zero-width, line separators and other characters not seen. */
 bool escape_needed(uint32_t code_point);
 

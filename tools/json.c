@@ -22,10 +22,9 @@ static void flush(struct json *j)
 	j->n = 0;
 }
 
-static void put(struct json *j, const void *data, size_t len)
+/* What the buffer has no room for. */
+static void put_long(struct json *j, const char *p, size_t len)
 {
-	const char *p = data;
-
 	while (len > JSON_ROOM - j->n) {
 		size_t n = JSON_ROOM - j->n;
 		memcpy(j->buf + j->n, p, n);
@@ -35,6 +34,16 @@ static void put(struct json *j, const void *data, size_t len)
 		len -= n;
 	}
 	memcpy(j->buf + j->n, p, len);
+	j->n += len;
+}
+
+static void put(struct json *j, const void *data, size_t len)
+{
+	if (len > JSON_ROOM - j->n) {
+		put_long(j, data, len);
+		return;
+	}
+	memcpy(j->buf + j->n, data, len);
 	j->n += len;
 }
 
@@ -57,25 +66,41 @@ static void put_decimal(struct json *j, uint64_t v)
 	put(j, digits, (size_t)(digits_put(digits, v) - digits));
 }
 
-/* Keys are our own words: they need no escapes. */
-static void json_key(struct json *j, const char *key, const char *suffix)
+#define SUFFIX "_hex"
+
+/* Keys are our own words: they need no escapes, and are short. */
+static void json_key_with(struct json *j, const char *key, const char *suffix, size_t n_suffix)
 {
+	size_t n = key != NULL ? strlen(key) : 0;
+
+	assert(n < JSON_ROOM / 2);
+	if (n + n_suffix + 4 > JSON_ROOM - j->n)
+		flush(j);
+	char *at = j->buf + j->n;
 	if (j->depth > 0) {
 		if (j->filled[j->depth - 1])
-			put_char(j, ',');
+			*at++ = ',';
 		j->filled[j->depth - 1] = true;
 	}
 	if (key != NULL) {
-		put_char(j, '"');
-		put_text(j, key);
-		put_text(j, suffix);
-		put(j, "\":", 2);
+		*at++ = '"';
+		memcpy(at, key, n);
+		memcpy(at + n, suffix, n_suffix);
+		at += n + n_suffix;
+		*at++ = '"';
+		*at++ = ':';
 	}
+	j->n = (size_t)(at - j->buf);
+}
+
+static void json_key(struct json *j, const char *key)
+{
+	json_key_with(j, key, "", 0);
 }
 
 static void json_open(struct json *j, const char *key, char opener, char closer)
 {
-	json_key(j, key, "");
+	json_key(j, key);
 	assert(j->depth < JSON_DEPTH_MAX);
 	put_char(j, opener);
 	j->closer[j->depth] = closer;
@@ -122,22 +147,12 @@ static void json_escape(struct json *j, uint32_t cp)
 	json_unit(j, cp);
 }
 
-/* Bytes at the start that stand for themselves: printable ASCII but quote and backslash. */
-static size_t plain_run(const uint8_t *p, size_t n)
-{
-	size_t i = 0;
-
-	while (i < n && p[i] >= 0x20 && p[i] < 0x7f && p[i] != '"' && p[i] != '\\')
-		i++;
-	return i;
-}
-
 static void json_quoted(struct json *j, const uint8_t *p, size_t len)
 {
 	put_char(j, '"');
 	for (size_t i = 0; i < len;) {
 		uint32_t cp = 0;
-		size_t plain = plain_run(p + i, len - i);
+		size_t plain = escape_plain_run(p + i, len - i, '"');
 		put(j, p + i, plain);
 		i += plain;
 		if (i == len)
@@ -189,16 +204,22 @@ static void json_hex_digits(struct json *j, const uint8_t *p, size_t len)
 
 void json_hex(struct json *j, const char *key, const void *data, size_t len)
 {
-	json_key(j, key, "");
+	json_key(j, key);
 	json_hex_digits(j, data, len);
 }
 
 void json_bytes(struct json *j, const char *key, const void *data, size_t len)
 {
-	json_key(j, key, "");
+	json_key(j, key);
+	if (len != 0 && escape_plain_run(data, len, '"') == len) {
+		put_char(j, '"');
+		put(j, data, len);
+		put_char(j, '"');
+		return;
+	}
 	json_quoted(j, data, len);
 	if (key != NULL && !json_is_utf8(data, len)) {
-		json_key(j, key, "_hex");
+		json_key_with(j, key, SUFFIX, strlen(SUFFIX));
 		json_hex_digits(j, data, len);
 	}
 }
@@ -213,7 +234,7 @@ void json_string(struct json *j, const char *key, const char *s)
 
 void json_uint(struct json *j, const char *key, uint64_t v)
 {
-	json_key(j, key, "");
+	json_key(j, key);
 	put_decimal(j, v);
 }
 
@@ -222,7 +243,7 @@ void json_id(struct json *j, const char *key, uint64_t v)
 	/* A double, which is what most readers make of a number, holds no more exactly. */
 	bool quoted = v > UINT64_C(1) << 53;
 
-	json_key(j, key, "");
+	json_key(j, key);
 	if (quoted)
 		put_char(j, '"');
 	put_decimal(j, v);
@@ -245,7 +266,7 @@ void json_number(struct json *j, const char *key, double v)
 		fraction /= 10;
 		decimals--;
 	}
-	json_key(j, key, "");
+	json_key(j, key);
 	if (negative && thousandths != 0)
 		put_char(j, '-');
 	put_decimal(j, thousandths / 1000);
@@ -257,12 +278,12 @@ void json_number(struct json *j, const char *key, double v)
 
 void json_bool(struct json *j, const char *key, bool v)
 {
-	json_key(j, key, "");
+	json_key(j, key);
 	put_text(j, v ? "true" : "false");
 }
 
 void json_null(struct json *j, const char *key)
 {
-	json_key(j, key, "");
+	json_key(j, key);
 	put(j, "null", 4);
 }

@@ -66,12 +66,11 @@ static char *put_real(char *at, double v)
 
 static char *put_cell(char *at, const struct rows *r, const struct cell *c)
 {
-	const char *text = r->text.data + c->at;
-
 	if (c->kind == CELL_REAL)
 		return put_real(at, c->real);
 	if (c->kind == CELL_NULL)
 		return at;
+	const char *text = r->text.data + c->at;
 	return c->kind == CELL_INTEGER || is_plain(text, c->len) ? put_bytes(at, text, c->len)
 								 : put_quoted(at, text, c->len);
 }
