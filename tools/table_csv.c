@@ -16,15 +16,21 @@
 /* Text that a reader of CSV takes for what it is without quotes. */
 static bool is_plain(const char *s, size_t len)
 {
-	static const bool special[256] = {['\0'] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true,
-					  ['"'] = true, [','] = true, [';'] = true};
-	bool any = false;
+	enum { ANYWHERE = 1, FIRST = 2, LAST = 4 };
+	static const unsigned char special[256] = {
+		['\0'] = ANYWHERE, ['\t'] = ANYWHERE, ['\n'] = ANYWHERE, ['\r'] = ANYWHERE,
+		['"'] = ANYWHERE,  [','] = ANYWHERE,  [';'] = ANYWHERE,  [' '] = FIRST | LAST,
+		['\''] = FIRST,	   ['='] = FIRST,     ['+'] = FIRST,	 ['-'] = FIRST,
+		['@'] = FIRST,
+	};
+	const unsigned char *p = (const unsigned char *)s;
+	unsigned any = 0;
 
-	if (len == 0 || strchr(" '=+-@", s[0]) != NULL || s[len - 1] == ' ')
+	if (len == 0 || (special[p[0]] & FIRST) != 0 || (special[p[len - 1]] & LAST) != 0)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		any |= special[(unsigned char)s[i]];
-	return !any;
+		any |= special[p[i]];
+	return (any & ANYWHERE) == 0;
 }
 
 static char *put_quoted(char *at, const char *s, size_t len)

@@ -209,12 +209,16 @@ static void labels(struct rows *r, const struct flow_record *f)
 	row_list_end(r, "labels");
 }
 
+#define AHEAD 4 /* rows: some microseconds, as long as memory may take */
+
 static int flows_write(const struct tables *t, struct rows *r)
 {
 	struct found found;
 
 	for (size_t i = 0, at = 0; i < t->a->n_flows; i++) {
 		const struct flow_record *f = t->a->flows[i];
+		if (i + AHEAD < t->a->n_flows)
+			tables_prefetch(t, t->a->flows[i + AHEAD]);
 		at = find(t, at, f, &found);
 		if (!t->a->all_flows && found.shown == 0)
 			continue;

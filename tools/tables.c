@@ -13,14 +13,25 @@
 #include "tools/escape.h"
 #include "tools/facts.h"
 
+static size_t home_of(const struct flow_record *f)
+{
+	return (size_t)(((uint64_t)(uintptr_t)f >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
 /* Where the flow is, or would be. */
 static struct tables_try *try_of(const struct tables *t, const struct flow_record *f)
 {
-	size_t at = (size_t)(((uint64_t)(uintptr_t)f >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+	size_t at = home_of(f);
 
 	while (t->tries[at & t->mask].flow != NULL && t->tries[at & t->mask].flow != f)
 		at++;
 	return &t->tries[at & t->mask];
+}
+
+void tables_prefetch(const struct tables *t, const struct flow_record *f)
+{
+	__builtin_prefetch(&t->tries[home_of(f) & t->mask]);
+	__builtin_prefetch(f);
 }
 
 int tables_open(struct tables *t, const struct analysis *a, const struct report_options *o)

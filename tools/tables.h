@@ -90,6 +90,8 @@ extern const struct table *const tables_list[TABLES_N + 1]; /* NULL at the end; 
 
 int tables_open(struct tables *t, const struct analysis *a, const struct report_options *o);
 void tables_close(struct tables *t);
+/* Flows whose attempts will be asked for soon: they lie all over the memory. */
+void tables_prefetch(const struct tables *t, const struct flow_record *f);
 /* The attempt of a flow that has one; NULL: it has none, or several. */
 const struct attempt *tables_attempt(const struct tables *t, const struct flow_record *f);
 

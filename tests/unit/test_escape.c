@@ -62,6 +62,30 @@ static void test_a_second_time_changes_nothing(void **state)
 	assert_string_equal(twice, once);
 }
 
+/* Each byte, at each place of what is looked through by words and of what is left of it. */
+static void test_plain_runs(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n <= 27; n++) {
+		for (size_t at = 0; at < n; at++) {
+			for (unsigned byte = 0; byte < 256; byte++) {
+				uint8_t text[27], but = byte % 2 != 0 ? '"' : '\\';
+				for (size_t i = 0; i < n; i++)
+					text[i] = i % 3 == 0 ? ' ' : i % 3 == 1 ? '~' : 'a';
+				text[at] = (uint8_t)byte;
+				bool plain = byte >= 0x20 && byte < 0x7f && byte != '\\' && byte != but;
+				assert_int_equal(escape_plain_run(text, n, but), plain ? n : at);
+				if (at + 1 < n) /* the next one makes no difference to it */
+					text[at + 1] = 0x80;
+				assert_int_equal(escape_plain_run(text, n, but),
+						 !plain ? at : at + 1 < n ? at + 1 : n);
+			}
+		}
+	}
+	assert_int_equal(escape_plain_run((const uint8_t *)"\"", 1, '\\'), 1);
+	assert_int_equal(escape_plain_run((const uint8_t *)"\"", 1, '"'), 0);
+}
+
 static void test_never_half_an_escape(void **state)
 {
 	(void)state;
@@ -105,6 +129,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_spelt_out),
 		cmocka_unit_test(test_a_second_time_changes_nothing),
+		cmocka_unit_test(test_plain_runs),
 		cmocka_unit_test(test_never_half_an_escape),
 		cmocka_unit_test(test_stream_and_buffer_agree),
 	};

@@ -25,6 +25,7 @@ static int good_rows(const struct tables *t, struct rows *r)
 	static const char *const texts[] = {
 		"plain", "", "a,b", "say \"no\"", "=1+1", "-5", "@x", "+1", " x", "x ",
 		"two\r\nlines", "\033[2J", "\xff\xe2\x80\xae", "back\\slash", "\xc3\xa9",
+		"'quoted", "it's", "a;b", "a-b=c",
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		row_bytes(r, "name", texts[i], strlen(texts[i]));
@@ -86,6 +87,10 @@ static void test_csv(void **state)
 				  "\\xff\\u{202e},12,-1.500\r\n"
 				  "back\\\\slash,,-1.500\r\n"
 				  "\xc3\xa9,14,-1.500\r\n"
+				  "\"'quoted\",,-1.500\r\n"
+				  "it's,16,-1.500\r\n"
+				  "\"a;b\",,-1.500\r\n"
+				  "a-b=c,18,-1.500\r\n"
 				  "1 22,0,\r\n"
 				  ",,\r\n");
 	free(text);
