@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Whether what comes later is of the same connection: ports are used again. */
+/*
+ * Whether what comes later is of the same connection, as ports are used again, and of the same machine, as
+ * addresses are.
+ */
 
 #include "classifiers/tamper/view.h"
 #include "dataplane/seq.h"
@@ -98,4 +101,68 @@ bool view_goes_on(const struct view *v, unsigned a, unsigned k)
 		return false;
 	bool heard = sent_on(v, dir_other(event_dir(e)), a, k, &first, &next);
 	return heard ? seq_leq(first, e->ack) && seq_leq(e->ack, next) : any && e->ack == acked;
+}
+
+#define QUIET_NS  200000000ull  /* the least that TCP waits before it sends again: RFC 6298 as implemented */
+#define ABSENT_NS 1000000000ull /* links come up and routes come back no sooner */
+
+/* When the sender of RST i last sent something else, or payload, at the latest; 0: nothing is known. */
+static uint64_t heard_last(const struct view *v, unsigned i, bool payload)
+{
+	unsigned from = v->ev->skipped_at;
+	for (unsigned k = i; k-- > from;)
+		if (event_dir(&v->e[k]) == v->dir && (v->e[k].flags & TCP_RST) == 0 &&
+		    (!payload || v->e[k].len != 0))
+			return v->e[k].ts_ns;
+	/* What was left out came before the first that was not. */
+	return from != 0 && from < i ? v->e[from].ts_ns : 0;
+}
+
+bool view_stood_in(const struct view *v, unsigned rst, unsigned k)
+{
+	const struct event *r = &v->e[rst];
+	uint64_t last = heard_last(v, rst, false), said = heard_last(v, rst, true);
+	bool drawn = false;
+	if ((r->flags & TCP_ACK) != 0 || last == 0 || r->ts_ns - last < QUIET_NS ||
+	    v->e[k].ts_ns - r->ts_ns < ABSENT_NS)
+		return false;
+	for (unsigned i = 0; i < rst; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) == v->dir || (e->flags & TCP_RST) != 0)
+			continue;
+		/* A request is what a box answers, and a server may take its time to. */
+		if (v->dir == DIR_S2C && e->ts_ns > said && e->len != 0 && (e->bits & EVENT_RETX) == 0)
+			return false;
+		drawn |= (e->flags & TCP_ACK) != 0 && e->ack == r->seq;
+	}
+	return drawn;
+}
+
+/*
+ * RST rst is one of those with which a closed socket answers late data: the sender's FIN came within that
+ * time behind it, and then the same RST again. It overtook the FIN and what was sent before.
+ */
+static bool refuses_when_closed(const struct view *v, unsigned rst, uint64_t within)
+{
+	const struct event *r = &v->e[rst];
+	bool closed = false;
+	if ((r->flags & TCP_ACK) != 0)
+		return false;
+	for (unsigned k = rst + 1; k < v->n; k++) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) != v->dir)
+			continue;
+		closed |= (e->flags & TCP_FIN) != 0 && e->ts_ns - r->ts_ns < within;
+		if (closed && e->flags == r->flags && e->seq == r->seq && e->ack == r->ack &&
+		    e->ttl == r->ttl && e->ip_id == r->ip_id && e->window == r->window)
+			return true;
+	}
+	return false;
+}
+
+uint64_t view_late_after(const struct view *v, unsigned rst)
+{
+	uint64_t rtt = view_min_rtt(v, (int)rst, true);
+	uint64_t half = rtt == UINT64_MAX || rtt / 2 < VIEW_REORDER_NS ? VIEW_REORDER_NS : rtt / 2;
+	return refuses_when_closed(v, rst, 2 * half) ? 2 * half : half;
 }

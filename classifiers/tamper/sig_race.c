@@ -17,13 +17,6 @@
 #define WORDS_MAX 65535          /* bytes that a server says unasked: a window without scaling */
 #define SEQ_SLOP  2              /* SYN and FIN take a number each */
 
-/* Half a round trip: a packet that is later than this did not merely swap places on the way. */
-static uint64_t half_rtt(const struct view *v, unsigned suspect)
-{
-	uint64_t rtt = view_min_rtt(v, (int)suspect, true);
-	return rtt == UINT64_MAX || rtt / 2 < VIEW_REORDER_NS ? VIEW_REORDER_NS : rtt / 2;
-}
-
 /* The RST left its sender after packet k and overtook it, as a counting IP-ID shows. */
 static bool overtook(const struct view *v, unsigned rst, unsigned k)
 {
@@ -195,7 +188,7 @@ static enum grade grade_data_after(const struct view *v, unsigned rst, unsigned 
 	bool unlike = view_ttl_off(v, rst, VIEW_TTL_TOLERANCE) || view_df_off(v, rst) ||
 		      view_ipid_off(v, rst);
 	bool older = (v->e[rst].flags & TCP_ACK) == 0 || lacks_packets(v);
-	if (older && v->e[k].ts_ns - v->e[rst].ts_ns < VIEW_REORDER_NS)
+	if ((older && v->e[k].ts_ns - v->e[rst].ts_ns < VIEW_REORDER_NS) || view_stood_in(v, rst, k))
 		return GRADE_D2;
 	return view_in_series(v, k) && (late || unlike) ? GRADE_D4 : GRADE_D3;
 }
@@ -209,7 +202,7 @@ static bool match_data_after(const struct view *v, const struct signature *self,
 		for (unsigned k = r + 1; k < v->n; k++) {
 			if (!later_payload(v, r, k, BURST_NS))
 				continue;
-			uint64_t dt = v->e[k].ts_ns - v->e[r].ts_ns, wait = half_rtt(v, r);
+			uint64_t dt = v->e[k].ts_ns - v->e[r].ts_ns, wait = view_late_after(v, r);
 			if (dt < wait && closed_itself(v, r, wait))
 				continue;
 			t->grade = grade_data_after(v, r, k, dt >= wait);
@@ -239,7 +232,7 @@ static bool match_late_genuine(const struct view *v, const struct signature *sel
 	(void)self;
 	for (unsigned i = 0; i < v->n_rst; i++) {
 		unsigned r = v->rst[i];
-		uint64_t wait = half_rtt(v, r);
+		uint64_t wait = view_late_after(v, r);
 		for (unsigned k = r + 1; k < v->n; k++) {
 			const struct event *e = &v->e[k];
 			uint64_t dt = e->ts_ns - v->e[r].ts_ns;
@@ -253,16 +246,17 @@ static bool match_late_genuine(const struct view *v, const struct signature *sel
 				   v->ev->half[dir_other(v->dir)].n_data != 0 &&
 				   seq_lt(v->ev->half[dir_other(v->dir)].first_seq, e->ack) &&
 				   seq_leq(v->e[r].seq, e->seq);
-			if (payload && (t->grade < GRADE_D4)) {
-				t->grade = GRADE_D4;
-				t->n_suspects = 0;
-				says_late(v, t, r, k, "payload of the same sender");
+			enum grade grade = payload ? GRADE_D4 : ack ? GRADE_D3 : 0;
+			if (grade > GRADE_D2 && view_stood_in(v, r, k))
+				grade = GRADE_D2;
+			if (grade <= t->grade)
+				continue;
+			t->grade = grade;
+			t->n_suspects = 0;
+			says_late(v, t, r, k, payload ? "payload of the same sender"
+						      : "acknowledgement of the same sender");
+			if (grade == GRADE_D4)
 				return true;
-			}
-			if (ack && t->grade == 0) {
-				t->grade = GRADE_D3;
-				says_late(v, t, r, k, "acknowledgement of the same sender");
-			}
 		}
 	}
 	testimony_expects(t, "nothing after a RST");
@@ -278,7 +272,7 @@ static bool match_ack_regress(const struct view *v, const struct signature *self
 		const struct event *s = &v->e[r];
 		if ((s->flags & TCP_ACK) == 0)
 			continue;
-		uint64_t wait = half_rtt(v, r);
+		uint64_t wait = view_late_after(v, r);
 		for (unsigned k = r + 1; k < v->n; k++) {
 			const struct event *e = &v->e[k];
 			uint64_t dt = e->ts_ns - s->ts_ns;
@@ -480,7 +474,7 @@ const struct signature sig_race[] = {
 	{.id = "late-genuine", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,
 	 .fact = FACT_LATE, .names = true,
 	 .summary = "half a round trip or more after the RST its supposed sender was still there",
-	 .benign = "a RST that overtook its own data on the way",
+	 .benign = "a RST that overtook its own data on the way; a translator that lost its table",
 	 .rules_out = "the sender did not close the connection: its own packets kept coming",
 	 .refs = "after " REF, .match = match_late_genuine},
 	{.id = "ack-regress", .family = FAMILY_TCP_INJECTION, .cause = CAUSE_RESET,

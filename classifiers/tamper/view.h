@@ -160,6 +160,19 @@ bool view_began_anew(const struct view *v, unsigned a, unsigned b);
  */
 bool view_goes_on(const struct view *v, unsigned a, unsigned k);
 
+/*
+ * sequel.c: RST rst may be of another machine at its sender's address, and packet k, the sender's again, does
+ * not contradict that. A translator that lost its table refuses what is not its own until the sender speaks,
+ * and so does a machine that took over an anycast or cluster address for a while: with the number of an old
+ * acknowledgement, after a pause of the sender's and before a longer one.
+ */
+bool view_stood_in(const struct view *v, unsigned rst, unsigned k);
+/*
+ * sequel.c: half a round trip in ns, and a whole one of a RST that is known to have overtaken its sender's
+ * FIN: a packet that is later than this behind RST rst did not merely swap places with it on the way.
+ */
+uint64_t view_late_after(const struct view *v, unsigned rst);
+
 /* sequel.c: SYNs of two connections are in one record, so that its numbers are of two series. */
 bool view_is_mixed(const struct view *v);
 
