@@ -26,6 +26,7 @@ struct segment {
 	const char *text; /* payload; NULL none */
 	uint32_t len;    /* of it; 0: all of text */
 	uint8_t ttl;     /* at its sender; 0: 64 */
+	bool udp;        /* text in a datagram */
 	bool gre;        /* text in GRE instead, which has neither ports nor numbers */
 };
 
@@ -64,7 +65,7 @@ static inline uint64_t only(struct world *w, enum compare_side side, enum compar
 	bool client_lo = memcmp(&client, &server, sizeof(client)) < 0;
 	struct flow_key key = {.lo = client_lo ? client : server, .hi = client_lo ? server : client,
 			       .lo_port = client_lo ? port : 443, .hi_port = client_lo ? 443 : port,
-			       .proto = 6, .ip_version = w->v6 ? 6 : 4};
+			       .proto = g->udp ? 17 : 6, .ip_version = w->v6 ? 6 : 4};
 	uint32_t len = g->len != 0 ? g->len : g->text != NULL ? (uint32_t)strlen(g->text) : 0;
 	struct headers h = {.ip_version = key.ip_version, .proto = 6, .ttl = ttl, .df = true,
 			    .ip_id = w->v6 ? 0 : g->ip_id, .ip_len = 40 + len, .flags = g->flags,
@@ -76,6 +77,10 @@ static inline uint64_t only(struct world *w, enum compare_side side, enum compar
 			     .ts_ns = START + ms * MS + (side == SIDE_SERVER
 							 ? (uint64_t)(w->clock_ms * (int64_t)MS) : 0)};
 
+	if (g->udp)
+		h = (struct headers){.ip_version = key.ip_version, .proto = 17, .ttl = ttl, .df = true,
+				     .ip_id = h.ip_id, .ip_len = 28 + len, .payload = h.payload,
+				     .payload_len = len, .payload_caplen = h.payload_caplen};
 	uint8_t raw[20 + 16] = {0};
 	if (g->gre) {
 		memcpy(raw + 20, g->text, len);

@@ -83,6 +83,60 @@ static void joined(struct world *w)
 	resegmented(w, WAY_DOWN, false);
 }
 
+static const char three[] = "first of them, 20 ch2nd of these, 20 byteand the rest";
+
+/* n pieces of 20 bytes, and what is left, of which the path loses one; -1: none. */
+static void pieces(struct world *w, enum compare_way way, bool splits, int lost)
+{
+	struct segment whole = {.udp = true, .text = three, .ip_id = 800};
+
+	beside(w, 0, 2000);
+	through(w, WAY_UP, (struct segment){.udp = true, .text = "client's initial datagram"}, 2000);
+	through(w, WAY_DOWN, (struct segment){.udp = true, .text = "server's initial datagram"}, 2020);
+	if (splits)
+		sent(w, way, &whole, 2050);
+	else
+		got(w, way, &whole, 2072);
+	for (int i = 0; i < 3; i++) {
+		struct segment part = {.udp = true, .text = three + 20 * i, .ip_id = (uint16_t)(800 + i),
+				       .len = i < 2 ? 20 : sizeof(three) - 41};
+		if (splits && i != lost)
+			got(w, way, &part, 2071);
+		else if (!splits && i != lost)
+			sent(w, way, &part, 2050);
+	}
+	beside(w, 2100, 4000);
+}
+
+static void datagrams_cut_up(struct world *w)
+{
+	pieces(w, WAY_DOWN, true, -1);
+	expect(w, 0);
+	assert_int_equal(comparison_totals(w->c, WAY_DOWN)->fates[FATE_RESEGMENTED], 1);
+}
+
+static void datagrams_joined(struct world *w)
+{
+	pieces(w, WAY_UP, false, -1);
+	expect(w, 0);
+	assert_int_equal(comparison_totals(w->c, WAY_UP)->fates[FATE_RESEGMENTED], 3);
+}
+
+static void first_piece_lost(struct world *w)
+{
+	pieces(w, WAY_DOWN, true, 0);
+	expect(w, 0);
+}
+
+/* Nobody sent the middle of it. */
+static void joined_with_a_stranger(struct world *w)
+{
+	pieces(w, WAY_UP, false, 1);
+	assert_int_equal(comparison_run(w->c), 0);
+	assert_int_equal(comparison_totals(w->c, WAY_UP)->fates[FATE_RESEGMENTED], 0);
+	assert_true(comparison_analysis(w->c)->n_findings > 0);
+}
+
 /* The server's clock is set while the captures run. */
 static void clock_is_set(struct world *w)
 {
@@ -264,11 +318,12 @@ static void alike_behind_a_translator(struct world *w)
 	expect_one(w, "two-sided-loss", VERDICT_INCONCLUSIVE, lost);
 }
 
-#define CASES(X)                                                                                   \
-	X(nothing_happens) X(capture_missed_it) X(capture_missed_sending) X(cut_up)                \
-	X(joined) X(clock_is_set) X(begins_later) X(goes_elsewhere) X(strangers)                   \
-	X(gre_of_a_server) X(quick_on_a_busy_path)                                                 \
-	X(unanswered_behind_a_translator) X(alike_behind_a_translator)                             \
+#define CASES(X)                                                                           \
+	X(nothing_happens) X(capture_missed_it) X(capture_missed_sending) X(cut_up)        \
+	X(joined) X(clock_is_set) X(begins_later) X(goes_elsewhere) X(strangers)           \
+	X(gre_of_a_server) X(quick_on_a_busy_path) X(datagrams_cut_up)                     \
+	X(datagrams_joined) X(first_piece_lost) X(joined_with_a_stranger)                  \
+	X(unanswered_behind_a_translator) X(alike_behind_a_translator)                     \
 	X(one_way_of_few) X(few_both_ways) X(joined_of_what_was_missed)
 CASES(DEFINE)
 

@@ -14,7 +14,6 @@
 
 #include "tools/compare/findings.h"
 
-#define PROTO_UDP 17
 #define IDLE_NS	  20000000000ULL /* a translator forgets no sooner */
 
 static const char *const side_name[SIDES] = {"client", "server"};

@@ -14,7 +14,6 @@
 #include "classifiers/inspector.h"
 #include "tools/compare/names.h"
 
-#define PROTO_UDP 17
 
 struct names {
 	struct analysis *a[SIDES];

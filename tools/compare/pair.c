@@ -356,6 +356,8 @@ int pair_link(struct comparison *c, struct link *l, enum compare_way way)
 	if (err == 0)
 		err = stream_link(c, l, way);
 	if (err == 0)
+		err = datagrams_link(c, l, way);
+	if (err == 0)
 		err = pass_rewritten(&p, l);
 	const struct list *rl = &l->list[receiver_of(way)][way];
 	for (uint32_t i = 0; err == 0 && i < rl->n; i++) {

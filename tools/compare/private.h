@@ -13,6 +13,8 @@
 #include "tools/study/study.h"
 
 #define NO_INDEX UINT32_MAX
+#define PROTO_UDP 17
+#define HEAD_BYTES 16 /* of payload, that digest.head is of */
 #define NO_BYTES UINT64_MAX
 
 enum digest_has { HAS_TS = 1, HAS_MSS = 2, HAS_WSCALE = 4, HAS_DF = 8, HAS_V6 = 16 };
@@ -165,6 +167,8 @@ int64_t clocks_floor(const struct comparison *c, enum compare_way way, uint64_t 
 /* pair.c, stream.c: set fate, peer, changed. 0 or -ENOMEM. */
 int pair_link(struct comparison *c, struct link *l, enum compare_way way);
 int stream_link(struct comparison *c, struct link *l, enum compare_way way);
+/* datagrams.c: the same of UDP. */
+int datagrams_link(struct comparison *c, struct link *l, enum compare_way way);
 /* What is still left over: lost by a capture, beyond its time, injected, dropped. 0 or -ENOMEM. */
 int rest_link(struct comparison *c, struct link *l, enum compare_way way);
 /* missed.c: place i of the receiver's list goes by its IP-ID between two packets of the sender. */

@@ -15,7 +15,6 @@
 #include "tools/compare/findings.h"
 #include "tools/compare/names.h"
 
-#define PROTO_UDP 17
 #define TRIES 2          /* of a name, or of others, before anything is said of a condition */
 #define CONTROLS_MAX 16
 #define LOOKED_MAX 4096  /* conversations of one server among which controls are looked for */

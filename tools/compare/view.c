@@ -10,7 +10,6 @@
 #include "dataplane/cursor.h"
 #include "tools/compare/private.h"
 
-#define HEAD_BYTES   16
 #define RECENT	     4096
 #define COPY_NS	     2000000 /* of one frame on two interfaces of a host */
 #define COPY_SAME_NS 1000000 /* on one interface: a mirror port's second copy */
