@@ -60,9 +60,9 @@ int outputs_add_folder(struct outputs *o, const char *dir)
 		const char *report, *name;
 	} files[] = {
 		{.report = "tables", .name = NULL},
+		{.report = "pcapng", .name = "annotated.pcapng"},
 		{.report = "jsonl", .name = "events.jsonl"},
 		{.report = "text", .name = "report.txt"},
-		{.report = "pcapng", .name = "annotated.pcapng"},
 		{.report = "html", .name = "report.html"},
 		{.report = "figures", .name = NULL},
 		{.report = "wireshark", .name = NULL},
