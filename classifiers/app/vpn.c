@@ -23,6 +23,7 @@ const char *const vpn_label_name[VPN_N] = {
 
 /* WireGuard (Donenfeld, NDSS 2017, section 5.4); TunnelBear adds 56 and 8 bytes. */
 #define WG_INITIATION 148u
+#define WG_EPHEMERAL 40u /* of it: type, index and key */
 #define WG_RESPONSE 92u
 #define WG_COOKIE 64u
 #define WG_KEEPALIVE 32u /* data of no bytes, and the least of any */
@@ -36,12 +37,15 @@ static bool wireguard_head(const uint8_t *p, size_t len, uint8_t type)
 	return len >= 8 && p[0] == type && p[1] == 0 && p[2] == 0 && p[3] == 0;
 }
 
-static bool wireguard_first(const uint8_t *p, size_t len, struct vpn_first *out)
+/* caplen: what a short capture holds of it; its lengths and its first bytes are what few others have. */
+static bool wireguard_first(const uint8_t *p, size_t caplen, size_t len, struct vpn_first *out)
 {
-	if (!wireguard_head(p, len, 1) || (len != WG_INITIATION && len != BEAR_INITIATION))
+	size_t random = caplen < WG_INITIATION - 16 ? caplen : WG_INITIATION - 16;
+	if (!wireguard_head(p, caplen, 1) || caplen < WG_EPHEMERAL ||
+	    (len != WG_INITIATION && len != BEAR_INITIATION))
 		return false;
 	/* An ephemeral key and ciphertexts: what has runs of one byte is another format. */
-	for (size_t i = 8; i + 8 <= WG_INITIATION - 16; i++) {
+	for (size_t i = 8; i + 8 <= random; i++) {
 		size_t n = 1;
 		while (n < 8 && p[i + n] == p[i])
 			n++;
@@ -55,13 +59,13 @@ static bool wireguard_first(const uint8_t *p, size_t len, struct vpn_first *out)
 	return true;
 }
 
-static bool wireguard_answer(const uint8_t *p, size_t len, const struct vpn_first *first)
+static bool wireguard_answer(const uint8_t *p, size_t caplen, size_t len, const struct vpn_first *first)
 {
 	bool bear = first->variant[0] != '\0';
-	if (wireguard_head(p, len, 3) && len == WG_COOKIE)
+	if (wireguard_head(p, caplen, 3) && len == WG_COOKIE)
 		return memcmp(p + 4, first->id, 4) == 0;
-	return wireguard_head(p, len, 2) && len == (bear ? BEAR_RESPONSE : WG_RESPONSE) &&
-	       memcmp(p + 8, first->id, 4) == 0;
+	return caplen >= 12 && wireguard_head(p, caplen, 2) &&
+	       len == (bear ? BEAR_RESPONSE : WG_RESPONSE) && memcmp(p + 8, first->id, 4) == 0;
 }
 
 /* ISAKMP's header: RFC 2408 section 3.1, RFC 7296 section 3.1; the non-ESP marker: RFC 3948. */
@@ -129,7 +133,7 @@ bool vpn_first_datagram(const uint8_t *p, size_t caplen, size_t len, struct vpn_
 	}
 	if (ike_first(p, caplen, len, out) || dtls_first(p, caplen, len, out))
 		return true;
-	return caplen == len && (openvpn_first(p, len, out) || wireguard_first(p, len, out));
+	return (caplen == len && openvpn_first(p, len, out)) || wireguard_first(p, caplen, len, out);
 }
 
 bool vpn_answer_datagram(const uint8_t *p, size_t caplen, size_t len, const struct vpn_first *first)
@@ -140,7 +144,7 @@ bool vpn_answer_datagram(const uint8_t *p, size_t caplen, size_t len, const stru
 	case VPN_OPENVPN:
 		return caplen == len && openvpn_answer(p, len, first);
 	case VPN_WIREGUARD:
-		return caplen == len && wireguard_answer(p, len, first);
+		return wireguard_answer(p, caplen, len, first);
 	case VPN_IKE:
 		return ike_answer(p, caplen, len, first);
 	case VPN_L2TP:

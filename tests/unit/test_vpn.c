@@ -83,7 +83,9 @@ static void look_alikes_are_nothing(void **state)
 	assert_false(vpn_first_datagram(p, 148, 148, &first));
 	noise(p + 4, 200, 3);
 	assert_false(vpn_first_datagram(p, 149, 149, &first));
-	assert_false(vpn_first_datagram(p, 100, 148, &first)); /* cut short: not known */
+	assert_false(vpn_first_datagram(p, 30, 148, &first)); /* cut within the key: not known */
+	memset(p + 20, 0, 10);
+	assert_false(vpn_first_datagram(p, 54, 148, &first)); /* nor what has runs where a key would be */
 }
 
 static void openvpn_resets_of_all_kinds(void **state)
@@ -155,8 +157,14 @@ static void wireguard_and_its_variant(void **state)
 		assert_true(vpn_first_datagram(p, size[i][0], size[i][0], &first));
 		assert_string_equal(first.variant, i != 0 ? "tunnelbear" : "");
 		assert_false(vpn_answer_datagram(q, size[i][1], size[i][1], &first));
+		assert_false(vpn_answer_datagram(q, 54, size[i][1], &first));
 		memcpy(q + 8, p + 4, 4);
 		assert_true(vpn_answer_datagram(q, size[i][1], size[i][1], &first));
+		/* Of a capture that keeps 96 bytes of each frame. */
+		assert_true(vpn_first_datagram(p, 54, size[i][0], &first));
+		assert_string_equal(first.variant, i != 0 ? "tunnelbear" : "");
+		assert_true(vpn_answer_datagram(q, 54, size[i][1], &first));
+		assert_false(vpn_answer_datagram(q, 10, size[i][1], &first));
 	}
 	memset(p, 0, sizeof(p));
 	p[0] = 4;
