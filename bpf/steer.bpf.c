@@ -63,6 +63,7 @@ struct seen {
 #define VLANS_MAX    4
 #define ETH_P_QINQ_OLD 0x9100
 #define EXTENSIONS_MAX 8
+#define BUSY_TRIES     256 /* an entry is written in a tenth of that */
 #define NOP_NOP_TIMESTAMPS 0x0101080a
 #define IP_FRAGMENT 0x3fff
 #define IP_OFFSET   0x1fff
@@ -262,10 +263,10 @@ __attribute__((noinline)) int read_rare(struct xdp_md *ctx, struct seen *s, __u3
 }
 
 /* True: key is set. */
-static __always_inline _Bool read_frame(struct xdp_md *ctx, struct seen *s)
+static __always_inline _Bool read_frame(struct xdp_md *ctx, __u32 size, struct seen *s)
 {
 	void *at = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 before = sizeof(struct ethhdr), size = bpf_xdp_get_buff_len(ctx);
+	__u32 before = sizeof(struct ethhdr);
 	struct ethhdr *eth = at;
 
 	if ((void *)(eth + 1) > end)
@@ -301,12 +302,35 @@ static __always_inline _Bool in_character(const struct seen *s, const struct ste
 	return !peer->seen || (__s32)(s->ack - peer->seq_end) <= 0;
 }
 
+/* As bpf_xdp_load_bytes(), whose call takes longer than to copy what lies in one piece. */
+static __always_inline void snap(struct xdp_md *ctx, struct steer_last *l)
+{
+	const void *from = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	__u32 len = *(volatile __u32 *)&l->caplen, at = 0; /* read again: as a number of 32 bits */
+
+	if (len == 0 || len > STEER_SNAP)
+		return;
+	if (from + len > end) {
+		if (bpf_xdp_load_bytes(ctx, 0, l->data, len) != 0)
+			l->caplen = 0;
+		return;
+	}
+#pragma unroll
+	for (int i = 0; i < STEER_SNAP / 8; i++, at += 8) {
+		if (from + at + 8 > end)
+			break;
+		*(__u64 *)(l->data + at) = *(const __u64 *)(from + at);
+	}
+	for (int i = 0; i < 7 && at < STEER_SNAP && from + at + 1 <= end; i++, at++)
+		l->data[at] = *(const __u8 *)(from + at);
+}
+
 /*
- * What the lock is held for, the look at the grant included: what user space takes away before it takes
- * the entry is not counted afterwards. True: the frame goes no further.
+ * With busy set, the look at the grant included: what user space takes away before it reads the entry is
+ * not counted afterwards. True: the frame goes no further.
  */
-static __always_inline _Bool track(struct steer_flow *f, const struct seen *s,
-				   const struct steer_last *frame)
+static __always_inline _Bool track(struct xdp_md *ctx, struct steer_flow *f, const struct seen *s,
+				   const struct steer_stamp *stamp, __u32 size)
 {
 	__u32 grant = *(volatile __u32 *)&granted[f->ticket & (STEER_FLOWS_MAX - 1)];
 	struct steer_side *me = s->side ? &f->side[1] : &f->side[0];
@@ -331,46 +355,55 @@ static __always_inline _Bool track(struct steer_flow *f, const struct seen *s,
 	me->data += s->len != 0;
 	me->last_len = s->len != 0 ? s->len : me->last_len;
 	me->bytes += s->ip_len;
-	me->last_ns = frame->ns;
-	f->last[f->passed++ & (STEER_LAST - 1)] = *frame;
+	me->last_ns = stamp->ns;
+	struct steer_last *l = &f->last[f->passed++ & (STEER_LAST - 1)];
+	l->ns = stamp->ns;
+	l->number = stamp->number;
+	l->side = s->side;
+	l->wirelen = size;
+	l->caplen = size < STEER_SNAP ? size : STEER_SNAP;
+	snap(ctx, l);
 	return 1;
 }
 
+/* False: another CPU was at it for so long that its frame and this one have no order. */
+static __always_inline _Bool take(struct steer_flow *f)
+{
+	for (int i = 0; i < BUSY_TRIES; i++)
+		if (__sync_val_compare_and_swap(&f->busy, 0, 1) == 0)
+			return 1;
+	return 0;
+}
+
 /* True if the packet is counted here and goes no further. */
-static __always_inline _Bool shunt(struct xdp_md *ctx, struct steer_stamp *stamp)
+static __always_inline _Bool shunt(struct xdp_md *ctx, struct steer_stamp *stamp, __u32 size)
 {
 	struct seen s = {};
-	struct steer_last frame = {};
 	_Bool passed;
 
-	if (!read_frame(ctx, &s))
+	if (!read_frame(ctx, size, &s))
 		return 0;
 	struct steer_flow *f = bpf_map_lookup_elem(&flows, &s.key);
 	if (!f)
 		return 0;
-	frame.ns = stamp->ns;
-	frame.number = stamp->number;
-	frame.side = s.side;
-	frame.wirelen = bpf_xdp_get_buff_len(ctx);
-	frame.caplen = frame.wirelen < STEER_SNAP ? frame.wirelen : STEER_SNAP;
-	if (frame.caplen == 0 || frame.caplen > STEER_SNAP ||
-	    bpf_xdp_load_bytes(ctx, 0, frame.data, frame.caplen) != 0)
-		s.whole = 0;
 	/* No stamp could say that it was watched, or came after the end. */
-	if (frame.wirelen > STEER_STAMPED_MAX)
+	if (size > STEER_STAMPED_MAX)
 		s.whole = 0;
-	bpf_spin_lock(&f->lock);
-	passed = track(f, &s, &frame);
 	stamp->ticket = f->ticket;
+	if (!take(f)) {
+		stamp->over = f->over = 1;
+		return 0;
+	}
+	passed = track(ctx, f, &s, stamp, size);
 	stamp->over = f->over;
-	bpf_spin_unlock(&f->lock);
+	__sync_lock_test_and_set(&f->busy, 0);
 	return passed;
 }
 
 /* Frames of several buffers go without: there the stamp takes room that the kernel does not count. */
-static __always_inline void put_stamp(struct xdp_md *ctx, const struct steer_stamp *stamp)
+static __always_inline void put_stamp(struct xdp_md *ctx, const struct steer_stamp *stamp, __u32 size)
 {
-	if (bpf_xdp_get_buff_len(ctx) > STEER_STAMPED_MAX)
+	if (size > STEER_STAMPED_MAX)
 		return;
 	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(struct steer_stamp)) != 0)
 		return;
@@ -384,11 +417,11 @@ SEC("xdp")
 int steer(struct xdp_md *ctx)
 {
 	struct steer_stamp stamp = {.key = stamp_key, .ns = bpf_ktime_get_ns()};
-	__u32 queue = ctx->rx_queue_index;
+	__u32 queue = ctx->rx_queue_index, size = bpf_xdp_get_buff_len(ctx);
 
 	if (shunting) {
 		stamp.number = __sync_fetch_and_add(&numbered, 1) + 1;
-		if (shunt(ctx, &stamp)) {
+		if (shunt(ctx, &stamp, size)) {
 			count(STEER_SHUNTED);
 			return XDP_DROP;
 		}
@@ -398,6 +431,6 @@ int steer(struct xdp_md *ctx)
 		return XDP_PASS;
 	}
 	count(STEER_DELIVERED);
-	put_stamp(ctx, &stamp);
+	put_stamp(ctx, &stamp, size);
 	return bpf_redirect_map(&sockets, queue, XDP_PASS);
 }

@@ -61,8 +61,12 @@ struct steer_last {
 	__u8 data[STEER_SNAP];
 };
 
+/*
+ * Two CPUs may have a direction each: who has set busy writes the entry. The kernel's own lock would take
+ * as long as all the rest. Once the grant is gone and busy was seen to be 0, counts stand still.
+ */
 struct steer_flow {
-	struct bpf_spin_lock lock; /* two CPUs may have a direction each */
+	__u32 busy;
 	__u32 ticket;           /* never 0 */
 	__u32 timestamps;       /* 1: options are NOP, NOP, timestamps (RFC 7323, appendix A); 0: none */
 	__u32 over;

@@ -166,7 +166,12 @@ int xdp_shunt_end(struct xdp_shunt *s, const struct shunt_flow *f, uint32_t tick
 
 	/* First the grant: a frame that is being looked at is counted before this, or delivered. */
 	__atomic_store_n(&s->granted[slot_of(ticket)], 0, __ATOMIC_SEQ_CST);
-	if (bpf_map_lookup_and_delete_elem_flags(s->map, &key, &flow, BPF_F_LOCK) != 0)
+	do {
+		if (bpf_map_lookup_elem(s->map, &key, &flow) != 0)
+			return -errno;
+	} while (flow.busy != 0);
+	/* That may have been read before it came to rest. */
+	if (bpf_map_lookup_and_delete_elem(s->map, &key, &flow) != 0)
 		return -errno;
 	ticket_return(s, ticket);
 	*out = (struct shunt_counts){.n_last = 0};
