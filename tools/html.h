@@ -25,6 +25,9 @@ struct html_group {
 	const struct finding **list; /* strongest first */
 	size_t n, order;
 	size_t by[VERDICT_N];
+	const char *id;       /* the kind's */
+	enum verdict verdict; /* of the strongest */
+	bool wider;           /* it speaks of several connections */
 };
 
 struct html_groups {

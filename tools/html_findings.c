@@ -27,7 +27,7 @@ static void kinds(const struct html *h, const struct html_groups *g)
 		return; /* the groups below have the same */
 	for (size_t i = 0; i < g->n; i++) {
 		unsigned k = 0;
-		while (k < n && strcmp(list[k].f->id, g->list[i].list[0]->id) != 0)
+		while (k < n && strcmp(list[k].f->id, g->list[i].id) != 0)
 			k++;
 		if (k == KINDS_MAX)
 			continue;
