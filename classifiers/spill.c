@@ -99,21 +99,25 @@ static void *keep_small(void *user)
 	return NULL;
 }
 
-/* Some file systems have no files without a name. */
-static int open_unnamed(const char *dir)
+/* Where the file system has no files without a name. */
+static int open_and_unlink(const char *dir)
 {
 	char path[4096];
-	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	if (fd >= 0)
-		return fd;
 	if ((size_t)snprintf(path, sizeof(path), "%s/.wmscope-XXXXXX", dir) >= sizeof(path))
 		return -ENAMETOOLONG;
-	fd = mkostemp(path, O_CLOEXEC);
+	int fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	unlink(path);
 	return fd;
+}
+
+static int open_unnamed(const char *dir)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return fd >= 0 ? fd : open_and_unlink(dir);
 }
 
 static int open_file(struct spill *s)

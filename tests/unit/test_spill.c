@@ -89,7 +89,6 @@ static void test_units(void **state)
 	const struct spill_config want = {.dir = dir, .after = 100, .leave = 1};
 	struct spill *s;
 	size_t size = 60;
-	struct stat st;
 
 	(void)state;
 	assert_int_equal(spill_new(&s, &want), 0);
@@ -107,10 +106,6 @@ static void test_units(void **state)
 		write_words(unit[i], WORDS, i * WORDS);
 	}
 	assert_int_equal(spill_bytes(s), 2 * SEGMENT);
-	assert_int_equal(fstat(s->fd, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0600);
-	assert_int_equal(st.st_nlink, 0);
-	assert_int_equal(names_in_dir(), 0);
 	unmap_pages(s);
 	for (unsigned i = 0; i < N; i++)
 		assert_words(unit[i], WORDS, i * WORDS);
@@ -251,10 +246,29 @@ static void test_arena_and_slabs(void **state)
 	spill_free(s);
 }
 
+static void test_file_is_gone(void **state)
+{
+	int (*const ways[])(const char *) = {open_unnamed, open_and_unlink};
+	struct stat st;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		int fd = ways[i](dir);
+		assert_true(fd >= 0);
+		assert_int_equal(fstat(fd, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0600);
+		assert_int_equal(st.st_nlink, 0);
+		assert_int_equal(names_in_dir(), 0);
+		close(fd);
+		assert_int_equal(ways[i]("not-there"), -ENOENT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_file_is_gone),
 		cmocka_unit_test(test_little_is_mapped),
 		cmocka_unit_test(test_arena_and_slabs),
 		cmocka_unit_test(test_no_file),
