@@ -55,7 +55,7 @@ static bool intern_grow(struct attempts *t)
 	for (uint32_t i = 0; i < t->room_interned; i++) {
 		if (t->interned[i].value == NULL)
 			continue;
-		uint32_t k = (uint32_t)t->interned[i].hash & (room - 1);
+		uint32_t k = t->interned[i].hash & (room - 1);
 		while (bigger[k].value != NULL)
 			k = (k + 1) & (room - 1);
 		bigger[k] = t->interned[i];
@@ -69,10 +69,10 @@ static bool intern_grow(struct attempts *t)
 /* A copy that lives as long as the arena, one for all that are equal. NULL: no memory. */
 static const void *intern(struct attempts *t, const void *value, size_t len)
 {
-	uint64_t hash = XXH3_64bits(value, len);
+	uint32_t hash = (uint32_t)XXH3_64bits(value, len);
 	if (t->n_interned * 2 >= t->room_interned && !intern_grow(t))
 		return NULL;
-	uint32_t k = (uint32_t)hash & (t->room_interned - 1);
+	uint32_t k = hash & (t->room_interned - 1);
 	for (; t->interned[k].value != NULL; k = (k + 1) & (t->room_interned - 1))
 		if (t->interned[k].hash == hash && t->interned[k].len == len &&
 		    memcmp(t->interned[k].value, value, len) == 0)

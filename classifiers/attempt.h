@@ -102,9 +102,8 @@ struct attempts {
 	struct arena *arena;  /* of what the attempts point to */
 	struct spill *spill;  /* of the list, once that has any; NULL: malloc */
 	struct interned {     /* what was put there, each value once */
-		uint64_t hash;
 		const void *value;
-		uint32_t len;
+		uint32_t hash, len;
 	} *interned;
 	uint32_t n_interned, room_interned; /* room: a power of two */
 };

@@ -28,8 +28,8 @@ struct spill_config {
 	size_t resident;   /* that may be mapped for long. 0: SPILL_RESIDENT */
 	size_t leave;      /* bytes of the disk that reports may need. 0: SPILL_LEAVE */
 };
-#define SPILL_AFTER    (16u << 20)
-#define SPILL_RESIDENT (32u << 20)
+#define SPILL_AFTER    (8u << 20)
+#define SPILL_RESIDENT (24u << 20)
 #define SPILL_LEAVE    (512u << 20)
 
 int spill_new(struct spill **out, const struct spill_config *cfg); /* 0 or -ENOMEM */

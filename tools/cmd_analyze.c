@@ -85,7 +85,7 @@ static const struct pipeline_hooks *followed(struct run *r, const struct pipelin
 {
 	struct trail **t = r->trails != NULL ? &r->trails[r->analysis->n_captures - 1] : NULL;
 
-	return t != NULL && trail_new(t) == 0 ? trail_hooks(*t, inner) : inner;
+	return t != NULL && trail_new(t, r->session.spill) == 0 ? trail_hooks(*t, inner) : inner;
 }
 
 /* One capture of n files, of which one alone may be a control. 0, or -errno: there is no going on. */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "classifiers/spill.h"
+
 /*
  * An entry is two differences, seven bits a byte: of the frame's place against the entry's before, and
  * against the flow's id, which is the place of its first frame. A place is the file, then 40 bits of
@@ -15,8 +17,10 @@
 
 struct chunk {
 	struct chunk *next;
+	struct spill *spill; /* that it is from; NULL: malloc */
+	size_t size;         /* of all of it */
 	unsigned n;
-	uint8_t bytes[CHUNK - 16];
+	uint8_t bytes[];
 };
 
 struct trail_shard {
@@ -31,6 +35,7 @@ struct trail_shard {
 struct trail {
 	const struct pipeline_hooks *inner;
 	struct pipeline_hooks hooks;
+	struct spill *spill;
 	struct trail_shard shard[FLOW_SHARDS];
 };
 
@@ -57,18 +62,38 @@ static const uint8_t *get(const uint8_t *p, uint64_t *difference)
 	return p;
 }
 
+static struct chunk *chunk_new(struct spill *spill)
+{
+	size_t size = CHUNK;
+	struct chunk *c = spill_take(spill, &size);
+
+	if (c == NULL) {
+		spill = NULL;
+		c = malloc(size);
+	}
+	if (c != NULL)
+		*c = (struct chunk){.spill = spill, .size = size};
+	return c;
+}
+
+static void chunk_free(struct chunk *c)
+{
+	if (c->spill != NULL)
+		spill_give(c->spill, c, c->size);
+	else
+		free(c);
+}
+
 static struct chunk *room(struct trail_shard *s)
 {
-	if (s->last != NULL && s->last->n + ENTRY_MAX <= sizeof(s->last->bytes))
+	if (s->last != NULL && s->last->n + ENTRY_MAX <= s->last->size - sizeof(*s->last))
 		return s->last;
-	struct chunk *c = s->taken + sizeof(*c) <= TRAIL_MAX ? malloc(sizeof(*c)) : NULL;
+	struct chunk *c = s->taken + CHUNK <= TRAIL_MAX ? chunk_new(s->trail->spill) : NULL;
 	if (c == NULL) {
 		s->cut = true;
 		return NULL;
 	}
-	c->next = NULL;
-	c->n = 0;
-	s->taken += sizeof(*c);
+	s->taken += c->size;
 	*(s->last != NULL ? &s->last->next : &s->first) = c;
 	return s->last = c;
 }
@@ -143,13 +168,14 @@ static void shard_free(void *user, void *shard)
 	t->inner->shard_free(t->inner->user, s->inner);
 }
 
-int trail_new(struct trail **out)
+int trail_new(struct trail **out, struct spill *spill)
 {
 	struct trail *t = calloc(1, sizeof(*t));
 
 	*out = t;
 	if (t == NULL)
 		return -ENOMEM;
+	t->spill = spill;
 	for (unsigned i = 0; i < FLOW_SHARDS; i++)
 		t->shard[i].trail = t;
 	return 0;
@@ -163,7 +189,7 @@ void trail_free(struct trail *t)
 		while (t->shard[i].first != NULL) {
 			struct chunk *c = t->shard[i].first;
 			t->shard[i].first = c->next;
-			free(c);
+			chunk_free(c);
 		}
 	}
 	free(t);

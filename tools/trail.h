@@ -13,8 +13,10 @@
 
 #define TRAIL_MAX (16u << 20) /* bytes of a shard, of which there are FLOW_SHARDS */
 
+struct spill; /* classifiers/spill.h */
 struct trail;
-int trail_new(struct trail **out); /* 0 or -ENOMEM */
+/* Kept in spill once that has room, which outlives the trail; NULL: in memory. 0 or -ENOMEM. */
+int trail_new(struct trail **out, struct spill *spill);
 void trail_free(struct trail *t);  /* NULL is fine */
 /* For one pipeline; inner must live until it has run. */
 const struct pipeline_hooks *trail_hooks(struct trail *t, const struct pipeline_hooks *inner);

@@ -83,7 +83,7 @@ static void test_every_frame_of_a_packet(void **state)
 	struct trail *t;
 
 	(void)state;
-	assert_int_equal(trail_new(&t), 0);
+	assert_int_equal(trail_new(&t, NULL), 0);
 	const struct pipeline_hooks *h = trail_hooks(t, &inner);
 	void *a = h->shard_new(h->user, 0), *b = h->shard_new(h->user, FLOW_SHARDS - 1);
 	h->on_packet(a, &young, DIR_C2S, &plain, NULL, 0);
@@ -136,7 +136,7 @@ static void test_bounds(void **state)
 	struct trail *t;
 
 	(void)state;
-	assert_int_equal(trail_new(&t), 0);
+	assert_int_equal(trail_new(&t, NULL), 0);
 	const struct pipeline_hooks *h = trail_hooks(t, &inner);
 	void *a = h->shard_new(h->user, 1);
 	for (; n < 100000; n++) {
