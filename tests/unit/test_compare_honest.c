@@ -137,6 +137,16 @@ static void joined_with_a_stranger(struct world *w)
 	assert_true(comparison_analysis(w->c)->n_findings > 0);
 }
 
+/* The server's own questions, in the same words when nobody answers: nothing in them is unique. */
+static void asked_from_the_server(struct world *w)
+{
+	beside(w, 0, 2000);
+	for (uint64_t ms = 2000; ms < 8000; ms += 2000)
+		through(w, WAY_DOWN, (struct segment){.port = 53, .udp = true, .text = "who is it?"}, ms);
+	beside(w, 2000, 9000);
+	expect(w, 0);
+}
+
 /* The server's clock is set while the captures run. */
 static void clock_is_set(struct world *w)
 {
@@ -322,6 +332,7 @@ static void alike_behind_a_translator(struct world *w)
 	X(nothing_happens) X(capture_missed_it) X(capture_missed_sending) X(cut_up)        \
 	X(joined) X(clock_is_set) X(begins_later) X(goes_elsewhere) X(strangers)           \
 	X(gre_of_a_server) X(quick_on_a_busy_path) X(datagrams_cut_up)                     \
+	X(asked_from_the_server)                                                           \
 	X(datagrams_joined) X(first_piece_lost) X(joined_with_a_stranger)                  \
 	X(unanswered_behind_a_translator) X(alike_behind_a_translator)                     \
 	X(one_way_of_few) X(few_both_ways) X(joined_of_what_was_missed)

@@ -162,6 +162,25 @@ static void orient(struct comparison *c, struct samples *all)
 	}
 }
 
+/* Where nothing is unique, as in a question asked again in the same words, the first of several tells. */
+static void orient_alike(struct comparison *c, struct keyed *scratch[SIDES], struct samples *all)
+{
+	uint32_t n = all->n;
+
+	for (uint32_t i = 0; i < c->n_links; i++) {
+		struct link *l = &c->links[i];
+		if (l->pairs != 0 || l->convs[0] == 0 || l->convs[1] == 0)
+			continue;
+		for (unsigned way = 0; way < WAYS; way++)
+			sample_way(c, i, way, true, scratch, all);
+		if (all->n != n)
+			l->a_up = opener_is_up(c, &all->v[n], all->n - n);
+		/* Of who is where, and not of when: that is for what is unique. */
+		l->pairs = 0;
+		all->n = n;
+	}
+}
+
 static unsigned window_at(const struct comparison *c, uint64_t client_ns)
 {
 	if (client_ns <= c->clock_from || c->window_ns == 0)
@@ -354,6 +373,7 @@ int clocks_align(struct comparison *c)
 				sample_way(c, i, way, loose != 0, scratch, &all);
 		}
 		orient(c, &all);
+		orient_alike(c, scratch, &all);
 		memset(c->windows, 0, sizeof(c->windows));
 		fill_windows(c, &all);
 		describe(c, &all);
