@@ -11,6 +11,7 @@
 #define IPID_BUSY_STEP 256 /* between two packets, of a counter that a busy host's flows share */
 #define RTT_FLOOR_NS 3000000ull /* below, a host's own delays are as long as the path's */
 #define COPY_NS 1000000ull /* a SPAN port's second copy */
+#define REFUSED_NS 2000000000ull /* where no round trip was seen: longer than those of any path */
 #define MSS_LEAST 536u     /* RFC 9293, section 3.7.1 */
 
 struct resets {
@@ -72,6 +73,14 @@ static bool is_refusal_shaped(const struct view *v, const struct event *r)
 	       (v->ev->ipv6 || (r->bits & EVENT_DF) != 0);
 }
 
+/* One round trip or two later; where the capture has none of its sender's, it may be any. */
+static bool is_in_time(const struct resets *s, uint64_t dt)
+{
+	if (s->rtt == UINT64_MAX)
+		return dt >= RTT_FLOOR_NS && dt <= REFUSED_NS;
+	return dt * 10 >= s->rtt * 8 && dt <= 2 * s->rtt;
+}
+
 /*
  * The latest packet, one round trip or two before the reset, that has not drawn one and whose
  * acknowledgement is the reset's number (RFC 9293, section 3.5.2); -1. A super-segment of an
@@ -88,8 +97,7 @@ static int drew_refusal(const struct resets *s, unsigned i)
 		const struct event *q = &v->e[k];
 		if (event_dir(q) != v->dir && (q->flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
 		    q->ack == r->seq && s->answers[k] < 1 + q->len / mss &&
-		    (r->ts_ns - q->ts_ns) * 10 >= s->rtt * 8 &&
-		    r->ts_ns - q->ts_ns <= 2 * s->rtt)
+		    is_in_time(s, r->ts_ns - q->ts_ns))
 			return k;
 	}
 	return -1;
@@ -122,7 +130,7 @@ static void match_refusals(struct resets *s)
 {
 	const struct view *v = s->v;
 	bool hole = v->ev->skipped_at != 0 || v->ev->half[dir_other(v->dir)].gap;
-	if (s->rtt == UINT64_MAX || v->base.n == 0 || v->base.handshake_only || hole)
+	if (v->base.n == 0 || v->base.handshake_only || hole)
 		return;
 	for (unsigned i = v->n_rst; i-- > 0;) {
 		const struct event *r = &v->e[v->rst[i]];

@@ -182,6 +182,13 @@ static const struct sig_case cases[] = {
 			      "81.3 > R 518 - id=0 win=1", "82.6 > R 518 - id=0"),
 		.client_ttl = 50, .server_ttl = 64},
 	 .says = LINES("> data-rst D1 @6: 6 8")},
+	{.name = "on the way: both sides were reset, and the capture has no round trip of the client's",
+	 .ev = {.line = LINES("40.1 > PA 1 1 517", "45 < RA 1 518 ttl=90 df=0",
+			      "45.1 > RA 518 1 ttl=90 df=0",
+			      "80 < A 1 518", "81 < PA 1 518 700",
+			      "100 > R 518 - id=0", "101 > R 518 - id=0"),
+		.client_ttl = 57, .server_ttl = 54},
+	 .says = LINES("> psh-rstack D1 @3: 3", "< psh-rstack D1 @2: 2"), .only4 = true},
 
 	/* Nothing */
 	{.name = "garbage with the RST bit", .says = SILENT,
