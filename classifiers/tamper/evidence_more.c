@@ -48,7 +48,7 @@ bool evidence_answer_foreign(const struct evidence *ev)
 			shake = e;
 		else if (e->len != 0)
 			return shake != NULL && abs(e->ttl - shake->ttl) >= 10 &&
-			       ((e->bits ^ shake->bits) & EVENT_DF) != 0;
+			       (ev->ipv6 || ((e->bits ^ shake->bits) & EVENT_DF) != 0);
 	}
 	return false;
 }

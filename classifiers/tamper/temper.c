@@ -6,6 +6,7 @@
 
 #define IDLE_CAP_NS 20000000000ull /* NATs and servers close what idles longer */
 #define EXCHANGE_NS 2000000000ull
+#define TWO_ODDITIES 4 /* points of two D2 */
 #define SOON_NS 1000000000ull
 #define PAIR_NS 5000000ull /* between two resets that one box sends both ways, queues included */
 
@@ -177,6 +178,8 @@ void temper(const struct view *v, struct judged_case *c)
 			 (c->cause == CAUSE_RESET && c->rows[i].t.grade >= GRADE_D2);
 	bool scanner = v->ctx != NULL && context_is_scanner(v->ctx, &v->flow->client,
 							    v->flow->ip_version);
+	/* An answer that came too soon and looks made up: each is common, both are not. */
+	named |= c->cause == CAUSE_CONTENT && c->score >= TWO_ODDITIES;
 	if (c->cause == CAUSE_RESET && c->first >= 0)
 		temper_reset(v, c);
 	else if (!named)
