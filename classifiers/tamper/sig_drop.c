@@ -121,6 +121,22 @@ static bool match_swallow(const struct view *v, const struct signature *self, st
 	return true;
 }
 
+/*
+ * A host whose program only thinks still acknowledges keep-alives and FINs: here nothing at all came back
+ * after the request's acknowledgement.
+ */
+static bool is_deaf(const struct view *v)
+{
+	const struct half *c = &v->ev->half[DIR_C2S], *s = &v->ev->half[DIR_S2C];
+	unsigned alive = 0;
+	for (unsigned i = 0; i < v->n; i++)
+		alive += event_dir(&v->e[i]) == DIR_C2S && v->e[i].ts_ns > s->last_ns &&
+			 v->e[i].len <= 1 && (v->e[i].flags & TCP_SYN) == 0 &&
+			 v->e[i].seq == c->next - (c->n_fin != 0) - 1;
+	return (alive >= RESENT || c->n_fin > RESENT) && s->last_ns < c->first_data_ns + IDLE_NS &&
+	       c->last_ns >= s->last_ns + 2 * IDLE_NS;
+}
+
 static bool match_muted(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
@@ -139,7 +155,9 @@ static bool match_muted(const struct view *v, const struct signature *self, stru
 		return false;
 	/* A web server may hold a request back until it has news; but then the client does not ask again. */
 	bool again = r->again != 0 && r->again_seq == c->first_seq;
-	t->grade = tls || (again && waited >= SLOW_NS) ? GRADE_D2 : GRADE_D1;
+	t->grade = tls && is_deaf(v)			 ? GRADE_D3
+		   : tls || (again && waited >= SLOW_NS) ? GRADE_D2
+							 : GRADE_D1;
 	t->frame = v->first_c2s >= 0 ? v->e[v->first_c2s].frame : 0;
 	if (v->first_c2s >= 0)
 		testimony_suspect(t, (unsigned)v->first_c2s);
