@@ -8,9 +8,10 @@ namespaces of its own; who sends is always `replay --engine live`, whose frames 
 has the first core, and the receiver the others: the process, and the thread in which the kernel polls
 the receiving end, which would else run on the sender's core and make that the limit.
 
-On long connections the kernel's part of a packet is soon the larger one, and the same with --shunt. What
-that spares the process shows where it may have but SHARE percent of its core, and the kernel polls on
-the sender's: rows "xdp SHARE%".
+On long connections --shunt spares the copy to the socket and all that the process does. Where a rate with
+it was "lost at none", the sender could do no more, and CPU tells how much further it would go. What the
+process alone is spared shows where it may have but SHARE percent of its core, and the kernel polls on
+the sender's: rows "xdp SHARE%". nDPI and throttling are off with and without --shunt.
 
 A burst as fast as it goes shows what gets through; then rates are halved in between until the highest
 is known that replay kept to within 5 %, every packet received. Where even that burst loses nothing
