@@ -4,7 +4,9 @@
 
 Two captures of one path are made here: connections to two servers, for eight hosts, that retransmit what
 is lost. Under loss alone compare may profile nothing, however the losses fall; with a box that drops the
-requests for one host besides, its profile names that host and no other. The draws are always the same.
+requests for one host besides, its profile names that host and no other. Where the path becomes too narrow for
+the requests for one host, which are large, no finding may say that they were dropped. The draws are always
+the same.
 """
 import json
 import os
@@ -19,6 +21,7 @@ CLIENT, SERVERS = bytes([192, 0, 2, 10]), [bytes([203, 0, 113, 10]), bytes([203,
 MS, START = 10**6, 1_800_000_000 * 10**9
 SYN, ACK, PSH, FIN = 2, 16, 8, 1
 ONE_WAY, COPIES = 20 * MS, 7
+NARROW = 900
 
 
 def checksum(data):
@@ -34,6 +37,7 @@ class Path:
 
     def __init__(self, seed, loss, blocked):
         self.draw, self.loss, self.blocked, self.ident = random.Random(seed), loss, blocked, 0
+        self.narrow = None    # since when what is larger than NARROW gets lost on the way up
         self.seen = {"client": [], "server": []}
 
     def packet(self, up, server, port, flags, seq, ack, payload, ttl):
@@ -56,6 +60,8 @@ class Path:
         self.seen[here].append((at, wire, len(wire)))
         if self.draw.random() < self.loss or (up and self.blocked and self.blocked in what[-1]):
             return False
+        if up and self.narrow is not None and at >= self.narrow and len(wire) > NARROW:
+            return False
         wire = self.packet(up, *what, ttl=53)
         self.seen[there].append((at + ONE_WAY, wire, len(wire)))
         return True
@@ -73,9 +79,9 @@ class Path:
             wait *= 2
         return at if heard else None
 
-    def connection(self, at, server, port, host):
+    def connection(self, at, server, port, host, cookie=""):
         client, peer = self.draw.randrange(1 << 31), self.draw.randrange(1 << 31)
-        request = f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+        request = f"GET / HTTP/1.1\r\nHost: {host}\r\n{cookie}\r\n".encode()
         page = b"HTTP/1.1 200 OK\r\nContent-Length: 2861\r\n\r\n" + b"x" * 2861
         steps = [(True, SYN, client, 0, b""), (False, SYN | ACK, peer, client + 1, b""),
                  (True, ACK | PSH, client + 1, peer + 1, request)]
@@ -90,7 +96,7 @@ class Path:
                 return
 
 
-def profiles(wmscope, folder, path):
+def compare(wmscope, folder, path):
     files = []
     for side, seen in path.seen.items():
         files.append(os.path.join(folder, side + ".pcap"))
@@ -98,8 +104,7 @@ def profiles(wmscope, folder, path):
     run = subprocess.run([wmscope, "compare", "-q", "--jsonl", "-", *files], capture_output=True, check=False,
                          timeout=120)
     assert run.returncode in (0, 1), run.stderr.decode()
-    events = map(json.loads, run.stdout.splitlines())
-    return [e["profile"] for e in events if e["event_type"] == "profile"]
+    return [json.loads(line) for line in run.stdout.splitlines()]
 
 
 def case(wmscope, folder, seed, loss, blocked):
@@ -109,7 +114,22 @@ def case(wmscope, folder, seed, loss, blocked):
         host = path.draw.choice(hosts)
         at = START + i * 400 * MS + path.draw.randrange(200 * MS)
         path.connection(at, path.draw.choice(SERVERS), 40000 + i, host)
-    return profiles(wmscope, folder, path)
+    return [e["profile"] for e in compare(wmscope, folder, path) if e["event_type"] == "profile"]
+
+
+def narrows(wmscope, folder, seed):
+    """None, or what was said of requests that are too large for the path since some of them passed"""
+    path = Path(seed, 0.003, b"")
+    path.narrow = START + 24 * 400 * MS
+    for i in range(64):
+        large = i % 4 == 0
+        host = "large.example" if large else f"site{i % 3}.example"
+        path.connection(START + i * 400 * MS, SERVERS[0], 40000 + i, host,
+                        "Cookie: " + "x" * 1000 + "\r\n" if large else "")
+    said = [e["finding"] for e in compare(wmscope, folder, path) if e["event_type"] == "finding"]
+    accused = [f["id"] for f in said if f["verdict"] in ("likely", "confirmed")]
+    lost = sum(f["id"] == "two-sided-loss" for f in said)
+    return f"accused: {accused}" if accused else None if lost >= 8 else f"{lost} losses"
 
 
 def wrong(found, blocked):
@@ -131,7 +151,12 @@ def main():
                     bad += complaint is not None
                     if complaint:
                         print(f"loss {loss}, case {seed}, {blocked or 'no box'}: {complaint}")
-    print(f"{bad} wrong of {5 * cases}")
+        for seed in range(cases):
+            complaint = narrows(wmscope, folder, seed)
+            bad += complaint is not None
+            if complaint:
+                print(f"a narrow path, case {seed}: {complaint}")
+    print(f"{bad} wrong of {6 * cases}")
     return bad != 0
 
 

@@ -15,7 +15,6 @@
 #define COPIES_LIKELY  4 /* as is asked of an unanswered request */
 #define CONTROLS_MIN   2
 #define LOOKED_MAX     512  /* dropped packets of one connection among which copies are counted */
-#define MTU_SAFE 576 /* what every host must accept whole: RFC 791, section 3.1 */
 #define MTU_MOST 1500 /* of most paths: what offload makes larger leaves the host in packets of that */
 
 /* Copies of the same segment among dropped ones, none of which arrived; *one: the first of them. */

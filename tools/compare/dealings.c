@@ -14,7 +14,6 @@
 #include "tools/compare/findings.h"
 
 #define IDLE_NS 20000000000ULL      /* a translator forgets no sooner */
-#define MTU_SAFE 576                /* what every host must accept whole: RFC 791, section 3.1 */
 #define POLICED_LOST 15             /* packets: Flach et al., SIGCOMM 2016, on policing */
 #define POLICED_TIMES 4             /* the share that others lose, at least */
 #define POLICED_SHARE 0.05

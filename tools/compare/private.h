@@ -14,6 +14,7 @@
 
 #define NO_INDEX UINT32_MAX
 #define PROTO_UDP 17
+#define MTU_SAFE 576 /* what every host must accept whole: RFC 791, section 3.1 */
 #define HEAD_BYTES 16 /* of payload, that digest.head is of */
 #define NO_BYTES UINT64_MAX
 

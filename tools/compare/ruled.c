@@ -42,19 +42,88 @@ static void raise_finding(struct comparison *c, struct finding *f, const struct 
 	f->n_benign = 1;
 }
 
+static const struct list *sent_of(const struct comparison *c, const struct finding *f, enum compare_way *way)
+{
+	const struct link *l = &c->links[f->compare->conversation];
+
+	*way = (f->direction == DIR_C2S) == l->a_up ? WAY_UP : WAY_DOWN;
+	return &l->list[sender_of(*way)][*way];
+}
+
+/* What a box dropped one way: since when, until when, by the sender's clock. */
+struct span {
+	uint64_t from, to;
+};
+
+static void widen(const struct comparison *c, const struct finding *f, struct span span[WAYS])
+{
+	enum compare_way way;
+	const struct list *sl = sent_of(c, f, &way);
+
+	for (uint32_t i = 0; i < sl->n; i++) {
+		const struct digest *d = &c->view[sender_of(way)].d[sl->v[i]];
+		if (d->fate != FATE_DROPPED || d->ip_len <= MTU_SAFE)
+			continue;
+		span[way].from = d->ts_ns < span[way].from ? d->ts_ns : span[way].from;
+		span[way].to = d->ts_ns > span[way].to ? d->ts_ns : span[way].to;
+	}
+}
+
+static uint32_t largest_in(const struct comparison *c, enum compare_way way, const struct span *span)
+{
+	const struct view *v = &c->view[sender_of(way)];
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < c->n_links; i++) {
+		const struct list *p = &c->links[i].list[sender_of(way)][way];
+		for (uint32_t k = 0; k < p->n; k++) {
+			const struct digest *d = &v->d[p->v[k]];
+			if ((d->fate == FATE_SAME || d->fate == FATE_RESEGMENTED) && d->ip_len > most &&
+			    d->ts_ns >= span->from && d->ts_ns <= span->to)
+				most = d->ip_len;
+		}
+	}
+	return most;
+}
+
+/* All that was lost of it is larger than what got through then: a path's MTU, whatever else they share. */
+static bool size_decides(const struct comparison *c, const struct finding *f, const uint32_t largest[WAYS])
+{
+	enum compare_way way;
+	const struct list *sl = sent_of(c, f, &way);
+	uint32_t least = UINT32_MAX;
+
+	for (uint32_t i = 0; i < sl->n; i++) {
+		const struct digest *d = &c->view[sender_of(way)].d[sl->v[i]];
+		if (d->fate == FATE_DROPPED && d->len != 0 && d->ip_len < least)
+			least = d->ip_len;
+	}
+	return least != UINT32_MAX && least > MTU_SAFE && least > largest[way];
+}
+
 void ruled_raise(struct comparison *c, const struct dealings *all, const struct path_box *box,
 		 const struct rule rules[RULES])
 {
 	static const char *const word[RULES] = {
 		[RULE_NAME] = "name", [RULE_PROTOCOL] = "protocol", [RULE_VERSION] = "version"};
 
+	struct span span[WAYS] = {{UINT64_MAX, 0}, {UINT64_MAX, 0}};
+	uint32_t largest[WAYS];
+
 	if (!box->ruled || box->deed != DEED_DROPS)
 		return;
+	for (uint32_t i = 0; i < box->n; i++) {
+		const struct finding *f = all->list[box->mine[i]].worst;
+		if (f != NULL && f->family == FAMILY_SILENT_DROP)
+			widen(c, f, span);
+	}
+	for (unsigned way = 0; way < WAYS; way++)
+		largest[way] = largest_in(c, way, &span[way]);
 	for (uint32_t i = 0; i < box->n; i++) {
 		const struct dealing *d = &all->list[box->mine[i]];
 		struct finding *f = (struct finding *)d->worst; /* of the comparison's own list */
 		if (f == NULL || f->family != FAMILY_SILENT_DROP || f->verdict >= VERDICT_LIKELY ||
-		    f->trigger == TRIGGER_QNAME || f->n_packets == 0)
+		    f->trigger == TRIGGER_QNAME || f->n_packets == 0 || size_decides(c, f, largest))
 			continue;
 		enum rule_kind by = 0;
 		while (by < RULES && (rules[by].said != STUDY_OBSERVED || !accuses(rules, d, by)))
