@@ -166,7 +166,8 @@ def held_to(events):
     found = {e["flow_id"]: e["finding"] for e in events
              if e["event_type"] == "finding" and e["finding"]["family"] == "silent-drop"}
     for e in events:
-        lines = e["profile"]["lines"] if e["event_type"] == "profile" else {}
+        box = e["profile"] if e["event_type"] == "profile" else {"verdict": "", "lines": {}}
+        lines = box["lines"] if box["verdict"] in ("likely", "confirmed") else {}
         for rule in ("acts_on_name", "acts_on_quic_version"):
             if lines.get(rule, {}).get("said") != "observed" or lines["drops"]["said"] != "observed":
                 continue

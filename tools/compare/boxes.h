@@ -6,6 +6,7 @@
 #include "tools/compare/dealings.h"
 
 #define BOX_NONE UINT32_MAX
+#define RULE_LOSS 0.05 /* of what got through: on a worse path chance makes rules of what was lost, too */
 
 struct path_box {
 	enum deed deed;

@@ -60,9 +60,15 @@ static bool own_ttls(const struct view *v, const struct list *l, uint8_t *least,
 	return *most != 0;
 }
 
+/* What stacks begin with; hops are those of most servers, and routes to others differ by a few. */
 static bool is_initial(unsigned ttl)
 {
-	return ttl == 32 || ttl == 64 || ttl == 128 || ttl == 255;
+	static const unsigned initial[] = {32, 64, 128, 255};
+
+	for (unsigned i = 0; i < sizeof(initial) / sizeof(*initial); i++)
+		if (ttl + TTL_NEAR >= initial[i] && ttl <= initial[i] + TTL_NEAR)
+			return true;
+	return false;
 }
 
 /* Another query's number with other bytes: the sender's capture has the answer that it did send. */
@@ -161,10 +167,13 @@ bool missed_beside_forged(const struct comparison *c, const struct link *l, enum
 	return false;
 }
 
-/* What ends a connection or first answers it: what a forger forges, and few of a sender's packets. */
-static bool is_decisive(const struct digest *d, bool *answered)
+/*
+ * What ends a connection or first answers it: what a forger forges, and few of a sender's packets. Nobody
+ * forges the client's own first.
+ */
+static bool is_decisive(const struct digest *d, enum compare_way way, bool *answered)
 {
-	bool first = d->len > 0 && !*answered;
+	bool first = d->len > 0 && !*answered && way == WAY_DOWN;
 
 	*answered = *answered || d->len > 0;
 	return first || (d->flags & TCP_RST) != 0;
@@ -181,7 +190,7 @@ static void count_link(const struct comparison *c, const struct link *l, enum co
 		const struct digest *d = &rv->d[rl->v[i]];
 		if (d->fate != FATE_SAME && d->fate != FATE_INJECTED)
 			continue;
-		bool decisive = is_decisive(d, &answered);
+		bool decisive = is_decisive(d, way, &answered);
 		if (d->fate == FATE_SAME) {
 			out->packets++;
 			out->decisive += decisive;

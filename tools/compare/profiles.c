@@ -341,7 +341,8 @@ static void sum_up(struct writer *w)
 		p->last_ns = d->to_ns > p->last_ns ? d->to_ns : p->last_ns;
 	}
 	/* What loss explains of one is no loss where a rule holds for all. */
-	bool proven = w->box->ruled || w->box->deed == DEED_INTERCEPTS;
+	bool lossy = w->box->deed == DEED_DROPS && w->all->loss > RULE_LOSS;
+	bool proven = (w->box->ruled && !lossy) || w->box->deed == DEED_INTERCEPTS;
 	if (proven && p->verdict < VERDICT_LIKELY)
 		p->verdict = VERDICT_LIKELY;
 }

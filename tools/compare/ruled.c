@@ -110,7 +110,7 @@ void ruled_raise(struct comparison *c, const struct dealings *all, const struct 
 	struct span span[WAYS] = {{UINT64_MAX, 0}, {UINT64_MAX, 0}};
 	uint32_t largest[WAYS];
 
-	if (!box->ruled || box->deed != DEED_DROPS)
+	if (!box->ruled || box->deed != DEED_DROPS || all->loss > RULE_LOSS)
 		return;
 	for (uint32_t i = 0; i < box->n; i++) {
 		const struct finding *f = all->list[box->mine[i]].worst;
