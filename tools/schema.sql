@@ -10,7 +10,7 @@
 
 -- Single facts of the run: schema (of this file), version, clients (real or pseudonymous), min_verdict.
 CREATE TABLE run (
-	key TEXT,            -- each once
+	key TEXT PRIMARY KEY,
 	value TEXT
 );
 

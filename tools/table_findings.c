@@ -335,7 +335,7 @@ static int devices_write(const struct tables *t, struct rows *r)
 	return below(t, r, device_rows);
 }
 
-const struct table table_findings = {.name = "findings", .file = true, .numbered = true,
+const struct table table_findings = {.name = "findings", .file = true,
 				     .columns = finding_columns, .n_columns = N(finding_columns),
 				     .write = findings_write};
 const struct table table_evidence = {.name = "evidence", .columns = evidence_columns,

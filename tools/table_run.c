@@ -118,7 +118,7 @@ static int run_write(const struct tables *t, struct rows *r)
 	return 0;
 }
 
-static const struct table table_profiles = {.name = "profiles", .numbered = true, .columns = profile_columns,
+static const struct table table_profiles = {.name = "profiles", .columns = profile_columns,
 					    .n_columns = N(profile_columns),
 					    .write = profiles_write};
 static const struct table table_captures = {.name = "captures", .columns = capture_columns,

@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/*
- * Rows as a SQLite database: SQLite makes the tables and views of tools/schema.sql, and their rows are
- * put below them page by page (tools/sqlite_pages.h).
- */
+/* Rows as a SQLite database. tools/schema.sql makes and describes its tables, and the views. */
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dataplane/log.h"
-#include "tools/sqlite_pages.h"
 #include "tools/table_sinks.h"
 
 extern const char schema_sql[]; /* made from tools/schema.sql */
 
 struct sqlite_sink {
 	struct row_sink sink; /* first */
-	struct sqlite_pages *pages;
-	uint32_t roots[TABLES_N]; /* of tables_list */
-	struct row_text record;
+	sqlite3 *db;
+	sqlite3_stmt *insert; /* of the table that was begun */
 };
 
 static int errno_of(int status)
@@ -34,6 +30,8 @@ static int errno_of(int status)
 		return -ENOMEM;
 	case SQLITE_FULL:
 		return -ENOSPC;
+	case SQLITE_TOOBIG:
+		return -EFBIG;
 	case SQLITE_PERM:
 	case SQLITE_READONLY:
 	case SQLITE_CANTOPEN:
@@ -42,104 +40,57 @@ static int errno_of(int status)
 	return -EIO;
 }
 
-/* The kinds of values in a record, section 2.1 of the file format: its serial types. */
-enum { SERIAL_NULL = 0, SERIAL_REAL = 7, SERIAL_ZERO = 8, SERIAL_TEXT = 13 };
-
-/* Serial types of integers, and what each takes: as few bytes as hold it with a sign. */
-static unsigned integer_bytes(uint64_t v, unsigned *serial)
+static int bind(sqlite3_stmt *insert, int place, const struct rows *r, const struct cell *c)
 {
-	static const unsigned char bytes[] = {1, 2, 3, 4, 6, 8};
-	unsigned i = 0;
-
-	if (v <= 1) {
-		*serial = SERIAL_ZERO + (unsigned)v;
-		return 0;
-	}
-	while (i < 5 && v >> (8 * bytes[i] - 1) != 0)
-		i++;
-	*serial = i + 1;
-	return bytes[i];
-}
-
-static uint8_t *put_big_endian(uint8_t *at, uint64_t v, unsigned n)
-{
-	for (unsigned i = n; i > 0; i--, v >>= 8)
-		at[i - 1] = (uint8_t)v;
-	return at + n;
-}
-
-static uint8_t *put_value(uint8_t *at, const struct rows *r, const struct cell *c, uint64_t *serial)
-{
-	unsigned kind;
-	uint64_t bits;
-
 	switch (c->kind) {
 	case CELL_NULL:
 		break;
 	case CELL_TEXT:
-		*serial = SERIAL_TEXT + 2 * (uint64_t)c->len;
-		if (c->len != 0)
-			memcpy(at, r->text.data + c->at, c->len);
-		return at + c->len;
+		/* The row's text stays where it is until the row has been inserted. */
+		return sqlite3_bind_text64(insert, place, c->len != 0 ? r->text.data + c->at : "", c->len,
+					   SQLITE_STATIC, SQLITE_UTF8);
 	case CELL_INTEGER:
-		at = put_big_endian(at, c->integer, integer_bytes(c->integer, &kind));
-		*serial = kind;
-		return at;
+		return sqlite3_bind_int64(insert, place, (sqlite3_int64)c->integer);
 	case CELL_REAL:
-		memcpy(&bits, &c->real, sizeof(bits)); /* IEEE 754, as everywhere */
-		*serial = SERIAL_REAL;
-		return put_big_endian(at, bits, sizeof(bits));
+		return sqlite3_bind_double(insert, place, c->real);
 	}
-	*serial = SERIAL_NULL;
-	return at;
-}
-
-static bool fits(const struct rows *r, unsigned i)
-{
-	static const int kind_of[] = {[COLUMN_TEXT] = CELL_TEXT, [COLUMN_INTEGER] = CELL_INTEGER,
-				      [COLUMN_REAL] = CELL_REAL};
-	int kind = (int)r->cells[i].kind;
-
-	return kind == CELL_NULL || kind == kind_of[r->table->columns[i].type];
-}
-
-/* Two bytes say how long the types are: they are longer than 127 only in few rows, but never by a third. */
-#define SIZE_BYTES 2
-
-/* A number of two bytes, also where one would do [1.6 allows it]. */
-static void put_size(uint8_t *at, size_t v)
-{
-	at[0] = (uint8_t)(0x80 | v >> 7);
-	at[1] = (uint8_t)(v & 0x7f);
+	return sqlite3_bind_null(insert, place);
 }
 
 static int sqlite_row(struct row_sink *sink, const struct rows *r)
 {
 	struct sqlite_sink *s = (struct sqlite_sink *)(void *)sink;
-	uint8_t types[TABLE_COLUMNS_MAX * SQLITE_VARINT_MAX], *type = types;
-	/* Values lie behind the most that types may take; these are moved up to them. */
-	size_t most = SIZE_BYTES + sizeof(types);
-	bool numbered = r->table->numbered;
+	int status = SQLITE_OK;
 
-	s->record.len = 0;
-	if (row_text_room(&s->record, most + r->text.len + 8 * (size_t)r->at) != 0)
-		return -ENOMEM;
-	uint8_t *values = (uint8_t *)s->record.data + most, *at = values;
-	for (unsigned i = 0; i < r->at; i++) {
-		uint64_t serial = SERIAL_NULL;
-		if (!fits(r, i))
-			return -EPROTO;
-		/* Its number is the row's own, and null in the record. */
-		if (i != 0 || !numbered)
-			at = put_value(at, r, &r->cells[i], &serial);
-		type = sqlite_varint(type, serial);
+	for (unsigned i = 0; i < r->at && status == SQLITE_OK; i++)
+		status = bind(s->insert, (int)i + 1, r, &r->cells[i]);
+	if (status == SQLITE_OK)
+		status = sqlite3_step(s->insert);
+	(void)sqlite3_reset(s->insert); /* says again what step said */
+	return errno_of(status);
+}
+
+/* "INSERT INTO flows (timestamp, …) VALUES (?, …)" */
+static char *insert_of(const struct table *table)
+{
+	char *sql = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&sql, &len);
+
+	if (out == NULL)
+		return NULL;
+	fprintf(out, "INSERT INTO %s (", table->name);
+	for (unsigned i = 0; i < table->n_columns; i++)
+		fprintf(out, "%s\"%s\"", i != 0 ? ", " : "", table->columns[i].name);
+	fputs(") VALUES (", out);
+	for (unsigned i = 0; i < table->n_columns; i++)
+		fputs(i != 0 ? ", ?" : "?", out);
+	putc(')', out);
+	if (fclose(out) != 0) {
+		free(sql);
+		return NULL;
 	}
-	size_t n = (size_t)(type - types);
-	uint8_t *begin = values - n - SIZE_BYTES;
-	put_size(begin, n + SIZE_BYTES);
-	memcpy(begin + SIZE_BYTES, types, n);
-	return sqlite_pages_add(s->pages, numbered ? (int64_t)r->cells[0].integer : (int64_t)r->n + 1,
-				begin, (size_t)(at - begin));
+	return sql;
 }
 
 static int execute(sqlite3 *db, const char *sql)
@@ -147,45 +98,8 @@ static int execute(sqlite3 *db, const char *sql)
 	return errno_of(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
-/* sqlite3_exec() gives rows as text. */
-static int take_root(void *user, int n, char **values, char **names)
-{
-	struct sqlite_sink *s = user;
-
-	(void)n;
-	(void)names;
-	for (unsigned i = 0; i < TABLES_N; i++)
-		if (strcmp(tables_list[i]->name, values[0]) == 0)
-			s->roots[i] = (uint32_t)strtoul(values[1], NULL, 10);
-	return 0;
-}
-
-/* What the pages are to be like, whatever this SQLite was built with; and the file is nobody else's. */
-#define PREPARE "PRAGMA page_size = 4096; PRAGMA auto_vacuum = NONE; PRAGMA encoding = 'UTF-8';" \
-		"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;"
-_Static_assert(SQLITE_PAGE == 4096, "PREPARE says so");
-#define ROOTS "SELECT name, rootpage FROM sqlite_master WHERE type = 'table'"
-
-static int make_schema(struct sqlite_sink *s, const char *path)
-{
-	sqlite3 *db = NULL;
-	int err = errno_of(sqlite3_open_v2(
-		path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
-
-	if (err == 0)
-		err = execute(db, PREPARE);
-	if (err == 0)
-		err = execute(db, schema_sql);
-	if (err == 0)
-		err = execute(db, "COMMIT");
-	if (err == 0)
-		err = errno_of(sqlite3_exec(db, ROOTS, take_root, s, NULL));
-	if (err != 0 && db != NULL && sqlite3_errcode(db) != SQLITE_OK)
-		log_error(NULL, "SQLite: %s", sqlite3_errmsg(db));
-	if (sqlite3_close(db) != SQLITE_OK && err == 0)
-		err = -EIO;
-	return err;
-}
+/* The file is new and nobody else's: what is written once needs no journal. */
+#define PREPARE "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;"
 
 int sqlite_sink_open(struct sqlite_sink **out, const char *path)
 {
@@ -194,36 +108,45 @@ int sqlite_sink_open(struct sqlite_sink **out, const char *path)
 	if (s == NULL)
 		return -ENOMEM;
 	s->sink.row = sqlite_row;
-	int err = make_schema(s, path);
+	/* Counting what it allocates takes a lock each time; refused if it was used before, which is fine. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	int err = errno_of(sqlite3_open_v2(
+		path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
 	if (err == 0)
-		err = sqlite_pages_open(&s->pages, path);
-	if (err != 0) {
-		free(s);
-		return err;
-	}
-	*out = s;
-	return 0;
+		err = execute(s->db, PREPARE);
+	if (err == 0)
+		err = execute(s->db, schema_sql);
+	if (err == 0)
+		*out = s;
+	return err == 0 ? 0 : sqlite_sink_close(s, err);
 }
 
 int sqlite_sink_begin(struct sqlite_sink *s, unsigned table)
 {
-	/* Page 1 is the schema's. */
-	if (s->roots[table] < 2)
-		return -EPROTO;
-	sqlite_pages_begin(s->pages, s->roots[table]);
-	return 0;
+	char *sql = insert_of(tables_list[table]);
+	int err = sql == NULL ? -ENOMEM
+			      : errno_of(sqlite3_prepare_v2(s->db, sql, -1, &s->insert, NULL));
+
+	free(sql);
+	return err;
 }
 
 int sqlite_sink_end(struct sqlite_sink *s)
 {
-	return sqlite_pages_end(s->pages);
+	sqlite3_finalize(s->insert); /* says again what the last row said */
+	s->insert = NULL;
+	return 0;
 }
 
 int sqlite_sink_close(struct sqlite_sink *s, int err)
 {
-	int closed = sqlite_pages_close(s->pages);
-
-	free(s->record.data);
+	sqlite3_finalize(s->insert);
+	if (err == 0)
+		err = execute(s->db, "COMMIT");
+	if (err != 0 && s->db != NULL && sqlite3_errcode(s->db) != SQLITE_OK)
+		log_error(NULL, "SQLite: %s", sqlite3_errmsg(s->db));
+	if (sqlite3_close(s->db) != SQLITE_OK && err == 0)
+		err = -EIO;
 	free(s);
-	return err != 0 ? err : closed;
+	return err;
 }

@@ -78,7 +78,6 @@ struct tables {
 struct table {
 	const char *name;              /* "flows" */
 	bool file;                     /* a .csv of its own; the others are in SQLite only */
-	bool numbered;                 /* the first column is the INTEGER PRIMARY KEY, and rises */
 	const struct column *columns;
 	unsigned n_columns;
 	int (*write)(const struct tables *t, struct rows *r); /* 0 or -errno */
