@@ -96,7 +96,7 @@ static bool answered_else(const struct comparison *c, const struct link *l, enum
 static bool sent_later(const struct comparison *c, const struct link *l, enum compare_way way,
 		       const struct digest *d)
 {
-	const struct view *sv = &c->view[sender_of(way)];
+	const struct view *sv = &c->view[sender_of(way)], *rv = &c->view[receiver_of(way)];
 	const struct list *sl = &l->list[sender_of(way)][way];
 	uint64_t client_ns = way == WAY_UP ? d->ts_ns - (uint64_t)c->clock.offset_ns : d->ts_ns;
 	int64_t least = clocks_floor(c, way, client_ns);
@@ -107,7 +107,8 @@ static bool sent_later(const struct comparison *c, const struct link *l, enum co
 		const struct digest *s = &sv->d[sl->v[i]];
 		int64_t transit = (int64_t)(d->ts_ns - s->ts_ns);
 		if (s->ip_id == d->ip_id && s->seq == d->seq && s->flags == d->flags && s->len == d->len &&
-		    transit < least - (int64_t)(c->clock.rtt_ns / 4))
+		    transit < least - (int64_t)(c->clock.rtt_ns / 4) &&
+		    payload_same(sv, s, rv, d) != SAME_NO)
 			return true;
 	}
 	return false;
