@@ -37,7 +37,9 @@ export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 fuzz() {
 	local name=$1 found=$keep/$1
 	mkdir -p "$found"
-	"$build/tests/fuzz/fuzz_$name" -max_total_time="$seconds" -seed="$seed" -timeout=10 -rss_limit_mb=1024 \
+	# Its weighing of inputs by how rare their features are costs more than the runs: of evidence 16 times
+	# as many come to be without.
+	"$build/tests/fuzz/fuzz_$name" -entropic=0 -max_total_time="$seconds" -seed="$seed" -timeout=10 -rss_limit_mb=1024 \
 		-print_final_stats=1 -artifact_prefix="$found/" "$found" "tests/fuzz/corpus/$name" \
 		>"$keep/$name.log" 2>&1
 }

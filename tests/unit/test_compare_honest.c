@@ -304,6 +304,16 @@ static void unanswered_behind_a_translator(struct world *w)
 	expect(w, 0);
 }
 
+/* It is the server that asks, as active FTP's does: the same SYN each time, and nothing else. */
+static void unanswered_from_the_server(struct world *w)
+{
+	beside(w, 0, 2000);
+	for (uint64_t i = 0; i < 3; i++)
+		through(w, WAY_DOWN, (struct segment){.port = 40005, .flags = TCP_SYN}, 2000 + i * 1000);
+	beside(w, 2000, 8000);
+	expect(w, 0);
+}
+
 /* The same said from two ports, as resolvers are asked again: each is its own on the other side too,
  * though one's answer gets lost. */
 static void alike_behind_a_translator(struct world *w)
@@ -335,7 +345,7 @@ static void alike_behind_a_translator(struct world *w)
 	X(asked_from_the_server)                                                           \
 	X(datagrams_joined) X(first_piece_lost) X(joined_with_a_stranger)                  \
 	X(unanswered_behind_a_translator) X(alike_behind_a_translator)                     \
-	X(one_way_of_few) X(few_both_ways) X(joined_of_what_was_missed)
+	X(unanswered_from_the_server) X(one_way_of_few) X(few_both_ways) X(joined_of_what_was_missed)
 CASES(DEFINE)
 
 int main(void)
