@@ -3,8 +3,7 @@
 /*
  * The input is what went past the two captures of a path: a first byte for IP version, translation and
  * whether the path is honest, then 12 bytes a packet: whose it is, where it was seen, and how it was
- * changed. What must hold of any finding is checked; and a path that only delays must not
- * be accused.
+ * changed. What must hold of any finding is checked; and a path that only delays must not be accused.
  */
 
 #include <stdlib.h>
@@ -61,10 +60,11 @@ static struct ip_addr host(const struct run *r, uint8_t n)
 	return a;
 }
 
+/* Two ends do not say the same: past a translator content is all that tells whose a conversation is. */
 static void fill(uint8_t *p, size_t n, uint8_t kind)
 {
 	for (size_t i = 0; i < n; i++)
-		p[i] = (uint8_t)((kind & 8) != 0 ? i / 64 : i * 7 + kind);
+		p[i] = (uint8_t)((kind & 16) != 0 ? i / 64 + kind : i * 7 + kind);
 }
 
 static struct headers headers_of(struct run *r, const uint8_t *b, enum compare_way way)
@@ -111,7 +111,7 @@ static void read_one(struct run *r, const uint8_t *b)
 	x->ts_ns[from] = r->now_ns;
 	x->ts_ns[!from] = r->now_ns + TRANSIT_NS + (b[9] & 15) * 100000u;
 	for (unsigned s = 0; s < SIDES; s++)
-		fill(x->payload[s], x->h.payload_len, b[10]);
+		fill(x->payload[s], x->h.payload_len, (uint8_t)(b[10] * 2 + way));
 	if (!r->honest && (b[0] & 0x18) == 0x18 && x->h.payload_len != 0)
 		x->payload[!from][b[11] % x->h.payload_len] ^= 0x55;
 }
