@@ -304,6 +304,21 @@ static void unanswered_behind_a_translator(struct world *w)
 	expect(w, 0);
 }
 
+/* Of what a connection says, most was said first, and once, by another. */
+static void shared_words_behind_a_translator(struct world *w)
+{
+	w->nat = 7;
+	beside(w, 0, 2000);
+	through(w, WAY_DOWN, (struct segment){.port = 40000, .flags = PUSHED, .seq = 7, .text = "own"}, 2000);
+	for (uint64_t i = 0; i < 4; i++)
+		through(w, WAY_DOWN,
+			(struct segment){.port = i == 0 ? 40001 : 40000, .flags = PUSHED, .seq = 900000,
+					 .text = "all"},
+			2500 + i * 1000);
+	beside(w, 2000, 8000);
+	expect(w, 0);
+}
+
 /* It is the server that asks, as active FTP's does: the same SYN each time, and nothing else. */
 static void unanswered_from_the_server(struct world *w)
 {
@@ -345,7 +360,8 @@ static void alike_behind_a_translator(struct world *w)
 	X(asked_from_the_server)                                                           \
 	X(datagrams_joined) X(first_piece_lost) X(joined_with_a_stranger)                  \
 	X(unanswered_behind_a_translator) X(alike_behind_a_translator)                     \
-	X(unanswered_from_the_server) X(one_way_of_few) X(few_both_ways) X(joined_of_what_was_missed)
+	X(unanswered_from_the_server) X(shared_words_behind_a_translator)                  \
+	X(one_way_of_few) X(few_both_ways) X(joined_of_what_was_missed)
 CASES(DEFINE)
 
 int main(void)

@@ -64,8 +64,9 @@ static bool same_ports(const struct conversation *x, const struct conversation *
  * The client's packet that the server's d is, and how much that weighs. A resolver is asked the same from
  * several sockets, so content may be that of several conversations: most translators keep ports and
  * identification, and none makes two conversations one. Where one's packet was lost, only another's is left.
+ * Of equals the one that leads by what was said before: it may have said this as well.
  */
-static uint32_t alike(const struct ballot *b, const struct digest *d, unsigned *weight)
+static uint32_t alike(const struct ballot *b, const struct digest *d, uint32_t leads, unsigned *weight)
 {
 	const struct view *cv = &b->c->view[SIDE_CLIENT], *sv = &b->c->view[SIDE_SERVER];
 	uint32_t cursor, met[VOTES_PER_PACKET], n = 0, looked = 0, best = NO_INDEX;
@@ -88,7 +89,7 @@ static uint32_t alike(const struct ballot *b, const struct digest *d, unsigned *
 		unsigned like = 1 + (same_ports(&cv->conv[conv], &sv->conv[d->conv]) ? 4 : 0) +
 				(cv->d[k].ip_id == d->ip_id && d->ip_id != 0 ? 2 : 0) +
 				(b->chosen[conv] ? 0 : 1);
-		if (like > *weight) {
+		if (like > *weight || (like == *weight && conv == leads)) {
 			*weight = like;
 			best = k;
 		}
@@ -107,7 +108,7 @@ static void vote(const struct ballot *b, uint32_t s, uint32_t begin)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct digest *d = &sv->d[b->by_conv[begin + i]];
 		unsigned weight;
-		uint32_t one = alike(b, d, &weight);
+		uint32_t one = alike(b, d, best, &weight);
 		if (one == NO_INDEX)
 			continue;
 		uint32_t conv = cv->d[one].conv;
