@@ -84,8 +84,12 @@ static struct headers headers_of(struct run *r, const uint8_t *b, enum compare_w
 		.sport = up ? (uint16_t)(40000 + flow) : ports[flow],
 		.dport = up ? ports[flow] : (uint16_t)(40000 + flow),
 		.payload_len = lens[b[4] & 7], .payload_caplen = lens[b[4] & 7],
-		.ip_len = 28u + (udp ? 0 : 12) + lens[b[4] & 7],
 	};
+	/* Honest hosts keep to one TTL, and what says nothing cannot be told from its like. */
+	if (r->honest) {
+		h.ttl = 64;
+		h.payload_len = h.payload_caplen = h.payload_len != 0 || !udp ? h.payload_len : 1;
+	}
 	if (!udp) {
 		h.flags = flags[b[1] & 7];
 		h.seq = isn[way] + steps[b[2] & 7] + (b[2] >> 3) * 101u;
@@ -93,6 +97,7 @@ static struct headers headers_of(struct run *r, const uint8_t *b, enum compare_w
 		h.window = b[8];
 		h.tcp_hlen = 20;
 	}
+	h.ip_len = 28u + (udp ? 0 : 12) + h.payload_len;
 	return h;
 }
 
