@@ -115,9 +115,9 @@ static bool is_usual(const struct packet *pkt)
 
 bool scan_usual(const struct packet *pkt, struct headers *h)
 {
-	const uint8_t *inner = pkt->data + ETHERNET_LEN + IP_LEN;
 	if (!is_usual(pkt))
 		return false;
+	const uint8_t *inner = pkt->data + ETHERNET_LEN + IP_LEN;
 	fill_ip(h, pkt->data);
 	if (h->proto == PROTO_TCP)
 		fill_tcp(h, inner, tcp_hlen(inner));
@@ -129,9 +129,9 @@ bool scan_usual(const struct packet *pkt, struct headers *h)
 bool scan_usual_ends(const struct packet *pkt, struct ip_addr *src, struct ip_addr *dst,
 		     uint32_t *anomalies)
 {
-	const uint8_t *ip = pkt->data + ETHERNET_LEN, *inner = ip + IP_LEN;
 	if (!is_usual(pkt))
 		return false;
+	const uint8_t *ip = pkt->data + ETHERNET_LEN, *inner = ip + IP_LEN;
 	fill_addr(src, ip + 12);
 	fill_addr(dst, ip + 16);
 	*anomalies = ip[9] == PROTO_TCP

@@ -25,6 +25,8 @@
 
 #define FRAME  60
 #define REPEAT 2000 /* frames of one system call */
+#define ENOUGH   20 /* of so many shunts one must have both directions */
+#define PATIENCE 20 /* times as many as were asked for, until it has */
 
 static const uint8_t ack_frame[FRAME] = {
 	2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0,
@@ -90,7 +92,8 @@ static uint64_t race(struct xdp_shunt *shunt, struct sender s[2], unsigned round
 		memcpy(flow.addr[d] + 12, ack_frame + 26 + 4 * d, 4);
 		flow.side[d] = (struct shunt_side){.ttl = 64, .df = true};
 	}
-	for (unsigned i = 0; i < rounds; i++) {
+	/* A busy machine has both at it seldom. */
+	for (unsigned i = 0; i < rounds || (*both < rounds / ENOUGH && i < rounds * PATIENCE); i++) {
 		if (xdp_shunt_begin(shunt, &flow, &ticket) != 0)
 			return UINT64_MAX;
 		wait_for(s);
@@ -130,11 +133,11 @@ static int run(struct steer *skel, unsigned rounds)
 	for (int d = 0; d < 2; d++)
 		pthread_join(threads[d], NULL);
 	xdp_shunt_close(shunt);
-	printf("%llu frames dropped, %llu told of; both directions in %u of %u shunts\n",
+	printf("%llu frames dropped, %llu told of; both directions in %u shunts, of %u at least\n",
 	       (unsigned long long)dropped(skel), (unsigned long long)told, both, rounds);
 	if (s[0].error != 0 || s[1].error != 0)
 		return 4;
-	return told == dropped(skel) && both > rounds / 20 ? 0 : 1;
+	return told == dropped(skel) && both >= rounds / ENOUGH ? 0 : 1;
 }
 
 int main(int argc, char **argv)
