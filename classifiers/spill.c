@@ -21,7 +21,7 @@
 #include "dataplane/thread.h"
 
 #define SEGMENT (64u << 20)  /* what the file grows by, at least */
-#define LOOK_NS 2000000      /* between two looks at what is mapped: sorting maps some ten MB in it */
+#define LOOK_NS 1000000      /* between two looks at what is mapped: sorting maps some five MB in it */
 
 /* A part of the file and where it is mapped. Never changes once it is in the list. */
 struct segment {

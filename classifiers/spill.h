@@ -29,7 +29,7 @@ struct spill_config {
 	size_t leave;      /* bytes of the disk that reports may need. 0: SPILL_LEAVE */
 };
 #define SPILL_AFTER    (8u << 20)
-#define SPILL_RESIDENT (24u << 20)
+#define SPILL_RESIDENT (12u << 20)
 #define SPILL_LEAVE    (512u << 20)
 
 int spill_new(struct spill **out, const struct spill_config *cfg); /* 0 or -ENOMEM */
