@@ -33,11 +33,7 @@ struct arena_recent {
 static struct arena_chunk *chunk_new(struct spill *spill, size_t room)
 {
 	size_t all = sizeof(struct arena_chunk) + room;
-	struct arena_chunk *c = spill_take(spill, &all);
-	if (c == NULL) {
-		spill = NULL;
-		c = calloc(1, all);
-	}
+	struct arena_chunk *c = spill_alloc(&spill, &all);
 	if (c != NULL) {
 		c->spill = spill;
 		c->size = all - sizeof(*c);
@@ -47,10 +43,7 @@ static struct arena_chunk *chunk_new(struct spill *spill, size_t room)
 
 static void chunk_free(struct arena_chunk *c)
 {
-	if (c->spill != NULL)
-		spill_give(c->spill, c, sizeof(*c) + c->size);
-	else
-		free(c);
+	spill_release(c->spill, c, sizeof(*c) + c->size);
 }
 
 static void *chunk_alloc(struct arena *a, struct arena_chunk **filled, size_t size)

@@ -99,22 +99,10 @@ static const char *intern_name(struct attempts *t, const char *name)
 static struct attempt_block *block_new(struct spill *spill)
 {
 	size_t size = sizeof(struct attempt_block) + ATTEMPTS_BLOCK * sizeof(struct attempt);
-	struct attempt_block *b = spill_take(spill, &size);
-	if (b == NULL) {
-		spill = NULL;
-		b = malloc(size);
-	}
+	struct attempt_block *b = spill_alloc(&spill, &size);
 	if (b != NULL)
 		*b = (struct attempt_block){.spill = spill, .size = size};
 	return b;
-}
-
-static void block_free(struct attempt_block *b)
-{
-	if (b->spill != NULL)
-		spill_give(b->spill, b, b->size);
-	else
-		free(b);
 }
 
 static size_t block_room(const struct attempt_block *b)
@@ -366,7 +354,7 @@ void attempts_move(struct attempts *t, struct attempt *out)
 		if (out != NULL)
 			memcpy(out, b->list, b->n * sizeof(*out));
 		out = out != NULL ? out + b->n : NULL;
-		block_free(b);
+		spill_release(b->spill, b, b->size);
 	}
 	free(t->interned);
 	t->last = NULL;

@@ -261,6 +261,24 @@ void spill_give(struct spill *s, void *at, size_t size)
 	pthread_mutex_unlock(&s->lock);
 }
 
+void *spill_alloc(struct spill **s, size_t *size)
+{
+	void *at = spill_take(*s, size);
+
+	if (at != NULL)
+		return at;
+	*s = NULL;
+	return calloc(1, *size);
+}
+
+void spill_release(struct spill *s, void *at, size_t size)
+{
+	if (s != NULL)
+		spill_give(s, at, size);
+	else
+		free(at);
+}
+
 size_t spill_bytes(const struct spill *s)
 {
 	return s->file_size;

@@ -39,5 +39,11 @@ int spill_new(struct spill **out, const struct spill_config *cfg); /* 0 or -ENOM
  */
 void *spill_take(struct spill *s, size_t *size);
 void spill_give(struct spill *s, void *at, size_t size); /* whole, as it was taken */
+/*
+ * The same, or calloc()'s where that is NULL: then *s becomes NULL. NULL: no memory. What has it remembers
+ * *s, for spill_release().
+ */
+void *spill_alloc(struct spill **s, size_t *size);
+void spill_release(struct spill *s, void *at, size_t size);
 size_t spill_bytes(const struct spill *s); /* of the file; 0: there is none */
 void spill_free(struct spill *s); /* after all that was taken is done with; NULL is fine */

@@ -65,23 +65,11 @@ static const uint8_t *get(const uint8_t *p, uint64_t *difference)
 static struct chunk *chunk_new(struct spill *spill)
 {
 	size_t size = CHUNK;
-	struct chunk *c = spill_take(spill, &size);
+	struct chunk *c = spill_alloc(&spill, &size);
 
-	if (c == NULL) {
-		spill = NULL;
-		c = malloc(size);
-	}
 	if (c != NULL)
 		*c = (struct chunk){.spill = spill, .size = size};
 	return c;
-}
-
-static void chunk_free(struct chunk *c)
-{
-	if (c->spill != NULL)
-		spill_give(c->spill, c, c->size);
-	else
-		free(c);
 }
 
 static struct chunk *room(struct trail_shard *s)
@@ -189,7 +177,7 @@ void trail_free(struct trail *t)
 		while (t->shard[i].first != NULL) {
 			struct chunk *c = t->shard[i].first;
 			t->shard[i].first = c->next;
-			chunk_free(c);
+			spill_release(c->spill, c, c->size);
 		}
 	}
 	free(t);

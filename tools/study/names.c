@@ -233,6 +233,21 @@ static bool is_strong(const struct study_group *g, const struct common *c, enum 
 					: 2 * c->strong >= c->failed;
 }
 
+static void say_benign(struct finding *f, bool mtu, bool pieces, bool controlled, bool strong)
+{
+	if (mtu)
+		study_benign(f, MTU_BENIGN);
+	if (pieces)
+		study_benign(f, PIECES_BENIGN);
+	if (!controlled)
+		study_benign(f, "a site that is down, or refuses this client, wherever it is hosted: "
+				"no other name was tried at these addresses");
+	if (!strong)
+		study_benign(f, f->trigger == TRIGGER_QNAME
+					? "a resolver that filters this name itself, by its own policy"
+					: "a server that itself refuses this name");
+}
+
 static int say(struct study_run *r, const struct study_group *g, const struct common *c,
 	       bool controlled, unsigned nets)
 {
@@ -280,17 +295,7 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 	bool pieces = study_may_be_pieces(c->shown, c->n_shown, c->controls, c->n_controls);
 	f->conditional = controlled && !mtu && !pieces ? "yes" : "untested";
 	bool strong = controlled && !mtu && !pieces && is_strong(g, c, kind, control);
-	if (mtu)
-		study_benign(f, MTU_BENIGN);
-	if (pieces)
-		study_benign(f, PIECES_BENIGN);
-	if (!controlled)
-		study_benign(f, "a site that is down, or refuses this client, wherever it is hosted: "
-				"no other name was tried at these addresses");
-	if (!strong)
-		study_benign(f, kind == TRIGGER_QNAME
-					? "a resolver that filters this name itself, by its own policy"
-					: "a server that itself refuses this name");
+	say_benign(f, mtu, pieces, controlled, strong);
 	study_weigh(f, strong ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	for (unsigned i = 0; i < g->n_rows; i++) {
 		rows[i].filtered = rows[i].failed != 0 && f->verdict >= VERDICT_LIKELY;
