@@ -32,8 +32,8 @@ enum rewrite_vary {
 	 */
 	REWRITE_VARY_ADDRESSES,
 	/*
-	 * TCP and UDP: the higher port (both where they are equal), if it is above 1023; again a
-	 * permutation, for each of 64,512 loops.
+	 * TCP and UDP: the higher port (both where they are equal), if it is above 1023; in UDP never a
+	 * tunnel's, which is how its packets are known. Again a permutation, for each of 64,512 loops.
 	 */
 	REWRITE_VARY_PORTS,
 };

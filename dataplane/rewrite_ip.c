@@ -116,16 +116,22 @@ static uint16_t new_port(const struct walk *w, uint16_t port)
 	return (uint16_t)((port - PORT_FIRST + step) % PORTS + PORT_FIRST);
 }
 
-/* The higher one is the client's, unless somebody knows better; both directions agree on it. */
+/*
+ * Of the ports that may change, the higher one is the client's, unless somebody knows better; both
+ * directions agree on it. By a tunnel's own port its packets are known for what they are.
+ */
 static void rewrite_ports(const struct walk *w, uint8_t *p, struct sum *transport,
 			  struct sum *outer)
 {
 	struct sum *const sums[2] = {transport, outer};
 	uint16_t port[2] = {load_be16(p), load_be16(p + 2)};
+	bool fixed[2];
 
+	for (unsigned i = 0; i < 2; i++)
+		fixed[i] = port[i] < PORT_FIRST || (transport->udp && udp_port_of_tunnel(0, port[i]));
 	for (unsigned i = 0; i < 2; i++) {
 		uint8_t new[2];
-		if (port[i] < port[1 - i] || port[i] < PORT_FIRST)
+		if (fixed[i] || (!fixed[1 - i] && port[i] < port[1 - i]))
 			continue;
 		store_be16(new, new_port(w, port[i]));
 		replace(p + 2 * i, new, 2, sums, 2);

@@ -231,6 +231,36 @@ static void directions_agree(void **state)
 	}
 }
 
+/* What is known by its port to be a tunnel still is; where it has no other port to vary, none is. */
+static void ports_of_tunnels_stay(void **state)
+{
+	static const struct {
+		uint16_t from, to;
+		bool from_stays;
+	} rows[] = {
+		{2000, 4789, false}, {80, 4789, true},	 {2152, 2152, true},
+		{50000, 6081, false}, {4500, 1500, true}, {4500, 4501, true},
+	};
+	struct rewrite_config cfg = {.vary = REWRITE_VARY_PORTS};
+	(void)state;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct made m;
+		make(&m, 4, PROTO_UDP);
+		store_be16(m.k.b + m.l4, rows[i].from);
+		store_be16(m.k.b + m.l4 + 2, rows[i].to);
+		uint8_t *p = sent(&cfg, &m, 7) + m.l4;
+		assert_int_equal(load_be16(p) == rows[i].from, rows[i].from_stays);
+		assert_int_equal(load_be16(p + 2) == rows[i].to, rows[i].from != 4500);
+	}
+	/* It is a number like any other in TCP. */
+	struct made m;
+	make(&m, 4, PROTO_TCP);
+	store_be16(m.k.b + m.l4, 80);
+	store_be16(m.k.b + m.l4 + 2, 4789);
+	assert_int_not_equal(load_be16(sent(&cfg, &m, 7) + m.l4 + 2), 4789);
+}
+
 static void special_addresses_stay(void **state)
 {
 	static const uint32_t kept[] = {0xe0000001, 0xffffffff, 0x7f000001, 0, 0xa9fe0101};
@@ -274,6 +304,7 @@ int main(void)
 		cmocka_unit_test(routing_header),
 		cmocka_unit_test(loops_differ),
 		cmocka_unit_test(directions_agree),
+		cmocka_unit_test(ports_of_tunnels_stay),
 		cmocka_unit_test(special_addresses_stay),
 		cmocka_unit_test(arp),
 	};
