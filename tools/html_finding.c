@@ -156,7 +156,7 @@ static void rate(const struct html *h, const struct rate_facts *r)
 	if (r->form == RATE_POLICED && !r->bounded)
 		fprintf(h->out, ", %" PRIu64 " bytes before the first loss", r->burst_bytes);
 	else if (r->form == RATE_POLICED && r->burst_bytes != 0)
-		fprintf(h->out, ", a bucket of %" PRIu64 " bytes", r->burst_bytes);
+		fprintf(h->out, ", a bucket of at least %" PRIu64 " bytes", r->burst_bytes);
 	if (r->form == RATE_BY_SIZE)
 		fprintf(h->out, ", segments above %u bytes", r->size);
 	if (r->n_lost + r->n_passed != 0)

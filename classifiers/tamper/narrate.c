@@ -102,11 +102,11 @@ static void say_rate(const char *who, const char *after, const struct finding *f
 	const struct rate_facts *r = f->rate;
 	bool mega = r->rate_bps >= 1e6;
 	unsigned lost = (unsigned)(r->loss * 1000 + 0.5);
-	char burst[48] = "", rate[32];
+	char burst[64] = "", rate[32];
 	snprintf(rate, sizeof(rate), "%.*f %s", mega ? 2 : r->rate_bps >= 1e4 ? 0 : 1,
 		 r->rate_bps / (mega ? 1e6 : 1e3), mega ? "Mbit/s" : "kbit/s");
 	if (r->form == RATE_POLICED)
-		snprintf(burst, sizeof(burst), r->bounded ? " by a bucket of %llu bytes"
+		snprintf(burst, sizeof(burst), r->bounded ? " by a bucket of at least %llu bytes"
 							  : " after a burst of %llu bytes",
 			 (unsigned long long)r->burst_bytes);
 	if (r->form == RATE_BY_SIZE)

@@ -350,7 +350,8 @@ static void police_small(const struct rate_trace *t, double *room, struct rate_f
 	double goodput = rate_between(t, first, last);
 	simulate(t, first, goodput, median_rtt(t, room), &r, &b);
 	if (b.slices < SLICES_MIN || b.n_loss < RATE_SAMPLES_MIN || b.n_pass < RATE_SAMPLES_MIN ||
-	    b.n_loss * INFLATED_OUT < b.inflated || !rate_bucket(t, goodput, &rate, &size))
+	    b.n_loss * INFLATED_OUT < b.inflated ||
+	    (!rate_bucket(t, goodput, &rate, &size) && !rate_balance(t, goodput, &rate, &size)))
 		return;
 	out->form = RATE_POLICED;
 	out->bounded = true;

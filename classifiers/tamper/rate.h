@@ -119,6 +119,8 @@ void rate_shape(const struct rate_trace *t, double *room, struct rate_facts *out
  * one does; goodput_bps is what the flow got, and no rate below it is tried.
  */
 bool rate_bucket(const struct rate_trace *t, double goodput_bps, double *rate_bps, double *size);
+/* The same by what passed between losses; size is then the least that it can be. */
+bool rate_balance(const struct rate_trace *t, double goodput_bps, double *rate_bps, double *size);
 /* cut: losses left out at both ends. rate_bps and burst are set where the answer is POLICER_OK. */
 enum rate_policer rate_police(const struct rate_trace *t, unsigned cut, struct rate_facts *out);
 

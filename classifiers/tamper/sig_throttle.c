@@ -41,7 +41,7 @@ static bool match_policed(const struct view *v, const struct signature *self, st
 	if (!r->bounded)
 		snprintf(burst, sizeof(burst), "after %llu bytes", (unsigned long long)r->burst_bytes);
 	else if (r->burst_bytes != 0)
-		snprintf(burst, sizeof(burst), "with a bucket of %llu bytes",
+		snprintf(burst, sizeof(burst), "with a bucket of at least %llu bytes",
 			 (unsigned long long)r->burst_bytes);
 	testimony_says(t, "%s %s, %.1f %% of %u segments %s", bits_a_second(r->rate_bps, rate), burst,
 		       100 * r->loss, r->n_lost + r->n_passed, r->gaps ? "missing on arrival" : "lost");
@@ -111,7 +111,7 @@ const struct signature sig_throttle[] = {
 	 .refs = FLACH, .match = match_policed},
 	{.id = "rate-policed-small", .family = FAMILY_THROTTLING, .cause = CAUSE_RATE,
 	 .fact = FACT_RATE, .names = true, .param = 1,
-	 .summary = "what exceeded a rate was dropped, as a token bucket of a small size does",
+	 .summary = "what exceeded a rate was dropped, as a token bucket that fills up does",
 	 .benign = PLAN "; a full link with a short queue", .refs = "ITU-T I.371; " FLACH,
 	 .match = match_policed},
 	{.id = "rate-shaped", .family = FAMILY_THROTTLING, .cause = CAUSE_RATE, .fact = FACT_RATE,

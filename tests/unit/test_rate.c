@@ -121,6 +121,78 @@ static void a_small_bucket_is_seen(void **state)
 	assert_true(f.rate_bps > 0 && f.n_lost >= RATE_SAMPLES_MIN);
 }
 
+/* The part of a trace from a segment on, as a log has it that began late. */
+static struct rate_trace late(struct rate_trace t, unsigned from)
+{
+	t.seg += from;
+	t.n -= from;
+	return t;
+}
+
+/* Drops to holes, as behind the policer: seen only when later bytes come, in the middle of the gap. */
+static void behind_it(struct rate_trace *t)
+{
+	for (unsigned i = 0; i < t->n; i++) {
+		bool lost = (t->seg[i].bits & RATE_LOST) != 0;
+		t->seg[i].bits = lost ? RATE_HOLE | RATE_FILLED : t->seg[i].bits & ~RATE_RETX;
+		t->seg[i].ack_us = lost ? RATE_UNACKED : 30;
+	}
+	for (unsigned i = 1, k; i < t->n; i = k + 1) {
+		for (k = i; k < t->n && (t->seg[k].bits & RATE_HOLE) != 0; k++)
+			continue;
+		for (unsigned m = i; m < k && k < t->n; m++)
+			t->seg[m].ts_ns = t->seg[i - 1].ts_ns +
+					  (t->seg[k].ts_ns - t->seg[i - 1].ts_ns) * (m - i + 1) / (k - i + 1);
+	}
+}
+
+/* Trains: at the end of each the bucket is empty, and it fills while the sender waits. */
+static void a_bucket_is_seen_from_where_it_is_empty(void **state)
+{
+	static const struct {
+		double bps, bytes;
+		unsigned train;
+	} rows[] = {{500e3, 30000, 6}, {1e6, 30000, 11}, {1e6, 20000, 12}, {3e6, 60000, 28}};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct path p = {.bucket_bps = rows[i].bps, .bucket_bytes = rows[i].bytes,
+				 .train = rows[i].train};
+		for (unsigned client = 0; client < 2; client++) {
+			struct rate_trace all = drive(&p, 2500);
+			struct rate_facts f;
+			assert_true(rate_mark(&all));
+			struct rate_trace t = late(all, 100);
+			if (client)
+				behind_it(&t);
+			assert_true(rate_judge(&t, &f));
+			assert_int_equal(f.form, RATE_POLICED);
+			assert_int_equal(f.gaps, client);
+			near_to(f.rate_bps, rows[i].bps, 0.05);
+			/* By the balance alone, from a goodput that pauses had made less. */
+			double rate, size;
+			assert_true(rate_balance(&t, 0.8 * rows[i].bps, &rate, &size));
+			near_to(rate, rows[i].bps, 0.02);
+			assert_true(size <= rows[i].bytes + 2 * MSS);
+		}
+	}
+}
+
+/* A program that has so much to say a second makes up for what was lost: that is no bucket. */
+static void a_steady_program_is_no_policer(void **state)
+{
+	struct path p = {.lose_every = 33, .send_bps = 240e3};
+	double rate, size;
+	(void)state;
+	struct rate_trace t = drive(&p, 1500);
+	assert_true(rate_mark(&t));
+	assert_false(rate_balance(&t, 233e3, &rate, &size));
+	/* What is lost passes in the next segments' place, as out of a program's buffer. */
+	for (unsigned i = 0; i + 1 < t.n; i++)
+		if ((t.seg[i].bits & RATE_LOST) != 0)
+			t.seg[i + 1].len = 2 * MSS;
+	assert_false(rate_balance(&t, 240e3, &rate, &size));
+}
+
 static void random_loss_is_no_policer(void **state)
 {
 	(void)state;
@@ -318,11 +390,7 @@ static void holes_stand_for_losses(void **state)
 	(void)state;
 	assert_true(rate_mark(&t));
 	/* As captured behind the policer. */
-	for (unsigned i = 0; i < t.n; i++) {
-		bool lost = (t.seg[i].bits & RATE_LOST) != 0;
-		t.seg[i].bits = lost ? RATE_HOLE | RATE_FILLED : t.seg[i].bits & ~RATE_RETX;
-		t.seg[i].ack_us = lost ? RATE_UNACKED : 30;
-	}
+	behind_it(&t);
 	assert_true(rate_judge(&t, &f));
 	assert_int_equal(f.form, RATE_POLICED);
 	assert_true(f.gaps);
@@ -338,6 +406,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_policer_is_seen),
 		cmocka_unit_test(a_small_bucket_is_seen),
+		cmocka_unit_test(a_bucket_is_seen_from_where_it_is_empty),
+		cmocka_unit_test(a_steady_program_is_no_policer),
 		cmocka_unit_test(random_loss_is_no_policer),
 		cmocka_unit_test(a_full_queue_is_no_policer),
 		cmocka_unit_test(a_policer_of_two_frames_is_seen),

@@ -169,6 +169,24 @@ static void other_servers_may_be_slow_themselves(void **state)
 	world_end(&w);
 }
 
+/* A log begins when a connection has earned it: what came before counts, too. */
+static void a_log_may_begin_late(void **state)
+{
+	static const uint32_t bytes[] = {0, 250000};
+	static const struct side_of slow = {150e3 * 8 / 10, true, 1, 40, EACH};
+	struct world w;
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		start(&w);
+		for (unsigned i = 0; i < 2 * EACH; i++) {
+			add(&w, i < EACH ? &slow : &quick, i < EACH ? "slow.example" : "fast.example", i);
+			w.attempts[i].bytes_s2c = bytes[k];
+		}
+		assert_int_equal(study_finds(&w, "rate-differs") != NULL, k == 1);
+		world_end(&w);
+	}
+}
+
 /* The others may have come before as well as after, but no longer ago than the window. */
 static void others_are_near_in_time(void **state)
 {
@@ -304,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_held_alone_is_named),
+		cmocka_unit_test(a_log_may_begin_late),
 		cmocka_unit_test(others_are_near_in_time),
 		cmocka_unit_test(look_alikes_are_not),
 		cmocka_unit_test(other_servers_may_be_slow_themselves),

@@ -27,7 +27,7 @@ static const struct rate_case cases[] = {
 	{"as seen from behind", {POLICED, .gaps = true, .rate_bps = 1e6, .burst_bytes = 30000},
 	 "rate-policed: 1.00 Mbit/s after 30000 bytes, 10.0 % of 200 segments missing on arrival"},
 	{"by a small bucket", {POLICED, .bounded = true, .rate_bps = 2e5, .burst_bytes = 8000},
-	 "rate-policed-small: 200 kbit/s with a bucket of 8000 bytes, " LOSSES},
+	 "rate-policed-small: 200 kbit/s with a bucket of at least 8000 bytes, " LOSSES},
 	{"by one whose size does not show", {POLICED, .bounded = true, .rate_bps = 2e5},
 	 "rate-policed-small: 200 kbit/s with a bucket of unknown size, " LOSSES},
 	{"shaped", {.form = RATE_SHAPED, .rate_bps = 8e6, .inflated_ms = 90.4},

@@ -21,7 +21,8 @@
 
 #define FLOWS_MIN 5               /* of either side */
 #define FLOWS_MAX 64u
-#define FLOW_BYTES 200000u        /* of goodput, each */
+#define FLOW_BYTES 200000u        /* each */
+#define LOGGED_BYTES (FLOW_BYTES / 2) /* of them in the log, which begins later */
 #define HELD 0.5                  /* share of the name's connections that something held to a rate */
 #define HELD_CONTROLS 0.1         /* of the controls, at most */
 #define SAMPLES_MIN 20            /* of either capture: two seconds */
@@ -54,7 +55,8 @@ static bool has_much(const struct trial *t)
 		return false;
 	for (unsigned i = 0; i < g->n; i++)
 		sum += g->bytes[i];
-	return sum >= FLOW_BYTES;
+	uint64_t all = g->dir == DIR_S2C && t->a->bytes_s2c > sum ? t->a->bytes_s2c : sum;
+	return all >= FLOW_BYTES && sum >= LOGGED_BYTES;
 }
 
 static bool is_control(const struct study_run *r, const struct attempt *a)
