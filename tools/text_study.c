@@ -77,9 +77,10 @@ static void names(const struct text *t, const struct study *s)
 	if (shown != 0)
 		fputs("  ", t->out);
 	if (shown != 0)
-		text_wrap(t, 2, "Controls are tries of other names at the same address. A name is "
-				"called filtered if at least 0.8 of 3 or more tries failed and at most "
-				"0.2 of 2 or more controls.");
+		text_wrap(t, 2, "Controls are tries of other names at the same address, by the same client "
+				"where a name fails for one alone. A name is called filtered if at "
+				"least 0.8 of 3 or more tries failed and at most 0.2 of 2 or more "
+				"controls.");
 }
 
 static void profile_line(const struct text *t, const struct study_line *l)

@@ -23,6 +23,7 @@ struct try {
 	double took;            /* until its end; 0: 20 ms */
 	const struct tls_server *cert;
 	unsigned ttl;
+	unsigned client;        /* 192.0.2.N; 0: 10 */
 };
 
 struct world {
@@ -57,7 +58,7 @@ static void add(struct world *w, const struct try *t, unsigned i)
 		.flow_id = f->id, .start_ns = at, .capture = (uint16_t)t->capture,
 		.request_ns = t->name != NULL ? at + S / 100 : 0,
 		.end_ns = at + (t->took != 0 ? (uint64_t)(t->took * 1e9) : S / 50),
-		.client = {{[12] = 192, 0, 2, 10}},
+		.client = {{[12] = 192, 0, 2, (uint8_t)(t->client != 0 ? t->client : 10)}},
 		.server = {{[12] = 198, (uint8_t)(51 + (t->server >> 8)), 100, (uint8_t)t->server}},
 		.client_port = (uint16_t)(t->source != 0 ? t->source : 40000 + i),
 		.server_port = (uint16_t)(t->port != 0 ? t->port : 443),

@@ -58,7 +58,7 @@ out:;
 	return err;
 }
 
-static bool has_feature(const struct attempt *a, enum study_feature f)
+bool study_has_feature(const struct attempt *a, enum study_feature f)
 {
 	static const uint8_t bit[FEATURE_N] = {[FEATURE_SEGMENTED] = ATTEMPT_SEGMENTED,
 					       [FEATURE_RECORDS] = ATTEMPT_RECORDS,
@@ -83,7 +83,7 @@ static void count(struct study_run *r)
 		n->ok += t->ok;
 		n->failed += t->failed;
 		for (unsigned f = 0; (t->ok || t->failed) && f < FEATURE_N; f++)
-			(has_feature(t->a, f) ? g->with : g->without)[f][t->failed]++;
+			(study_has_feature(t->a, f) ? g->with : g->without)[f][t->failed]++;
 	}
 	for (size_t i = 0; i < r->pub.n_names; i++) {
 		r->groups[r->group_of[i]].ok += r->pub.names[i].ok;
@@ -104,7 +104,7 @@ static void divide(struct study_group *g)
 }
 
 /* Most tries of the name itself fail, wherever they go. */
-static bool mostly_fails(const struct study_group *g)
+bool study_mostly_fails(const struct study_group *g)
 {
 	unsigned ok = g->ok;
 	for (unsigned f = 0; f < FEATURE_N; f++)
@@ -147,14 +147,14 @@ static int find_controls(struct study_run *r)
 		for (to = from; to < n && compare_server(list[from].n, list[to].n) == 0; to++) {
 			all_ok += list[to].n->ok;
 			all_failed += list[to].n->failed + list[to].n->dependent;
-			if (mostly_fails(&r->groups[r->group_of[list[to].row]]))
+			if (study_mostly_fails(&r->groups[r->group_of[list[to].row]]))
 				continue;
 			ok += list[to].n->ok;
 			failed += list[to].n->failed;
 		}
 		for (size_t i = from; i < to; i++) {
 			struct study_name *row = &r->pub.names[list[i].row];
-			bool fails = mostly_fails(&r->groups[r->group_of[list[i].row]]);
+			bool fails = study_mostly_fails(&r->groups[r->group_of[list[i].row]]);
 			row->control_ok = ok - (fails ? 0 : row->ok);
 			row->control_failed = failed - (fails ? 0 : row->failed);
 			row->others_ok = all_ok - row->ok;
@@ -163,12 +163,6 @@ static int find_controls(struct study_run *r)
 	}
 	free(list);
 	return 0;
-}
-
-static bool has_control(const struct study_name *n)
-{
-	unsigned tries = n->control_ok + n->control_failed;
-	return tries >= STUDY_CONTROL_TRIES && n->control_failed <= STUDY_CONTROL_SHARE * tries;
 }
 
 /* The grade that at least half of the failed tries reach. */
@@ -225,10 +219,10 @@ static void end_words(const struct common *c, char *out, size_t size)
  * What the server itself cannot have done. A QUIC try is a datagram or few: what was found of it
  * may be the same comparison with other names, and a busy server's silences fall on one at times.
  */
-static bool is_strong(const struct study_group *g, const struct common *c, enum trigger_kind kind,
-		      const unsigned control[2])
+static bool is_strong(const struct tried *whose, const struct common *c, enum trigger_kind kind)
 {
-	const unsigned failed[2] = {control[1], g->failed}, passed[2] = {control[0], g->ok};
+	const unsigned failed[2] = {c->control[1], whose->failed};
+	const unsigned passed[2] = {c->control[0], whose->tries - whose->failed};
 	return kind == TRIGGER_QUIC_SNI ? study_chance(failed, passed) < QUIC_CHANCE
 					: 2 * c->strong >= c->failed;
 }
@@ -248,17 +242,13 @@ static void say_benign(struct finding *f, bool mtu, bool pieces, bool controlled
 					: "a server that itself refuses this name");
 }
 
-static int say(struct study_run *r, const struct study_group *g, const struct common *c,
-	       bool controlled, unsigned nets)
+static int say(struct study_run *r, const struct study_group *g, const struct tried *whose,
+	       const struct common *c, unsigned nets)
 {
 	struct study_name *rows = &r->pub.names[g->first_row];
 	enum trigger_kind kind = rows[0].kind;
 	char value[96], expected[96], name[121], ends[128];
-	unsigned control[2] = {0, 0}; /* passed, failed */
-	for (unsigned i = 0; i < g->n_rows; i++) {
-		control[0] += rows[i].failed != 0 ? rows[i].control_ok : 0;
-		control[1] += rows[i].failed != 0 ? rows[i].control_failed : 0;
-	}
+	bool controlled = c->controlled;
 	struct study_cause cause = {
 		.id = by_kind[kind].id,
 		.summary = by_kind[kind].summary,
@@ -278,13 +268,12 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 	spelt(rows[0].name, strlen(rows[0].name), name, sizeof(name));
 	end_words(c, ends, sizeof(ends));
 	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
-		 "%u of %u tries with %s %s were %s", g->failed,
-		 g->ok + g->failed, by_kind[kind].word, name, ends);
-	snprintf(value, sizeof(value), "%u of %u tries with the name failed", g->failed,
-		 g->ok + g->failed);
+		 "%u of %u tries with %s %s were %s%s", whose->failed, whose->tries, by_kind[kind].word,
+		 name, ends, whose->others_passed ? ", those of other clients passed" : "");
+	snprintf(value, sizeof(value), "%u of %u tries with the name failed", whose->failed, whose->tries);
 	if (controlled)
-		snprintf(expected, sizeof(expected), "as other names there: %u of %u passed", control[0],
-			 control[0] + control[1]);
+		snprintf(expected, sizeof(expected), "as other names there: %u of %u passed",
+			 c->control[0], c->control[0] + c->control[1]);
 	else
 		snprintf(expected, sizeof(expected), "that one of %u unrelated networks answers", nets);
 	/* One site that is ill everywhere looks the same: without a control it is no proof of the name. */
@@ -294,7 +283,7 @@ static int say(struct study_run *r, const struct study_group *g, const struct co
 	bool mtu = study_may_be_mtu(c->shown, c->n_shown, c->controls, c->n_controls);
 	bool pieces = study_may_be_pieces(c->shown, c->n_shown, c->controls, c->n_controls);
 	f->conditional = controlled && !mtu && !pieces ? "yes" : "untested";
-	bool strong = controlled && !mtu && !pieces && is_strong(g, c, kind, control);
+	bool strong = controlled && !mtu && !pieces && is_strong(whose, c, kind);
 	say_benign(f, mtu, pieces, controlled, strong);
 	study_weigh(f, strong ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	for (unsigned i = 0; i < g->n_rows; i++) {
@@ -313,28 +302,24 @@ static int conclude(struct study_run *r, const struct tries *t, struct study_gro
 {
 	const struct study_name *rows = &r->pub.names[g->first_row];
 	struct common c;
-	bool controlled = true, any = false;
-	if (!tested(rows[0].kind) || rows[0].name[0] == '\0' || !mostly_fails(g) ||
+	struct tried whose;
+	if (!tested(rows[0].kind) || rows[0].name[0] == '\0' || g->failed < 1 ||
 	    g->ok + g->failed < STUDY_FAIL_TRIES)
 		return 0;
-	/* Every address where it fails must let others pass. */
-	for (unsigned i = 0; i < g->n_rows; i++) {
-		if (rows[i].failed == 0)
-			continue;
-		any = true;
-		controlled &= has_control(&rows[i]);
-	}
-	unsigned nets = tries_networks(r, t, g);
-	if (!any || (!controlled && nets < 2))
+	tries_whose(r, t, g, &whose);
+	if (!whose.mostly_fails || whose.tries < STUDY_FAIL_TRIES)
 		return 0;
-	tries_gather(r, t, g, &c);
+	tries_gather(r, t, g, &whose, &c);
+	unsigned nets = tries_networks(r, t, g);
+	if (!c.controlled && (nets < 2 || whose.others_passed))
+		return 0;
 	/* One kind of failure, as of one cause; of several kinds each has to be somebody else's doing. */
 	unsigned most = 0;
 	for (unsigned e = 0; e < ATTEMPT_N; e++)
 		most = c.by_end[e] > most ? c.by_end[e] : most;
 	if (most < STUDY_FAIL_SHARE * c.failed && c.strong < STUDY_FAIL_SHARE * c.failed)
 		return 0;
-	return say(r, g, &c, controlled, nets);
+	return say(r, g, &whose, &c, nets);
 }
 
 bool study_name_matters(const struct study *s, size_t row)

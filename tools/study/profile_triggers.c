@@ -54,8 +54,12 @@ int profile_say_triggers(struct writer *w)
 		const struct trial *t = &r->trials[r->found[i]];
 		if (t->row == NO_ROW || !profile_is_mine(w, t->a->finding))
 			continue;
+		on.host[r->host_of[t->row]] = any = true;
+		/* What a name before it had drawn is no deed for this one. */
+		if (t->residual)
+			continue;
 		note_deed(w, t, whole, hand);
-		on.group[r->group_of[t->row]] = on.host[r->host_of[t->row]] = any = true;
+		on.group[r->group_of[t->row]] = true;
 	}
 	for (size_t i = 0; any && i < r->n_named; i++) {
 		const struct trial *t = &r->trials[r->named[i].trial];

@@ -33,6 +33,12 @@ static bool has_esni(const struct trial *t)
 	return (t->a->bits & ATTEMPT_ESNI) != 0;
 }
 
+/* At other times, and for this client, as far as that is known. */
+static bool passes(const struct study_group *g, const struct attempt *client)
+{
+	return g->passed != NULL && (g->passed_for_several || study_same_client(g->passed, client));
+}
+
 /* A later try that asks for nothing wrong: for nothing yet, or for what passes at other times. */
 static bool is_innocuous(const struct study_run *r, const struct trial *t, const struct trial *trigger)
 {
@@ -40,9 +46,9 @@ static bool is_innocuous(const struct study_run *r, const struct trial *t, const
 		return true;
 	uint32_t group = r->group_of[t->row];
 	if (has_esni(trigger))
-		return !has_esni(t) && r->groups[group].passed != 0;
+		return !has_esni(t) && passes(&r->groups[group], t->a);
 	/* The same name elsewhere, or with another port, is no other name. */
-	return group != r->group_of[trigger->row] && r->groups[group].passed != 0;
+	return group != r->group_of[trigger->row] && passes(&r->groups[group], t->a);
 }
 
 static bool came_to_nothing(const struct trial *t)
@@ -108,15 +114,25 @@ static void mark_dependent(struct study_run *r, size_t i, const struct window *w
 		if (r->trials[r->pairs[i]].a->server_port != t->a->server_port && !w->other_ports)
 			continue;
 		t->dependent |= t->failed;
+		t->residual |= t->failed && is_innocuous(r, t, &r->trials[r->pairs[i]]);
 	}
+}
+
+static void note_passed(struct study_run *r, const struct trial *t)
+{
+	if (t->row == NO_ROW || !t->ok)
+		return;
+	struct study_group *g = &r->groups[r->group_of[t->row]];
+	if (g->passed == NULL)
+		g->passed = t->a;
+	g->passed_for_several |= !study_same_client(g->passed, t->a);
 }
 
 int study_windows(struct study_run *r)
 {
 	size_t room = 0;
 	for (size_t i = 0; i < r->n_pairs; i++)
-		if (r->trials[r->pairs[i]].row != NO_ROW && r->trials[r->pairs[i]].ok)
-			r->groups[r->group_of[r->trials[r->pairs[i]].row]].passed++;
+		note_passed(r, &r->trials[r->pairs[i]]);
 	for (size_t i = 0; i < r->n_pairs; i++) {
 		const struct trial *t = &r->trials[r->pairs[i]];
 		struct window w, own;

@@ -14,9 +14,10 @@ struct trial {
 	const struct attempt *a;
 	uint32_t row;      /* of names; NO_ROW: it asked for nothing */
 	bool ok, failed;   /* neither: it says nothing of its name */
-	bool twin;         /* the same connection was seen in another capture: not counted */
+	bool twin;         /* of a connection seen in another capture, or past a translator: not counted */
 	uint32_t twin_of;  /* the trial that counts; its own number if it does itself */
 	bool dependent;    /* an earlier failure may be its cause: not counted */
+	bool residual;     /* of these: that of another name, which this one only came after */
 };
 
 /* Everything in one window after a trigger, between the same two hosts. */
@@ -36,7 +37,8 @@ enum study_feature { FEATURE_SEGMENTED, FEATURE_RECORDS, FEATURE_ECH, FEATURE_ES
 /* One name over all servers. */
 struct study_group {
 	uint32_t first_row, n_rows;
-	unsigned passed;                  /* tries that passed, before anything is left out */
+	const struct attempt *passed;     /* before anything is left out, the first that did; NULL none */
+	bool passed_for_several;          /* clients */
 	unsigned ok, failed;              /* independent tries */
 	unsigned with[FEATURE_N][2], without[FEATURE_N][2]; /* [0] passed, [1] failed */
 	unsigned passed_by;               /* bit per feature: with it all pass, without it none */
@@ -119,6 +121,11 @@ void study_weigh(struct finding *f, enum verdict most);
 #define STUDY_CHANCE 0.01
 double study_chance(const unsigned failed[2], const unsigned passed[2]);
 
+/* names.c: its hello, or Initial, has it. */
+bool study_has_feature(const struct attempt *a, enum study_feature f);
+/* names.c: most tries of the name itself fail, wherever they go and whosever they are. */
+bool study_mostly_fails(const struct study_group *g);
+bool study_same_client(const struct attempt *x, const struct attempt *y);
 /* The same client and server addresses. */
 bool study_same_pair(const struct attempt *x, const struct attempt *y);
 /* Trials i and j of r->pairs are of one pair of hosts in one capture. */

@@ -12,6 +12,9 @@
 
 /* Clocks of captures of one run differ; ports are not used again so soon. */
 #define TWIN_NS 10000000000ull
+/* A host that translates addresses, captured on all its interfaces, has each packet twice within this. */
+#define TRANSLATED_NS 5000000ull
+#define TRANSLATED_AMONG 16 /* tries of one name at one server looked through for the other side */
 /* Silence is silence once this much capture follows the request (T_idle). */
 #define SILENT_NS 3000000000ull
 
@@ -20,10 +23,14 @@ static int compare_addr(const struct ip_addr *x, const struct ip_addr *y)
 	return memcmp(x, y, sizeof(*x));
 }
 
+bool study_same_client(const struct attempt *x, const struct attempt *y)
+{
+	return x->ip_version == y->ip_version && compare_addr(&x->client, &y->client) == 0;
+}
+
 bool study_same_pair(const struct attempt *x, const struct attempt *y)
 {
-	return x->ip_version == y->ip_version && compare_addr(&x->client, &y->client) == 0 &&
-	       compare_addr(&x->server, &y->server) == 0;
+	return study_same_client(x, y) && compare_addr(&x->server, &y->server) == 0;
 }
 
 static const char *name_of(const struct attempt *a)
@@ -174,6 +181,39 @@ static void find_twins(struct study_run *r, struct sorted *list)
 	}
 }
 
+static bool near(uint64_t x, uint64_t y)
+{
+	return (x > y ? x - y : y - x) < TRANSLATED_NS;
+}
+
+/* One connection on the two sides of an address translation: all alike but the client's address. */
+static bool translated(const struct trial *x, const struct trial *y)
+{
+	const struct attempt *a = x->a, *b = y->a;
+	return a->capture == b->capture && x->row == y->row && x->ok == y->ok && x->failed == y->failed &&
+	       a->end == b->end && a->first_len == b->first_len && a->txid == b->txid &&
+	       !study_same_client(a, b) && near(a->start_ns, b->start_ns) &&
+	       near(a->request_ns, b->request_ns) && near(a->end_ns, b->end_ns);
+}
+
+/* In the order of rows, where the tries of one name at one server lie by time. */
+static void find_translated(struct study_run *r, const struct sorted *list, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct trial *t = &r->trials[list[i].trial];
+		for (size_t k = i; k-- > 0 && i - k <= TRANSLATED_AMONG && !t->twin;) {
+			const struct trial *before = &r->trials[list[k].trial];
+			if (before->row != t->row || before->a->capture != t->a->capture ||
+			    !near(before->a->start_ns, t->a->start_ns))
+				break;
+			if (before->twin || !translated(before, t))
+				continue;
+			t->twin = true;
+			t->twin_of = list[k].trial;
+		}
+	}
+}
+
 /* What one server alone does not bring about. */
 static const char *const two_authors[] = {"dns-race", "dns-denied", "dns-udp-tcp",
 					  "dns-ip-id-mirror"};
@@ -290,6 +330,7 @@ static int make_rows(struct study_run *r, struct sorted *list)
 		}
 		r->trials[list[i].trial].row = (uint32_t)(n - 1);
 	}
+	find_translated(r, list, n_named);
 	r->pub.n_names = n;
 	r->named = arena_alloc(&r->arena, (n_named + 1) * sizeof(*r->named));
 	if (r->named == NULL)

@@ -28,9 +28,10 @@ int tries_new(const struct study_run *r, struct tries *out)
 		.passed = malloc((r->n_pairs + 1) * sizeof(*out->passed)),
 		.passed_from = calloc(hosts + 2, sizeof(*out->passed_from)),
 		.sorted = malloc((r->n_pairs + 1) * sizeof(*out->sorted)),
+		.tally = calloc(rows + 1, sizeof(*out->tally)),
 	};
 	if (out->of_row == NULL || out->row_from == NULL || out->passed == NULL ||
-	    out->passed_from == NULL || out->sorted == NULL) {
+	    out->passed_from == NULL || out->sorted == NULL || out->tally == NULL) {
 		tries_free(out);
 		return -ENOMEM;
 	}
@@ -62,6 +63,7 @@ void tries_free(struct tries *t)
 	free(t->passed);
 	free(t->passed_from);
 	free(t->sorted);
+	free(t->tally);
 }
 
 static int by_place(const void *x, const void *y)
@@ -82,18 +84,28 @@ static bool is_strong(const struct attempt *a)
 	       (strcmp(f->id, "request-dropped") == 0 || strcmp(f->id, "request-part-dropped") == 0);
 }
 
-/* The rows of a name are adjacent, and so are the lists of their tries. */
-static void gather_failed(const struct study_run *r, const struct tries *t,
-			  const struct study_group *g, struct common *c)
+/* Into t->sorted, in order. The rows of a name are adjacent, and so are the lists of their tries. */
+static size_t sort_group(const struct tries *t, const struct study_group *g)
 {
 	size_t from = t->row_from[g->first_row], n = t->row_from[g->first_row + g->n_rows] - from;
 	if (n != 0)
 		memcpy(t->sorted, t->of_row + from, n * sizeof(*t->sorted));
 	if (g->n_rows > 1)
 		qsort(t->sorted, n, sizeof(*t->sorted), by_place);
+	return n;
+}
+
+static bool is_of(const struct attempt *a, const struct attempt *client)
+{
+	return client == NULL || study_same_client(a, client);
+}
+
+static void gather_failed(const struct study_run *r, const struct tries *t, size_t n,
+			  const struct attempt *client, struct common *c)
+{
 	for (size_t i = 0; i < n; i++) {
 		const struct trial *one = &r->trials[r->pairs[t->sorted[i]]];
-		if (!one->failed)
+		if (!one->failed || !is_of(one->a, client))
 			continue;
 		c->failed++;
 		c->by_end[one->a->end]++;
@@ -140,12 +152,167 @@ static void gather_controls(const struct study_run *r, const struct tries *t,
 		c->controls[c->n_controls++] = r->trials[r->pairs[places[i]]].a;
 }
 
-void tries_gather(const struct study_run *r, const struct tries *t, const struct study_group *g,
-		  struct common *c)
+static bool mostly(const unsigned tally[2])
+{
+	return tally[1] != 0 && tally[1] >= STUDY_FAIL_SHARE * (tally[0] + tally[1]);
+}
+
+/*
+ * Tries of pairs from place `from` to `to`, all of one client at one server: those of other names,
+ * but such as mostly fail there themselves, are controls of the rows of g that failed there.
+ */
+static void control_block(struct study_run *r, const struct tries *t, const struct study_group *g,
+			  size_t from, size_t to, uint32_t places[CONTROLS_MAX], unsigned *n)
+{
+	unsigned control[2] = {0, 0};
+	for (size_t i = from; i < to; i++) {
+		const struct trial *one = &r->trials[r->pairs[i]];
+		if (!counts(one))
+			continue;
+		t->tally[one->row][0] += one->ok;
+		t->tally[one->row][1] += one->failed;
+		if (one->ok && &r->groups[r->group_of[one->row]] != g)
+			keep_first(places, n, (uint32_t)i);
+	}
+	for (unsigned mine = 0; mine < 2; mine++) { /* rows of g last, once all controls are known */
+		for (size_t i = from; i < to; i++) {
+			const struct trial *one = &r->trials[r->pairs[i]];
+			if (!counts(one) || (&r->groups[r->group_of[one->row]] == g) != (mine != 0))
+				continue;
+			unsigned *tally = t->tally[one->row];
+			struct study_name *row = &r->pub.names[one->row];
+			if (mine != 0 && tally[1] != 0) {
+				row->control_ok += control[0];
+				row->control_failed += control[1];
+			} else if (mine == 0 && !mostly(tally)) {
+				control[0] += tally[0];
+				control[1] += tally[1];
+			}
+			tally[0] = tally[1] = 0; /* so that no row is taken twice */
+		}
+	}
+}
+
+static void own_controls(struct study_run *r, const struct tries *t, const struct study_group *g, size_t n,
+			 const struct attempt *client, struct common *c)
+{
+	uint32_t places[CONTROLS_MAX];
+	unsigned n_places = 0;
+	size_t to = 0;
+	for (uint32_t row = g->first_row; row < g->first_row + g->n_rows; row++)
+		if (r->pub.names[row].failed != 0)
+			r->pub.names[row].control_ok = r->pub.names[row].control_failed = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t from = t->sorted[i];
+		const struct trial *one = &r->trials[r->pairs[from]];
+		if (!one->failed || !is_of(one->a, client) || from < to)
+			continue;
+		to = from + 1;
+		while (from > 0 && study_one_pair(r, from - 1, from))
+			from--;
+		while (to < r->n_pairs && study_one_pair(r, to - 1, to))
+			to++;
+		control_block(r, t, g, from, to, places, &n_places);
+	}
+	for (unsigned i = 0; i < n_places; i++)
+		c->controls[c->n_controls++] = r->trials[r->pairs[places[i]]].a;
+}
+
+static bool has_control(const struct study_name *n)
+{
+	unsigned tries = n->control_ok + n->control_failed;
+	return tries >= STUDY_CONTROL_TRIES && n->control_failed <= STUDY_CONTROL_SHARE * tries;
+}
+
+/* Every address where it fails must let others pass. */
+static void weigh_controls(const struct study_run *r, const struct tries *t, const struct study_group *g,
+			   size_t n, const struct attempt *client, struct common *c)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct trial *one = &r->trials[r->pairs[t->sorted[i]]];
+		if (one->failed && is_of(one->a, client))
+			t->tally[one->row][1] = 1;
+	}
+	c->controlled = c->failed != 0;
+	for (uint32_t i = g->first_row; i < g->first_row + g->n_rows; i++) {
+		const struct study_name *row = &r->pub.names[i];
+		if (t->tally[i][1] == 0)
+			continue;
+		t->tally[i][1] = 0;
+		c->controlled &= has_control(row);
+		c->control[0] += row->control_ok;
+		c->control[1] += row->control_failed;
+	}
+}
+
+/* Whom the name failed for, as many as are told apart. */
+#define CLIENTS_MAX 64
+struct clients {
+	struct tried list[CLIENTS_MAX];
+	unsigned n;
+};
+
+static struct tried *client_of(struct clients *all, const struct attempt *a, bool add)
+{
+	for (unsigned i = 0; i < all->n; i++)
+		if (is_of(a, all->list[i].client))
+			return &all->list[i];
+	if (!add || all->n == CLIENTS_MAX)
+		return NULL;
+	all->list[all->n] = (struct tried){.client = a};
+	return &all->list[all->n++];
+}
+
+static bool made_the_difference(const struct study_group *g, const struct attempt *a)
+{
+	for (unsigned f = 0; f < FEATURE_N; f++)
+		if ((g->passed_by & 1u << f) != 0 && study_has_feature(a, f))
+			return true;
+	return false;
+}
+
+void tries_whose(const struct study_run *r, const struct tries *t, const struct study_group *g,
+		 struct tried *out)
+{
+	struct clients all = {.n = 0};
+	size_t n = sort_group(t, g);
+	for (unsigned ok = 0; ok < 2; ok++) {
+		for (size_t i = 0; i < n; i++) {
+			const struct trial *one = &r->trials[r->pairs[t->sorted[i]]];
+			struct tried *c = ok != 0 ? one->ok ? client_of(&all, one->a, false) : NULL
+						  : one->failed ? client_of(&all, one->a, true) : NULL;
+			if (c == NULL)
+				continue;
+			c->tries++;
+			c->failed += one->failed;
+			c->ok += one->ok && !made_the_difference(g, one->a);
+		}
+	}
+	struct tried most = {.client = NULL};
+	for (unsigned i = 0; i < all.n; i++)
+		if (all.list[i].failed > most.failed)
+			most = all.list[i];
+	if (study_mostly_fails(g) && g->failed >= most.failed + STUDY_CONTROL_TRIES) {
+		*out = (struct tried){.ok = g->ok, .failed = g->failed, .tries = g->ok + g->failed,
+				      .mostly_fails = true};
+		return;
+	}
+	*out = most;
+	out->others_passed = g->ok + most.failed > most.tries;
+	out->mostly_fails = mostly((const unsigned[]){most.ok, most.failed});
+}
+
+void tries_gather(struct study_run *r, const struct tries *t, const struct study_group *g,
+		  const struct tried *whose, struct common *c)
 {
 	memset(c, 0, sizeof(*c));
-	gather_failed(r, t, g, c);
-	gather_controls(r, t, g, c);
+	size_t n = sort_group(t, g);
+	gather_failed(r, t, n, whose->client, c);
+	if (whose->client != NULL)
+		own_controls(r, t, g, n, whose->client, c);
+	else
+		gather_controls(r, t, g, c);
+	weigh_controls(r, t, g, n, whose->client, c);
 	for (unsigned i = 0; i < c->n_shown; i++) {
 		unsigned same = 0;
 		const struct finding *f = c->shown[i]->finding;

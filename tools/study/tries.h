@@ -13,6 +13,7 @@ struct tries {
 	uint32_t *of_row, *row_from;     /* tries of row i: of_row[row_from[i]] to row_from[i + 1] */
 	uint32_t *passed, *passed_from;  /* the same by host, of those that passed */
 	uint32_t *sorted;                /* scratch, as long as pairs */
+	unsigned (*tally)[2];            /* scratch by row, zero between uses: passed, failed */
 };
 
 int tries_new(const struct study_run *r, struct tries *out); /* 0 or -ENOMEM */
@@ -20,6 +21,24 @@ void tries_free(struct tries *t);
 
 #define CONTROLS_MAX 16
 #define SHOWN_MAX 64
+
+/*
+ * Whose tries a name is judged by. A client that somebody shuts out, or whose way is broken, fails with every
+ * name, and often has asked for one alone: what others reached is no control of that. And that others
+ * reach the name, by a tunnel or from another network, takes nothing from what happened to this one.
+ */
+struct tried {
+	const struct attempt *client; /* a try of the one whose tries count; NULL: those of all */
+	unsigned ok, failed, tries;   /* passed without a feature that makes the difference; all */
+	bool others_passed;           /* client: for another the name did pass */
+	bool mostly_fails;
+};
+/*
+ * All of g if the name mostly fails, and not for one client alone: of others there are two failures at least.
+ * Else those of the client for whom it fails most.
+ */
+void tries_whose(const struct study_run *r, const struct tries *t, const struct study_group *g,
+		 struct tried *out);
 
 /* What the failed tries of a name have in common. */
 struct common {
@@ -30,11 +49,13 @@ struct common {
 	enum family family;
 	unsigned with_id;
 	const struct attempt *controls[CONTROLS_MAX]; /* that passed at the same servers */
-	unsigned n_controls;
+	unsigned n_controls, control[2];              /* the latter in all: passed, failed */
+	bool controlled;           /* where it failed others passed, at each address */
 };
 
-void tries_gather(const struct study_run *r, const struct tries *t, const struct study_group *g,
-		  struct common *c);
+/* Of one client's tries it also counts that one's own controls, into the rows of g where it failed. */
+void tries_gather(struct study_run *r, const struct tries *t, const struct study_group *g,
+		  const struct tried *whose, struct common *c);
 /* Networks that no one server sits in, /16, or /32 of IPv6, where the name fails and never passed. */
 unsigned tries_networks(const struct study_run *r, const struct tries *t,
 			const struct study_group *g);
