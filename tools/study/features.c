@@ -22,11 +22,6 @@ struct shown {
 	unsigned n_failed, n_ok, strong;
 };
 
-static const uint8_t feature_bit[FEATURE_N] = {[FEATURE_SEGMENTED] = ATTEMPT_SEGMENTED,
-					       [FEATURE_RECORDS] = ATTEMPT_RECORDS,
-					       [FEATURE_ECH] = ATTEMPT_ECH,
-					       [FEATURE_ESNI] = ATTEMPT_ESNI};
-
 static bool counts(const struct trial *t)
 {
 	return t->row != NO_ROW && !t->dependent && (t->ok || t->failed) &&
@@ -37,11 +32,29 @@ static void take(struct shown *s, const struct trial *t)
 {
 	if (t->failed && s->n_failed < SHOWN_MAX) {
 		s->failed[s->n_failed++] = t->a;
-		s->strong += t->a->finding != NULL && (study_grade(t->a) >= GRADE_D3 ||
-			     t->a->finding->family == FAMILY_SILENT_DROP);
+		s->strong += study_grade(t->a) >= GRADE_D3 ||
+			     (t->a->finding != NULL && t->a->finding->verdict >= VERDICT_ANOMALY &&
+			      t->a->finding->family == FAMILY_SILENT_DROP);
 	} else if (t->ok && s->n_ok < SHOWN_MAX) {
 		s->ok[s->n_ok++] = t->a;
 	}
+}
+
+/* Failures of one client or two are compared with what passed for these, as a name's are. */
+static bool has_own_controls(const struct shown *s)
+{
+	unsigned clients = 0, own = 0;
+	for (unsigned i = 0; i < s->n_failed; i++) {
+		unsigned k = 0;
+		while (k < i && !study_same_client(s->failed[k], s->failed[i]))
+			k++;
+		if (k < i)
+			continue;
+		clients++;
+		for (unsigned n = 0; n < s->n_ok; n++)
+			own += study_same_client(s->ok[n], s->failed[i]);
+	}
+	return clients >= TRIES || own >= CONTROLS;
 }
 
 static int say(struct study_run *r, const struct study_cause *what, const struct shown *s,
@@ -67,9 +80,13 @@ static int say(struct study_run *r, const struct study_cause *what, const struct
 	bool mtu = study_may_be_mtu(s->failed, s->n_failed, s->ok, s->n_ok);
 	if (mtu)
 		study_benign(f, MTU_BENIGN);
-	f->conditional = mtu ? "untested" : "yes";
+	bool controlled = has_own_controls(s);
+	if (!controlled)
+		study_benign(f, "a client that is shut out, or whose way is broken: others alone passed");
+	f->conditional = mtu || !controlled ? "untested" : "yes";
 	study_benign(f, "a server that itself refuses such hellos");
-	study_weigh(f, !mtu && 2 * s->strong >= s->n_failed ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
+	bool strong = !mtu && controlled && 2 * s->strong >= s->n_failed;
+	study_weigh(f, strong ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	for (unsigned i = 0; i < s->n_failed; i++) {
 		struct finding *own = s->failed[i]->finding;
 		if (own == NULL)
@@ -128,7 +145,7 @@ static int per_name(struct study_run *r, const struct study_group *g)
 		err = one_feature(r, g, FEATURE_ECH, true, &ech,
 				  ech_passes_elsewhere(r, g) ? GRADE_D3 : GRADE_D2);
 	for (enum study_feature f = FEATURE_SEGMENTED; err == 0 && f <= FEATURE_RECORDS; f++)
-		if ((g->passed_by & 1u << f) != 0 && g->without[f][1] >= CONTROLS)
+		if ((g->passed_by & 1u << f) != 0 && g->without[f][1] >= TRIES)
 			err = one_feature(r, g, f, false, &split, GRADE_D3);
 	return err;
 }
@@ -146,7 +163,7 @@ static int esni(struct study_run *r)
 		const struct trial *t = &r->trials[r->pairs[i]];
 		if (!counts(t))
 			continue;
-		bool has = (t->a->bits & feature_bit[FEATURE_ESNI]) != 0;
+		bool has = study_has_feature(t->a, FEATURE_ESNI);
 		(has ? with : without)[t->failed]++;
 		if (has == t->failed)
 			take(&s, t);
