@@ -201,8 +201,11 @@ static void handshake(struct attempt *a, const struct evidence *ev)
 	if (answer < 0)
 		return;
 	a->ttl = ev->events[answer].ttl;
-	if (syn >= 0 && syn < answer && ev->half[DIR_C2S].n_syn == 1)
-		a->rtt_us = (uint32_t)((ev->events[answer].ts_ns - ev->events[syn].ts_ns) / 1000);
+	if (syn < 0 || syn > answer || ev->half[DIR_C2S].n_syn != 1)
+		return;
+	uint64_t from = ev->events[syn].ts_ns, to = ev->events[answer].ts_ns;
+	if (to > from && to - from < UINT32_MAX * 1000ull)
+		a->rtt_us = (uint32_t)((to - from) / 1000);
 }
 
 /* How it began, and whether that was the end of what the client could say. */

@@ -284,14 +284,19 @@ static void icmp(void *shard, void *state, const struct flow *f, enum dir dir,
 		x->t->ex->x.n_icmp++;
 }
 
+/* Of the handshake; 0: there was none, or the clock was set back in it. */
+static double round_trip_us(const struct vpn_exchange *x)
+{
+	bool known = x->answered && x->x.request_ns != 0 && x->x.end_ns > x->x.request_ns;
+	return known ? (double)(x->x.end_ns - x->x.request_ns) / 1e3 : 0;
+}
+
 /* Of the two directions that which lost more. */
 static void judge_rate(struct vpn_track *t, struct tunnel_room *room)
 {
 	enum dir d = t->rate[DIR_S2C].missing >= t->rate[DIR_C2S].missing ? DIR_S2C : DIR_C2S;
 	struct rate_facts facts;
-	uint64_t asked = t->ex != NULL ? t->ex->x.request_ns : 0;
-	double rtt_us = asked != 0 && t->ex->answered ? (double)(t->ex->x.end_ns - asked) / 1e3 : 0;
-	if (t->ex != NULL && tunnel_rate_judge(&t->rate[d], rtt_us, &facts)) {
+	if (t->ex != NULL && tunnel_rate_judge(&t->rate[d], round_trip_us(t->ex), &facts)) {
 		t->ex->rate = facts;
 		t->ex->rate.dir = (uint8_t)d;
 	}

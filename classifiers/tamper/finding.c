@@ -218,7 +218,8 @@ static void take_trigger(struct arena *a, const struct view *v, const struct jud
 	f->trigger_value = arena_format(a, FINDING_TRIGGER, "%s", v->trigger_value);
 	f->trigger_packet = q->frame;
 	f->trigger_file = q->file;
-	if (c->first >= 0 && !cause_is_absence(c->cause))
+	/* A clock that was set back in between does not say. */
+	if (c->first >= 0 && !cause_is_absence(c->cause) && v->e[c->first].ts_ns >= q->ts_ns)
 		f->reaction_ms = (double)(v->e[c->first].ts_ns - q->ts_ns) / 1e6;
 }
 

@@ -6,6 +6,7 @@
  * network, word errors otherwise) has to stay below what accuses anybody.
  */
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,10 +83,11 @@ static void say_race(const struct view *v, const char *why, struct testimony *ou
 	char first[64], other[64];
 	for (unsigned i = 1; i < x->n_replies && b->set == a->set; i++)
 		b = &x->reply[i];
-	testimony_says(out, "%s (TTL %u, flags 0x%04x), %.1f ms later %s (TTL %u, 0x%04x)",
-		       says(a, first), v->e[a->event].ttl, a->flags,
-		       (double)(v->e[b->event].ts_ns - v->e[a->event].ts_ns) / 1e6, says(b, other),
-		       v->e[b->event].ttl, b->flags);
+	/* They are in the capture's order, which several queues of a card make another than that of time. */
+	int64_t apart = (int64_t)(v->e[b->event].ts_ns - v->e[a->event].ts_ns);
+	testimony_says(out, "%s (TTL %u, flags 0x%04x), %.1f ms %s %s (TTL %u, 0x%04x)",
+		       says(a, first), v->e[a->event].ttl, a->flags, fabs((double)apart) / 1e6,
+		       apart < 0 ? "earlier" : "later", says(b, other), v->e[b->event].ttl, b->flags);
 	testimony_expects(out, "one answer%s%s", why != NULL ? ", and one " : "",
 			  why != NULL ? why : "");
 }

@@ -238,6 +238,18 @@ static void fully_encrypted_is_only_a_label(void **state)
 	}
 }
 
+static void round_trips(void **state)
+{
+	struct vpn_exchange x = {.answered = true, .x = {.request_ns = 5000000, .end_ns = 45000000}};
+	(void)state;
+	assert_true(round_trip_us(&x) == 40000);
+	x.x.end_ns = 4000000; /* a clock that was set back */
+	assert_true(round_trip_us(&x) == 0);
+	x.x.end_ns = 45000000;
+	x.answered = false;
+	assert_true(round_trip_us(&x) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +260,7 @@ int main(void)
 		cmocka_unit_test(a_keepalive_before_ike),
 		cmocka_unit_test(streams_of_both_sides),
 		cmocka_unit_test(fully_encrypted_is_only_a_label),
+		cmocka_unit_test(round_trips),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -442,6 +442,35 @@ static void countries(void **state)
 	dns_world_country = NULL;
 }
 
+/* Frames that lie in a capture in another order than that of time: a card of several queues, a clock set. */
+static void out_of_order(void **state)
+{
+	const struct {
+		const char *forged, *apart;
+		bool reacted;
+	} rows[] = {
+		{"5050 < www.site.org A 93.46.8.90 ttl=101", ", 10.0 ms later ", true},
+		{"5010 < www.site.org A 93.46.8.90 ttl=101", ", 30.0 ms earlier ", true},
+		{"4990 < www.site.org A 93.46.8.90 ttl=101", ", 50.0 ms earlier ", false},
+	};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		static struct dns_world w;
+		dns_world_run(&w, LINES(USUAL, Q, GENUINE, rows[i].forged), false);
+		assert_int_equal(w.a->n_findings, 1);
+		const struct finding *f = w.a->findings[0];
+		unsigned said = 0;
+		for (unsigned k = 0; k < f->n_rows; k++)
+			said += strcmp(f->rows[k].kind, "dns-race") == 0 &&
+				strstr(f->rows[k].value, rows[i].apart) != NULL;
+		assert_int_equal(said, 1);
+		assert_int_equal(f->packets[0], 27);
+		assert_true(rows[i].reacted ? f->reaction_ms > 0 && f->reaction_ms < 1000
+					    : f->reaction_ms == -1);
+		analysis_free(w.a);
+	}
+}
+
 static void every_signature_names_a_look_alike(void **state)
 {
 	(void)state;
@@ -454,11 +483,12 @@ static void every_signature_names_a_look_alike(void **state)
 int main(void)
 {
 	enum { N = sizeof(cases) / sizeof(*cases) };
-	static struct CMUnitTest tests[N + 2];
+	static struct CMUnitTest tests[N + 3];
 	for (unsigned i = 0; i < N; i++)
 		tests[i] = (struct CMUnitTest){.name = cases[i].name, .test_func = check_case,
 					       .initial_state = (void *)(uintptr_t)&cases[i]};
 	tests[N] = (struct CMUnitTest)cmocka_unit_test(every_signature_names_a_look_alike);
 	tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(countries);
-	return _cmocka_run_group_tests("dns", tests, N + 2, NULL, NULL);
+	tests[N + 2] = (struct CMUnitTest)cmocka_unit_test(out_of_order);
+	return _cmocka_run_group_tests("dns", tests, N + 3, NULL, NULL);
 }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What a try says of the server's stack. */
+
+#include "classifiers/attempt.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define T0_NS 1700000000000000000ull
+#define MS 1000000ll
+
+/* Only where the first SYN is the one that was answered, and the clock went on in between. */
+static void round_trips(void **state)
+{
+	static const struct {
+		const char *what;
+		int64_t apart_ns;
+		bool resent;
+		uint32_t rtt_us;
+	} rows[] = {
+		{"as ever", 40 * MS, false, 40000},
+		{"a SYN that was sent again", 40 * MS, true, 0},
+		{"a clock that was set back", -40 * MS, false, 0},
+		{"the same time", 0, false, 0},
+		{"a clock that was set forward by two hours", 7200000 * MS, false, 0},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct event e[2] = {
+			{.ts_ns = T0_NS, .flags = TCP_SYN},
+			{.ts_ns = T0_NS + (uint64_t)rows[i].apart_ns, .flags = TCP_SYN | TCP_ACK,
+			 .bits = EVENT_S2C, .ttl = 57},
+		};
+		struct evidence ev = {.events = e, .n_events = 2};
+		struct attempt a = {.ttl = 0};
+		ev.half[DIR_C2S].n_syn = rows[i].resent ? 2 : 1;
+		handshake(&a, &ev);
+		assert_int_equal(a.ttl, 57);
+		if (a.rtt_us != rows[i].rtt_us)
+			fail_msg("%s: %u us", rows[i].what, a.rtt_us);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(round_trips),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
