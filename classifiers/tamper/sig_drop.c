@@ -323,7 +323,7 @@ static bool match_timeout(const struct view *v, const struct signature *self, st
 	    v->ev->n_probes != 0)
 		return false;
 	unsigned stage = c->n_data != 0 ? 10 : c->n_acks != 0 ? 5 : 1;
-	if (stage != self->param || !ended(v, t, s->last_ns))
+	if (stage != self->param || !ended(v, t, s->seen ? s->last_ns : v->flow->first_ns))
 		return false;
 	/* A lone request at the very end may just not be answered yet. */
 	if (stage == 10 && (!s->syn || (s->acked && seq_leq(v->request_end, s->max_ack) &&
