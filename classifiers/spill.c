@@ -144,7 +144,11 @@ static int allocate(const struct spill *s, size_t size)
 		return -EFBIG;
 	if (fstatvfs(s->fd, &fs) == 0 && fs.f_bavail < (size + s->cfg.leave) / fs.f_frsize)
 		return -ENOSPC;
-	return fallocate(s->fd, 0, (off_t)s->file_size, (off_t)size) == 0 ? 0 : -errno;
+	int err;
+	do /* a signal that asks for figures, or to stop, is no reason to do without a disk */
+		err = fallocate(s->fd, 0, (off_t)s->file_size, (off_t)size) == 0 ? 0 : -errno;
+	while (err == -EINTR);
+	return err;
 }
 
 /* The file's next size bytes, aligned. NULL: errno says why. */
