@@ -393,19 +393,22 @@ static int seal_dns(struct ruleset *s)
 	return 0;
 }
 
+static bool hash_bytes(EVP_MD_CTX *c, const void *data, size_t len)
+{
+	uint8_t n[4] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
+	return EVP_DigestUpdate(c, n, sizeof(n)) == 1 && EVP_DigestUpdate(c, data, len) == 1;
+}
+
 /* Every field is of fixed length or comes with its length: no two sets give the same bytes. */
 static bool hash_rule(EVP_MD_CTX *c, const struct rule *r)
 {
-	size_t header = strlen(r->header);
-	uint8_t head[12] = {
-		(uint8_t)r->where, (uint8_t)r->how, r->nocase, (uint8_t)r->scope,
-		(uint8_t)(header >> 24), (uint8_t)(header >> 16), (uint8_t)(header >> 8),
-		(uint8_t)header, (uint8_t)(r->len >> 24), (uint8_t)(r->len >> 16),
-		(uint8_t)(r->len >> 8), (uint8_t)r->len,
-	};
-	return EVP_DigestUpdate(c, head, sizeof(head)) == 1 &&
-	       EVP_DigestUpdate(c, r->header, header) == 1 &&
-	       EVP_DigestUpdate(c, r->pattern, r->len) == 1;
+	const char *const text[] = {r->header, r->id, r->name, r->countries, r->source, r->list};
+	uint8_t head[] = {(uint8_t)r->where, (uint8_t)r->how, r->nocase, (uint8_t)r->scope,
+			  r->confidence, r->opt_in};
+	bool ok = EVP_DigestUpdate(c, head, sizeof(head)) == 1 && hash_bytes(c, r->pattern, r->len);
+	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]) && ok; i++)
+		ok = hash_bytes(c, text[i], strlen(text[i]));
+	return ok;
 }
 
 int ruleset_seal(struct ruleset *s)

@@ -118,7 +118,10 @@ size_t ruleset_lists(const struct ruleset *s);
 const struct list_info *ruleset_list(const struct ruleset *s, size_t i);
 size_t ruleset_refusals(const struct ruleset *s);
 const struct rule_refusal *ruleset_refusal(const struct ruleset *s, size_t i);
-/* SHA-256 over all that matching depends on; of a sealed set. */
+/*
+ * SHA-256 over all that matching, deciding and telling depend on; of a sealed set. Of two sets of one hash
+ * a rule's index means the same rule.
+ */
 const uint8_t *ruleset_hash(const struct ruleset *s);
 
 /* The first by rule_compare() whose answer this is, or NULL. Sealed sets only. */

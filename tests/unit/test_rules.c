@@ -423,7 +423,7 @@ static void many_hits(void **state)
 	ruleset_free(s);
 }
 
-/* The hash changes with everything that matching depends on. */
+/* The hash changes with everything that a report can come to depend on. */
 static void hashes(void **state)
 {
 	(void)state;
@@ -434,6 +434,10 @@ static void hashes(void **state)
 		"a nat header:x contains \"xy\"\n", "a nat header:y contains \"xy\"\n",
 		"a nat body contains \"x\"\nb nat body contains \"y\"\n",
 		"a nat body contains \"y\"\nb nat body contains \"x\"\n", "",
+		"b nat body contains \"xy\"\n", "a nat body contains \"xy\" countries=IR\n",
+		"a nat body contains \"xy\" countries=PK\n", "a nat body contains \"xy\" confidence=3\n",
+		"a nat body contains \"xy\" opt-in\n", "a nat body contains \"xy\" name=\"IR\"\n",
+		"a nat body contains \"xy\" source=\"IR\"\n",
 	};
 	enum { N = sizeof(texts) / sizeof(texts[0]) };
 	struct ruleset *s[N];
