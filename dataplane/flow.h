@@ -87,12 +87,6 @@ struct flow {
 _Static_assert(FLOW_NEAR <= 128, "two lines of the cache, or three");
 _Static_assert(sizeof(struct flow) <= 176, "every live flow pays for this");
 
-/* Where its first packet was captured. */
-static inline uint32_t flow_file(const struct flow *f)
-{
-	return (uint32_t)(f->id >> 40);
-}
-
 static inline uint64_t flow_first_frame(const struct flow *f)
 {
 	return (f->id >> 2) & ((UINT64_C(1) << 38) - 1);

@@ -118,10 +118,9 @@ enum evidence_bits {
 	EVIDENCE_RSVD = 1 << 7,
 	EVIDENCE_HEADER = 1 << 8,    /* a server packet with payload unlike its direction's others */
 	EVIDENCE_SYN_AGAIN = 1 << 9, /* a SYN or SYN+ACK was sent again */
-	EVIDENCE_MUTED = 1 << 10,    /* decided at the end: request acknowledged, never answered */
-	EVIDENCE_AFTER_FIN = 1 << 12, /* new payload behind a FIN of the same sender */
-	EVIDENCE_ACKOFF = 1 << 11,   /* the first answer does not acknowledge the request */
-	EVIDENCE_RATE = 1 << 13,     /* decided at the end: something held it to a rate */
+	EVIDENCE_ACKOFF = 1 << 10,   /* the first answer does not acknowledge the request */
+	EVIDENCE_AFTER_FIN = 1 << 11, /* new payload behind a FIN of the same sender */
+	EVIDENCE_RATE = 1 << 12,     /* decided at the end: something held it to a rate */
 };
 
 #define PAGE_MAX 2048

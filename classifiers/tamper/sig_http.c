@@ -437,7 +437,7 @@ static bool match_bare(const struct view *v, const struct signature *self, struc
 
 const struct signature sig_http[] = {
 	{.id = "missing-timestamps", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
-	 .fact = FACT_OPTIONS, .names = true, .needs = NEED_TIMESTAMPS,
+	 .fact = FACT_OPTIONS, .names = true,
 	 .summary = "data or FIN without the timestamps that both sides had agreed on",
 	 .benign = "a proxy that strips options (then all later packets lack them)",
 	 .rules_out = "one TCP stack for all packets: it would have kept its timestamps",

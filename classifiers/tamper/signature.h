@@ -64,10 +64,7 @@ static inline bool cause_is_absence(enum cause c)
 enum need {
 	NEED_BOTH_DIRECTIONS = 1 << 0,
 	NEED_NO_GAP = 1 << 1,     /* absence-based: a hole in the capture looks the same */
-	NEED_HANDSHAKE = 1 << 2,  /* SYN and SYN+ACK were captured */
-	NEED_ENDED = 1 << 3,      /* the capture goes on long enough after the flow's last packet */
-	NEED_TIMESTAMPS = 1 << 4, /* both SYNs offered them */
-	NEED_RESET = 1 << 5,      /* of this direction: without one the signature is not asked */
+	NEED_RESET = 1 << 2,      /* of this direction: without one the signature is not asked */
 };
 
 #define TESTIMONY_SUSPECTS 32
