@@ -28,7 +28,7 @@ def main():
             print(f"{path}: exit {run.returncode}")
             bad += 1
             continue
-        n += 1
+        n += run.returncode != 3
         for line in run.stdout.splitlines():
             event = json.loads(line)
             flows += event["event_type"] == "flow"
@@ -43,7 +43,7 @@ def main():
                       f"{event['src_ip']}:{event['src_port']}>{event['dest_ip']}:"
                       f"{event['dest_port']} frames {f['packets'][:6]}: {rows}")
     print(f"{n} captures, {flows} flows, findings {verdicts}, {bad} accusations")
-    return 1 if bad else 0
+    return 1 if bad or not flows else 0
 
 
 if __name__ == "__main__":

@@ -220,7 +220,7 @@ def main():
         total += count
     print(f"{done} scenarios: {total['forged']} forged and {total['dropped']} dropped packets at their "
           f"frames, {left} dropped beyond the other capture's end; {wrong} wrong")
-    return wrong != 0
+    return wrong != 0 or done == 0
 
 
 if __name__ == "__main__":

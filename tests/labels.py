@@ -63,13 +63,14 @@ def belongs(finding, row):
 
 
 def frames_of(row):
+    """Numbers and ranges between commas; dots and what is in brackets are for people."""
     out = set()
-    for part in row["frames"].replace("-", " - ").split(","):
-        words = part.split()
-        if len(words) == 3 and words[1] == "-" and words[0].isdigit() and words[2].isdigit():
-            out |= set(range(int(words[0]), int(words[2]) + 1))
-        elif len(words) == 1 and words[0].isdigit():
-            out.add(int(words[0]))
+    for part in re.sub(r"\.\.\.|\([^)]*\)", "", row["frames"]).split(","):
+        numbers = re.fullmatch(r"(\d+)(?:-(\d+))?", part.strip())
+        if numbers:
+            out |= set(range(int(numbers[1]), int(numbers[2] or numbers[1]) + 1))
+        elif row["frames"] != "-":
+            sys.exit(f"{row['file']}: {row['flow']}: {row['frames']!r} are no frames")
     return out
 
 
@@ -90,7 +91,7 @@ def wrong(row, findings):
         return "accused: " + "; ".join(map(show, accused)) if accused else None
     families = row["expect"].split("|")
     good = [f for f in mine if f["finding"]["family"] in families and
-            RANK[f["finding"]["verdict"]] >= RANK.get(row["min_verdict"], 1)]
+            RANK[f["finding"]["verdict"]] >= RANK[row["min_verdict"]]]
     if not good:
         return "missed: " + ("; ".join(map(show, mine)) or "nothing found")
     if row["device"] not in ("-", "none"):
@@ -141,7 +142,7 @@ def main():
             print(f"{row['file']}: {row['flow']}: expected {row['expect']} {row['min_verdict']}"
                   f" frames {row['frames']}: {why}")
     print(f"{right} rows right, {bad} wrong, {unscored} not in scope, {len(cache)} captures")
-    return 1 if bad else 0
+    return 1 if bad or not right else 0
 
 
 if __name__ == "__main__":

@@ -223,7 +223,8 @@ def one(job):
         return path, 0, []
     found = findings(wmscope, os.path.join(folder, path))
     if isinstance(found, str):
-        return path, 0, []
+        # What is no capture for it (exit 3) has no findings to compare; anything else is a failure.
+        return path, 0, [] if found.startswith("exit 3:") else [f"{path}: {found}"]
     before, wrong, n = verdicts(found), [], 0
     single = len({f.link for f in frames}) == 1
     with tempfile.TemporaryDirectory() as scratch:
