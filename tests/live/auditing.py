@@ -16,7 +16,12 @@ import subprocess
 import threading
 import time
 
-from capturing import inside, skip
+from capturing import end_by_exception, inside, skip
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
 
 CLIENTS, SERVERS = "192.0.2.0/24", "203.0.113.0/24"
 
@@ -26,6 +31,15 @@ class Bench:
         self.tester, self.box = (f"wma{os.getpid()}{tag}{side}" for side in "tb")
 
     def __enter__(self):
+        end_by_exception()
+        try:
+            self.make()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def make(self):
         if os.geteuid() != 0:
             skip("root", "not root")
         for tool in ("ip", "ethtool", "nsenter", "iptables", "nft"):
@@ -45,10 +59,9 @@ class Bench:
                 self.run(name, "ethtool", "-K", link, "tx", "off", "rx", "off", "tso", "off",
                          "gso", "off", "gro", "off")
                 self.run(name, "ip", "link", "set", link, "up")
-        return self
 
     def __exit__(self, *_):
-        for name in self.tester, self.box:
+        for name in (self.tester, self.box) if shutil.which("ip") else ():
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
     def argv(self, name, *args):
@@ -139,5 +152,12 @@ class Forwarder:
                 self.links[to_server].send(out)
 
 
-def lines(text):
-    return [json.loads(line) for line in text.splitlines()]
+def lines(text, root):
+    """The events, which are as tools/schema.json says, where somebody is here to tell."""
+    events = [json.loads(line) for line in text.splitlines()]
+    if jsonschema is not None:
+        with open(root + "/tools/schema.json", encoding="utf-8") as f:
+            validator = jsonschema.Draft202012Validator(json.load(f))
+        for event in events:
+            validator.validate(event)
+    return events
