@@ -155,6 +155,11 @@ void packet_decode(const struct packet *pkt, struct headers *out);
 bool tcp_is_whole(const struct headers *h);
 /* False only for a whole segment whose checksum is wrong: at the sender often offload. */
 bool tcp_checksum_ok(const struct headers *h);
+/*
+ * A whole TCP segment or UDP datagram whose checksum is wrong, and not the pseudo header's alone, which is
+ * what a card is given to complete on sending, and what Linux leaves of segments that it joined.
+ */
+bool transport_is_damaged(const struct headers *h);
 
 /* Printable address ("10.0.0.1", "2001:db8::1"); buf at least 46 bytes. Returns buf. */
 const char *ip_addr_format(const struct ip_addr *a, unsigned ip_version, char *buf, size_t len);

@@ -4,6 +4,8 @@
 
 #include "dataplane/decode_scan.h"
 
+#define ONE_FRAME 1500 /* longer ones may be what a card made of several, under the checksum of one */
+
 /* The transport payload from the cursor on, len bytes of it by the headers' claim. */
 static enum next scan_payload(struct scan *s, size_t len)
 {
@@ -303,18 +305,36 @@ bool tcp_is_whole(const struct headers *h)
 	       h->ip_len >= h->ip_hlen + 20u && h->l3_caplen == h->ip_len;
 }
 
-bool tcp_checksum_ok(const struct headers *h)
+/* RFC 9293 section 3.1; length and protocol sit alike in both pseudo headers. */
+static uint64_t pseudo_sum(const struct headers *h)
 {
-	if (!tcp_is_whole(h))
-		return true;
-	/* RFC 9293 section 3.1; length and protocol sit alike in both pseudo headers. */
 	uint32_t len = h->ip_len - h->ip_hlen;
 	const uint8_t pseudo[8] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8),
-				   (uint8_t)len, 0, 0, 0, PROTO_TCP};
+				   (uint8_t)len, 0, 0, 0, h->proto};
 	uint64_t sum = inet_sum(pseudo, sizeof(pseudo));
 	if (h->ip_version == 4)
-		sum += inet_sum(h->src.b + 12, 4) + inet_sum(h->dst.b + 12, 4);
-	else
-		sum += inet_sum(h->src.b, 16) + inet_sum(h->dst.b, 16);
-	return inet_fold(sum + inet_sum(h->l3 + h->ip_hlen, len)) == 0xffff;
+		return sum + inet_sum(h->src.b + 12, 4) + inet_sum(h->dst.b + 12, 4);
+	return sum + inet_sum(h->src.b, 16) + inet_sum(h->dst.b, 16);
+}
+
+bool tcp_checksum_ok(const struct headers *h)
+{
+	return !tcp_is_whole(h) ||
+	       inet_fold(pseudo_sum(h) + inet_sum(h->l3 + h->ip_hlen, h->ip_len - h->ip_hlen)) == 0xffff;
+}
+
+bool transport_is_damaged(const struct headers *h)
+{
+	bool udp = h->end == DECODE_OK && h->proto == PROTO_UDP && h->l3 != NULL &&
+		   h->ip_len >= h->ip_hlen + 8u && h->l3_caplen == h->ip_len;
+	if ((!udp && !tcp_is_whole(h)) || h->ip_len > ONE_FRAME)
+		return false;
+	const uint8_t *segment = h->l3 + h->ip_hlen;
+	uint32_t len = h->ip_len - h->ip_hlen;
+	uint16_t field;
+	memcpy(&field, segment + (udp ? 6 : 16), sizeof(field));
+	if (udp && (field == 0 || len != ((uint32_t)segment[4] << 8 | segment[5])))
+		return false;
+	uint64_t sum = pseudo_sum(h);
+	return field != inet_fold(sum) && inet_fold(sum + inet_sum(segment, len)) != 0xffff;
 }

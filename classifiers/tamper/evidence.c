@@ -107,7 +107,16 @@ static bool is_signed(const struct headers *h)
 /* A packet that no receiver would take, seen among sound ones: damage on the way, or a decoy. */
 static bool is_ignored(const struct half *s, const struct headers *h)
 {
-	return (s->sums && tcp_is_whole(h) && !tcp_checksum_ok(h)) || (s->plain && is_signed(h));
+	return (s->sums && transport_is_damaged(h)) || (s->plain && is_signed(h));
+}
+
+/* An end, or content unlike its sender's: what a damaged packet is easily taken for. */
+static bool is_weighty(const struct half *s, const struct half *p, const struct event *e)
+{
+	if ((e->flags & (TCP_RST | TCP_SYN)) != 0)
+		return false;
+	bool bare = s->ts_ok && p->ts_ok && (e->bits & EVENT_TS) == 0;
+	return (e->flags & TCP_FIN) != 0 || (e->len > 1 && (bare || s->n_fin != 0));
 }
 
 static void half_syn(struct evidence *ev, struct half *s, enum dir dir, const struct event *e,
@@ -361,6 +370,10 @@ static void half_update(struct evidence *ev, enum dir dir, struct event *e,
 	s->last_ns = e->ts_ns;
 	if ((e->flags & TCP_RST) != 0) {
 		half_rst(ev, s, e, h);
+		return;
+	}
+	if (is_weighty(s, p, e) && is_ignored(s, h)) {
+		e->flags |= EVENT_IGNORED;
 		return;
 	}
 	if ((e->flags & TCP_SYN) != 0)

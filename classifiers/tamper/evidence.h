@@ -30,8 +30,8 @@ struct slab_set; /* classifiers/slab.h */
 #define EVENT_DISORDER_NS 5000000ull
 
 /*
- * In event.flags: a RST that no receiver takes: its checksum is wrong, where its direction's others are
- * right, or it is a client's and signed, where the handshake agreed on no signatures.
+ * In event.flags: a RST, FIN or odd content that no receiver takes: its checksum is wrong, where its
+ * direction's others are right, or it is a client's and signed, where the handshake agreed on no signatures.
  */
 #define EVENT_IGNORED 0x8000
 #define EVENT_TEXT 0x1000 /* a RST whose payload is all text, as RFC 1122, section 4.2.2.12, allows */

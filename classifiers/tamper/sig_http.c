@@ -30,7 +30,7 @@ static int answered_by(const struct view *v, unsigned i)
 static bool is_content(const struct view *v, unsigned i)
 {
 	const struct event *e = &v->e[i];
-	return event_dir(e) == v->dir && (e->flags & (TCP_RST | TCP_SYN)) == 0 &&
+	return event_dir(e) == v->dir && (e->flags & (TCP_RST | TCP_SYN | EVENT_IGNORED)) == 0 &&
 	       (e->len > 1 || (e->flags & TCP_FIN) != 0);
 }
 

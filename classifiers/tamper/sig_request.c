@@ -101,7 +101,8 @@ static bool match_data_after_fin(const struct view *v, const struct signature *s
 	(void)self;
 	for (unsigned i = 0; i < v->n; i++) {
 		const struct event *f = &v->e[i];
-		if (event_dir(f) != v->dir || (f->flags & (TCP_FIN | TCP_RST | TCP_SYN)) != TCP_FIN)
+		if (event_dir(f) != v->dir ||
+		    (f->flags & (TCP_FIN | TCP_RST | TCP_SYN | EVENT_IGNORED)) != TCP_FIN)
 			continue;
 		uint64_t rtt = view_min_rtt(v, (int)i, true);
 		struct view w = view_without(v, i);
@@ -109,7 +110,7 @@ static bool match_data_after_fin(const struct view *v, const struct signature *s
 			const struct event *e = &v->e[k];
 			uint64_t dt = e->ts_ns - f->ts_ns;
 			if (event_dir(e) != v->dir || e->len < 2 || (e->bits & EVENT_RETX) != 0 ||
-			    (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
+			    (e->flags & (TCP_RST | TCP_SYN | EVENT_IGNORED)) != 0 ||
 			    seq_lt(e->seq, f->seq + f->len) || rtt == UINT64_MAX || dt < rtt / 2 ||
 			    dt < VIEW_REORDER_NS ||
 			    view_ttl_off(&w, k, 6) || view_df_off(&w, k))

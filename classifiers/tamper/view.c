@@ -54,6 +54,8 @@ static void find_landmarks(struct view *v)
 				v->rst[v->n_rst++] = (uint16_t)i;
 			continue;
 		}
+		if ((e->flags & EVENT_IGNORED) != 0)
+			continue;
 		if ((e->flags & TCP_SYN) != 0) {
 			if (s2c && v->synack < 0)
 				v->synack = (int)i;

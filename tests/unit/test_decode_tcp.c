@@ -173,12 +173,52 @@ static void test_tcp_checksum(void **state)
 		set16(&k, at + 16, (uint16_t)~sum);
 		struct headers h = decode(&k, LINKTYPE_RAW);
 		assert_true(tcp_is_whole(&h) && tcp_checksum_ok(&h));
+		assert_false(transport_is_damaged(&h));
 		k.b[k.n - 1] ^= 1;
 		h = decode(&k, LINKTYPE_RAW);
 		assert_false(tcp_checksum_ok(&h));
+		assert_true(transport_is_damaged(&h));
 		h = decode_cut(&k, LINKTYPE_RAW, k.n - 1);
 		assert_true(!tcp_is_whole(&h) && tcp_checksum_ok(&h));
+		assert_false(transport_is_damaged(&h));
+		/* Left to the card: of the pseudo header alone, and not inverted. */
+		sum = 2 * (version == 4 ? 0x0a00 : 0x2001 + 0xdb8) + 1 + 2 + 6 + 25;
+		set16(&k, at + 16, (uint16_t)sum);
+		h = decode(&k, LINKTYPE_RAW);
+		assert_true(!tcp_checksum_ok(&h) && !transport_is_damaged(&h));
 	}
+}
+
+static void test_udp_damage(void **state)
+{
+	(void)state;
+	static const struct {
+		uint16_t sum;
+		bool damaged;
+	} rows[] = {{0, false}, {0x1234, true}, {0x1400 + 1 + 2 + 17 + 13, false}};
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct build k = {0};
+		put_ip4(&k, 17, 13);
+		size_t at = k.n;
+		put_bytes(&k, "\x9c\x40\0\x35\0\x0d\0\0hello", 13);
+		set16(&k, at + 6, rows[i].sum);
+		struct headers h = decode(&k, LINKTYPE_RAW);
+		assert_int_equal(h.payload_len, 5);
+		assert_int_equal(transport_is_damaged(&h), rows[i].damaged);
+	}
+	/* The right one, summed by hand. */
+	struct build k = {0};
+	put_ip4(&k, 17, 13);
+	size_t at = k.n;
+	put_bytes(&k, "\x9c\x40\0\x35\0\x0d\0\0hello", 13);
+	uint32_t sum = 0x1400 + 1 + 2 + 17 + 13;
+	for (size_t i = at; i < k.n; i++)
+		sum += (i - at) % 2 == 0 ? (uint32_t)k.b[i] << 8 : k.b[i];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	set16(&k, at + 6, (uint16_t)~sum);
+	struct headers h = decode(&k, LINKTYPE_RAW);
+	assert_false(transport_is_damaged(&h));
 }
 
 int main(void)
@@ -190,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_sack_and_nops),
 		cmocka_unit_test(test_tcp_malformed),
 		cmocka_unit_test(test_tcp_checksum),
+		cmocka_unit_test(test_udp_damage),
 	};
 	return cmocka_run_group_tests(tests, NULL, drop_backing);
 }

@@ -274,6 +274,30 @@ static void checksums(void **state)
 	world_close(&w);
 }
 
+/* A FIN, and content without the timestamps agreed on, each with the next copy of it sound. */
+static void damaged_ends(void **state)
+{
+	static const char *const damaged[] = {
+		"0 > S 0 -", "40 < SA 0 1", "40.1 > A 1 1", "40.2 > PA 1 1 517",
+		"80 < PA 1 518 100 plain bad", "81 < FA 101 518 bad", "120 < PA 1 518 100",
+		"121 < PA 101 518 100", NULL};
+	static const char *const forged[] = {
+		"0 > S 0 -", "40 < SA 0 1", "40.1 > A 1 1", "40.2 > PA 1 1 517",
+		"80 < PA 1 518 100 plain", "81 < FA 101 518", "82 < PA 101 518 100", NULL};
+	struct world w;
+	(void)state;
+	struct evidence *ev = record(&w, damaged, &variants[0]);
+	assert_int_equal(ev->found & (EVIDENCE_TSGONE | EVIDENCE_AFTER_FIN), 0);
+	assert_true((ev->events[4].flags & ev->events[5].flags & EVENT_IGNORED) != 0);
+	assert_int_equal(ev->half[DIR_S2C].n_fin, 0);
+	assert_int_equal(ev->half[DIR_S2C].n_data, 2);
+	world_close(&w);
+	ev = record(&w, forged, &variants[0]);
+	assert_int_equal(ev->found & (EVIDENCE_TSGONE | EVIDENCE_AFTER_FIN),
+			 EVIDENCE_TSGONE | EVIDENCE_AFTER_FIN);
+	world_close(&w);
+}
+
 /* Evasion tools sign decoys that a server, which agreed on no signatures, is to drop (RFC 2385). */
 static void signatures(void **state)
 {
@@ -345,6 +369,7 @@ int main(void)
 		cmocka_unit_test(keep_alives_are_no_data), cmocka_unit_test(gaps),
 		cmocka_unit_test(probes),	   cmocka_unit_test(offload),
 		cmocka_unit_test(checksums),
+		cmocka_unit_test(damaged_ends),
 		cmocka_unit_test(signatures),	   cmocka_unit_test(icmp_is_bounded),
 		cmocka_unit_test(benign_flows_are_small),
 	};
