@@ -28,6 +28,7 @@ struct segment {
 	uint8_t ttl;     /* at its sender; 0: 64 */
 	bool udp;        /* text in a datagram */
 	bool gre;        /* text in GRE instead, which has neither ports nor numbers */
+	bool damaged;    /* its checksum is wrong */
 };
 
 struct world {
@@ -81,7 +82,18 @@ static inline uint64_t only(struct world *w, enum compare_side side, enum compar
 		h = (struct headers){.ip_version = key.ip_version, .proto = 17, .ttl = ttl, .df = true,
 				     .ip_id = h.ip_id, .ip_len = 28 + len, .payload = h.payload,
 				     .payload_len = len, .payload_caplen = h.payload_caplen};
-	uint8_t raw[20 + 16] = {0};
+	uint8_t raw[20 + 20 + 16] = {0};
+	if (g->damaged) {
+		assert_in_range(len, 0, 16);
+		raw[20 + 16] = raw[20 + 4] = 0x5a;
+		raw[20 + 5] = (uint8_t)(h.ip_len - 20);
+		raw[20 + 6] = 0xa5;
+		h.src = client;
+		h.dst = server;
+		h.ip_hlen = 20;
+		h.l3 = raw;
+		h.l3_caplen = h.ip_len;
+	}
 	if (g->gre) {
 		memcpy(raw + 20, g->text, len);
 		key.lo_port = key.hi_port = 0;

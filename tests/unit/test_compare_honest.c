@@ -47,6 +47,45 @@ static void capture_missed_sending(struct world *w)
 	assert_int_equal(w->c->view[SIDE_CLIENT].missed, 1);
 }
 
+/* Bytes of it are not what was sent, nor is the checksum theirs: damage, and the sender tries again. */
+static void damaged_on_the_way(struct world *w)
+{
+	struct segment g = {.flags = PUSHED, .seq = 1, .ack = 1, .text = "hello"}, bad = g;
+
+	beside(w, 0, 2000);
+	handshake(w, 0, 2000);
+	sent(w, WAY_UP, &g, 2050);
+	bad.text = "hellp";
+	bad.damaged = true;
+	bad.ip_id = g.ip_id;
+	got(w, WAY_UP, &bad, 2070);
+	g.ip_id = 0;
+	through(w, WAY_UP, g, 2350);
+	through(w, WAY_DOWN, (struct segment){.flags = ACKED, .seq = 1, .ack = 6}, 2371);
+	/* Its port was hit: of a connection that nobody knows. */
+	bad.port = 40512;
+	got(w, WAY_UP, &bad, 2500);
+	beside(w, 2100, 4000);
+	expect(w, 1);
+	assert_int_equal(finding_of(w, "two-sided-loss")->verdict, VERDICT_INCONCLUSIVE);
+}
+
+/* The same with all of a capture's: it was taken before they were summed, and the bytes count. */
+static void sums_left_to_the_card(struct world *w)
+{
+	handshake(w, 0, 0);
+	for (int32_t i = 0; i < 40; i++) {
+		struct segment g = {.flags = PUSHED, .seq = 1 + 5 * i, .ack = 1, .text = "hello",
+				    .damaged = true}, r = g;
+		sent(w, WAY_UP, &g, 50 + 30 * (uint64_t)i);
+		r.ip_id = g.ip_id;
+		r.text = i == 20 ? "hellp" : "hello";
+		got(w, WAY_UP, &r, 70 + 30 * (uint64_t)i);
+	}
+	assert_int_equal(comparison_run(w->c), 0);
+	assert_int_equal(count(w, FATE_MODIFIED), 1);
+}
+
 /* Offload at one end: one large segment here, three small ones there. */
 static void resegmented(struct world *w, enum compare_way way, bool splits)
 {
@@ -355,6 +394,7 @@ static void alike_behind_a_translator(struct world *w)
 
 #define CASES(X)                                                                           \
 	X(nothing_happens) X(capture_missed_it) X(capture_missed_sending) X(cut_up)        \
+	X(damaged_on_the_way) X(sums_left_to_the_card)                                     \
 	X(joined) X(clock_is_set) X(begins_later) X(goes_elsewhere) X(strangers)           \
 	X(gre_of_a_server) X(quick_on_a_busy_path) X(datagrams_cut_up)                     \
 	X(asked_from_the_server)                                                           \

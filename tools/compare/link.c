@@ -14,6 +14,7 @@
 
 #define VOTES_PER_PACKET 8 /* conversations that share a packet's content: beyond, it is nobody's */
 #define COPIES_LOOKED 64   /* packets of them: a SYN and a query are sent again and again */
+#define DAMAGED_SHARE 10   /* links that damage more than one packet in so many are not used: chosen */
 
 /* Union-find over the conversations of both captures; the server's come after the client's. */
 
@@ -301,6 +302,15 @@ static int by_link(const void *a, const void *b, void *user)
 	return x->frame < y->frame ? -1 : x->frame > y->frame;
 }
 
+/*
+ * What its receiver threw away is as good as not arrived: who tampers with a packet mends its checksum, or
+ * nobody reads it. Where many are wrong the capture was taken before they were made.
+ */
+static bool counts(const struct view *v, const struct digest *d)
+{
+	return (d->has & HAS_DAMAGE) == 0 || v->damaged > v->n / DAMAGED_SHARE;
+}
+
 int links_sort(struct comparison *c, bool twins)
 {
 	for (unsigned side = 0; side < SIDES; side++) {
@@ -314,7 +324,7 @@ int links_sort(struct comparison *c, bool twins)
 		for (uint32_t i = 0; i < c->n_links; i++)
 			memset(c->links[i].list[side], 0, sizeof(c->links[i].list[side]));
 		for (uint32_t i = 0; i < v->n; i++) {
-			if (twins || v->d[i].twin == NO_INDEX)
+			if ((twins || v->d[i].twin == NO_INDEX) && counts(v, &v->d[i]))
 				c->order[side][n++] = i;
 		}
 		qsort_r(c->order[side], n, sizeof(uint32_t), by_link, &s);

@@ -18,7 +18,14 @@
 #define HEAD_BYTES 16 /* of payload, that digest.head is of */
 #define NO_BYTES UINT64_MAX
 
-enum digest_has { HAS_TS = 1, HAS_MSS = 2, HAS_WSCALE = 4, HAS_DF = 8, HAS_V6 = 16 };
+enum digest_has {
+	HAS_TS = 1,
+	HAS_MSS = 2,
+	HAS_WSCALE = 4,
+	HAS_DF = 8,
+	HAS_V6 = 16,
+	HAS_DAMAGE = 32 /* its checksum is wrong: its receiver takes no notice of it */
+};
 
 struct digest {
 	uint64_t ts_ns, frame;
@@ -59,6 +66,7 @@ struct view {
 	bool full, no_memory;
 	uint64_t first_ns, last_ns;
 	uint64_t missed; /* packets that the hosts show it missed */
+	uint32_t damaged; /* packets with HAS_DAMAGE */
 	bool lossy;
 };
 

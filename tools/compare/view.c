@@ -130,7 +130,8 @@ static struct digest digest_of(const struct packet *pkt, const struct headers *h
 		.from_lo = from_lo,
 		.has = (uint8_t)((h->has_ts ? HAS_TS : 0) | (h->has_mss ? HAS_MSS : 0) |
 				 (h->has_wscale ? HAS_WSCALE : 0) | (h->df ? HAS_DF : 0) |
-				 (h->ip_version == 6 ? HAS_V6 : 0)),
+				 (h->ip_version == 6 ? HAS_V6 : 0) |
+				 (transport_is_damaged(h) ? HAS_DAMAGE : 0)),
 	};
 
 	d.hash = XXH3_64bits(b.p, d.held);
@@ -240,6 +241,7 @@ void view_add(struct view *v, const struct flow_key *key, bool from_lo, const st
 	v->d = more;
 	v->d[v->n] = digest_of(pkt, h, from_lo);
 	v->d[v->n].conv = conv;
+	v->damaged += (v->d[v->n].has & HAS_DAMAGE) != 0;
 	struct carried b = carried_of(h);
 	v->d[v->n].bytes = keep(v, b.p, b.held);
 	if (v->n == 0 || pkt->ts_ns < v->first_ns)
