@@ -247,6 +247,11 @@ void evidence_keep_answer(struct evidence_room *room, const struct flow *f, cons
  * SYN+ACK, so that other flows must say which of them is the server's.
  */
 bool evidence_answer_foreign(const struct evidence *ev);
+/*
+ * evidence_more.c: the server's first payload closes, and came sooner after the request than its SYN+ACK
+ * after the SYN, by a fifth at least: whether its other connections are as far away, they must say.
+ */
+bool evidence_answer_hasty(const struct evidence *ev);
 /* evidence_more.c: an HTTP request is answered by a page that has no head. */
 bool evidence_answer_bare(const struct evidence *ev);
 /* evidence_more.c: ev->more, made when a flow first needs it. NULL: no memory, counted. */

@@ -53,6 +53,25 @@ bool evidence_answer_foreign(const struct evidence *ev)
 	return false;
 }
 
+bool evidence_answer_hasty(const struct evidence *ev)
+{
+	const struct event *syn = NULL, *shake = NULL, *asked = NULL;
+	for (unsigned i = 0; i < ev->n_events && (ev->found & EVIDENCE_FINDATA) != 0; i++) {
+		const struct event *e = &ev->events[i];
+		bool server = event_dir(e) == DIR_S2C;
+		if ((e->flags & TCP_RST) != 0)
+			continue;
+		if ((e->flags & TCP_SYN) != 0)
+			*(server ? &shake : &syn) = e;
+		else if (!server && e->len != 0)
+			asked = e;
+		else if (server && e->len != 0)
+			return syn != NULL && shake != NULL && asked != NULL && shake->ts_ns > syn->ts_ns &&
+			       (e->ts_ns - asked->ts_ns) * 5 < (shake->ts_ns - syn->ts_ns) * 4;
+	}
+	return false;
+}
+
 struct evidence_more *evidence_more(struct evidence *ev, struct evidence_counters *n)
 {
 	if (ev->more == NULL)

@@ -255,7 +255,8 @@ enum judge_worth judge_weigh(struct judge *j, const struct evidence *ev,
 		if (v->n_rst != 0 && (v->base.n == 0 || v->base.handshake_only) &&
 		    worth < JUDGE_CONTEXT)
 			worth = JUDGE_CONTEXT;
-		if (d == DIR_S2C && worth < JUDGE_CONTEXT && evidence_answer_foreign(ev))
+		if (d == DIR_S2C && worth < JUDGE_CONTEXT &&
+		    (evidence_answer_foreign(ev) || evidence_answer_hasty(ev)))
 			worth = JUDGE_CONTEXT;
 		struct tsg_result r;
 		if (v->n_rst != 0 && worth < JUDGE_CONTEXT && tsg_examine(v, v->rst, v->n_rst, &r))
