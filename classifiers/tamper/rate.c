@@ -132,6 +132,7 @@ struct samples {
 	double *sorted;
 	unsigned n;
 	double last[2];        /* the newest but one, the newest */
+	double quick;          /* the handshake's, before any queue; 0 unknown */
 	uint64_t recovered_ns; /* what was sent before waited for a retransmission */
 };
 
@@ -163,12 +164,19 @@ static void sample_add(struct samples *r, const struct rate_trace *t, unsigned a
 	r->last[1] = us;
 }
 
-/* A queue had built up before: congestion drops, a policer does not delay. */
+/*
+ * A queue had built up before: congestion drops, a policer does not delay. Ours: one that always stands
+ * shows against the handshake, which is not in the published detector's list.
+ */
 static bool is_inflated(const struct samples *r)
 {
-	return r->n > 1 && r->last[0] >= percentile(r->sorted, r->n, 0.5) &&
-	       r->last[0] > INFLATED * percentile(r->sorted, r->n, 0.1) &&
-	       r->last[0] >= INFLATED_MIN_US;
+	if (r->n < 2)
+		return false;
+	double least = percentile(r->sorted, r->n, 0.1), last = r->last[0];
+	bool stands = r->quick > 0 && least >= r->quick + INFLATED_MIN_US && least > INFLATED * r->quick;
+	return (stands && last >= least) ||
+	       (last >= percentile(r->sorted, r->n, 0.5) && last > INFLATED * least &&
+		last >= INFLATED_MIN_US);
 }
 
 /* The bucket's level at every loss and pass, as if it had been empty at the first loss. */
@@ -296,7 +304,7 @@ static enum rate_policer police(const struct rate_trace *t, unsigned cut, bool q
 				struct rate_facts *out)
 {
 	unsigned first = 0, last = 0;
-	struct samples r = {.sorted = room + 2 * (size_t)t->n};
+	struct samples r = {.sorted = room + 2 * (size_t)t->n, .quick = t->rtt_us};
 	struct bucket b = {.on_loss = room, .on_pass = room + t->n,
 			   .runs = room + 3 * (size_t)t->n};
 	if (!bounds(t, cut, &first, &last))
@@ -340,7 +348,7 @@ enum rate_policer rate_police(const struct rate_trace *t, unsigned cut, struct r
 /* A bucket with a size, under the published detector's conditions on counts and delay. */
 static void police_small(const struct rate_trace *t, double *room, struct rate_facts *out)
 {
-	struct samples r = {.sorted = room + 2 * (size_t)t->n};
+	struct samples r = {.sorted = room + 2 * (size_t)t->n, .quick = t->rtt_us};
 	struct bucket b = {.on_loss = room, .on_pass = room + t->n,
 			   .runs = room + 3 * (size_t)t->n};
 	unsigned first = 0, last = 0;

@@ -19,7 +19,7 @@
 
 /* A flow earns a log by this many segments sent again, or bytes of payload, in one direction. */
 #define RATE_EARN_RETX 15
-#define RATE_EARN_BYTES 200000u
+#define RATE_EARN_BYTES 100000u
 
 #define RATE_BLOCK 256          /* segments */
 #define RATE_FLOW_BLOCKS 64     /* a flow's first 16,384 segments: some 24 MB */

@@ -18,7 +18,7 @@
 #define SHAPED_SHARE 0.8         /* of the bins */
 #define SHAPED_DELAY 1.2         /* median round trip to the smallest: a standing queue */
 #define SHAPED_DELAY_US 20000.0
-#define SHAPED_LOSS 0.1          /* what a full queue drops at its end */
+#define SHAPED_LOSS 0.15         /* what a full queue drops at its end */
 
 /*
  * What a receiver may wait for a second segment before it acknowledges (RFC 9293, section 3.8.6.3): below

@@ -213,6 +213,12 @@ static void a_full_queue_is_no_policer(void **state)
 	assert_true(rate_mark(&t));
 	assert_int_equal(rate_police(&t, 0, &out), POLICER_RTT_INFLATED);
 	assert_int_equal(out.form, RATE_NONE);
+	/* A log that began when the queue stood never saw a short round trip; the handshake did. */
+	struct rate_trace standing = late(t, 1000);
+	assert_int_equal(rate_police(&standing, 0, &out), POLICER_RTT_INFLATED);
+	standing.rtt_us = 0;
+	assert_int_not_equal(rate_police(&standing, 0, &out), POLICER_RTT_INFLATED);
+	out.form = RATE_NONE;
 	/* That is a rate, held by a queue. */
 	struct rate_facts f = judge_path(&p, 6000);
 	assert_int_equal(f.form, RATE_SHAPED);
