@@ -5,7 +5,6 @@
 #include "classifiers/tamper/view.h"
 
 #define SAME_HOPS 2        /* between hosts of one site */
-#define IPID_STEP_MAX 64   /* EV-IPID: a counter's step between two packets of one flow */
 
 static enum ipid_class ipid_classify(const struct view *v)
 {
@@ -19,7 +18,7 @@ static enum ipid_class ipid_classify(const struct view *v)
 		if (n != 0) {
 			uint16_t step = (uint16_t)(id - last);
 			same += step == 0;
-			steps += step >= 1 && step <= IPID_STEP_MAX;
+			steps += step >= 1 && step <= VIEW_IPID_STEP;
 		}
 		last = id;
 		n++;
@@ -164,7 +163,7 @@ static bool swapped_ids(const struct view *v, unsigned i, unsigned k)
 {
 	const struct event *a = &v->e[i < k ? i : k], *b = &v->e[i < k ? k : i];
 	return b->ts_ns - a->ts_ns < VIEW_REORDER_NS &&
-	       (uint16_t)(a->ip_id - b->ip_id) <= IPID_STEP_MAX;
+	       (uint16_t)(a->ip_id - b->ip_id) <= VIEW_IPID_STEP;
 }
 
 bool view_ipid_off(const struct view *v, unsigned i)
@@ -180,9 +179,9 @@ bool view_ipid_off(const struct view *v, unsigned i)
 	if (v->base.ipid != IPID_COUNTER)
 		return false;
 	int before = own_neighbour(v, i, -1), after = own_neighbour(v, i, 1);
-	if (before >= 0 && (uint16_t)(e->ip_id - v->e[before].ip_id) <= IPID_STEP_MAX)
+	if (before >= 0 && (uint16_t)(e->ip_id - v->e[before].ip_id) <= VIEW_IPID_STEP)
 		return false;
-	if (after >= 0 && (uint16_t)(v->e[after].ip_id - e->ip_id) <= IPID_STEP_MAX)
+	if (after >= 0 && (uint16_t)(v->e[after].ip_id - e->ip_id) <= VIEW_IPID_STEP)
 		return false;
 	if ((before >= 0 && swapped_ids(v, i, (unsigned)before)) ||
 	    (after >= 0 && swapped_ids(v, i, (unsigned)after)))

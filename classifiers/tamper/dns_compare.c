@@ -9,7 +9,6 @@
 #include "classifiers/lists/rules.h"
 
 #define OPT_SHARE 9          /* of ten answers to queries with EDNS */
-#define MIRROR_IPID_MIN 16   /* smaller numbers meet by chance */
 #define TM_IPID 30000        /* Nourin et al., WWW 2023 */
 #define TM_TTL 128
 #define TM_RR_TTL 300
@@ -153,7 +152,7 @@ enum dns_contradiction dns_contradict(const struct view *v, const struct dns_rep
 	bool pointer = a->n_answers != 0 && b->n_answers != 0 &&
 		       ((a->bits ^ b->bits) & DNS_REPLY_POINTER) != 0;
 	bool mirror = ((a->bits ^ b->bits) & DNS_REPLY_MIRROR) != 0 &&
-		      ((a->bits & DNS_REPLY_MIRROR) != 0 ? e : f)->ip_id >= MIRROR_IPID_MIN;
+		      ((a->bits & DNS_REPLY_MIRROR) != 0 ? e : f)->ip_id >= VIEW_IPID_CHANCE;
 	/* Sites of one service know the same names. */
 	bool denied = (a->rcode == DNS_NXDOMAIN && b->address != ADDRESS_NONE) ||
 		      (b->rcode == DNS_NXDOMAIN && a->address != ADDRESS_NONE);
@@ -311,7 +310,7 @@ static unsigned suspicion(const struct view *v, const struct dns_reply *r)
 		n += 8;
 	if (dns_is_bogus(v, r) || r->address == ADDRESS_LISTED)
 		n += 4;
-	if ((r->bits & DNS_REPLY_MIRROR) != 0 && event_of(v, r)->ip_id >= MIRROR_IPID_MIN &&
+	if ((r->bits & DNS_REPLY_MIRROR) != 0 && event_of(v, r)->ip_id >= VIEW_IPID_CHANCE &&
 	    (s == NULL || s->mirrored == 0))
 		n += 4;
 	if (dns_contrast(v, r, DNS_FEW, &c)) {

@@ -38,14 +38,6 @@
 #define SIZE_PASSED 30           /* segments at or below the step, none or one in a hundred lost */
 #define SIZE_LOSS 0.05           /* above it, at least */
 
-static double mean(const double *v, unsigned n)
-{
-	double sum = 0;
-	for (unsigned i = 0; i < n; i++)
-		sum += v[i];
-	return sum / n;
-}
-
 struct by_seq {
 	uint32_t seq, i;
 };

@@ -2,19 +2,10 @@
 
 /* Whether two sets of goodput samples differ: WeHe's two tests. */
 
-#include <math.h>
-#include <stdlib.h>
-
-#include "classifiers/tamper/rate.h"
+#include "classifiers/tamper/rate_parts.h"
 
 #define RESAMPLE_SEED UINT64_C(0x9e3779b97f4a7c15)
 #define RESAMPLE_MAX 2000u /* samples drawn from a side each time */
-
-static int by_double(const void *x, const void *y)
-{
-	const double a = *(const double *)x, b = *(const double *)y;
-	return a < b ? -1 : a > b;
-}
 
 /* xorshift64*: Vigna, ACM TOMS 42(4), 2016. */
 static uint64_t draw(uint64_t *state)
@@ -56,14 +47,6 @@ static double ks_p(double distance, unsigned n_x, unsigned n_y)
 			break;
 	}
 	return sum < 0 ? 0 : 2 * sum > 1 ? 1 : 2 * sum;
-}
-
-static double mean(const double *v, unsigned n)
-{
-	double sum = 0;
-	for (unsigned i = 0; i < n; i++)
-		sum += v[i];
-	return sum / n;
 }
 
 /* The area between the two distribution functions; both sorted. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #pragma once
 
-/* Private to rate.c and rate_shape.c: what both ask of a trace. */
+/* Private to rate*.c: what several of them ask of a trace or of numbers. */
 
 #include <math.h>
 #include <stdlib.h>
@@ -30,6 +30,14 @@ static inline double median(double *v, unsigned n)
 {
 	qsort(v, n, sizeof(*v), by_double);
 	return percentile(v, n, 0.5);
+}
+
+static inline double mean(const double *v, unsigned n)
+{
+	double sum = 0;
+	for (unsigned i = 0; i < n; i++)
+		sum += v[i];
+	return sum / n;
 }
 
 static inline bool is_lost(const struct rate_segment *s)

@@ -16,7 +16,6 @@
 #define DUAN "Duan et al., Hold-On: Protecting Against On-Path DNS Poisoning, SATIN 2012"
 #define SILENT_NAMES 5 /* that a host left unanswered, while it answered few */
 #define SILENT_SHARE 5
-#define MIRROR_IPID_MIN 16
 #define LOGIN_NS 10000000000ull /* the least that somebody needs to log in to a hotspot */
 
 static const struct dns_exchange *exchange(const struct view *v)
@@ -317,7 +316,7 @@ static bool match_mirror(const struct view *v, const struct signature *self, str
 	for (unsigned i = 0; i < x->n_replies; i++) {
 		const struct dns_reply *r = &x->reply[i];
 		if ((r->bits & DNS_REPLY_MIRROR) != 0 && a.forged[i] &&
-		    v->e[r->event].ip_id >= MIRROR_IPID_MIN)
+		    v->e[r->event].ip_id >= VIEW_IPID_CHANCE)
 			suspect(v, r, out);
 	}
 	if (out->n_suspects == 0)

@@ -11,8 +11,6 @@
 
 /* At most this many odd packets are an injector's; a box that strips options strips them all. */
 #define TSGONE_FEW 3
-#define MIRROR_IPID_MIN 16
-#define COUNTER_STEP 64       /* EV-IPID: of a host's counter between two packets of one flow */
 #define ANSWER_NS 20000000ull /* a box writes the segments of a page back to back */
 #define IDLE_NS 20000000000ull /* the shortest that middleboxes are known to keep a session */
 
@@ -76,12 +74,12 @@ static bool is_counted(const struct view *v, unsigned i)
 	if (v->e[i].len != 0 || v->ev->ipv6 || before < 0)
 		return false;
 	uint16_t up = (uint16_t)(v->e[i].ip_id - v->e[before].ip_id);
-	if (up < 1 || up > COUNTER_STEP || v->e[i].ttl != v->e[before].ttl)
+	if (up < 1 || up > VIEW_IPID_STEP || v->e[i].ttl != v->e[before].ttl)
 		return false;
 	if (after < 0)
 		return true;
 	uint16_t on = (uint16_t)(v->e[after].ip_id - v->e[i].ip_id);
-	return on >= 1 && on <= COUNTER_STEP && v->e[i].ttl == v->e[after].ttl;
+	return on >= 1 && on <= VIEW_IPID_STEP && v->e[i].ttl == v->e[after].ttl;
 }
 
 static bool match_tsgone(const struct view *v, const struct signature *self, struct testimony *t)
@@ -317,7 +315,7 @@ static bool match_mirror(const struct view *v, const struct signature *self, str
 	unsigned i = (unsigned)v->first_s2c;
 	/* The smallest meet by chance, and what copies them in its handshake too is a stack. */
 	bool habit = v->e[v->synack].ip_id != 0 && v->e[v->synack].ip_id == v->e[v->syn].ip_id;
-	if (v->e[i].ip_id < MIRROR_IPID_MIN || habit || !view_mirrors_ipid(v, i))
+	if (v->e[i].ip_id < VIEW_IPID_CHANCE || habit || !view_mirrors_ipid(v, i))
 		return false;
 	t->grade = GRADE_D3;
 	t->frame = v->e[i].frame;

@@ -21,7 +21,7 @@
 static bool overtook(const struct view *v, unsigned rst, unsigned k)
 {
 	uint16_t step = (uint16_t)(v->e[rst].ip_id - v->e[k].ip_id);
-	return !v->ev->ipv6 && v->e[rst].ip_id != 0 && step >= 1 && step <= 64;
+	return !v->ev->ipv6 && v->e[rst].ip_id != 0 && step >= 1 && step <= VIEW_IPID_STEP;
 }
 
 /* The same packet once more, as a path that doubles packets shows it. */

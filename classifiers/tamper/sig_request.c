@@ -6,7 +6,6 @@
 #include "dataplane/seq.h"
 
 #define SOON_NS 3000000000ull
-#define IPID_STEP_MAX 64 /* EV-IPID: a counter's step between two packets of one flow */
 
 /* By then the client had acknowledged data behind its request's number, captured or not. */
 static bool was_answered(const struct view *v, unsigned rst)
@@ -62,7 +61,7 @@ static bool continues_ipid(const struct view *v, unsigned i)
 	for (int k = (int)i - 1; k >= 0; k--)
 		if (view_is_own(v, (unsigned)k)) {
 			uint16_t step = (uint16_t)(v->e[i].ip_id - v->e[k].ip_id);
-			return v->ev->ipv6 || (step >= 1 && step <= IPID_STEP_MAX);
+			return v->ev->ipv6 || (step >= 1 && step <= VIEW_IPID_STEP);
 		}
 	return false;
 }

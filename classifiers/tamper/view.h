@@ -22,6 +22,8 @@
  * trip: twice what resets were seen to gain on their own data behind a link that reorders.
  */
 #define VIEW_REORDER_NS 5000000ull
+#define VIEW_IPID_STEP 64   /* EV-IPID: most of a host's counter between two packets of one flow */
+#define VIEW_IPID_CHANCE 16 /* two identifications below it are equal by chance: counters begin there */
 
 enum ipid_class { IPID_UNKNOWN, IPID_ZERO, IPID_CONSTANT, IPID_COUNTER, IPID_RANDOM };
 
