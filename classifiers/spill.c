@@ -145,7 +145,7 @@ static int allocate(const struct spill *s, size_t size)
 	if (fstatvfs(s->fd, &fs) == 0 && fs.f_bavail < (size + s->cfg.leave) / fs.f_frsize)
 		return -ENOSPC;
 	int err;
-	do /* a signal that asks for figures, or to stop, is no reason to do without a disk */
+	do /* a signal, as that which asks to stop, is no reason to do without a disk */
 		err = fallocate(s->fd, 0, (off_t)s->file_size, (off_t)size) == 0 ? 0 : -errno;
 	while (err == -EINTR);
 	return err;
