@@ -195,7 +195,7 @@ static int take_attempts(struct inspector *in, struct attempts *t, unsigned capt
 	}
 	attempts_move(t, a->attempts + a->n_attempts);
 	for (size_t i = 0; i < n; i++)
-		a->attempts[a->n_attempts++].capture = (uint16_t)capture;
+		a->attempts[a->n_attempts++].capture = capture;
 	return 0;
 }
 
@@ -359,7 +359,7 @@ int analysis_take(struct analysis *a, const struct judged_capture *j)
 	for (uint64_t i = 0; i < j->n_flows; i++)
 		j->flows[i]->capture = n;
 	for (uint64_t i = 0; i < j->n_attempts; i++)
-		j->attempts[i].capture = (uint16_t)n;
+		j->attempts[i].capture = n;
 	bool all = append(&a->flows, &a->n_flows, j->flows, j->n_flows, sizeof(*a->flows)) &&
 		   append(&a->findings, &a->n_findings, j->findings, j->n_findings,
 			  sizeof(*a->findings)) &&

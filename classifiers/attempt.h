@@ -61,7 +61,6 @@ struct attempt {
 	uint8_t end;          /* enum attempt_end */
 	uint8_t stage;        /* enum stage in which it failed */
 	uint8_t bits;         /* enum attempt_bits */
-	uint16_t capture;
 	uint32_t bytes_s2c;   /* TCP payload, saturating */
 	uint32_t rtt_us;      /* SYN to SYN+ACK; 0 unknown */
 	uint8_t ttl;          /* of the SYN+ACK; 0 none */
@@ -73,6 +72,7 @@ struct attempt {
 	const char *name;     /* lower case; NULL none */
 	uint16_t first_len;   /* payload bytes of TCP's first segment of the client, or of QUIC's largest
 			       * Initial, saturating */
+	uint32_t capture;
 	uint64_t payload;     /* hash of a fully encrypted first payload long enough to be one's own; 0 */
 	const struct goodput *goodput; /* NULL: too little data, or no room to log it */
 	const struct rate_facts *rate; /* NULL: nothing held it to a rate, or nobody knows */

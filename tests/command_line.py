@@ -27,7 +27,7 @@ def cases(good, bad, cut, folder):
         (USAGE, analyze()), (USAGE, analyze("--nosuch", good)), (USAGE, analyze("--v", good)),
         (USAGE, analyze("--vantage", "x", good)), (USAGE, analyze("--no-such", "x", good)),
         (USAGE, analyze("--workers", "-1", good)), (USAGE, analyze("--workers", "1000", good)),
-        (USAGE, analyze("-", "-")), (USAGE, analyze("-f", "tcp and (", good)),
+        (USAGE, analyze("-", "-")), (USAGE, analyze("--rotated", *"x" * 65537)), (USAGE, analyze("-f", "tcp and (", good)),
         (USAGE, analyze("--jsonl", "-", "--text", "-", good)),
         (USAGE, analyze("--text", good, good)),
         (FINDINGS, analyze(good)), (FINDINGS, analyze(good, "--fail-on", "confirmed")),

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "classifiers/inspector.h"
+#include "classifiers/tamper/evidence.h"
 #include "dataplane/log.h"
 #include "tools/analyze.h"
 #include "tools/command.h"
@@ -351,6 +352,8 @@ static bool usage_fits(const struct analyze_config *cfg, int argc, char **argv)
 		stdins += strcmp(cfg->controls.v[i], "-") == 0;
 	const char *wrong = argc == 0 ? "no capture file is given"
 			    : stdins > 1 ? "standard input can be read only once"
+			    : cfg->rotated && (unsigned)argc > EVIDENCE_FILES
+				    ? "--rotated: one capture has 65536 files at most"
 			    : cfg->resume && stdins != 0
 				    ? "--resume: standard input cannot be told from another"
 			    : cfg->resume ? wrong_resume(cfg)

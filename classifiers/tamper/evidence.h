@@ -49,6 +49,9 @@ enum event_bits {
 	EVENT_PADDING = 1 << 7,  /* payload is all zero and ends a 60-byte frame */
 };
 
+/* Files that one capture may have been written into: who asks for more is refused. */
+#define EVIDENCE_FILES 65536u
+
 struct event {
 	uint64_t ts_ns;
 	uint32_t frame;          /* of a capture below 2^32 packets */
@@ -58,7 +61,7 @@ struct event {
 	uint16_t flags;          /* 12 bits, and EVENT_IGNORED */
 	uint16_t window, ip_id;
 	uint16_t len;            /* payload bytes, saturating */
-	uint16_t file;
+	uint16_t file;           /* of the capture's, below EVIDENCE_FILES */
 	uint8_t ttl;
 	uint8_t bits;            /* enum event_bits */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* What a try says of the server's stack. */
+/* What a try says of the server's stack, and which capture it is of. */
 
 #include "classifiers/attempt.c"
 
@@ -8,6 +8,8 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
+
+#include "classifiers/inspector.h"
 
 #define T0_NS 1700000000000000000ull
 #define MS 1000000ll
@@ -44,10 +46,30 @@ static void round_trips(void **state)
 	}
 }
 
+/* Reports of many captures are merged, each of which brings thousands. */
+static void many_captures(void **state)
+{
+	enum { N = 65537 };
+	const struct analysis_config cfg = {.all_flows = true};
+	struct analysis *a;
+	(void)state;
+	assert_int_equal(analysis_new(&a, &cfg), 0);
+	for (unsigned i = 0; i < N; i++) {
+		struct attempt one = {.flow_id = 4};
+		struct judged_capture j = {.attempts = &one, .n_attempts = i == 0 || i == N - 1};
+		assert_int_equal(analysis_take(a, &j), 0);
+	}
+	assert_int_equal(a->n_attempts, 2);
+	assert_int_equal(a->attempts[0].capture, 0);
+	assert_int_equal(a->attempts[1].capture, N - 1);
+	analysis_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trips),
+		cmocka_unit_test(many_captures),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
