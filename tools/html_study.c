@@ -211,7 +211,7 @@ void html_names(const struct html *h)
 	html_left_out(h, more, "names");
 	fprintf(h->out,
 		"<p class=\"quiet\">Controls are tries of other names at the same address, "
-		"by the same client where a name fails for one alone. "
+		"by the same client where a name fails for fewer than three. "
 		"A name is called filtered if at least %.1f of %u or more tries failed and at "
 		"most %.1f of %u or more controls. Left out: failures that an earlier one may "
 		"have caused.</p>\n",

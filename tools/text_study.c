@@ -78,8 +78,8 @@ static void names(const struct text *t, const struct study *s)
 		fputs("  ", t->out);
 	if (shown != 0)
 		text_wrap(t, 2, "Controls are tries of other names at the same address, by the same client "
-				"where a name fails for one alone. A name is called filtered if at "
-				"least 0.8 of 3 or more tries failed and at most 0.2 of 2 or more "
+				"where a name fails for fewer than three. A name is called filtered if "
+				"at least 0.8 of 3 or more tries failed and at most 0.2 of 2 or more "
 				"controls.");
 }
 

@@ -41,6 +41,12 @@ static void other_clients_controls_are_none(void **state)
 	assert_null(wide(&w, "sni-filtered"));
 	nothing_likely(&w);
 	world_end(&w);
+	/* Two such clients are no better. */
+	list[0].client = list[6].client = 30;
+	world_of(&w, list);
+	nothing_likely(&w);
+	world_end(&w);
+	list[0].client = list[6].client = 0;
 	/* One of them reached the name itself too. */
 	list[1].name = list[4].name = "bad";
 	world_of(&w, list);
@@ -133,6 +139,34 @@ static void both_sides_of_a_translator_are_one(void **state)
 	world_end(&w);
 }
 
+/* The captures of a client and of a server behind a translator that keeps ports, of other clocks. */
+static void a_translator_may_lie_between_captures(void **state)
+{
+	(void)state;
+	struct try list[32] = {{0}};
+	for (unsigned i = 0; i < 8; i++) {
+		const struct try bad = DROP(1 + 40 * i, "bad"), ok = OK(1 + 40 * i, "ok");
+		list[i] = i % 2 == 0 ? bad : ok;
+		list[i].source = 40000 + i;
+		list[8 + i] = with_client(list[i], 99);
+		list[8 + i].capture = 1;
+		list[8 + i].at -= 0.7;
+	}
+	struct world w;
+	world_of(&w, list);
+	assert_int_equal(name(&w, "bad")->failed, 4);
+	assert_int_equal(name(&w, "ok")->ok, 4);
+	assert_int_equal(wide(&w, "sni-filtered")->verdict, VERDICT_LIKELY);
+	assert_int_equal(wide(&w, "sni-filtered")->n_controls, 4);
+	world_end(&w);
+	/* Other ports: other connections, as far as anybody knows. */
+	for (unsigned i = 8; i < 16; i++)
+		list[i].source += 1000;
+	world_of(&w, list);
+	assert_int_equal(name(&w, "ok")->ok, 8);
+	world_end(&w);
+}
+
 /* What an earlier trigger explains is not what the box acts on. */
 static void residual_failures_are_no_triggers(void **state)
 {
@@ -213,6 +247,7 @@ int main(void)
 		cmocka_unit_test(several_clients_share_controls),
 		cmocka_unit_test(a_name_may_pass_for_others),
 		cmocka_unit_test(both_sides_of_a_translator_are_one),
+		cmocka_unit_test(a_translator_may_lie_between_captures),
 		cmocka_unit_test(residual_failures_are_no_triggers),
 		cmocka_unit_test(a_split_hello_takes_tries),
 		cmocka_unit_test(another_client_is_no_other_fingerprint),

@@ -43,18 +43,18 @@ static void take(struct shown *s, const struct trial *t)
 /* Failures of one client or two are compared with what passed for these, as a name's are. */
 static bool has_own_controls(const struct shown *s)
 {
-	unsigned clients = 0, own = 0;
+	unsigned clients = 0, own = 0, seen_to_pass = 0;
 	for (unsigned i = 0; i < s->n_failed; i++) {
-		unsigned k = 0;
+		unsigned k = 0, passed = 0;
 		while (k < i && !study_same_client(s->failed[k], s->failed[i]))
 			k++;
-		if (k < i)
-			continue;
-		clients++;
 		for (unsigned n = 0; n < s->n_ok; n++)
-			own += study_same_client(s->ok[n], s->failed[i]);
+			passed += study_same_client(s->ok[n], s->failed[i]);
+		seen_to_pass += passed != 0;
+		clients += k == i;
+		own += k == i ? passed : 0;
 	}
-	return clients >= TRIES || own >= CONTROLS;
+	return clients >= TRIES || (own >= CONTROLS && seen_to_pass >= TRIES);
 }
 
 static int say(struct study_run *r, const struct study_cause *what, const struct shown *s,

@@ -186,30 +186,50 @@ static bool near(uint64_t x, uint64_t y)
 	return (x > y ? x - y : y - x) < TRANSLATED_NS;
 }
 
-/* One connection on the two sides of an address translation: all alike but the client's address. */
+/*
+ * One connection on the two sides of an address translation: all alike but the client's address. Between two
+ * captures, whose clocks differ, it has to have kept its port, as most translators see to.
+ */
 static bool translated(const struct trial *x, const struct trial *y)
 {
 	const struct attempt *a = x->a, *b = y->a;
-	return a->capture == b->capture && x->row == y->row && x->ok == y->ok && x->failed == y->failed &&
-	       a->end == b->end && a->first_len == b->first_len && a->txid == b->txid &&
-	       !study_same_client(a, b) && near(a->start_ns, b->start_ns) &&
+	bool alike = x->ok == y->ok && x->failed == y->failed && a->first_len == b->first_len &&
+		     a->txid == b->txid && !study_same_client(a, b);
+	if (a->capture != b->capture)
+		return alike && a->client_port == b->client_port && strcmp(a->ja4, b->ja4) == 0;
+	return alike && a->end == b->end && near(a->start_ns, b->start_ns) &&
 	       near(a->request_ns, b->request_ns) && near(a->end_ns, b->end_ns);
 }
 
-/* In the order of rows, where the tries of one name at one server lie by time. */
-static void find_translated(struct study_run *r, const struct sorted *list, size_t n)
+static int by_keys(const void *x, const void *y)
 {
+	const struct sorted *a = x, *b = y;
+	int by = compare_keys(a, b);
+	return by != 0 ? by : a->trial < b->trial ? -1 : a->trial > b->trial;
+}
+
+static void row_and_start_key(struct sorted *s)
+{
+	s->key[1] = s->a->start_ns; /* [0] has been set */
+}
+
+/* Among tries of one name at one server by time; of two the first capture's counts. */
+static void find_translated(struct study_run *r, struct sorted *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		list[i].key[0] = r->trials[list[i].trial].row;
+	sort_by(list, n, row_and_start_key, by_keys);
 	for (size_t i = 1; i < n; i++) {
-		struct trial *t = &r->trials[list[i].trial];
-		for (size_t k = i; k-- > 0 && i - k <= TRANSLATED_AMONG && !t->twin;) {
-			const struct trial *before = &r->trials[list[k].trial];
-			if (before->row != t->row || before->a->capture != t->a->capture ||
-			    !near(before->a->start_ns, t->a->start_ns))
+		for (size_t k = i; k-- > 0 && i - k <= TRANSLATED_AMONG;) {
+			uint32_t first = list[k].trial, second = list[i].trial;
+			if (list[k].key[0] != list[i].key[0] ||
+			    list[i].key[1] - list[k].key[1] >= TWIN_NS || r->trials[second].twin)
 				break;
-			if (before->twin || !translated(before, t))
+			if (r->trials[first].twin || !translated(&r->trials[first], &r->trials[second]))
 				continue;
-			t->twin = true;
-			t->twin_of = list[k].trial;
+			bool swap = second < first;
+			r->trials[swap ? first : second].twin = true;
+			r->trials[swap ? first : second].twin_of = swap ? second : first;
 		}
 	}
 }

@@ -292,7 +292,7 @@ void tries_whose(const struct study_run *r, const struct tries *t, const struct 
 	for (unsigned i = 0; i < all.n; i++)
 		if (all.list[i].failed > most.failed)
 			most = all.list[i];
-	if (study_mostly_fails(g) && g->failed >= most.failed + STUDY_CONTROL_TRIES) {
+	if (study_mostly_fails(g) && all.n >= STUDY_FAIL_TRIES) {
 		*out = (struct tried){.ok = g->ok, .failed = g->failed, .tries = g->ok + g->failed,
 				      .mostly_fails = true};
 		return;

@@ -34,7 +34,7 @@ struct tried {
 	bool mostly_fails;
 };
 /*
- * All of g if the name mostly fails, and not for one client alone: of others there are two failures at least.
+ * All of g if the name mostly fails, and for three clients at least: as many as one's tries have to be.
  * Else those of the client for whom it fails most.
  */
 void tries_whose(const struct study_run *r, const struct tries *t, const struct study_group *g,
