@@ -27,7 +27,14 @@ def cases(good, bad, cut, folder):
         (USAGE, analyze()), (USAGE, analyze("--nosuch", good)), (USAGE, analyze("--v", good)),
         (USAGE, analyze("--vantage", "x", good)), (USAGE, analyze("--no-such", "x", good)),
         (USAGE, analyze("--workers", "-1", good)), (USAGE, analyze("--workers", "1000", good)),
-        (USAGE, analyze("-", "-")), (USAGE, analyze("--rotated", *"x" * 65537)), (USAGE, analyze("-f", "tcp and (", good)),
+        # what is typed is never taken for the default in silence
+        (USAGE, analyze("--workers", "0", good)), (USAGE, analyze("--text", "", good)),
+        (USAGE, ("capture", "-i", "lo", "--duration", "0")), (USAGE, ("capture", "-i", "")),
+        (FINDINGS, analyze("-f", "", good)),
+        (DONE, ("audit", "--help")), (DONE, ("help", "audit")), (DONE, ("audit", "-V")),
+        (USAGE, ("audit",)), (USAGE, ("audit", "nosuch")),
+        (USAGE, analyze("-", "-")), (USAGE, analyze("--rotated", *"x" * 65537)),
+        (USAGE, analyze("-f", "tcp and (", good)),
         (USAGE, analyze("--jsonl", "-", "--text", "-", good)),
         (USAGE, analyze("--text", good, good)),
         (FINDINGS, analyze(good)), (FINDINGS, analyze(good, "--fail-on", "confirmed")),
@@ -153,6 +160,28 @@ def check_link_types(wmscope, good, folder):
         assert (b"link type that is not read" in result.stdout) == told, "a note of the run event"
 
 
+def complete(wmscope, *words):
+    script = (f"eval \"$('{wmscope}' --completion)\"; COMP_WORDS=(wmscope {' '.join(words)}); "
+              "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _wmscope; echo \"${COMPREPLY[*]}\"")
+    return subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, check=True,
+                          encoding="ascii").stdout.split()
+
+
+def check_completion(wmscope):
+    assert complete(wmscope, "audit", "''") == ["load", "probe", "run"]
+    assert complete(wmscope, "au") == ["audit"], "once, though three commands begin so"
+    assert complete(wmscope, "replay", "--engine", "f") == ["file"], "each command has its own values"
+    assert complete(wmscope, "capture", "--engine", "''") == ["packet", "xdp", "dpdk"]
+    assert complete(wmscope, "audit", "load", "--se") == ["--seconds"]
+
+
+def check_file_limit(wmscope, good, folder):
+    """A file that may grow no further is a failed write, as a full disk is."""
+    script = f"ulimit -f 4; exec '{wmscope}' analyze -q --jsonl '{folder}/big' '{good}' '{good}' '{good}'"
+    result = subprocess.run(["bash", "-c", script], stderr=subprocess.PIPE, check=False)
+    assert result.returncode == IO and b"big: File too large" in result.stderr, result
+
+
 def main():
     wmscope = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -176,6 +205,8 @@ def main():
         check_not_plain(wmscope, good, folder)
         check_signals(wmscope, good)
         check_closed_pipe(wmscope, good)
+        check_file_limit(wmscope, good, folder)
+        check_completion(wmscope)
         return 1 if wrong else 0
 
 

@@ -35,6 +35,7 @@ extern const char *const analysis_vantages[];
 	 .kind = OPTION_STRING,                                                                    \
 	 .offset = offsetof(type, field.bpf),                                                      \
 	 .argument = "BPF",                                                                        \
+	 .none = true,                                                                             \
 	 .help = "only packets that match this pcap-filter(7) expression, which sees the "         \
 		 "outermost headers: a tunnel's, not those of what it carries"},                   \
 	{.name = "vantage",                                                                        \

@@ -88,7 +88,7 @@ static const struct option_row capture_options[] = {
 	{.name = "shunt", .kind = OPTION_FLAG, AT(shunt),
 	 .help = "xdp: count the bulk of long connections in the kernel instead of reading it; asks "
 		 "for --no-throttling, since rates take every packet"},
-	{.name = "eal", .kind = OPTION_STRING, AT(eal), .argument = "ARGUMENTS",
+	{.name = "eal", .kind = OPTION_STRING, AT(eal), .argument = "ARGUMENTS", .none = true,
 	 .help = "dpdk: arguments for its environment, one string"},
 	SESSION_OPTIONS(struct capture_config, session),
 	ANALYSIS_OPTIONS(struct capture_config, analysis),

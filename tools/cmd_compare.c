@@ -32,6 +32,7 @@ static const struct option_row compare_rows[] = {
 	 .kind = OPTION_STRING,
 	 AT(bpf),
 	 .argument = "BPF",
+	 .none = true,
 	 .help = "only packets that match this pcap-filter(7) expression, of both files"},
 	{.name = "client",
 	 .kind = OPTION_STRINGS,

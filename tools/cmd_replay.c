@@ -64,6 +64,7 @@ static const struct option_row replay_rows[] = {
 	 .kind = OPTION_UINT,
 	 AT(slack),
 	 .argument = "US",
+	 .none = true,
 	 .help = "frames may be so many microseconds late: the sender sleeps until several are due, "
 		 "where it else takes a core to itself to be on time. Not for live, whose clock is "
 		 "the kernel's"},
@@ -121,6 +122,7 @@ static const struct option_row replay_rows[] = {
 	 .kind = OPTION_STRING,
 	 AT(bpf),
 	 .argument = "BPF",
+	 .none = true,
 	 .help = "only packets that match this pcap-filter(7) expression"},
 	{.name = "rotated",
 	 .kind = OPTION_FLAG,
@@ -141,6 +143,7 @@ static const struct option_row replay_rows[] = {
 	 .kind = OPTION_STRING,
 	 AT(eal),
 	 .argument = "ARGS",
+	 .none = true,
 	 .help = "dpdk: arguments for its environment, one string"},
 	{.name = "write",
 	 .letter = 'w',

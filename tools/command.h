@@ -36,6 +36,7 @@ struct option_row {
 	const char *argument;  /* how help names it, NULL for a flag */
 	const char *const *values; /* OPTION_ENUM: NULL-terminated; the index is stored */
 	const char *help;      /* one line */
+	bool none;             /* 0, or nothing between quotes, says something; else it is refused */
 };
 
 struct command {

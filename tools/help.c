@@ -2,6 +2,7 @@
 
 /* What options.h prints: help, manual pages and completion. */
 
+#include <ctype.h>
 #include <string.h>
 
 #include "config.h"
@@ -30,8 +31,6 @@ static const struct {
 	 .meaning =
 		 "a capture is damaged, or the run was interrupted; the report is still written"},
 };
-static const char status_order[] =
-	"Where several apply, the first of 2, 4, 3, 5 and 1 is returned.";
 
 /* Breaks text at blanks; the first line begins at column at, the others at column indent. */
 static void wrap(FILE *out, const char *text, unsigned at, unsigned indent)
@@ -97,21 +96,32 @@ static bool has_option(const struct option_row *rows, const char *name)
 	return rows->name != NULL;
 }
 
-/* Commands that look for nothing find nothing; what else 1 means to one is among its details. */
+/*
+ * Commands that look for nothing find nothing; what else 1 means to one is among its details. NULL:
+ * it does not end so.
+ */
+static const char *status_meaning(unsigned i, bool judges)
+{
+	if (!judges && statuses[i].status == EXIT_FINDINGS)
+		return NULL;
+	return !judges && statuses[i].status == EXIT_DONE ? "done" : statuses[i].meaning;
+}
+
+static const char *status_order(bool judges)
+{
+	return judges ? "Where several apply, the first of 2, 4, 3, 5 and 1 is returned."
+		      : "Where several apply, the first of 2, 4, 3 and 5 is returned.";
+}
+
 static void help_statuses(FILE *out, bool judges)
 {
 	fputs("\nExit status:\n", out);
 	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		bool finding = statuses[i].status == EXIT_FINDINGS;
-		bool done = statuses[i].status == EXIT_DONE;
-		if (judges || !finding)
-			fprintf(out, "  %d  %s\n", statuses[i].status,
-				done && !judges ? "done" : statuses[i].meaning);
+		const char *meaning = status_meaning(i, judges);
+		if (meaning != NULL)
+			fprintf(out, "  %d  %s\n", statuses[i].status, meaning);
 	}
-	if (judges)
-		fprintf(out, "%s\n", status_order);
-	else
-		fputs("Where several apply, the first of 2, 4, 3 and 5 is returned.\n", out);
+	fprintf(out, "%s\n", status_order(judges));
 }
 
 void options_help(const struct command *c, FILE *out)
@@ -139,6 +149,15 @@ void options_overview(FILE *out)
 	help_rows(common_rows, out);
 	help_statuses(out, true);
 	fputs("\n`wmscope COMMAND --help` says more.\n", out);
+}
+
+void options_group(const char *name, FILE *out)
+{
+	fprintf(out, "Usage: wmscope %s COMMAND [options]\n\nCommands:\n", name);
+	for (unsigned i = 0; command_table[i] != NULL; i++)
+		if (options_is_of_group(command_table[i], name))
+			fprintf(out, "  %-11s %s\n", command_table[i]->name, command_table[i]->summary);
+	fprintf(out, "\n`wmscope %s COMMAND --help` says more.\n", name);
 }
 
 /* roff takes backslashes, and dots and quotes that begin a line, for itself; dashes must stay. */
@@ -198,8 +217,9 @@ static void roff_program(FILE *out)
 
 static void roff_command(const struct command *c, FILE *out)
 {
-	fputs(".TH WMSCOPE-", out);
-	roff_name(out, c->name);
+	fputs(".TH WMSCOPE\\-", out);
+	for (const char *n = c->name; *n != '\0'; n++)
+		fputs(*n == ' ' ? "\\-" : (char[2]){(char)toupper((unsigned char)*n), '\0'}, out);
 	fprintf(out, " 1 \"\" \"wmscope %s\" \"User commands\"\n", WMSCOPE_VERSION);
 	fputs(".SH NAME\nwmscope\\-", out);
 	roff_name(out, c->name);
@@ -222,34 +242,68 @@ void options_manual(const struct command *c, FILE *out)
 	if (c != NULL)
 		roff_rows(c->options, out);
 	roff_rows(common_rows, out);
+	bool judges = c == NULL || has_option(c->options, "fail-on");
 	fputs(".SH EXIT STATUS\n", out);
 	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		const char *meaning = status_meaning(i, judges);
+		if (meaning == NULL)
+			continue;
 		fprintf(out, ".TP\n.B %d\n", statuses[i].status);
-		roff(out, statuses[i].meaning);
+		roff(out, meaning);
 		putc('\n', out);
 	}
-	fprintf(out, ".PP\n%s\n", status_order);
+	fprintf(out, ".PP\n%s\n", status_order(judges));
 }
 
-/* Words of one command, for one arm of the shell's case. */
+/* One arm of the shell's case: values after an option that has some, else the options. */
 static void complete_command(const struct command *c, FILE *out)
 {
-	fprintf(out, "\t\"%s \"*) words=\"", c->name);
+	fprintf(out, "\t\"%s \"*)\n\t\tcase $prev in\n", c->name);
+	for (const struct option_row *r = c->options; r->name != NULL; r++) {
+		if (r->kind != OPTION_ENUM)
+			continue;
+		fprintf(out, "\t\t--%s) COMPREPLY=($(compgen -W \"", r->name);
+		for (unsigned k = 0; r->values[k] != NULL; k++)
+			fprintf(out, "%s ", r->values[k]);
+		fputs("\" -- \"$cur\")); return ;;\n", out);
+	}
+	fputs("\t\tesac\n\t\twords=\"", out);
 	for (const struct option_row *r = c->options; r->name != NULL; r++)
 		fprintf(out, "--%s ", r->name);
 	fputs("--help --version\" ;;\n", out);
 }
 
-/* Of commands of two words. */
+/* Each first word once. */
+static void complete_first(FILE *out)
+{
+	size_t before = 0;
+
+	for (unsigned i = 0; command_table[i] != NULL; i++) {
+		const char *name = command_table[i]->name;
+		size_t n = strcspn(name, " ");
+		if (i == 0 || n != before || strncmp(name, command_table[i - 1]->name, n) != 0)
+			fprintf(out, "%.*s ", (int)n, name);
+		before = n;
+	}
+}
+
+/* Of commands of two words: the second ones of a first. */
 static void complete_second(FILE *out)
 {
+	const char *before = "";
+
 	for (unsigned i = 0; command_table[i] != NULL; i++) {
-		const char *name = command_table[i]->name, *blank = strchr(name, ' ');
-		if (blank == NULL)
+		const char *name = command_table[i]->name;
+		int n = (int)strcspn(name, " ");
+		if (name[n] == '\0' || strncmp(name, before, (size_t)n + 1) == 0)
 			continue;
+		before = name;
 		fprintf(out, "\tif ((COMP_CWORD == 2)) && [[ $prev == %.*s ]]; then\n"
-			     "\t\tCOMPREPLY+=($(compgen -W %s -- \"$cur\"))\n\tfi\n",
-			(int)(blank - name), name, blank + 1);
+			     "\t\tCOMPREPLY=($(compgen -W \"", n, name);
+		for (unsigned k = i; command_table[k] != NULL; k++)
+			if (strncmp(command_table[k]->name, name, (size_t)n + 1) == 0)
+				fprintf(out, "%s ", command_table[k]->name + n + 1);
+		fputs("\" -- \"$cur\"))\n\t\treturn\n\tfi\n", out);
 	}
 }
 
@@ -258,22 +312,10 @@ void options_completion(FILE *out)
 	fputs("# Generated by wmscope.\n_wmscope()\n{\n"
 	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=\n"
 	      "\tif ((COMP_CWORD == 1)); then\n\t\tCOMPREPLY=($(compgen -W \"", out);
-	for (unsigned i = 0; command_table[i] != NULL; i++)
-		fprintf(out, "%.*s ", (int)strcspn(command_table[i]->name, " "), command_table[i]->name);
+	complete_first(out);
 	fputs("help --help --version\" -- \"$cur\"))\n\t\treturn\n\tfi\n", out);
 	complete_second(out);
-	fputs("\tcase $prev in\n", out);
-	for (unsigned i = 0; command_table[i] != NULL; i++) {
-		for (const struct option_row *r = command_table[i]->options; r->name != NULL; r++) {
-			if (r->kind != OPTION_ENUM)
-				continue;
-			fprintf(out, "\t--%s) COMPREPLY=($(compgen -W \"", r->name);
-			for (unsigned k = 0; r->values[k] != NULL; k++)
-				fprintf(out, "%s ", r->values[k]);
-			fputs("\" -- \"$cur\")); return ;;\n", out);
-		}
-	}
-	fputs("\tesac\n\tcase \"${COMP_WORDS[1]} ${COMP_WORDS[2]} \" in\n", out);
+	fputs("\tcase \"${COMP_WORDS[1]} ${COMP_WORDS[2]} \" in\n", out);
 	for (unsigned i = 0; command_table[i] != NULL; i++)
 		complete_command(command_table[i], out);
 	fputs("\tesac\n\tif [[ $cur == -* ]]; then\n"

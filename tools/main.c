@@ -50,6 +50,10 @@ static int help(int argc, char **argv)
 	int words;
 	const struct command *c = options_find_words(argc - 1, argv + 1, &words);
 
+	if (argc > 1 && c == NULL && options_is_group(argv[1]) && strcmp(argv[0], "--man") != 0) {
+		options_group(argv[1], stdout);
+		return printed();
+	}
 	if (argc > 1 && c == NULL) {
 		options_error(NULL, "no such command", argv[1]);
 		return EXIT_USAGE;
@@ -63,11 +67,33 @@ static int help(int argc, char **argv)
 	return printed();
 }
 
+static bool asks_for(const char *word, const char *name, const char *letter)
+{
+	return word != NULL && (strcmp(word, name) == 0 || strcmp(word, letter) == 0);
+}
+
+/* argv: a first word of commands of two, and no second one that is known. */
+static int group(char **argv)
+{
+	if (asks_for(argv[1], "--version", "-V")) {
+		options_version(stdout);
+		return printed();
+	}
+	bool help = asks_for(argv[1], "--help", "-h");
+	if (!help)
+		options_error(NULL, argv[1] == NULL ? "this command has a second word"
+						    : "no such command", argv[argv[1] != NULL]);
+	options_group(argv[0], help ? stdout : stderr);
+	return help ? printed() : EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	/* Characters only: numbers stay as they are written everywhere. */
 	setlocale(LC_CTYPE, "");
+	/* A reader that went away and a file that may grow no further are failed writes. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	if (options_remember(argc, argv) != 0) {
 		fputs("error: out of memory\n", stderr);
 		return EXIT_IO;
@@ -78,10 +104,9 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	const char *name = argv[1];
-	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
-	    strcmp(name, "--man") == 0)
+	if (strcmp(name, "help") == 0 || asks_for(name, "--help", "-h") || strcmp(name, "--man") == 0)
 		return help(argc - 1, argv + 1);
-	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+	if (asks_for(name, "--version", "-V")) {
 		options_version(stdout);
 		return printed();
 	}
@@ -91,11 +116,10 @@ int main(int argc, char **argv)
 	}
 	int words;
 	const struct command *c = options_find_words(argc - 1, argv + 1, &words);
+	if (c == NULL && options_is_group(name))
+		return group(argv + 1);
 	if (c == NULL) {
-		bool group = options_is_group(name);
-		options_error(NULL, name[0] == '-' ? "unknown option"
-				    : group	    ? "this command has a second word"
-						    : "no such command", name);
+		options_error(NULL, name[0] == '-' ? "unknown option" : "no such command", name);
 		return EXIT_USAGE;
 	}
 	return run_command(c, argc - words, argv + words);

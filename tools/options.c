@@ -74,15 +74,20 @@ const struct command *options_find_words(int argc, char **argv, int *words)
 	return argc > 0 ? find_command(argv[0]) : NULL;
 }
 
-bool options_is_group(const char *name)
+bool options_is_of_group(const struct command *c, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (unsigned i = 0; command_table[i] != NULL; i++) {
-		if (strncmp(command_table[i]->name, name, n) == 0 && command_table[i]->name[n] == ' ')
-			return true;
-	}
-	return false;
+	return strncmp(c->name, name, n) == 0 && c->name[n] == ' ';
+}
+
+bool options_is_group(const char *name)
+{
+	unsigned i = 0;
+
+	while (command_table[i] != NULL && !options_is_of_group(command_table[i], name))
+		i++;
+	return command_table[i] != NULL;
 }
 
 void options_error(const struct command *c, const char *what, const char *raw)
@@ -97,7 +102,8 @@ void options_error(const struct command *c, const char *what, const char *raw)
 		c != NULL ? " " : "");
 }
 
-static const char *store_uint(void *field, const char *text)
+/* 0 stands for the default in every config: typed, it would be taken for that in silence. */
+static const char *store_uint(void *field, const char *text, bool none)
 {
 	char *end;
 
@@ -106,6 +112,8 @@ static const char *store_uint(void *field, const char *text)
 	/* strtoul() takes a sign and blanks; a count has neither. */
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
 		return "not a whole number";
+	if (v == 0 && !none)
+		return "a number from 1 on";
 	memcpy(field, &v, sizeof(v));
 	return NULL;
 }
@@ -137,6 +145,8 @@ static const char *store(const struct option_row *row, void *config, const char 
 	void *field = (char *)config + row->offset;
 	bool on = true;
 
+	if (row->kind != OPTION_FLAG && text[0] == '\0' && !row->none)
+		return "this option needs a value";
 	switch (row->kind) {
 	case OPTION_FLAG:
 		memcpy(field, &on, sizeof(on));
@@ -147,7 +157,7 @@ static const char *store(const struct option_row *row, void *config, const char 
 	case OPTION_STRINGS:
 		return store_strings(field, text);
 	case OPTION_UINT:
-		return store_uint(field, text);
+		return store_uint(field, text, row->none);
 	case OPTION_ENUM:
 		return store_enum(field, text, row->values);
 	}
@@ -240,7 +250,7 @@ enum options_outcome options_parse(const struct command *c, void *config, int ar
 		if (wrong != NULL) {
 			char what[128];
 			snprintf(what, sizeof(what), "--%s: %s", row->name, wrong);
-			options_error(c, what, optarg);
+			options_error(c, what, optarg[0] != '\0' ? optarg : NULL);
 			return OPTIONS_BAD;
 		}
 	}

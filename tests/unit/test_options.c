@@ -127,6 +127,8 @@ static void test_refused(void **state)
 	} bad[] = {
 		{.line = "--nosuch", .says = "--nosuch"},
 		{.line = "--qui", .says = "ambiguous"},
+		{.line = "--number 0", .says = "from 1 on"},
+		{.line = "--file=", .says = "--file: this option needs a value"},
 		{.line = "-x", .says = "-x"},
 		{.line = "--quick -qx", .says = "-x"},
 		{.line = "--file", .says = "needs a value"},
