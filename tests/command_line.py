@@ -37,6 +37,13 @@ def cases(good, bad, cut, folder):
         (USAGE, analyze("-f", "tcp and (", good)),
         (USAGE, analyze("--jsonl", "-", "--text", "-", good)),
         (USAGE, analyze("--text", good, good)),
+        # neither is there yet, and still they are one
+        (USAGE, analyze("--text", folder + "/new", "--jsonl", folder + "/./new", good)),
+        (USAGE, ("capture", "-i", "lo", "-w", folder + "/new", "--jsonl", folder + "/new")),
+        (USAGE, ("capture", "-i", "lo", "-w", folder + "/new", "--stats", folder + "/new")),
+        (USAGE, ("capture", "-i", "lo", "-i", "nosuch")),
+        (USAGE, analyze("-o", "-", good)), (USAGE, analyze("--zeek", "-", good)),
+        (INPUT, analyze("--from", folder + "/missing")), (INPUT, analyze("--from", folder)),
         (FINDINGS, analyze(good)), (FINDINGS, analyze(good, "--fail-on", "confirmed")),
         (FINDINGS, analyze("--min-verdict", "confirmed", good)),
         (DONE, analyze("--fail-on", "never", good)), (DONE, analyze("-f", "udp", good)),
@@ -118,6 +125,21 @@ def start_on_pipe(wmscope, data):
     return process
 
 
+def check_rest_is_told(wmscope, good, data):
+    """A report of the first of two files does not read as one of both."""
+    process = subprocess.Popen([wmscope, "analyze", "--jsonl", "-", "-", good],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(data)
+    process.stdin.flush()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == PARTIAL
+    out, err = process.stdout.read(), process.stderr.read()
+    told = b'"errors":[{"pcap_filename":"' + good.encode() + b'","reason":"not read: the run was interrupted"}]'
+    assert told in out, out[:2000]
+    assert good.encode() + b": not read" in err, err
+
+
 def check_signals(wmscope, good):
     with open(good, "rb") as f:
         data = f.read()
@@ -128,6 +150,7 @@ def check_signals(wmscope, good):
         assert process.wait(20) == PARTIAL, "a signal ends the input"
         out = process.stdout.read()
         assert b'"interrupted":true' in out and b'"event_type":"finding"' in out, "and reports"
+    check_rest_is_told(wmscope, good, data)
     process = subprocess.Popen([wmscope, "analyze", "-q", "--no-ndpi", "--jsonl", "-",
                                 *[good] * 300], stdout=subprocess.PIPE)
     time.sleep(2)  # it waits for room in the pipe by then

@@ -81,6 +81,17 @@ static void not_opened(struct run *r, const char *file, int err, const char *why
 	session_input_failed(&r->session, err);
 }
 
+/* A report of some of the files does not read as one of all. */
+static void not_read(struct run *r, const char *const *files, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct report_input_error *e = &r->errors[r->n_errors++];
+		e->file = files[i];
+		snprintf(e->reason, sizeof(e->reason), "not read: the run was interrupted");
+		log_warn(NULL, "%s: %s", files[i], e->reason);
+	}
+}
+
 /* Who writes annotated captures wants to know whose packet each is. Without memory they read again. */
 static const struct pipeline_hooks *followed(struct run *r, const struct pipeline_hooks *inner)
 {
@@ -263,6 +274,9 @@ static int analyze_all(struct run *r, const char *const *files, unsigned n)
 		bool control = i + controls->n >= captures;
 		if (atomic_load(&session_stopped)) {
 			session_happened(&r->session, EXIT_PARTIAL);
+			if (!control)
+				not_read(r, files + i, n - i);
+			not_read(r, controls->v + (control ? k : 0), controls->n - (control ? k : 0));
 			break;
 		}
 		if (r->resume != NULL)

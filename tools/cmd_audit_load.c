@@ -326,6 +326,15 @@ static bool open_all(struct run *r)
 
 	if (!bench_ports_free(o->ifaces.v, o->yes, &mtu, why, sizeof(why)))
 		return bench_said(&r->session, EXIT_IO, why);
+	/* Read again for each trial: a capture that cannot be is told once, as such. */
+	struct source *src;
+	int err = source_open(&src, NULL, &r->cfg.source, why, sizeof(why));
+	if (err != 0) {
+		log_error(NULL, "%s", why);
+		session_input_failed(&r->session, err);
+		return false;
+	}
+	source_close(src);
 	r->cfg.rewrite.mtu = mtu;
 	for (unsigned p = 0; p < SIDES; p++)
 		r->cfg.port[p] =

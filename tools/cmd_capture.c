@@ -37,7 +37,8 @@ extern const struct command command_capture;
 struct capture_config {
 	struct session_config session;
 	struct analysis_options analysis;
-	const char *iface, *record, *user, *stats, *eal;
+	struct option_strings ifaces; /* one; more are refused rather than the first forgotten */
+	const char *record, *user, *stats, *eal;
 	int engine;
 	unsigned long count, seconds, snaplen, ring_mib, megabytes, rotate_s, keep, memory_mib,
 		receivers;
@@ -50,7 +51,7 @@ static const char *const built_without[] = {NULL, HAVE_XDP ? NULL : "XDP", HAVE_
 
 #define AT(field) .offset = offsetof(struct capture_config, field)
 static const struct option_row capture_options[] = {
-	{.name = "interface", .letter = 'i', .kind = OPTION_STRING, AT(iface), .argument = "IFACE",
+	{.name = "interface", .letter = 'i', .kind = OPTION_STRINGS, AT(ifaces), .argument = "IFACE",
 	 .help = "the interface to capture from"},
 	{.name = "engine", .kind = OPTION_ENUM, AT(engine), .values = engines,
 	 .help = "packet gets a copy; xdp and dpdk take the frames away from the host"},
@@ -172,7 +173,7 @@ static void said(struct run *r, enum exit_status status, const char *why)
 static bool source_start(struct run *r)
 {
 	const struct capture_config *cfg = r->cfg;
-	struct source_config from = {.iface = cfg->iface, .bpf = cfg->analysis.bpf,
+	struct source_config from = {.iface = cfg->ifaces.v[0], .bpf = cfg->analysis.bpf,
 				     .snaplen = (uint32_t)cfg->snaplen,
 				     .ring_mib = (uint32_t)cfg->ring_mib,
 				     .rings = (uint32_t)cfg->receivers,
@@ -202,7 +203,7 @@ static bool recorder_begin(struct run *r)
 	struct recorder_config to = {
 		.path = cfg->record, .max_bytes = cfg->megabytes * MEGABYTE,
 		.every_ns = cfg->rotate_s * SECOND_NS, .keep = (unsigned)cfg->keep,
-		.iface = cfg->iface, .filter = cfg->analysis.bpf,
+		.iface = cfg->ifaces.v[0], .filter = cfg->analysis.bpf,
 		.linktype = st.ifaces[0].linktype, .snaplen = st.ifaces[0].snaplen,
 	};
 	int err = recorder_open(&r->recorder, &to, why, sizeof(why));
@@ -251,8 +252,8 @@ static bool become_ordinary(struct run *r)
 	return err == 0;
 }
 
-/* Reports, packets and counters: one of them at most goes to standard output. */
-static bool stdout_shared(const struct run *r)
+/* Reports, packets and counters: one of them at most goes to standard output, or into one file. */
+static bool place_shared(const struct run *r)
 {
 	const char *const others[] = {r->cfg->record, r->cfg->stats};
 	unsigned n = 0;
@@ -261,19 +262,25 @@ static bool stdout_shared(const struct run *r)
 		n += strcmp(r->session.outputs.list[i].path, "-") == 0;
 	for (unsigned i = 0; i < 2; i++)
 		n += others[i] != NULL && strcmp(others[i], "-") == 0;
-	return n > 1;
+	return n > 1 || (others[0] != NULL && others[1] != NULL && strcmp(others[0], others[1]) == 0);
 }
 
 static bool begin(struct run *r)
 {
 	const struct capture_config *cfg = r->cfg;
 
-	if (!session_start(&r->session, &cfg->session, (char *const *)&cfg->record,
-			   cfg->record != NULL))
+	const char *const others[] = {cfg->record, cfg->stats};
+	char *named[2];
+	int n = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (others[i] != NULL && (i == 0 || strcmp(others[i], "-") != 0))
+			named[n++] = (char *)(uintptr_t)others[i];
+	if (!session_start(&r->session, &cfg->session, named, n))
 		return false;
-	if (stdout_shared(r)) {
+	if (place_shared(r)) {
 		said(r, EXIT_USAGE, "reports, packets (-w) and counters (--stats): only one of them "
-				    "can go to standard output");
+				    "can go to standard output, or into one file");
 		return false;
 	}
 	if (!source_start(r) ||
@@ -308,13 +315,13 @@ static int finish(struct run *r, struct pipeline_stats *stats, int failed)
 		}
 	}
 	if (failed != 0) {
-		log_error(NULL, "%s: %s", cfg->iface,
+		log_error(NULL, "%s: %s", cfg->ifaces.v[0],
 			  failed == -ENETDOWN ? "the interface went down" : strerror(-failed));
 		session_happened(&r->session, EXIT_IO);
 	}
 	/* A signal is how a capture without a limit is meant to end. */
 	stats->interrupted = r->signalled && limited;
-	log_info(NULL, "%s: %" PRIu64 " packets", cfg->iface, stats->source.received);
+	log_info(NULL, "%s: %" PRIu64 " packets", cfg->ifaces.v[0], stats->source.received);
 	return analysis_end(r->analysis, stats, failed);
 }
 
@@ -338,9 +345,9 @@ static int capture_all(struct run *r)
 		return err;
 	sigaction(SIGUSR1, &usr1, NULL);
 	session_catch_signals();
-	live_stats_start(&r->live, cfg->iface);
+	live_stats_start(&r->live, cfg->ifaces.v[0]);
 	progress_start(&r->progress, !cfg->session.quiet, 1);
-	log_info(NULL, "%s: capturing", cfg->iface);
+	log_info(NULL, "%s: capturing", cfg->ifaces.v[0]);
 	r->started_ns = clock_ns(CLOCK_MONOTONIC);
 	r->second_ns = r->started_ns + SECOND_NS;
 	int failed = pipeline_run(r->source, session_hooks(&r->session, analysis_hooks(r->analysis)),
@@ -383,8 +390,8 @@ static const char *wrong_usage(const struct capture_config *cfg, int argc)
 
 	if (argc != 0)
 		return "capture reads no files: analyze does";
-	if (cfg->iface == NULL)
-		return "-i: which interface?";
+	if (cfg->ifaces.n != 1)
+		return cfg->ifaces.n == 0 ? "-i: which interface?" : "-i: one interface at a time";
 	if (cfg->record == NULL && rotates)
 		return "-C and -G are about the files of -w";
 	if ((cfg->keep != 0 && !rotates) || (rotates && record_on_stdout))
@@ -406,7 +413,7 @@ static int capture_run(void *config, int argc, char **argv)
 {
 	const struct capture_config *cfg = config;
 	struct run r = {.cfg = cfg, .name = cfg->record != NULL && strcmp(cfg->record, "-") != 0
-						    ? cfg->record : cfg->iface,
+						    ? cfg->record : cfg->ifaces.v[0],
 			.as = {.session = cfg->session, .analysis = cfg->analysis},
 			.session = {.may_testify = true}};
 	const char *wrong = wrong_usage(cfg, argc);

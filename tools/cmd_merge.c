@@ -67,8 +67,8 @@ static int read_key(const char *path, struct seal_key *out, char *why, size_t le
 static enum exit_status status_of(int err)
 {
 	return err == -ENOKEY || err == -EKEYREJECTED ? EXIT_USAGE
-	       : err == -EBADMSG || err == -ENOENT    ? EXIT_INPUT
-						      : EXIT_IO;
+	       : err == -EBADMSG || err == -ENOENT || err == -ENOTDIR ? EXIT_INPUT
+								     : EXIT_IO;
 }
 
 /* Why there is no testimony, where no option would have kept one. */

@@ -339,6 +339,11 @@ bool facts_unread(const struct capture_result *c)
 	return s->received > 0 && c->stats.decoder.ends[DECODE_LINKTYPE] == s->received;
 }
 
+uint64_t facts_unexamined(const struct capture_result *c)
+{
+	return c->inspector.no_memory + c->stats.no_memory;
+}
+
 /* How the capture was taken. */
 static void notes_of_capture(const struct capture_result *c, struct facts_notes *out)
 {
@@ -409,10 +414,10 @@ static void notes_of_packets(const struct capture_result *c, struct facts_notes 
 	     "packets in the middle of long connections, counted but not kept as evidence: "
 	     "%" PRIu64,
 	     i->events_dropped);
-	note(out, i->reassembly_refused > 0 || i->no_memory > 0 || s->no_memory > 0,
+	note(out, i->reassembly_refused > 0 || facts_unexamined(c) > 0,
 	     "memory limits were reached: streams not reassembled: %" PRIu64
 	     ", packets not examined: %" PRIu64,
-	     i->reassembly_refused, i->no_memory + s->no_memory);
+	     i->reassembly_refused, facts_unexamined(c));
 	note(out, i->not_judged > 0,
 	     "connections and queries that looked touched and were not judged, because memory for "
 	     "findings was full (capture --memory): %" PRIu64 "; they are in no finding and no number",

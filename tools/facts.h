@@ -40,6 +40,8 @@ const char *facts_file(const struct analysis *a, const struct flow_record *f, ui
 const char *facts_decisive_filename(const struct analysis *a, const struct finding *f);
 /* Every packet of the capture is of a link type that is not read: nothing was examined. */
 bool facts_unread(const struct capture_result *c);
+/* Packets and connections that the capture has and that were not examined: memory was refused. */
+uint64_t facts_unexamined(const struct capture_result *c);
 /* Its capture is one timeline of several files. */
 bool facts_rotated(const struct analysis *a, const struct finding *f);
 /* Community ID of the flow, "" where it cannot be known. */

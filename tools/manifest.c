@@ -27,6 +27,7 @@ static int read_whole(const char *path, char **data, size_t *n)
 
 	if (in == NULL)
 		return -errno;
+	errno = 0;
 	*n = 0;
 	*data = malloc(room);
 	while (*data != NULL) {
@@ -43,7 +44,7 @@ static int read_whole(const char *path, char **data, size_t *n)
 	if (*data == NULL)
 		err = -ENOMEM;
 	else if (err == 0 && ferror(in))
-		err = -EIO;
+		err = errno != 0 ? -errno : -EIO; /* -EISDIR for one */
 	fclose(in);
 	return err;
 }

@@ -115,11 +115,29 @@ static bool same_file(const char *a, const char *b)
 	       x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* Of files that are still to be made: one name in one folder, however the way there is spelled. */
+static bool same_place(const char *a, const char *b)
+{
+	const char *x = strrchr(a, '/'), *y = strrchr(b, '/');
+	char *in_a = x != NULL ? strndup(a, (size_t)(x - a) + 1) : strdup(".");
+	char *in_b = y != NULL ? strndup(b, (size_t)(y - b) + 1) : strdup(".");
+	struct stat s, t;
+
+	bool same = strcmp(x != NULL ? x + 1 : a, y != NULL ? y + 1 : b) == 0 && in_a != NULL &&
+		    in_b != NULL && stat(in_a, &s) == 0 && stat(in_b, &t) == 0 &&
+		    s.st_dev == t.st_dev && s.st_ino == t.st_ino;
+	free(in_a);
+	free(in_b);
+	return same || same_file(a, b);
+}
+
 static bool clash(const struct output *a, const struct output *b)
 {
 	if (a->report->write_folder != NULL || b->report->write_folder != NULL)
 		return a->report == b->report && strcmp(a->path, b->path) == 0;
-	return strcmp(a->path, b->path) == 0 || same_file(a->path, b->path);
+	if (is_stdout(a) || is_stdout(b))
+		return is_stdout(a) && is_stdout(b);
+	return same_place(a->path, b->path);
 }
 
 bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs)
@@ -133,7 +151,7 @@ bool outputs_clash(const struct outputs *o, char *const *inputs, int n_inputs)
 			}
 		}
 		for (int k = 0; k < n_inputs && !is_stdout(&o->list[i]); k++) {
-			if (same_file(o->list[i].path, inputs[k])) {
+			if (same_place(o->list[i].path, inputs[k])) {
 				log_error(NULL, "%s: the report would overwrite a capture",
 					  o->list[i].path);
 				return true;

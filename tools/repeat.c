@@ -11,7 +11,7 @@
 static int told(int err, const char *why)
 {
 	log_error(NULL, "%s", err == -ENOMEM ? strerror(ENOMEM) : why);
-	return err == -EBADMSG ? EXIT_INPUT : EXIT_IO;
+	return err == -ENOMEM ? EXIT_IO : EXIT_INPUT;
 }
 
 /* A report of another command is of other questions, whose answers would seem to differ. */
@@ -38,6 +38,10 @@ static int again(const struct repeat *r, const struct manifest *m, void *config,
 	if (err != 0)
 		return told(err, why);
 	int status = EXIT_USAGE;
+	if (argc == 0 && manifest_is_private(m)) {
+		log_error(NULL, "the report does not say which files it is about: they have to be given");
+		goto out;
+	}
 	if (options_parse(r->command, config, n, all, &first) != OPTIONS_RUN)
 		goto out;
 	session->redact_names |= manifest_is_redacted(m);

@@ -2,6 +2,7 @@
 #include "tools/session.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <langinfo.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -181,6 +182,12 @@ bool session_start(struct session *s, const struct session_config *cfg, char *co
 	log_set_level(cfg->quiet     ? LOG_LEVEL_ERROR
 		      : cfg->verbose ? LOG_LEVEL_INFO
 				     : LOG_LEVEL_WARN);
+	if ((cfg->dir != NULL && strcmp(cfg->dir, "-") == 0) ||
+	    (cfg->zeek != NULL && strcmp(cfg->zeek, "-") == 0)) {
+		log_error(NULL, "-o, --zeek: standard output is no folder");
+		session_happened(s, EXIT_USAGE);
+		return false;
+	}
 	if (name_outputs(s) != 0) {
 		session_happened(s, EXIT_IO);
 		return false;
@@ -254,6 +261,18 @@ static void unread(struct session *s, const struct capture_result *c)
 	session_happened(s, EXIT_INPUT);
 }
 
+/* What was not looked at may be what there was to find. */
+static void incomplete(struct session *s, const struct capture_result *c)
+{
+	uint64_t unexamined = facts_unexamined(c);
+
+	if (unexamined > 0)
+		log_error(NULL, "%s: out of memory: %" PRIu64 " packets were not examined",
+			  c->n_files != 0 ? c->files[0] : "the capture", unexamined);
+	if (unexamined > 0 || c->partial)
+		session_happened(s, EXIT_PARTIAL);
+}
+
 void session_write(struct session *s, struct analysis *a, struct report_options *o)
 {
 	o->min_verdict = min_verdict_of[s->cfg->min_verdict];
@@ -262,8 +281,7 @@ void session_write(struct session *s, struct analysis *a, struct report_options 
 	o->all_packets = s->cfg->all_packets;
 	o->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	for (unsigned i = 0; i < a->n_captures; i++) {
-		if (a->captures[i].partial)
-			session_happened(s, EXIT_PARTIAL);
+		incomplete(s, &a->captures[i]);
 		unread(s, &a->captures[i]);
 	}
 	for (size_t i = 0; i < a->n_findings; i++)

@@ -138,7 +138,7 @@ static void test_refused(void **state)
 		{.line = "--number 1x", .says = "whole number"},
 		{.line = "--number +1", .says = "whole number"},
 		{.line = "--number 99999999999999999999999", .says = "whole number"},
-		{.line = "--number=", .says = "whole number"},
+		{.line = "--number=", .says = "needs a value"},
 		{.line = "--mode Client", .says = "--mode"},
 		{.line = "--mode cli", .says = "--mode"},
 		{.line = "--\033[2J", .says = "--\\x1b[2J"},

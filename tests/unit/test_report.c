@@ -293,6 +293,23 @@ static void test_strongest_first(void **state)
 	free(text);
 }
 
+/* Where memory was refused, packets and connections were not looked at: of both sorts. */
+static void test_what_memory_refused_is_told(void **state)
+{
+	(void)state;
+	static struct capture_result c = {.stats = {.no_memory = 3}, .inspector = {.no_memory = 2}};
+	struct facts_notes notes;
+	bool told = false;
+
+	assert_int_equal(facts_unexamined(&c), 5);
+	facts_notes(&c, &notes);
+	for (unsigned i = 0; i < notes.n; i++)
+		told |= strstr(notes.text[i], "packets not examined: 5") != NULL;
+	assert_true(told);
+	c.stats.no_memory = c.inspector.no_memory = 0;
+	assert_int_equal(facts_unexamined(&c), 0);
+}
+
 static void test_a_failed_write_is_told(void **state)
 {
 	(void)state;
@@ -322,6 +339,7 @@ int main(void)
 		cmocka_unit_test_setup(test_strongest_first, setup),
 		cmocka_unit_test_setup(test_times, setup),
 		cmocka_unit_test_setup(test_a_failed_write_is_told, setup),
+		cmocka_unit_test_setup(test_what_memory_refused_is_told, setup),
 	};
 
 #ifdef DUMP_REPORT
