@@ -153,6 +153,24 @@ static void a_name_that_is_refused_at_times_is_answered(void **state)
 	assert_null(silent_for_one_name(6, 8));
 }
 
+/* Two tries are too few to call a name filtered: what each was compared with is said all the same. */
+static void two_tries_name_their_controls_too(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		ask(700 * i, "ok", NULL, VERDICT_NONE);
+		ask(700 * i + 1, "bad", "dns-race", VERDICT_ANOMALY);
+	}
+	assert_null(world_finds("qname-filtered"));
+	for (unsigned i = 1; i < 4; i += 2) {
+		const struct finding *f = w.attempts[i].finding;
+		assert_string_equal(f->conditional, "yes");
+		assert_int_equal(f->n_controls, 2);
+		assert_int_equal(f->controls[0], w.attempts[0].flow_id);
+		assert_int_equal(f->controls[1], w.attempts[2].flow_id);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +184,7 @@ int main(void)
 		WORLD_TEST(which_show_that_it_is_the_name),
 		WORLD_TEST(and_so_do_large_datagrams),
 		WORLD_TEST(a_name_that_is_refused_at_times_is_answered),
+		WORLD_TEST(two_tries_name_their_controls_too),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,12 +124,8 @@ static void say_kinds(const struct tries *t, char *out, size_t len)
 
 static void mark(const struct tries *t, const struct finding *f)
 {
-	for (unsigned i = 0; i < t->n_shown; i++) {
-		struct finding *own = t->muted[i]->finding;
-		own->conditional = "yes";
-		own->controls = f->controls;
-		own->n_controls = f->n_controls;
-	}
+	for (unsigned i = 0; i < t->n_shown; i++)
+		study_condition(t->muted[i]->finding, f);
 }
 
 static int conclude(struct study_run *r, const struct tries *t)

@@ -91,7 +91,7 @@ static int say(struct study_run *r, const struct study_cause *what, const struct
 		struct finding *own = s->failed[i]->finding;
 		if (own == NULL)
 			continue;
-		own->conditional = f->conditional;
+		study_condition(own, f);
 		own->filtered |= f->verdict >= VERDICT_LIKELY;
 	}
 	return 0;

@@ -328,10 +328,27 @@ bool study_name_matters(const struct study *s, size_t row)
 	return n->failed + n->dependent != 0 || (n->ok != 0 && n->others_failed != 0);
 }
 
-/* Of single findings: whether their trigger made the difference. */
-static void mark_findings(struct study_run *r)
+/* What the tries of one row were compared with. */
+struct compared {
+	uint64_t *controls; /* flow ids; NULL: nobody asked yet */
+	unsigned n;
+};
+
+static int compare_row(struct study_run *r, const struct tries *t, uint32_t row, struct compared *c)
 {
-	for (size_t i = 0; i < r->n_trials; i++) {
+	const struct attempt *passed[CONTROLS_MAX];
+	if (c->controls != NULL)
+		return 0;
+	unsigned n = tries_controls(r, t, &r->groups[r->group_of[row]], row, 1, passed);
+	c->controls = study_flow_ids(r, passed, n, &c->n);
+	return c->controls != NULL ? 0 : -ENOMEM;
+}
+
+/* Of single findings: whether their trigger made the difference. of: a place for each row. */
+static int mark_findings(struct study_run *r, const struct tries *tries, struct compared *of)
+{
+	int err = of != NULL ? 0 : -ENOMEM;
+	for (size_t i = 0; i < r->n_trials && err == 0; i++) {
 		const struct trial *t = &r->trials[i];
 		struct finding *f = t->a->finding;
 		if (f == NULL || t->row == NO_ROW || f->scope != SCOPE_FLOW)
@@ -339,18 +356,20 @@ static void mark_findings(struct study_run *r)
 		const struct study_name *n = &r->pub.names[t->row];
 		const struct finding *named = n->finding;
 		if (named != NULL && n->failed != 0 && named->conditional[0] == 'y') {
-			f->conditional = named->conditional;
+			study_condition(f, named);
 			f->filtered = n->filtered;
-			f->controls = named->controls;
-			f->n_controls = named->n_controls;
 		} else if (named == NULL && n->failed >= CONDITIONAL_TRIES && n->ok == 0 &&
 			   n->control_failed == 0 && n->control_ok >= STUDY_CONTROL_TRIES) {
+			err = compare_row(r, tries, t->row, &of[t->row]);
 			f->conditional = "yes";
+			f->controls = of[t->row].controls;
+			f->n_controls = of[t->row].n;
 		} else if (n->others_ok == 0 && n->others_failed >= STUDY_CONTROL_TRIES &&
 			   n->failed != 0) {
 			f->conditional = "no";
 		}
 	}
+	return err;
 }
 
 int study_names(struct study_run *r)
@@ -367,8 +386,11 @@ int study_names(struct study_run *r)
 	err = find_controls(r);
 	for (size_t i = 0; err == 0 && i < r->n_groups; i++)
 		err = conclude(r, &tries, &r->groups[i]);
-	if (err == 0)
-		mark_findings(r);
+	if (err == 0) {
+		struct compared *of = calloc(r->pub.n_names + 1, sizeof(*of));
+		err = mark_findings(r, &tries, of);
+		free(of);
+	}
 	tries_free(&tries);
 	return err;
 }

@@ -287,7 +287,8 @@ static int say(struct study_run *r, struct pair *p)
 	for (unsigned i = 0; i < p->n; i++) {
 		struct finding *own = r->trials[p->w[i]->trigger].a->finding;
 		p->w[i]->timer = timer_of(p);
-		own->conditional = f->conditional[0] == 'y' ? f->conditional : own->conditional;
+		if (f->conditional[0] == 'y' && own->conditional[0] != 'y')
+			study_condition(own, f);
 		own->filtered |= f->verdict >= VERDICT_LIKELY;
 	}
 	return 0;

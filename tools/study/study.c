@@ -24,8 +24,8 @@ static int by_id(const void *x, const void *y)
 	return a < b ? -1 : a > b;
 }
 
-static uint64_t *ids(struct study_run *r, const struct attempt *const *list, unsigned n,
-		     unsigned *n_out)
+uint64_t *study_flow_ids(struct study_run *r, const struct attempt *const *list, unsigned n,
+			 unsigned *n_out)
 {
 	uint64_t *out = arena_alloc(&r->arena, (n + 1) * sizeof(*out));
 	unsigned kept = 0;
@@ -39,6 +39,13 @@ static uint64_t *ids(struct study_run *r, const struct attempt *const *list, uns
 		if (i == 0 || out[i] != out[*n_out - 1])
 			out[(*n_out)++] = out[i];
 	return out;
+}
+
+void study_condition(struct finding *own, const struct finding *over)
+{
+	own->conditional = over->conditional;
+	own->controls = over->controls;
+	own->n_controls = over->n_controls;
 }
 
 static bool append(struct study_run *r, struct finding *f)
@@ -114,8 +121,8 @@ struct finding *study_finding(struct study_run *r, const struct study_cause *c)
 		.ruled_out = arena_alloc(&r->arena, BENIGN_MAX * sizeof(*f->ruled_out)),
 		.ladder = arena_alloc(&r->arena, sizeof(*f->ladder)),
 	};
-	f->flows = ids(r, c->attempts, c->n_attempts, &f->n_flows);
-	f->controls = ids(r, c->controls, c->n_controls, &f->n_controls);
+	f->flows = study_flow_ids(r, c->attempts, c->n_attempts, &f->n_flows);
+	f->controls = study_flow_ids(r, c->controls, c->n_controls, &f->n_controls);
 	if (f->packets == NULL || f->packet_files == NULL || f->rows == NULL ||
 	    f->untestable == NULL || f->benign == NULL || f->ruled_out == NULL ||
 	    f->ladder == NULL || f->flows == NULL || f->controls == NULL || f->flow == NULL)

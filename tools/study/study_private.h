@@ -106,6 +106,11 @@ struct study_cause {
 	unsigned n_controls;
 };
 struct finding *study_finding(struct study_run *r, const struct study_cause *c);
+/* Their flows' ids in order, each once; of the arena. NULL: no memory. */
+uint64_t *study_flow_ids(struct study_run *r, const struct attempt *const *list, unsigned n,
+			 unsigned *n_out);
+/* A finding of one connection is as conditional as that over several, by the same controls. */
+void study_condition(struct finding *own, const struct finding *over);
 /* At most STUDY_ROWS a finding. */
 #define STUDY_ROWS 8
 void study_row(struct study_run *r, struct finding *f, const char *kind, enum grade grade, const char *value,

@@ -129,27 +129,35 @@ static void keep_first(uint32_t places[CONTROLS_MAX], unsigned *n, uint32_t plac
 	places[at] = place;
 }
 
-/* Tries of other names that passed at one of this name's servers, the earliest. */
-static void gather_controls(const struct study_run *r, const struct tries *t,
-			    const struct study_group *g, struct common *c)
+/* Tries of other names that passed at the server of one row of this name. */
+static void controls_at(const struct study_run *r, const struct tries *t,
+			const struct study_group *g, uint32_t row, uint32_t places[CONTROLS_MAX],
+			unsigned *n)
+{
+	uint32_t host = r->host_of[row];
+	unsigned of_row = 0;
+	for (uint32_t i = t->passed_from[host];
+	     i < t->passed_from[host + 1] && of_row < CONTROLS_MAX; i++) {
+		const struct trial *one = &r->trials[r->pairs[t->passed[i]]];
+		bool mine = one->row >= g->first_row && one->row < g->first_row + g->n_rows;
+		if (mine || r->pub.names[one->row].proto != r->pub.names[row].proto)
+			continue;
+		keep_first(places, n, t->passed[i]);
+		of_row++;
+	}
+}
+
+unsigned tries_controls(const struct study_run *r, const struct tries *t, const struct study_group *g,
+			uint32_t first_row, uint32_t n_rows,
+			const struct attempt *out[CONTROLS_MAX])
 {
 	uint32_t places[CONTROLS_MAX];
 	unsigned n = 0;
-	for (uint32_t row = g->first_row; row < g->first_row + g->n_rows; row++) {
-		uint32_t host = r->host_of[row];
-		unsigned of_row = 0;
-		for (uint32_t i = t->passed_from[host];
-		     i < t->passed_from[host + 1] && of_row < CONTROLS_MAX; i++) {
-			const struct trial *one = &r->trials[r->pairs[t->passed[i]]];
-			bool mine = one->row >= g->first_row && one->row < g->first_row + g->n_rows;
-			if (mine || r->pub.names[one->row].proto != r->pub.names[row].proto)
-				continue;
-			keep_first(places, &n, t->passed[i]);
-			of_row++;
-		}
-	}
+	for (uint32_t row = first_row; row < first_row + n_rows; row++)
+		controls_at(r, t, g, row, places, &n);
 	for (unsigned i = 0; i < n; i++)
-		c->controls[c->n_controls++] = r->trials[r->pairs[places[i]]].a;
+		out[i] = r->trials[r->pairs[places[i]]].a;
+	return n;
 }
 
 static bool mostly(const unsigned tally[2])
@@ -311,7 +319,7 @@ void tries_gather(struct study_run *r, const struct tries *t, const struct study
 	if (whose->client != NULL)
 		own_controls(r, t, g, n, whose->client, c);
 	else
-		gather_controls(r, t, g, c);
+		c->n_controls = tries_controls(r, t, g, g->first_row, g->n_rows, c->controls);
 	weigh_controls(r, t, g, n, whose->client, c);
 	for (unsigned i = 0; i < c->n_shown; i++) {
 		unsigned same = 0;

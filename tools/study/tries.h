@@ -56,6 +56,10 @@ struct common {
 /* Of one client's tries it also counts that one's own controls, into the rows of g where it failed. */
 void tries_gather(struct study_run *r, const struct tries *t, const struct study_group *g,
 		  const struct tried *whose, struct common *c);
+/* The earliest that passed at the servers of these rows of g, under other names; how many. */
+unsigned tries_controls(const struct study_run *r, const struct tries *t, const struct study_group *g,
+			uint32_t first_row, uint32_t n_rows,
+			const struct attempt *out[CONTROLS_MAX]);
 /* Networks that no one server sits in, /16, or /32 of IPv6, where the name fails and never passed. */
 unsigned tries_networks(const struct study_run *r, const struct tries *t,
 			const struct study_group *g);
