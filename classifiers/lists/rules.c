@@ -224,10 +224,50 @@ static int list_begin(struct ruleset *s, const char *name, const char *path,
 	return 0;
 }
 
+static bool hash_bytes(EVP_MD_CTX *c, const void *data, size_t len)
+{
+	uint8_t n[4] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
+	return EVP_DigestUpdate(c, n, sizeof(n)) == 1 && EVP_DigestUpdate(c, data, len) == 1;
+}
+
+/* Every field is of fixed length or comes with its length: no two sets give the same bytes. */
+static bool hash_rule(EVP_MD_CTX *c, const struct rule *r)
+{
+	const char *const text[] = {r->header, r->id, r->name, r->countries, r->source, r->list};
+	uint8_t head[] = {(uint8_t)r->where, (uint8_t)r->how, r->nocase, (uint8_t)r->scope,
+			  r->confidence, r->opt_in};
+	bool ok = EVP_DigestUpdate(c, head, sizeof(head)) == 1 && hash_bytes(c, r->pattern, r->len);
+	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]) && ok; i++)
+		ok = hash_bytes(c, text[i], strlen(text[i]));
+	return ok;
+}
+
+/* Of the rules from this one on. */
+static int hash_rules(const struct ruleset *s, size_t from, uint8_t out[32])
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	bool ok = c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1;
+	for (size_t i = from; i < s->n_rules && ok; i++)
+		ok = hash_rule(c, s->rules[i]);
+	ok = ok && EVP_DigestFinal_ex(c, out, NULL) == 1;
+	EVP_MD_CTX_free(c);
+	return ok ? 0 : -ENOMEM;
+}
+
 int ruleset_builtin(struct ruleset *s)
 {
+	size_t before = s->n_rules;
+	uint8_t digest[32];
+
 	int err = list_begin(s, "builtin", "", LIST_BUILTIN);
-	return err != 0 ? err : list_builtin_read(s);
+	if (err == 0)
+		err = list_builtin_read(s);
+	/* It has no bytes of a file: its rules are told from those of another version. */
+	if (err == 0)
+		err = hash_rules(s, before, digest);
+	if (err == 0)
+		hex32(digest, s->current->sha256);
+	return err;
 }
 
 /* By how it begins: OONI's column names, an object, or else words. */
@@ -393,39 +433,13 @@ static int seal_dns(struct ruleset *s)
 	return 0;
 }
 
-static bool hash_bytes(EVP_MD_CTX *c, const void *data, size_t len)
-{
-	uint8_t n[4] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
-	return EVP_DigestUpdate(c, n, sizeof(n)) == 1 && EVP_DigestUpdate(c, data, len) == 1;
-}
-
-/* Every field is of fixed length or comes with its length: no two sets give the same bytes. */
-static bool hash_rule(EVP_MD_CTX *c, const struct rule *r)
-{
-	const char *const text[] = {r->header, r->id, r->name, r->countries, r->source, r->list};
-	uint8_t head[] = {(uint8_t)r->where, (uint8_t)r->how, r->nocase, (uint8_t)r->scope,
-			  r->confidence, r->opt_in};
-	bool ok = EVP_DigestUpdate(c, head, sizeof(head)) == 1 && hash_bytes(c, r->pattern, r->len);
-	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]) && ok; i++)
-		ok = hash_bytes(c, text[i], strlen(text[i]));
-	return ok;
-}
-
 int ruleset_seal(struct ruleset *s)
 {
 	if (s->sealed)
 		return -EBUSY;
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	bool ok = c != NULL && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1;
-	for (size_t i = 0; i < s->n_rules && ok; i++)
-		ok = hash_rule(c, s->rules[i]);
-	ok = ok && EVP_DigestFinal_ex(c, s->hash, NULL) == 1;
-	EVP_MD_CTX_free(c);
-	if (!ok)
-		return -ENOMEM;
-	for (size_t i = 0; i < s->n_lists; i++)
-		if (s->lists[i]->format == LIST_BUILTIN)
-			hex32(s->hash, s->lists[i]->sha256);
+	int err = hash_rules(s, 0, s->hash);
+	if (err != 0)
+		return err;
 	s->sealed = true;
 	return seal_dns(s);
 }

@@ -475,6 +475,31 @@ static void builtin(void **state)
 	ruleset_free(s);
 }
 
+/* Two reports show the same built-in list, whatever else each of them used. */
+static void builtin_is_itself_beside_others(void **state)
+{
+	(void)state;
+	static const char other[] = "a nat body contains \"xy\" countries=PK\n";
+	char alone[65];
+	for (unsigned k = 0; k < 3; k++) {
+		struct ruleset *s;
+		assert_int_equal(ruleset_new(&s), 0);
+		if (k == 2)
+			assert_int_equal(ruleset_load(s, "before", "", other, sizeof(other) - 1), 0);
+		assert_int_equal(ruleset_builtin(s), 0);
+		if (k == 1)
+			assert_int_equal(ruleset_load(s, "after", "", other, sizeof(other) - 1), 0);
+		assert_int_equal(ruleset_seal(s), 0);
+		const struct list_info *l = ruleset_list(s, k == 2);
+		assert_int_equal(l->format, LIST_BUILTIN);
+		assert_int_equal(strlen(l->sha256), 64);
+		if (k == 0)
+			memcpy(alone, l->sha256, sizeof(alone));
+		assert_string_equal(l->sha256, alone);
+		ruleset_free(s);
+	}
+}
+
 static void sealed_empty(void **state)
 {
 	(void)state;
@@ -494,7 +519,7 @@ int main(void)
 		cmocka_unit_test(lengths),	    cmocka_unit_test(dns),
 		cmocka_unit_test(decisions),	    cmocka_unit_test(many_hits),
 		cmocka_unit_test(hashes),	    cmocka_unit_test(builtin),
-		cmocka_unit_test(sealed_empty),
+		cmocka_unit_test(sealed_empty),	    cmocka_unit_test(builtin_is_itself_beside_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
