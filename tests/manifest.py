@@ -147,7 +147,7 @@ def main():
         for option in ("--output=x", "--outp=x", "--jsonl=x", "-ox", "--text=x", "x", "--", "--pcapng=x", 7):
             assert repeat(said={**said, "options": [option]}) == INPUT, option
         assert repeat(said={**said, "inputs": [{"file": "-", "sha256": None}]}) == INPUT
-        assert analyze("--from", os.path.join(folder, "none.json")).returncode == IO
+        assert analyze("--from", os.path.join(folder, "none.json")).returncode == INPUT
         compared(wmscope, folder, captures[0], manifest)
         # Without clients: nothing private is said, and whoever repeats it needs the files and the filter.
         run = analyze(*given, "-o", report, *captures)

@@ -39,7 +39,8 @@ static int again(const struct repeat *r, const struct manifest *m, void *config,
 		return told(err, why);
 	int status = EXIT_USAGE;
 	if (argc == 0 && manifest_is_private(m)) {
-		log_error(NULL, "the report does not say which files it is about: they have to be given");
+		status = told(-ENOENT, "the report does not say which files it is about: they have to be "
+				       "given");
 		goto out;
 	}
 	if (options_parse(r->command, config, n, all, &first) != OPTIONS_RUN)
