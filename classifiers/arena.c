@@ -14,7 +14,8 @@
 
 #define ARENA_CHUNK 65536u
 #define ARENA_TEXTS 4096u
-#define RECENT 4096u /* a power of two */
+#define SLOTS  4096u /* a power of two */
+#define RECENT 3072u /* values; some slots stay empty, so that a search ends */
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -27,7 +28,8 @@ struct arena_recent {
 	struct recent {
 		const void *value; /* NULL: none */
 		uint32_t n, hash;
-	} of[RECENT];
+	} of[SLOTS];
+	uint32_t n;
 };
 
 static struct arena_chunk *chunk_new(struct spill *spill, size_t room)
@@ -73,7 +75,11 @@ void *arena_alloc_often(struct arena *a, size_t size)
 	return chunk_alloc(a, &a->often, size);
 }
 
-/* Where the value is remembered, or will be; NULL: there is no memory to remember. */
+/*
+ * Where the value is remembered, or will be; NULL: there is no memory to remember. Which values are
+ * forgotten depends on how many came, not on where their hashes fall: some hold addresses, which
+ * differ between runs, and testimony tells a value that is shared from one that is there twice.
+ */
 static struct recent *recall(struct arena *a, const void *data, size_t n)
 {
 	if (a->recent == NULL)
@@ -81,12 +87,19 @@ static struct recent *recall(struct arena *a, const void *data, size_t n)
 	if (a->recent == NULL || n > UINT32_MAX)
 		return NULL;
 	uint64_t hash = XXH3_64bits(data, n);
-	struct recent *r = &a->recent->of[hash & (RECENT - 1)];
-	bool same = r->value != NULL && r->n == n && r->hash == (uint32_t)(hash >> 32) &&
-		    memcmp(r->value, data, n) == 0;
-	if (!same)
-		*r = (struct recent){.n = (uint32_t)n, .hash = (uint32_t)(hash >> 32)};
-	return r;
+	const struct recent want = {.n = (uint32_t)n, .hash = (uint32_t)(hash >> 32)};
+	struct recent *of = a->recent->of;
+	size_t at = hash & (SLOTS - 1);
+	for (; of[at].value != NULL; at = (at + 1) & (SLOTS - 1))
+		if (of[at].n == want.n && of[at].hash == want.hash && memcmp(of[at].value, data, n) == 0)
+			return &of[at];
+	if (a->recent->n == RECENT) {
+		memset(a->recent, 0, sizeof(*a->recent));
+		at = hash & (SLOTS - 1);
+	}
+	a->recent->n++;
+	of[at] = want;
+	return &of[at];
 }
 
 const void *arena_share(struct arena *a, const void *data, size_t n)

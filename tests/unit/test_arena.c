@@ -61,11 +61,37 @@ static void test_shares_are_aligned(void **state)
 	arena_free(&b);
 }
 
+/* Whatever their hashes: else the addresses in some values would decide what a report's bytes are. */
+static void test_none_is_forgotten_before_its_time(void **state)
+{
+	(void)state;
+	static const void *first[RECENT];
+	struct arena a = {.chunks = NULL};
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < RECENT; i++) {
+			const uint32_t value[2] = {i, round / 2};
+			const void *at = arena_share(&a, value, sizeof(value));
+			assert_memory_equal(at, value, sizeof(value));
+			if (round == 1)
+				assert_ptr_equal(at, first[i]);
+			first[i] = at;
+		}
+	}
+	/* As many others came since. */
+	const uint32_t value[2] = {0, 0};
+	const size_t bytes = a.bytes;
+	arena_share(&a, value, sizeof(value));
+	assert_true(a.bytes > bytes);
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_texts_are_what_was_given),
 		cmocka_unit_test(test_shares_are_aligned),
+		cmocka_unit_test(test_none_is_forgotten_before_its_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
