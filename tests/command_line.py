@@ -198,6 +198,16 @@ def check_completion(wmscope):
     assert complete(wmscope, "audit", "load", "--se") == ["--seconds"]
 
 
+def check_listed(wmscope):
+    """Each format has a row of its own."""
+    out = run(wmscope, ("list", "reports")).stdout.decode("ascii").split("\n")
+    rows = [line.split()[0] for line in out if line]
+    assert len(set(rows)) == len(rows), rows
+    assert {"text", "jsonl", "html", "csv", "pcapng", "zeek", "figures", "manifest"} <= set(rows), rows
+    with_sqlite = b"sqlite     not built in" not in run(wmscope, ("-V",)).stdout
+    assert ("sqlite" in rows) == with_sqlite, rows
+
+
 def check_file_limit(wmscope, good, folder):
     """A file that may grow no further is a failed write, as a full disk is."""
     script = f"ulimit -f 4; exec '{wmscope}' analyze -q --jsonl '{folder}/big' '{good}' '{good}' '{good}'"
@@ -230,6 +240,7 @@ def main():
         check_closed_pipe(wmscope, good)
         check_file_limit(wmscope, good, folder)
         check_completion(wmscope)
+        check_listed(wmscope)
         return 1 if wrong else 0
 
 

@@ -59,7 +59,7 @@ int outputs_add_folder(struct outputs *o, const char *dir)
 	static const struct {
 		const char *report, *name;
 	} files[] = {
-		{.report = "tables", .name = NULL},
+		{.report = "csv", .name = NULL},
 		{.report = "pcapng", .name = "annotated.pcapng"},
 		{.report = "jsonl", .name = "events.jsonl"},
 		{.report = "text", .name = "report.txt"},

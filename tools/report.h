@@ -53,14 +53,15 @@ struct report_options {
 	const struct command *command; /* with its config: what decided the result; NULL: not kept */
 	const void *config;
 	const struct manifest *expected; /* of the run that this one repeats; NULL: of none */
-	struct table_digests *table_digests; /* from tables to manifest, which is last; NULL: of none */
+	struct table_digests *table_digests; /* from csv to manifest, which is last; NULL: of none */
 	bool *same;               /* with expected: whether it found the same */
 };
 
 /*
- * One of the three writes; 0 or -errno, also when what it writes to has an error. Reports are written
- * at the same time, by threads: a writer changes nothing but what it writes to, and what options
- * lend to it alone (scrub to pcapng, same to same, table_digests to tables).
+ * One of the three writes, or none: then another report makes it too. 0 or -errno, also when what it
+ * writes to has an error. Reports are written at the same time, by threads: a writer changes nothing
+ * but what it writes to, and what options lend to it alone (scrub to pcapng, same to same,
+ * table_digests to csv).
  */
 struct report {
 	const char *name, *doc;

@@ -113,11 +113,9 @@ static int tables_write(const struct analysis *a, const struct report_options *o
 	return err;
 }
 
-extern const struct report report_tables;
-const struct report report_tables = {
-	.name = "tables",
-	.doc = HAVE_SQLITE ? "tables as CSV (flows, findings, dns and tls) and, with more and views, "
-			     "as SQLite, in a folder"
-			   : "tables as CSV: flows, findings, dns and tls, in a folder",
+extern const struct report report_csv;
+const struct report report_csv = {
+	.name = "csv",
+	.doc = "tables for a data frame: flows, findings, dns and tls, in a folder",
 	.write_folder = tables_write,
 };
