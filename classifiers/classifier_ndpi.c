@@ -58,6 +58,17 @@ static struct ndpi_detection_module_struct *module_new(void)
 	return m;
 }
 
+/* nDPI does not ask whether its own allocations failed: what a module takes has to be there. */
+#define MODULE_ROOM (16u << 20)
+
+static bool has_room(void)
+{
+	void *volatile room = malloc(MODULE_ROOM); /* or the compiler would know better */
+
+	free(room);
+	return room != NULL;
+}
+
 #if NDPI_SHARES
 /*
  * A module takes 10 ms and 6 MiB to make, nearly all of it lists of addresses and names that only
@@ -78,7 +89,7 @@ static void *watching_malloc(size_t size)
 /* NULL: no memory, or this library lays out a module otherwise than its header says. */
 static struct ndpi_detection_module_struct *module_share(void)
 {
-	if (whole == NULL) {
+	if (whole == NULL && has_room()) {
 		set_ndpi_malloc(watching_malloc);
 		whole = module_new();
 		set_ndpi_malloc(NULL);
@@ -184,7 +195,7 @@ static int shard_open(void *shard, const struct analysis_config *cfg)
 	struct shard *s = shard;
 	s->module = module_share();
 	s->shares = s->module != NULL;
-	if (!s->shares)
+	if (!s->shares && has_room())
 		s->module = module_new();
 	return s->module != NULL ? 0 : -ENOMEM;
 }

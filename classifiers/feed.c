@@ -25,6 +25,7 @@ static bool open_classifier(struct shard *s, unsigned i)
 	if (err != 0) {
 		free(state);
 		g->refused[i] = true;
+		s->no_memory += err == -ENOMEM;
 		return false;
 	}
 	g->state[i] = state;
