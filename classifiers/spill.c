@@ -222,7 +222,8 @@ static void *take(struct spill *s, size_t size, bool *again)
 		int err = grow(s, size > SEGMENT ? size : SEGMENT);
 		s->failed = err != 0;
 		if (err != 0) {
-			log_warn(NULL, "%s: what is found stays in memory: no%s file for it: %s", s->cfg.dir,
+			/* Said to who wants no warnings too: memory has no bound from here on. */
+			log_error(NULL, "%s: what is found stays in memory: no%s file for it: %s", s->cfg.dir,
 				 s->file_size != 0 ? " larger" : "", strerror(-err));
 			return NULL;
 		}
