@@ -206,6 +206,11 @@ def check_listed(wmscope):
     assert {"text", "jsonl", "html", "csv", "pcapng", "zeek", "figures", "manifest"} <= set(rows), rows
     with_sqlite = b"sqlite     not built in" not in run(wmscope, ("-V",)).stdout
     assert ("sqlite" in rows) == with_sqlite, rows
+    for what in ("sources", "sinks"):
+        engines = run(wmscope, ("list", what)).stdout.decode("ascii")
+        asked = run(wmscope, ("capture", "-i", "no such one", "--engine", "dpdk"))
+        with_dpdk = b"built without DPDK" not in asked.stderr
+        assert ("\ndpdk " in engines) == with_dpdk, engines
 
 
 def check_file_limit(wmscope, good, folder):

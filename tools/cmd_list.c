@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config.h"
 #include "classifiers/classifier.h"
 #include "classifiers/device/device.h"
 #include "classifiers/tamper/signature.h"
@@ -34,11 +35,20 @@ static void row(const char *name, const char *doc)
 	printf("%-26s %s\n", name, doc);
 }
 
+/* Registered once its module is loaded, which takes longer than a list may. */
+static void in_module(void)
+{
+	if (HAVE_DPDK)
+		row("dpdk", "a DPDK port: a card bound to it, or a virtual device; in a module of its own, "
+			    "loaded when asked for");
+}
+
 static void list_sources(bool verbose)
 {
 	(void)verbose;
 	for (unsigned i = 0; source_table[i] != NULL; i++)
 		row(source_table[i]->name, source_table[i]->doc);
+	in_module();
 }
 
 static void list_classifiers(bool verbose)
@@ -99,6 +109,7 @@ static void list_sinks(bool verbose)
 	(void)verbose;
 	for (unsigned i = 0; sink_table[i] != NULL; i++)
 		row(sink_table[i]->name, sink_table[i]->doc);
+	in_module();
 }
 
 static const struct {
