@@ -344,6 +344,8 @@ uint64_t facts_unexamined(const struct capture_result *c)
 	return c->inspector.no_memory + c->stats.no_memory;
 }
 
+#define ONE_MOMENT 16 /* packets: no link brings more within a clock's tick */
+
 /* How the capture was taken. */
 static void notes_of_capture(const struct capture_result *c, struct facts_notes *out)
 {
@@ -384,6 +386,9 @@ static void notes_of_capture(const struct capture_result *c, struct facts_notes 
 	     "nested too deep): %" PRIu64 "; what they carry was not examined",
 	     c->stats.decoder.tunnel_closed);
 	note(out, c->no_throttling, "throttling was not looked for (--no-throttling)");
+	note(out, s->received > ONE_MOMENT && c->stats.first_ns == c->stats.last_ns,
+	     "all packets have one time, as of a capture that keeps none: what came before what is all "
+	     "that can be told");
 	note(out, c->partial, "the capture was not read to its end: what came later is unknown");
 }
 

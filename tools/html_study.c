@@ -171,7 +171,8 @@ static void name_row(const struct html *h, const struct study_name *n)
 	html_cell_count(h, n->dependent);
 	fprintf(h->out, "<td class=\"number\">%u of %u</td><td>%s</td>", n->control_ok,
 		n->control_ok + n->control_failed,
-		n->filtered ? "<b class=\"v4\">\xe2\x97\x8f filtered</b>" : "no");
+		n->filtered ? "<b class=\"v4\">\xe2\x97\x8f filtered</b>"
+		: study_name_open(n) ? "maybe" : "no");
 	ip_addr_format(&n->server, n->ip_version, addr, sizeof(addr));
 	fprintf(h->out,
 		n->ip_version == 6 ? "<td class=\"address\">[%s]:%u</td></tr>\n"
@@ -213,7 +214,8 @@ void html_names(const struct html *h)
 		"<p class=\"quiet\">Controls are tries of other names at the same address, "
 		"by the same client where a name fails for fewer than three. "
 		"A name is called filtered if at least %.1f of %u or more tries failed and at "
-		"most %.1f of %u or more controls. Left out: failures that an earlier one may "
-		"have caused.</p>\n",
+		"most %.1f of %u or more controls; maybe, where the server itself or a path that "
+		"loses large packets could have done that. Left out: failures that an earlier one "
+		"may have caused.</p>\n",
 		STUDY_FAIL_SHARE, STUDY_FAIL_TRIES, STUDY_CONTROL_SHARE, STUDY_CONTROL_TRIES);
 }

@@ -98,8 +98,8 @@ static void lifelines(struct svg *s, const struct finding *f)
 	svg_text(s, "fact", SVG_MIDDLE, CLIENT, 29, "%s", words_end(f->flow, true, client));
 	svg_text(s, "who", SVG_MIDDLE, BOX, 14, sure ? "middlebox" : "middlebox?");
 	if (f->n_devices > 0 && f->devices[0].hops >= 0)
-		svg_text(s, "fact", SVG_MIDDLE, BOX, 29, "%d hops from the capture",
-			 f->devices[0].hops);
+		svg_text(s, "fact", SVG_MIDDLE, BOX, 29, "%d hop%s from the capture",
+			 f->devices[0].hops, f->devices[0].hops == 1 ? "" : "s");
 	else if (!sure)
 		svg_text(s, "fact", SVG_MIDDLE, BOX, 29, "not shown by this finding alone");
 	svg_text(s, "who", SVG_MIDDLE, SERVER, 14, "server");

@@ -47,7 +47,7 @@ static void name_row(const struct text *t, const struct study_name *n)
 	fprintf(t->out, "  %-9s", kind_word(n->kind));
 	name_column(t, n->name, NAME_COLUMNS);
 	fprintf(t->out, " %6u %6u %11u/%-6u %-8s %s:%u\n", n->failed, n->ok, n->control_ok,
-		n->control_ok + n->control_failed, n->filtered ? "yes" : "no",
+		n->control_ok + n->control_failed, n->filtered ? "yes" : study_name_open(n) ? "maybe" : "no",
 		ip_addr_format(&n->server, n->ip_version, addr, sizeof(addr)), n->server_port);
 	if (n->dependent != 0)
 		fprintf(t->out, "           (%u more failures were left out: an earlier one may be their "
@@ -57,10 +57,12 @@ static void name_row(const struct text *t, const struct study_name *n)
 static void names(const struct text *t, const struct study *s)
 {
 	unsigned shown = 0, more = 0;
+	bool open = false;
 
 	for (size_t i = 0; i < s->n_names; i++) {
 		if (!study_name_matters(s, i))
 			continue;
+		open |= study_name_open(&s->names[i]);
 		if (shown == NAMES_MAX) {
 			more++;
 			continue;
@@ -81,6 +83,9 @@ static void names(const struct text *t, const struct study *s)
 				"where a name fails for fewer than three. A name is called filtered if "
 				"at least 0.8 of 3 or more tries failed and at most 0.2 of 2 or more "
 				"controls.");
+	if (open)
+		text_wrap(t, 2, "  maybe: that was so, but the server itself or a path that loses large "
+				"packets could have done it; the finding says what is open.");
 }
 
 static void profile_line(const struct text *t, const struct study_line *l)
@@ -160,7 +165,8 @@ static void profile(const struct text *t, const struct study_profile *p)
 		fprintf(t->out, "    %-*s%s (%s)\n", LABEL - 4, "looks like", p->device,
 			attribution_name[p->device_grade]);
 	if (p->hops >= 0)
-		fprintf(t->out, "    %-*s%d hops from the capture\n", LABEL - 4, "distance", p->hops);
+		fprintf(t->out, "    %-*s%d hop%s from the capture\n", LABEL - 4, "distance", p->hops,
+			p->hops == 1 ? "" : "s");
 	snprintf(text, sizeof(text), "%s%s%s", words_mode(p->mode), p->mode_why[0] != '\0' ? ": " : "",
 		 p->mode_why);
 	fprintf(t->out, "    %-*s", LABEL - 4, "place");

@@ -322,6 +322,11 @@ static int conclude(struct study_run *r, const struct tries *t, struct study_gro
 	return say(r, g, &whose, &c, nets);
 }
 
+bool study_name_open(const struct study_name *n)
+{
+	return n->finding != NULL && n->failed != 0 && !n->filtered;
+}
+
 bool study_name_matters(const struct study *s, size_t row)
 {
 	const struct study_name *n = &s->names[row];

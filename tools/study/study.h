@@ -102,4 +102,6 @@ struct study {
 int study_new(struct study **out, struct analysis *a); /* 0 or -ENOMEM */
 /* A row worth a line: it failed, or passed where others fail. */
 bool study_name_matters(const struct study *s, size_t row);
+/* Its tries failed as a filtered name's do, which the server itself, or the path, may have done. */
+bool study_name_open(const struct study_name *n);
 void study_free(struct study *s); /* NULL is fine */
