@@ -246,8 +246,8 @@ bool evidence_contradicts(struct evidence *ev, const struct evidence_room *room,
 void evidence_keep_answer(struct evidence_room *room, const struct flow *f, const struct event *e,
 			  const struct headers *h);
 /*
- * evidence_more.c: the server's first payload has neither the TTL, by 10 or more, nor the DF (IPv4) of its
- * SYN+ACK, so that other flows must say which of them is the server's.
+ * evidence_more.c: the server's first payload or FIN has neither the TTL, by 10 or more, nor the DF (IPv4)
+ * of its SYN+ACK, so that other flows must say which of them is the server's.
  */
 bool evidence_answer_foreign(const struct evidence *ev);
 /*

@@ -46,7 +46,7 @@ bool evidence_answer_foreign(const struct evidence *ev)
 			continue;
 		if ((e->flags & TCP_SYN) != 0)
 			shake = e;
-		else if (e->len != 0)
+		else if (e->len != 0 || (e->flags & TCP_FIN) != 0)
 			return shake != NULL && abs(e->ttl - shake->ttl) >= 10 &&
 			       (ev->ipv6 || ((e->bits ^ shake->bits) & EVENT_DF) != 0);
 	}

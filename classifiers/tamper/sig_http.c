@@ -257,13 +257,27 @@ static bool came_before(const struct view *v, unsigned i)
 	return false;
 }
 
+/* Content, or a FIN instead of any: the first that is said to what was asked. */
+static bool is_answer(const struct view *v, unsigned i)
+{
+	if (!is_content(v, i) || v->e[i].len != 0)
+		return is_content(v, i);
+	bool asked = false;
+	for (unsigned k = 0; k < i; k++) {
+		if (event_dir(&v->e[k]) == v->dir && is_content(v, k))
+			return false;
+		asked |= event_dir(&v->e[k]) != v->dir && v->e[k].len != 0;
+	}
+	return asked && !ends_nothing(v, i);
+}
+
 static bool match_header(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
 	if (v->dir != DIR_S2C)
 		return false;
 	for (unsigned i = 0; i < v->n; i++) {
-		if (!is_content(v, i) || v->e[i].len == 0)
+		if (!is_answer(v, i))
 			continue;
 		/* Against the others: this packet must not be its own yardstick. */
 		struct view w = *v;
