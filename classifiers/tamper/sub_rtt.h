@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#pragma once
+
+/*
+ * Whether a RST came sooner after the packet that drew it than its supposed sender could have answered: a
+ * round trip is known of the flow's own handshake, or of other connections of the server.
+ */
+
+#include "classifiers/tamper/signature.h"
+
+/* Of struct signature; says why where no round trip is known, or one too short to tell by. */
+bool sub_rtt_match(const struct view *v, const struct signature *self, struct testimony *t);
