@@ -2,132 +2,9 @@
 
 /* Frames as they are shared: what is replaced, what is cut, and which checksums are right. */
 
-#include <arpa/inet.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <cmocka.h>
-
-#include "tests/unit/packet_build.h"
 #include "tools/privacy/scrub.c"
 
-/* packet_build.h: 10.0.0.1 is the client, 10.0.0.2 the server. */
-static const uint8_t client4[4] = {10, 0, 0, 1}, server4[4] = {10, 0, 0, 2};
-static const uint8_t client6[16] = {0x20, 1, 0xd, 0xb8, [15] = 1};
-static const uint8_t server6[16] = {0x20, 1, 0xd, 0xb8, [15] = 2};
-
-static struct pseudonyms *names;
-static struct names_key names_key;
-static struct scrub *scrub;
-static uint8_t as4[4], as6[16];
-static uint8_t out[512];
-
-static struct ip_addr address(const char *text)
-{
-	struct ip_addr a = {.b = {[10] = 0xff, [11] = 0xff}};
-	if (inet_pton(AF_INET, text, a.b + 12) != 1)
-		assert_int_equal(inet_pton(AF_INET6, text, a.b), 1);
-	return a;
-}
-
-static void start(bool keep_payload, bool redact_names)
-{
-	static const uint8_t key[CRYPTO_PAN_KEY] = {3, 1, 4, 1, 5};
-	struct ip_addr a, as;
-	assert_int_equal(pseudonyms_new(&names, key), 0);
-	a = address("10.0.0.2");
-	assert_int_equal(pseudonyms_note(names, &a, ROLE_SHOWN), 0);
-	a = address("198.51.100.9");
-	assert_int_equal(pseudonyms_note(names, &a, ROLE_SHOWN), 0);
-	a = address("2001:db8::2");
-	assert_int_equal(pseudonyms_note(names, &a, ROLE_SHOWN), 0);
-	struct ip_addr c4 = address("10.0.0.1"), c6 = address("2001:db8::1");
-	assert_int_equal(pseudonyms_note(names, &c4, ROLE_CLIENT), 0);
-	assert_int_equal(pseudonyms_note(names, &c6, ROLE_CLIENT), 0);
-	assert_int_equal(pseudonyms_settle(names), 0);
-	assert_true(pseudonyms_of(names, &c4, &as));
-	memcpy(as4, as.b + 12, 4);
-	assert_true(pseudonyms_of(names, &c6, &as));
-	memcpy(as6, as.b, 16);
-	assert_int_equal(names_key_make(&names_key, key, sizeof(key)), 0);
-	struct scrub_config cfg = {.pseudonyms = names,
-				   .keep_payload = keep_payload,
-				   .names = redact_names ? &names_key : NULL};
-	assert_int_equal(scrub_new(&scrub, &cfg), 0);
-}
-
-static void stop(void)
-{
-	scrub_free(scrub);
-	names_key_forget(&names_key);
-	pseudonyms_free(names);
-}
-
-static uint32_t scrub_build(const struct build *k, uint32_t linktype)
-{
-	struct packet pkt = packet_of(k, linktype);
-	memset(out, 0xee, sizeof(out));
-	return scrub_packet(scrub, &pkt, out);
-}
-
-static uint16_t folded(const struct walk_ip *ip, const uint8_t *p, size_t n)
-{
-	uint64_t sum = inet_sum(p, n);
-	if (ip != NULL) {
-		const uint8_t pseudo[8] = {
-			[2] = (uint8_t)(n >> 8), [3] = (uint8_t)n, [7] = ip->proto};
-		size_t at = ip->version == 4 ? 12 : 0;
-		sum += inet_sum(pseudo, 8) + inet_sum(ip->src.b + at, 16 - at) +
-		       inet_sum(ip->dst.b + at, 16 - at);
-	}
-	return inet_fold(sum);
-}
-
-/* The pseudo header of the IP header at offset at of p. */
-static struct walk_ip pseudo_of(const uint8_t *p, uint8_t proto)
-{
-	struct walk_ip ip = {.version = p[0] >> 4, .proto = proto};
-	if (ip.version == 4) {
-		memcpy(ip.src.b + 12, p + 12, 4);
-		memcpy(ip.dst.b + 12, p + 16, 4);
-	} else {
-		memcpy(ip.src.b, p + 8, 16);
-		memcpy(ip.dst.b, p + 24, 16);
-	}
-	return ip;
-}
-
-/* Writes the right checksum of the n bytes at offset at; the field lies field bytes into them. */
-static void set_sum(struct build *k, size_t ip_at, uint8_t proto, size_t at, size_t n, size_t field)
-{
-	struct walk_ip ip = pseudo_of(k->b + ip_at, proto);
-	memset(k->b + at + field, 0, 2);
-	uint16_t sum = (uint16_t)~folded(&ip, k->b + at, n);
-	memcpy(k->b + at + field, &sum, 2);
-}
-
-static bool sum_right(const uint8_t *frame, size_t ip_at, uint8_t proto, size_t at, size_t n)
-{
-	struct walk_ip ip = pseudo_of(frame + ip_at, proto);
-	return folded(&ip, frame + at, n) == 0xffff;
-}
-
-static struct build tcp4(size_t options, const void *payload, size_t n)
-{
-	struct build k = {0};
-	put_ether(&k, 0x0800);
-	put_ip4(&k, 6, 20 + options + n);
-	put_tcp(&k, TCP_PSH | TCP_ACK, options);
-	memset(k.b + k.n, 1, options);
-	k.n += options;
-	if (n != 0)
-		put_bytes(&k, payload, n);
-	set_sum(&k, 14, 6, 34, 20 + options + n, 16);
-	return k;
-}
+#include "tests/unit/scrub_build.h"
 
 static void test_tcp(void **state)
 {
@@ -438,68 +315,6 @@ static void test_unknown(void **state)
 	stop();
 }
 
-/* Both headers, what names a subscriber or endpoint, and the checksum over all of it. */
-static void test_udp_tunnels(void **state)
-{
-	(void)state;
-	static const struct {
-		uint16_t port;
-		uint8_t len, head[20], kept[20];
-	} of[] = {
-		{2152, 16, {0x34, 255, 0, 48, 0xde, 0xad, 0xbe, 0xef, 0, 7, 0, 0x85, 1, 0x10, 9, 0},
-		 {0x34, 255, 0, 48, [11] = 0x85, 1}},
-		{6081, 16, {2, 0, 8, 0, 0, 0x12, 0x67, 0, 1, 8, 3, 1, 10, 0, 0, 1},
-		 {2, 0, 8, 0, 0, 0x12, 0x67, 0, 1, 8, 3, 1}},
-	};
-	start(false, false);
-	for (size_t i = 0; i < 2; i++) {
-		struct build k = {0};
-		size_t n = 8 + of[i].len + 40u;
-		put_ether(&k, 0x0800);
-		put_ip4(&k, 17, n);
-		put(&k, 4, 2152u << 16 | of[i].port);
-		put(&k, 4, n << 16);
-		put_bytes(&k, of[i].head, of[i].len);
-		put_ip4(&k, 6, 20);
-		put_tcp(&k, TCP_ACK, 0);
-		set_sum(&k, 14, 17, 34, n, 6);
-		assert_int_equal(scrub_build(&k, LINKTYPE_ETHERNET), k.n);
-		assert_memory_equal(out + 42, of[i].kept, of[i].len);
-		assert_memory_equal(out + 26, as4, 4);
-		assert_memory_equal(out + 42 + of[i].len + 12, as4, 4);
-		assert_null(memmem(out, k.n, client4, 4));
-		assert_true(sum_right(out, 14, 17, 34, n));
-		/* What is none is payload like any other. */
-		k.b[42] ^= 0x80;
-		assert_int_equal(scrub_build(&k, LINKTYPE_ETHERNET), 42);
-	}
-	stop();
-}
-
-/* ERSPAN type III: the mirrored frame, and nothing of the switch's own header. */
-static void test_erspan(void **state)
-{
-	(void)state;
-	struct build k = {0};
-	put_ip4(&k, 47, 8 + 20 + 14 + 40);
-	put(&k, 8, 0x100022eb00000063);
-	put(&k, 8, 0x2064000500000077);
-	put(&k, 4, 1);
-	put(&k, 8, 0x040000000a000001);
-	put_ether(&k, 0x0800);
-	put_ip4(&k, 6, 20);
-	put_tcp(&k, TCP_ACK, 0);
-	start(false, false);
-	assert_int_equal(scrub_build(&k, LINKTYPE_RAW), k.n);
-	assert_memory_equal(out + 12, as4, 4);
-	assert_memory_equal(out + k.n - 28, as4, 4);
-	assert_null(memmem(out, k.n, client4, 4));
-	assert_memory_not_equal(out + 48, k.b + 48, 6); /* MAC addresses too */
-	k.b[28] = 0x30; /* no version that is known */
-	assert_int_equal(scrub_build(&k, LINKTYPE_RAW), 28);
-	stop();
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -508,7 +323,6 @@ int main(void)
 		cmocka_unit_test(test_neighbours), cmocka_unit_test(test_extensions),
 		cmocka_unit_test(test_http),	   cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_dns),	   cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_udp_tunnels), cmocka_unit_test(test_erspan),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
