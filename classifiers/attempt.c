@@ -333,6 +333,7 @@ void attempt_exchange(struct attempts *t, const struct flow *f, const struct exc
 	if (x->kind == EXCHANGE_QUIC) {
 		const struct quic_exchange *q = quic_exchange_of(x);
 		a->first_len = q->size;
+		a->version = (uint16_t)q->version;
 		a->bits |= q->spread ? ATTEMPT_SEGMENTED : 0;
 	}
 	const struct dns_exchange *d = dns_exchange_of(x);

@@ -69,6 +69,7 @@ struct attempt {
 	uint16_t txid, qtype; /* DNS */
 	uint16_t rcode;       /* DNS: of the first answer, with n_answers */
 	uint16_t n_answers;   /* DNS: that came, without copies of one frame; 0 else */
+	uint16_t version;     /* QUIC: the low half of its first Initial's; 0 else */
 	const char *name;     /* lower case; NULL none */
 	uint16_t first_len;   /* payload bytes of TCP's first segment of the client, or of QUIC's largest
 			       * Initial, saturating */

@@ -107,6 +107,42 @@ static void many_do_not(void **state)
 	assert_int_equal(f->verdict, VERDICT_LIKELY);
 }
 
+/* A server that is gone for a while takes no name; this one was asked for first, or all the time. */
+static enum verdict verdict_of_outage(bool others_meanwhile, unsigned version)
+{
+	for (unsigned i = 0; i < 8; i++)
+		try_quic(700 * i, "ok", ATTEMPT_OK);
+	for (unsigned i = 0; i < 8; i++) {
+		try_quic(6000 + 700 * i, "bad", ATTEMPT_SILENT);
+		w.attempts[w.a.n_attempts - 1].version = (uint16_t)version;
+		if (others_meanwhile)
+			try_quic(6300 + 700 * i, "ok", ATTEMPT_OK);
+	}
+	try_quic(15000, "ok", ATTEMPT_OK);
+	const struct finding *f = world_finds("quic-sni-filtered");
+	assert_non_null(f);
+	return f->verdict;
+}
+
+static void an_outage_is_not_a_name(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict_of_outage(false, 0), VERDICT_ANOMALY);
+}
+
+static void what_passes_meanwhile_shows_it(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict_of_outage(true, 0), VERDICT_LIKELY);
+}
+
+/* The name in version 2 alone, the others in version 1. */
+static void controls_are_of_the_version(void **state)
+{
+	(void)state;
+	assert_int_equal(verdict_of_outage(true, 0x43cf), VERDICT_ANOMALY);
+}
+
 /* The failed tries' hellos took two datagrams, and so did the controls' where both is set. */
 static enum verdict verdict_in_pieces(bool both, unsigned failed_len)
 {
@@ -180,6 +216,9 @@ int main(void)
 		WORLD_TEST(names_that_somebody_else_answers_are),
 		WORLD_TEST(few_silences_may_fall_on_one_name),
 		WORLD_TEST(many_do_not),
+		WORLD_TEST(an_outage_is_not_a_name),
+		WORLD_TEST(what_passes_meanwhile_shows_it),
+		WORLD_TEST(controls_are_of_the_version),
 		WORLD_TEST(hellos_of_two_datagrams_need_such_controls),
 		WORLD_TEST(which_show_that_it_is_the_name),
 		WORLD_TEST(and_so_do_large_datagrams),

@@ -227,12 +227,36 @@ static bool is_strong(const struct tried *whose, const struct common *c, enum tr
 					: 2 * c->strong >= c->failed;
 }
 
-static void say_benign(struct finding *f, bool mtu, bool pieces, bool controlled, bool strong)
+/* What explains the failures as well as the name does, the controls notwithstanding. */
+struct doubts {
+	bool mtu, pieces, version, outage;
+};
+
+/*
+ * Over TCP the handshake shows that the server was there; a datagram that nobody answers does not. What
+ * failed in one stretch of time failed because of the time, unless others passed meanwhile.
+ */
+static struct doubts doubts_of(const struct common *c, enum trigger_kind kind)
 {
-	if (mtu)
+	return (struct doubts){
+		.mtu = study_may_be_mtu(c->shown, c->n_shown, c->controls, c->n_controls),
+		.pieces = study_may_be_pieces(c->shown, c->n_shown, c->controls, c->n_controls),
+		.version = study_may_be_version(c->shown, c->n_shown, c->controls, c->n_controls),
+		.outage = kind == TRIGGER_QUIC_SNI && !c->amid,
+	};
+}
+
+static void say_benign(struct finding *f, const struct doubts *d, bool controlled, bool strong)
+{
+	if (d->mtu)
 		study_benign(f, MTU_BENIGN);
-	if (pieces)
+	if (d->pieces)
 		study_benign(f, PIECES_BENIGN);
+	if (d->version)
+		study_benign(f, VERSION_BENIGN);
+	if (d->outage)
+		study_benign(f, "a server or path that was down for a while: all tries failed in one stretch "
+				"of time, and no other name passed there meanwhile");
 	if (!controlled)
 		study_benign(f, "a site that is down, or refuses this client, wherever it is hosted: "
 				"no other name was tried at these addresses");
@@ -280,11 +304,11 @@ static int say(struct study_run *r, const struct study_group *g, const struct tr
 	study_row(r, f, "name-control", controlled ? GRADE_D3 : GRADE_D2, value, expected);
 	snprintf(value, sizeof(value), "in %u of %u of them", c->with_id, c->failed);
 	study_row(r, f, c->id != NULL ? c->id : "failed", common_grade(c), value, "");
-	bool mtu = study_may_be_mtu(c->shown, c->n_shown, c->controls, c->n_controls);
-	bool pieces = study_may_be_pieces(c->shown, c->n_shown, c->controls, c->n_controls);
-	f->conditional = controlled && !mtu && !pieces ? "yes" : "untested";
-	bool strong = controlled && !mtu && !pieces && is_strong(whose, c, kind);
-	say_benign(f, mtu, pieces, controlled, strong);
+	struct doubts d = doubts_of(c, kind);
+	bool fair = controlled && !d.mtu && !d.pieces && !d.version && !d.outage;
+	f->conditional = fair ? "yes" : "untested";
+	bool strong = fair && is_strong(whose, c, kind);
+	say_benign(f, &d, controlled, strong);
 	study_weigh(f, strong ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	for (unsigned i = 0; i < g->n_rows; i++) {
 		rows[i].filtered = rows[i].failed != 0 && f->verdict >= VERDICT_LIKELY;

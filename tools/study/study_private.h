@@ -151,4 +151,8 @@ bool study_may_be_mtu(const struct attempt *const *failed, unsigned n_failed,
  */
 bool study_may_be_pieces(const struct attempt *const *failed, unsigned n_failed,
 			 const struct attempt *const *passed, unsigned n_passed);
+/* QUIC tries, none of which has a control that passed in its own version. */
+bool study_may_be_version(const struct attempt *const *failed, unsigned n_failed,
+			  const struct attempt *const *passed, unsigned n_passed);
+#define VERSION_BENIGN "a server without this version of QUIC: no other name got through in it"
 #define PIECES_BENIGN "a server that takes no ClientHello of two datagrams: no other such hello got through"

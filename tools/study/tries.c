@@ -310,6 +310,36 @@ void tries_whose(const struct study_run *r, const struct tries *t, const struct 
 	out->mostly_fails = mostly((const unsigned[]){most.ok, most.failed});
 }
 
+/* Between two of the failed tries of one capture. */
+static bool is_amid(const struct attempt *a, const struct attempt *const *failed, unsigned n_failed)
+{
+	bool before = false, after = false;
+
+	for (unsigned i = 0; i < n_failed && !(before && after); i++) {
+		bool same = failed[i]->capture == a->capture;
+		before |= same && failed[i]->start_ns < a->start_ns;
+		after |= same && failed[i]->start_ns > a->start_ns;
+	}
+	return before && after;
+}
+
+static bool any_amid(const struct study_run *r, const struct tries *t, const struct study_group *g,
+		     const struct common *c)
+{
+	for (uint32_t row = g->first_row; row < g->first_row + g->n_rows; row++) {
+		uint32_t host = r->host_of[row];
+		if (r->pub.names[row].failed == 0)
+			continue;
+		for (uint32_t i = t->passed_from[host]; i < t->passed_from[host + 1]; i++) {
+			const struct trial *one = &r->trials[r->pairs[t->passed[i]]];
+			if (r->pub.names[one->row].proto == r->pub.names[row].proto &&
+			    is_amid(one->a, c->shown, c->n_shown))
+				return true;
+		}
+	}
+	return false;
+}
+
 void tries_gather(struct study_run *r, const struct tries *t, const struct study_group *g,
 		  const struct tried *whose, struct common *c)
 {
@@ -321,6 +351,7 @@ void tries_gather(struct study_run *r, const struct tries *t, const struct study
 	else
 		c->n_controls = tries_controls(r, t, g, g->first_row, g->n_rows, c->controls);
 	weigh_controls(r, t, g, n, whose->client, c);
+	c->amid = any_amid(r, t, g, c);
 	for (unsigned i = 0; i < c->n_shown; i++) {
 		unsigned same = 0;
 		const struct finding *f = c->shown[i]->finding;
@@ -373,6 +404,20 @@ bool study_may_be_pieces(const struct attempt *const *failed, unsigned n_failed,
 		if ((passed[i]->bits & ATTEMPT_SEGMENTED) != 0)
 			return false;
 	return true;
+}
+
+bool study_may_be_version(const struct attempt *const *failed, unsigned n_failed,
+			  const struct attempt *const *passed, unsigned n_passed)
+{
+	unsigned fair = 0;
+
+	for (unsigned i = 0; i < n_failed; i++) {
+		unsigned k = 0;
+		while (k < n_passed && passed[k]->version != failed[i]->version)
+			k++;
+		fair += k < n_passed;
+	}
+	return n_failed != 0 && failed[0]->trigger == TRIGGER_QUIC_SNI && fair < STUDY_FAIL_TRIES;
 }
 
 /* The part of an address that its network has in common, as a number. */

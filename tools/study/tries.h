@@ -51,6 +51,7 @@ struct common {
 	const struct attempt *controls[CONTROLS_MAX]; /* that passed at the same servers */
 	unsigned n_controls, control[2];              /* the latter in all: passed, failed */
 	bool controlled;           /* where it failed others passed, at each address */
+	bool amid;                 /* at one of them something passed between two of the failed tries */
 };
 
 /* Of one client's tries it also counts that one's own controls, into the rows of g where it failed. */
