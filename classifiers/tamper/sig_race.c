@@ -94,17 +94,22 @@ static bool lacks_packets(const struct view *v)
 	       (v->ctx != NULL && context_lacks_packets(v->ctx));
 }
 
+/* It lies where s never was. */
+static bool is_far(const struct half *s, uint32_t number)
+{
+	return s->syn && (seq_lt(number, s->isn) || seq_diff(number, s->next) > STRANGE);
+}
+
 /*
- * Both its numbers lie where neither side ever was: of another connection on the same ports, or the
- * refusal of its SYN, which has the number 0 (RFC 9293, section 3.10.7.1).
+ * Its number lies where its sender never was: of another connection on the same ports, of a server whose SYN
+ * proxy forgot to translate it, or, where both do, the refusal of its SYN, which has the number 0 (RFC 9293,
+ * section 3.10.7.1). Injectors that know no number write 0, and others take one from what they see.
  */
 static bool is_strange(const struct view *v, const struct event *r)
 {
-	const struct half *own = &v->ev->half[v->dir], *peer = &v->ev->half[dir_other(v->dir)];
-	if (!own->syn || !peer->syn || (r->flags & TCP_ACK) == 0 || r->ack == 0)
-		return false;
-	return (seq_lt(r->seq, own->isn) || seq_diff(r->seq, own->next) > STRANGE) &&
-	       (seq_lt(r->ack, peer->isn) || seq_diff(r->ack, peer->next) > STRANGE);
+	bool acks = (r->flags & TCP_ACK) != 0 && r->ack != 0;
+	return is_far(&v->ev->half[v->dir], r->seq) &&
+	       (r->seq != 0 || (acks && is_far(&v->ev->half[dir_other(v->dir)], r->ack)));
 }
 
 /* RST number i has the number of what its sender may answer, or count from. */
@@ -329,6 +334,7 @@ static bool match_seq_change(const struct view *v, const struct signature *self,
 			uint32_t next, ack;
 			unsigned until = overtaken_until(v, v->rst[k]);
 			if (b->ts_ns - a->ts_ns >= BURST_NS || view_began_anew(v, v->rst[i], v->rst[k]) ||
+			    is_strange(v, a) || is_strange(v, b) ||
 			    seq_diff(b->seq, a->seq) <= SEQ_SLOP || refused_first(v, i, k) ||
 			    !view_next_before(v, until, &next) || seq_leq(b->seq, next) ||
 			    (view_acked_before(v, until, &ack) && seq_leq(b->seq, ack)) ||

@@ -191,6 +191,11 @@ static const struct sig_case cases[] = {
 	{.name = "a second RST one segment ahead",
 	 .ev.line = LINES(SHAKE, HELLO, "45 < RA 1 518", "45.2 < RA 1461 518"),
 	 .says = LINES("< rst-seq-change D4 @6: 5 6")},
+	{.name = "a second RST as far ahead as known injectors go",
+	 .ev.line = LINES(SHAKE, HELLO, "45 < RA 1 518", "45.2 < RA 12504 518"),
+	 .says = LINES("< rst-seq-change D4 @6: 5 6")},
+	{.name = "one in the server's own numbers, which its SYN proxy forgot to translate",
+	 .ev.line = LINES(SHAKE, HELLO, "81 < RA 1 518", "81.4 < RA 900000000 518"), .says = SILENT},
 	{.name = "a second RST two numbers ahead: SYN and FIN take as much",
 	 .ev.line = LINES(SHAKE, HELLO, "45 < RA 1 518", "45.2 < RA 3 518"), .says = SILENT},
 	{.name = "a second RST three numbers ahead",
@@ -235,6 +240,8 @@ static const struct sig_case cases[] = {
 	 .says = SILENT},
 
 	/* RACE-1 */
+	{.name = "a RST before the first number that its sender had, as a SYN proxy forgot to translate it",
+	 .ev.line = LINES(SHAKE, HELLO, "81 < RA 3394967296 518"), .says = SILENT},
 	{.name = "a RST before data that its sender had sent",
 	 .ev.line = LINES(SHAKE, HELLO, DOWNLOAD, "82 < RA 1401 518"),
 	 .says = LINES("< rst-behind-data D3 @7: 7")},
