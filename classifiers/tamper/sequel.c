@@ -86,9 +86,12 @@ bool view_goes_on(const struct view *v, unsigned a, unsigned k)
 	bool any = false;
 	if (view_began_anew(v, a, k) || view_is_mixed(v))
 		return false;
-	if (sent_on(v, event_dir(e), a, k, &first, &next) && seq_leq(first, e->seq) &&
-	    seq_leq(e->seq, next))
+	bool own = sent_on(v, event_dir(e), a, k, &first, &next);
+	if (own && seq_leq(first, e->seq) && seq_leq(e->seq, next))
 		return true;
+	/* Or of the server's own numbers, whose SYN proxy has forgotten to translate them. */
+	if (own && (seq_diff(e->seq, next) >= WINDOW_SEEN || seq_diff(first, e->seq) >= WINDOW_SEEN))
+		return false;
 	/* Behind a hole: what it acknowledges must be of the old connection. */
 	for (unsigned i = 0; i < a; i++)
 		if (event_dir(&v->e[i]) == event_dir(e) &&

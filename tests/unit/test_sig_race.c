@@ -187,6 +187,10 @@ static const struct sig_case cases[] = {
 			      "81 < A 1 1801"), .hello = 1800},
 	 .says = LINES("< late-genuine D3 @7: 6")},
 
+	{.name = "data in the numbers of a server whose SYN proxy has forgotten it",
+	 .ev.line = LINES(SHAKE, HELLO, DOWNLOAD, "82 < RA 2801 518", "200 < PA 900002801 518 700"),
+	 .says = SILENT},
+
 	/* RACE-3 */
 	{.name = "a second RST one segment ahead",
 	 .ev.line = LINES(SHAKE, HELLO, "45 < RA 1 518", "45.2 < RA 1461 518"),
