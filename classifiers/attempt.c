@@ -172,9 +172,12 @@ static void tcp_end(struct attempt *a, const struct evidence *ev, const struct a
 		a->request_ns = ev->events[asked].ts_ns;
 	if (!s->seen && s->n_rst == 0 && s->n_rstack == 0)
 		a->bits |= ATTEMPT_ONE_SIDED;
-	if (answer >= 0 && (reset < 0 || answer < reset)) {
+	/* Of a long upload's packets the answer is none that are kept. */
+	bool later = answer < 0 && s->n_data != 0 &&
+		     (reset < 0 || s->first_data_ns < ev->events[reset].ts_ns);
+	if (later || (answer >= 0 && (reset < 0 || answer < reset))) {
 		a->end = ATTEMPT_OK;
-		a->end_ns = ev->events[answer].ts_ns;
+		a->end_ns = later ? s->first_data_ns : ev->events[answer].ts_ns;
 	} else if (reset >= 0) {
 		a->end = (uint8_t)(s->syn ? ATTEMPT_RESET : ATTEMPT_REFUSED);
 		a->end_ns = ev->events[reset].ts_ns;

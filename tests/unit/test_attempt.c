@@ -46,6 +46,35 @@ static void round_trips(void **state)
 	}
 }
 
+/* A long upload, of which more is kept than there is room for: its answer is counted, and not among it. */
+static void answers_that_are_not_kept(void **state)
+{
+	static const struct {
+		unsigned n_data;
+		int64_t reset_ns;
+		enum attempt_end end;
+	} rows[] = {
+		{0, 0, ATTEMPT_SILENT}, {2, 0, ATTEMPT_OK},	  {2, 9000 * MS, ATTEMPT_OK},
+		{2, 50 * MS, ATTEMPT_RESET},  {0, 50 * MS, ATTEMPT_RESET},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct event e[2] = {
+			{.ts_ns = T0_NS, .flags = TCP_ACK, .len = 1448},
+			{.ts_ns = T0_NS + (uint64_t)rows[i].reset_ns, .flags = TCP_RST, .bits = EVENT_S2C},
+		};
+		struct evidence ev = {.events = e, .n_events = rows[i].reset_ns != 0 ? 2 : 1};
+		const struct app_facts facts = {.tls = NULL};
+		struct attempt a = {.ttl = 0};
+		ev.half[DIR_S2C] = (struct half){.seen = true, .syn = true, .n_data = rows[i].n_data,
+						 .first_data_ns = T0_NS + 8000 * MS};
+		tcp_end(&a, &ev, &facts);
+		assert_int_equal(a.end, rows[i].end);
+		if (a.end == ATTEMPT_OK)
+			assert_int_equal(a.end_ns, T0_NS + 8000 * MS);
+	}
+}
+
 /* Reports of many captures are merged, each of which brings thousands. */
 static void many_captures(void **state)
 {
@@ -69,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trips),
+		cmocka_unit_test(answers_that_are_not_kept),
 		cmocka_unit_test(many_captures),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
