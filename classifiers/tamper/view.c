@@ -223,6 +223,9 @@ uint64_t view_min_rtt(const struct view *v, int except, bool with_syn)
 				continue;
 			/* Between a record's head and tail the first answer may be missing. */
 			bool hole = v->ev->skipped_at > i && v->ev->skipped_at <= k;
+			/* Behind the packet in question what acknowledges more answers something later. */
+			hole |= except >= 0 && (unsigned)except < k && answers(q, &v->e[except]) &&
+				v->e[k].ack != q->seq + event_seqlen(q);
 			if (!sent_again(v, i, k) && !hole && v->e[k].ts_ns >= q->ts_ns &&
 			    v->e[k].ts_ns - q->ts_ns < best)
 				best = v->e[k].ts_ns - q->ts_ns;
