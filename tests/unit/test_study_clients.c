@@ -61,6 +61,28 @@ static void other_clients_controls_are_none(void **state)
 	world_end(&w);
 }
 
+/* Clients that reach nothing, whatever they ask for: each is a witness of its own way alone. */
+static void lost_clients_are_no_witnesses(void **state)
+{
+	(void)state;
+	struct try list[24] = {{0}};
+	for (unsigned i = 0; i < 20; i++) {
+		const struct try bad = DROP(1 + 250 * i, i % 5 == 4 ? "other" : "bad");
+		const struct try ok = OK(1 + 250 * i, "ok");
+		list[i] = i % 2 == 0 ? with_client(bad, 20 + i % 3) : with_client(ok, 40);
+	}
+	struct world w;
+	world_of(&w, list);
+	nothing_likely(&w);
+	world_end(&w);
+	/* Those that ask for this name alone may be. */
+	for (unsigned i = 0; i < 20; i += 2)
+		list[i].name = "bad";
+	world_of(&w, list);
+	assert_int_equal(wide(&w, "sni-filtered")->verdict, VERDICT_LIKELY);
+	world_end(&w);
+}
+
 /* What fails for several clients alike is no matter of one of them. */
 static void several_clients_share_controls(void **state)
 {
@@ -244,6 +266,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(other_clients_controls_are_none),
+		cmocka_unit_test(lost_clients_are_no_witnesses),
 		cmocka_unit_test(several_clients_share_controls),
 		cmocka_unit_test(a_name_may_pass_for_others),
 		cmocka_unit_test(both_sides_of_a_translator_are_one),

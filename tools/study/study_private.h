@@ -17,6 +17,7 @@ struct trial {
 	bool twin;         /* of a connection seen in another capture, or past a translator: not counted */
 	uint32_t twin_of;  /* the trial that counts; its own number if it does itself */
 	bool dependent;    /* an earlier failure may be its cause: not counted */
+	bool lost;         /* its client asked for several names there, and nothing ever passed */
 	bool residual;     /* of these: that of another name, which this one only came after */
 };
 

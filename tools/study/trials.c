@@ -361,6 +361,31 @@ static int make_rows(struct study_run *r, struct sorted *list)
 	return number_hosts(r);
 }
 
+static bool one_client(const struct study_run *r, size_t i, size_t j)
+{
+	const struct attempt *a = r->trials[r->pairs[i]].a, *b = r->trials[r->pairs[j]].a;
+	return a->capture == b->capture && a->proto == b->proto && study_same_client(a, b);
+}
+
+/* In the order of pairs, where a client's tries of one protocol lie together. */
+static void mark_lost(struct study_run *r)
+{
+	for (size_t from = 0, to; from < r->n_pairs; from = to) {
+		uint32_t group = NO_ROW;
+		bool passed = false, names = false;
+		for (to = from; to < r->n_pairs && one_client(r, from, to); to++) {
+			const struct trial *t = &r->trials[r->pairs[to]];
+			passed |= t->ok;
+			if (!t->failed || t->row == NO_ROW)
+				continue;
+			names |= group != NO_ROW && group != r->group_of[t->row];
+			group = r->group_of[t->row];
+		}
+		for (size_t i = from; i < to; i++)
+			r->trials[r->pairs[i]].lost = names && !passed;
+	}
+}
+
 int study_trials(struct study_run *r)
 {
 	r->n_trials = r->a->n_attempts;
@@ -399,6 +424,7 @@ int study_trials(struct study_run *r)
 		if (list[i].a->finding != NULL)
 			r->found_at[r->n_found_at++] = i;
 	}
+	mark_lost(r);
 out:
 	free(list);
 	return err;

@@ -293,14 +293,18 @@ void tries_whose(const struct study_run *r, const struct tries *t, const struct 
 				continue;
 			c->tries++;
 			c->failed += one->failed;
+			c->lost = one->lost;
 			c->ok += one->ok && !made_the_difference(g, one->a);
 		}
 	}
 	struct tried most = {.client = NULL};
-	for (unsigned i = 0; i < all.n; i++)
+	unsigned witnesses = 0;
+	for (unsigned i = 0; i < all.n; i++) {
+		witnesses += !all.list[i].lost;
 		if (all.list[i].failed > most.failed)
 			most = all.list[i];
-	if (study_mostly_fails(g) && all.n >= STUDY_FAIL_TRIES) {
+	}
+	if (study_mostly_fails(g) && witnesses >= STUDY_FAIL_TRIES) {
 		*out = (struct tried){.ok = g->ok, .failed = g->failed, .tries = g->ok + g->failed,
 				      .mostly_fails = true};
 		return;

@@ -31,11 +31,11 @@ struct tried {
 	const struct attempt *client; /* a try of the one whose tries count; NULL: those of all */
 	unsigned ok, failed, tries;   /* passed without a feature that makes the difference; all */
 	bool others_passed;           /* client: for another the name did pass */
-	bool mostly_fails;
+	bool mostly_fails, lost;
 };
 /*
- * All of g if the name mostly fails, and for three clients at least: as many as one's tries have to be.
- * Else those of the client for whom it fails most.
+ * All of g if the name mostly fails, and for three clients at least that are not lost with every name: as
+ * many as one's tries have to be. Else those of the client for whom it fails most.
  */
 void tries_whose(const struct study_run *r, const struct tries *t, const struct study_group *g,
 		 struct tried *out);
