@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Content that somebody else put in: RACE-7, RACE-8, EV-TSGONE, HTTP-INJ and its look. */
+/* Content that somebody else put in: RACE-7, RACE-8, EV-TSGONE, HTTP-INJ; its look is in first_answer.c. */
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "classifiers/app/http_response.h"
-#include "classifiers/tamper/signature.h"
+#include "classifiers/tamper/first_answer.h"
 #include "dataplane/seq.h"
 
 /* At most this many odd packets are an injector's; a box that strips options strips them all. */
@@ -339,43 +338,6 @@ static bool match_mirror(const struct view *v, const struct signature *self, str
 	return true;
 }
 
-static bool starts(const struct half *s, const char *what)
-{
-	size_t n = strlen(what);
-	return s->excerpt_len >= n && memcmp(s->excerpt, what, n) == 0;
-}
-
-/* What servers say unasked when they give up waiting or are overloaded, and no forger does. */
-static bool is_said_unasked(const struct half *s)
-{
-	static const char *const codes[] = {"400", "408", "429", "500", "502", "503", "504"};
-	for (unsigned i = 0; s->excerpt_len >= 12 && i < sizeof(codes) / sizeof(*codes); i++)
-		if (memcmp(s->excerpt + 9, codes[i], 3) == 0)
-			return true;
-	return false;
-}
-
-static bool match_ack_off(const struct view *v, const struct signature *self, struct testimony *t)
-{
-	(void)self;
-	/* Only a protocol in which the client speaks first cannot be answered before the request. */
-	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || v->first_c2s < 0 ||
-	    v->syn < 0 || v->synack < 0 || v->first_c2s > v->first_s2c ||
-	    !starts(&v->ev->half[DIR_S2C], "HTTP/") ||
-	    (v->ev->found & EVIDENCE_ACKOFF) == 0 || is_said_unasked(&v->ev->half[DIR_S2C]))
-		return false;
-	const struct event *e = &v->e[v->first_s2c];
-	/* Of a request that the capture lacks the beginning of, it acknowledges that. */
-	if ((e->flags & TCP_ACK) == 0 || e->ack != v->e[v->syn].seq + 1)
-		return false;
-	t->grade = GRADE_D4;
-	t->frame = e->frame;
-	testimony_suspect(t, (unsigned)v->first_s2c);
-	testimony_says(t, "an answer that acknowledges nothing of the request");
-	testimony_expects(t, "an ack after the request's first byte");
-	return true;
-}
-
 static bool match_sub_rtt(const struct view *v, const struct signature *self, struct testimony *t)
 {
 	(void)self;
@@ -401,50 +363,6 @@ static bool match_sub_rtt(const struct view *v, const struct signature *self, st
 		return true;
 	}
 	return false;
-}
-
-static bool match_findata(const struct view *v, const struct signature *self, struct testimony *t)
-{
-	(void)self;
-	static const char *const codes[] = {"301", "302", "303", "307", "200", "403"};
-	const struct half *s = &v->ev->half[DIR_S2C];
-	const struct http_response *r = v->flow->response;
-	bool code = false;
-	if (v->dir != DIR_S2C || v->first_s2c < 0 || !starts(s, "HTTP/1.") || s->excerpt_len < 12)
-		return false;
-	/* Servers say who they are or what time it is, most of them both. */
-	if (r == NULL || r->has_server || r->has_date)
-		return false;
-	const struct event *e = &v->e[v->first_s2c];
-	for (unsigned i = 0; i < sizeof(codes) / sizeof(*codes); i++)
-		code |= memcmp(s->excerpt + 9, codes[i], 3) == 0;
-	if (!code || (e->flags & TCP_FIN) == 0 || e->len > 1460 || s->n_data != 1)
-		return false;
-	t->grade = GRADE_D2;
-	t->frame = e->frame;
-	testimony_suspect(t, (unsigned)v->first_s2c);
-	testimony_says(t, "whole answer of %u bytes without Server or Date in one packet that closes",
-		       e->len);
-	testimony_expects(t, "an answer, then a FIN");
-	return true;
-}
-
-static bool match_bare(const struct view *v, const struct signature *self, struct testimony *t)
-{
-	const struct half *s = &v->ev->half[DIR_S2C];
-	if (v->dir != DIR_S2C || v->flow->http == NULL || v->first_s2c < 0 || s->excerpt_len < 5 ||
-	    starts(s, "HTTP/") || evidence_answer_bare(v->ev) != (self->param == 1) ||
-	    v->ev->half[DIR_C2S].gap || s->gap || !s->syn)
-		return false;
-	/* What came first may be from the middle: its beginning was lost, or overtaken. */
-	if (v->synack < 0 || v->e[v->first_s2c].seq != v->e[v->synack].seq + 1)
-		return false;
-	t->grade = GRADE_D2;
-	t->frame = v->e[v->first_s2c].frame;
-	testimony_suspect(t, (unsigned)v->first_s2c);
-	testimony_says(t, "first answer to a request does not begin with HTTP/");
-	testimony_expects(t, "a status line");
-	return true;
 }
 
 const struct signature sig_http[] = {
@@ -482,7 +400,7 @@ const struct signature sig_http[] = {
 	 .summary = "an HTTP answer that acknowledges nothing of the request",
 	 .benign = "a server that speaks first on an HTTP port",
 	 .rules_out = "a server that had read the request: it acknowledged none of it",
-	 .refs = "this project's rule; RFC 9293 section 3.4", .match = match_ack_off},
+	 .refs = "this project's rule; RFC 9293 section 3.4", .match = first_answer_ack_match},
 	{.id = "answer-sub-rtt", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_TIMING,
 	 .summary = "the answer came sooner than the server's round trip allows",
@@ -492,15 +410,15 @@ const struct signature sig_http[] = {
 	 .fact = FACT_SHAPE,
 	 .summary = "a whole HTTP answer in one packet that also closes, without Server or Date",
 	 .benign = "small servers that write and close at once",
-	 .refs = "Marczak et al., Bad Traffic, Citizen Lab 2018", .match = match_findata},
+	 .refs = "Marczak et al., Bad Traffic, Citizen Lab 2018", .match = first_answer_fin_match},
 	{.id = "answer-without-status", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_SHAPE, .summary = "an HTTP request was answered without a status line",
 	 .benign = "HTTP/0.9 or another protocol on the port",
-	 .refs = "captures published with CenTrace (CoNEXT 2022)", .match = match_bare},
+	 .refs = "captures published with CenTrace (CoNEXT 2022)", .match = first_answer_bare_match},
 	{.id = "page-without-status", .family = FAMILY_HTTP_INJECTION, .cause = CAUSE_CONTENT,
 	 .fact = FACT_SHAPE, .names = true, .param = 1,
 	 .summary = "an HTTP request was answered by a page without a status line",
 	 .benign = "HTTP/0.9",
-	 .refs = "captures published with CenTrace (CoNEXT 2022)", .match = match_bare},
+	 .refs = "captures published with CenTrace (CoNEXT 2022)", .match = first_answer_bare_match},
 	{.id = NULL},
 };
