@@ -417,21 +417,25 @@ static unsigned boxes_of_ttls(const uint8_t ttl[], int hops[])
 	static char mbx[16][48];
 	static struct finding f[16];
 	static struct injector by[16];
-	static struct ladder_packet ladder[16];
+	static struct ladder_packet ladder[16][2];
 	static struct finding *list[16];
 	static struct flow_record flow;
 	static uint64_t frame;
+	static uint32_t file;
 	struct analysis a = {.findings = list};
 	struct boxes b;
 	for (unsigned i = 0; ttl[i] != 0; i++) {
 		unsigned first = ttl[i] <= 64 ? 64 : ttl[i] <= 128 ? 128 : 255;
 		snprintf(mbx[i], sizeof(mbx[i]), "mbx1_014x3_%u_+_1_rnd_0_a_0", first);
-		by[i] = (struct injector){.mbx = mbx[i], .packets = &frame, .n_packets = 1};
-		ladder[i] = (struct ladder_packet){.forged = true, .dir = DIR_S2C, .ttl = ttl[i]};
+		by[i] = (struct injector){.mbx = mbx[i], .packets = &frame,
+					  .packet_files = &file, .n_packets = 1};
+		/* The first file's frame of that number; there is one of the second file, too. */
+		ladder[i][0] = (struct ladder_packet){.dir = DIR_C2S, .file = 1, .ttl = 32};
+		ladder[i][1] = (struct ladder_packet){.forged = true, .dir = DIR_S2C, .ttl = ttl[i]};
 		f[i] = (struct finding){.flow = &flow, .family = FAMILY_TCP_INJECTION, .ts_ns = i + 1,
 					.verdict = VERDICT_LIKELY, .conditional = "untested",
 					.injectors = &by[i], .n_injectors = 1,
-					.ladder = &ladder[i], .n_ladder = 1};
+					.ladder = ladder[i], .n_ladder = 2};
 		list[i] = &f[i];
 		a.n_findings = i + 1;
 	}

@@ -60,7 +60,7 @@ static int hops_of(const struct finding *f, const struct injector *j)
 	int first = atoi(ttl);
 	for (unsigned i = 0; i < f->n_ladder; i++)
 		if (j->n_packets != 0 && f->ladder[i].frame == j->packets[0] &&
-		    first >= f->ladder[i].ttl)
+		    f->ladder[i].file == j->packet_files[0] && first >= f->ladder[i].ttl)
 			return first - f->ladder[i].ttl;
 	return -1;
 }
