@@ -157,6 +157,31 @@ static void look_alikes_are_not(void **state)
 	}
 }
 
+/* Others before alone, which used up what a plan grants, or after alone; or on both sides, or amid. */
+static void others_go_on_meanwhile(void **state)
+{
+	(void)state;
+	static const struct {
+		double apart_s;
+		bool after;
+		enum verdict verdict;
+	} rows[] = {{-100, false, VERDICT_ANOMALY}, {100, false, VERDICT_ANOMALY},
+		    {-100, true, VERDICT_LIKELY}, {45, false, VERDICT_LIKELY}};
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct world w;
+		start(&w);
+		for (unsigned k = 0; k < EACH; k++) {
+			add(&w, &policed, "slow.example", 200 + 10.0 * k);
+			bool late = rows[i].after && k % 2 != 0;
+			add(&w, &quick, "fast.example", 200 + 10.0 * k + (late ? 100 : rows[i].apart_s));
+		}
+		const struct finding *f = study_finds(&w, "rate-differs");
+		assert_non_null(f);
+		assert_int_equal(f->verdict, rows[i].verdict);
+		world_end(&w);
+	}
+}
+
 static void other_servers_may_be_slow_themselves(void **state)
 {
 	struct side_of elsewhere = quick;
@@ -326,6 +351,7 @@ int main(void)
 		cmocka_unit_test(others_are_near_in_time),
 		cmocka_unit_test(look_alikes_are_not),
 		cmocka_unit_test(other_servers_may_be_slow_themselves),
+		cmocka_unit_test(others_go_on_meanwhile),
 		cmocka_unit_test(a_control_capture_is_compared_with),
 		cmocka_unit_test(control_look_alikes_are_not),
 		cmocka_unit_test(a_protocol_held_alone_is_named),

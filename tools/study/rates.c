@@ -217,6 +217,28 @@ static void gather(const struct candidates *c, const struct trial *one, struct s
 	}
 }
 
+/*
+ * Others began while the name's connections did, or both before and after them. Others that came before alone
+ * had what a plan lends or allots at first; and what came after alone, a network that had got better.
+ */
+static bool are_amid(const struct side *others, const struct side *name)
+{
+	uint64_t first = UINT64_MAX, last = 0;
+	bool before = false, amid = false, after = false;
+	for (unsigned i = 0; i < name->n; i++) {
+		uint64_t at = name->flow[i]->start_ns;
+		first = at < first ? at : first;
+		last = at > last ? at : last;
+	}
+	for (unsigned i = 0; i < others->n; i++) {
+		uint64_t at = others->flow[i]->start_ns;
+		before |= at < first;
+		after |= at > last;
+		amid |= first <= at && at <= last;
+	}
+	return amid || (before && after);
+}
+
 /* The two rows that say how they differ, and what held the slower. */
 static void say_rows(struct study_run *r, struct finding *f, const struct side *slow,
 		     const struct side *others, const struct rate_comparison *c, enum grade grade)
@@ -269,12 +291,16 @@ static int say(struct study_run *r, const char *label, const struct side *name,
 		 name->held, name->n, shown, c->mean_x / 1e3, c->mean_y / 1e3, others->n);
 	/* VPN-THROTTLE is D2: whole tunnels are often slower than what they stand beside. */
 	say_rows(r, f, name, others, c, tunnel ? GRADE_D2 : GRADE_D3);
-	f->conditional = "yes";
+	bool amid = are_amid(others, name);
+	f->conditional = amid ? "yes" : "untested";
+	if (!amid)
+		study_benign(f, "a quota that was used up, or a network that was slower for a while: "
+				"no other name was tried meanwhile");
 	study_benign(f, tunnel   ? "a tunnel's server or program that itself limits what it sends"
 		       : beside ? "a server that itself limits this name"
 				: "the name's own servers, or their network, limit what they send");
 	/* Other servers are reached over other paths: then it says no more than that they differ. */
-	study_weigh(f, beside ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
+	study_weigh(f, beside && amid ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	return 0;
 }
 
