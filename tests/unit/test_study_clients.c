@@ -83,6 +83,29 @@ static void lost_clients_are_no_witnesses(void **state)
 	world_end(&w);
 }
 
+/* A client of two addresses, as of IPv4 and IPv6, fails with each, and with each reaches others. */
+static void two_clients_with_controls_are_added_up(void **state)
+{
+	(void)state;
+	struct try list[16] = {{0}};
+	for (unsigned i = 0; i < 12; i++) {
+		const struct try bad = DROP(1 + 20 * i, "bad"), ok = OK(1 + 20 * i, "ok");
+		list[i] = with_client(i % 3 == 0 ? bad : ok, i < 6 ? 10 : 20);
+	}
+	struct world w;
+	world_of(&w, list);
+	assert_int_equal(wide(&w, "sni-filtered")->verdict, VERDICT_LIKELY);
+	assert_int_equal(name(&w, "bad")->control_ok, 8);
+	world_end(&w);
+	/* One of them reaches nothing: the other failed twice. */
+	for (unsigned i = 6; i < 12; i++)
+		if (list[i].end == ATTEMPT_OK)
+			list[i].client = 10;
+	world_of(&w, list);
+	nothing_likely(&w);
+	world_end(&w);
+}
+
 /* What fails for several clients alike is no matter of one of them. */
 static void several_clients_share_controls(void **state)
 {
@@ -267,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(other_clients_controls_are_none),
 		cmocka_unit_test(lost_clients_are_no_witnesses),
+		cmocka_unit_test(two_clients_with_controls_are_added_up),
 		cmocka_unit_test(several_clients_share_controls),
 		cmocka_unit_test(a_name_may_pass_for_others),
 		cmocka_unit_test(both_sides_of_a_translator_are_one),

@@ -19,6 +19,7 @@
 
 struct shown {
 	const struct attempt *failed[SHOWN_MAX], *ok[SHOWN_MAX];
+	bool lost[SHOWN_MAX]; /* of the failed: trial's */
 	unsigned n_failed, n_ok, strong;
 };
 
@@ -31,6 +32,7 @@ static bool counts(const struct trial *t)
 static void take(struct shown *s, const struct trial *t)
 {
 	if (t->failed && s->n_failed < SHOWN_MAX) {
+		s->lost[s->n_failed] = t->lost;
 		s->failed[s->n_failed++] = t->a;
 		s->strong += study_grade(t->a) >= GRADE_D3 ||
 			     (t->a->finding != NULL && t->a->finding->verdict >= VERDICT_ANOMALY &&
@@ -51,7 +53,7 @@ static bool has_own_controls(const struct shown *s)
 		for (unsigned n = 0; n < s->n_ok; n++)
 			passed += study_same_client(s->ok[n], s->failed[i]);
 		seen_to_pass += passed != 0;
-		clients += k == i;
+		clients += k == i && !s->lost[i];
 		own += k == i ? passed : 0;
 	}
 	return clients >= TRIES || (own >= CONTROLS && seen_to_pass >= TRIES);

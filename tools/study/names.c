@@ -326,16 +326,20 @@ static int conclude(struct study_run *r, const struct tries *t, struct study_gro
 {
 	const struct study_name *rows = &r->pub.names[g->first_row];
 	struct common c;
-	struct tried whose;
+	struct tried whose, one;
 	if (!tested(rows[0].kind) || rows[0].name[0] == '\0' || g->failed < 1 ||
 	    g->ok + g->failed < STUDY_FAIL_TRIES)
 		return 0;
-	tries_whose(r, t, g, &whose);
-	if (!whose.mostly_fails || whose.tries < STUDY_FAIL_TRIES)
-		return 0;
-	tries_gather(r, t, g, &whose, &c);
+	tries_whose(r, t, g, &whose, &one);
+	c.controlled = false;
+	if (whose.mostly_fails)
+		tries_gather(r, t, g, &whose, &c);
+	if (!c.controlled && one.mostly_fails && one.tries >= STUDY_FAIL_TRIES) {
+		whose = one;
+		tries_gather(r, t, g, &whose, &c);
+	}
 	unsigned nets = tries_networks(r, t, g);
-	if (!c.controlled && (nets < 2 || whose.others_passed))
+	if (!c.controlled && (!whose.mostly_fails || nets < 2 || whose.others_passed))
 		return 0;
 	/* One kind of failure, as of one cause; of several kinds each has to be somebody else's doing. */
 	unsigned most = 0;

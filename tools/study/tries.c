@@ -167,9 +167,10 @@ static bool mostly(const unsigned tally[2])
 
 /*
  * Tries of pairs from place `from` to `to`, all of one client at one server: those of other names,
- * but such as mostly fail there themselves, are controls of the rows of g that failed there.
+ * but such as mostly fail there themselves, are controls of the rows of g that failed there. Whether one
+ * passed.
  */
-static void control_block(struct study_run *r, const struct tries *t, const struct study_group *g,
+static bool control_block(struct study_run *r, const struct tries *t, const struct study_group *g,
 			  size_t from, size_t to, uint32_t places[CONTROLS_MAX], unsigned *n)
 {
 	unsigned control[2] = {0, 0};
@@ -199,11 +200,14 @@ static void control_block(struct study_run *r, const struct tries *t, const stru
 			tally[0] = tally[1] = 0; /* so that no row is taken twice */
 		}
 	}
+	return control[0] != 0;
 }
 
-static void own_controls(struct study_run *r, const struct tries *t, const struct study_group *g, size_t n,
+/* Whether at each server one passed at least. */
+static bool own_controls(struct study_run *r, const struct tries *t, const struct study_group *g, size_t n,
 			 const struct attempt *client, struct common *c)
 {
+	bool all = true;
 	uint32_t places[CONTROLS_MAX];
 	unsigned n_places = 0;
 	size_t to = 0;
@@ -220,10 +224,11 @@ static void own_controls(struct study_run *r, const struct tries *t, const struc
 			from--;
 		while (to < r->n_pairs && study_one_pair(r, to - 1, to))
 			to++;
-		control_block(r, t, g, from, to, places, &n_places);
+		all &= control_block(r, t, g, from, to, places, &n_places);
 	}
 	for (unsigned i = 0; i < n_places; i++)
 		c->controls[c->n_controls++] = r->trials[r->pairs[places[i]]].a;
+	return all;
 }
 
 static bool has_control(const struct study_name *n)
@@ -280,38 +285,34 @@ static bool made_the_difference(const struct study_group *g, const struct attemp
 }
 
 void tries_whose(const struct study_run *r, const struct tries *t, const struct study_group *g,
-		 struct tried *out)
+		 struct tried *all, struct tried *one)
 {
-	struct clients all = {.n = 0};
+	struct clients who = {.n = 0};
 	size_t n = sort_group(t, g);
 	for (unsigned ok = 0; ok < 2; ok++) {
 		for (size_t i = 0; i < n; i++) {
-			const struct trial *one = &r->trials[r->pairs[t->sorted[i]]];
-			struct tried *c = ok != 0 ? one->ok ? client_of(&all, one->a, false) : NULL
-						  : one->failed ? client_of(&all, one->a, true) : NULL;
+			const struct trial *x = &r->trials[r->pairs[t->sorted[i]]];
+			struct tried *c = ok != 0 ? x->ok ? client_of(&who, x->a, false) : NULL
+						  : x->failed ? client_of(&who, x->a, true) : NULL;
 			if (c == NULL)
 				continue;
 			c->tries++;
-			c->failed += one->failed;
-			c->lost = one->lost;
-			c->ok += one->ok && !made_the_difference(g, one->a);
+			c->failed += x->failed;
+			c->lost = x->lost;
+			c->ok += x->ok && !made_the_difference(g, x->a);
 		}
 	}
-	struct tried most = {.client = NULL};
 	unsigned witnesses = 0;
-	for (unsigned i = 0; i < all.n; i++) {
-		witnesses += !all.list[i].lost;
-		if (all.list[i].failed > most.failed)
-			most = all.list[i];
+	*one = (struct tried){.client = NULL};
+	for (unsigned i = 0; i < who.n; i++) {
+		witnesses += !who.list[i].lost;
+		if (who.list[i].failed > one->failed)
+			*one = who.list[i];
 	}
-	if (study_mostly_fails(g) && witnesses >= STUDY_FAIL_TRIES) {
-		*out = (struct tried){.ok = g->ok, .failed = g->failed, .tries = g->ok + g->failed,
-				      .mostly_fails = true};
-		return;
-	}
-	*out = most;
-	out->others_passed = g->ok + most.failed > most.tries;
-	out->mostly_fails = mostly((const unsigned[]){most.ok, most.failed});
+	one->others_passed = g->ok + one->failed > one->tries;
+	one->mostly_fails = mostly((const unsigned[]){one->ok, one->failed});
+	*all = (struct tried){.own = witnesses < STUDY_FAIL_TRIES, .ok = g->ok, .failed = g->failed,
+			      .tries = g->ok + g->failed, .mostly_fails = study_mostly_fails(g)};
 }
 
 /* Between two of the failed tries of one capture. */
@@ -350,11 +351,13 @@ void tries_gather(struct study_run *r, const struct tries *t, const struct study
 	memset(c, 0, sizeof(*c));
 	size_t n = sort_group(t, g);
 	gather_failed(r, t, n, whose->client, c);
-	if (whose->client != NULL)
-		own_controls(r, t, g, n, whose->client, c);
+	bool all = true;
+	if (whose->client != NULL || whose->own)
+		all = own_controls(r, t, g, n, whose->client, c);
 	else
 		c->n_controls = tries_controls(r, t, g, g->first_row, g->n_rows, c->controls);
 	weigh_controls(r, t, g, n, whose->client, c);
+	c->controlled &= all || !whose->own;
 	c->amid = any_amid(r, t, g, c);
 	for (unsigned i = 0; i < c->n_shown; i++) {
 		unsigned same = 0;

@@ -29,16 +29,17 @@ void tries_free(struct tries *t);
  */
 struct tried {
 	const struct attempt *client; /* a try of the one whose tries count; NULL: those of all */
+	bool own;                     /* all, and each for whom it failed has to have controls of its own */
 	unsigned ok, failed, tries;   /* passed without a feature that makes the difference; all */
 	bool others_passed;           /* client: for another the name did pass */
 	bool mostly_fails, lost;
 };
 /*
- * All of g if the name mostly fails, and for three clients at least that are not lost with every name: as
- * many as one's tries have to be. Else those of the client for whom it fails most.
+ * all: the tries of g, with the controls of all if it fails for three clients at least that are not lost with
+ * every name: as many as one's tries have to be. one: those of the client for whom it fails most.
  */
 void tries_whose(const struct study_run *r, const struct tries *t, const struct study_group *g,
-		 struct tried *out);
+		 struct tried *all, struct tried *one);
 
 /* What the failed tries of a name have in common. */
 struct common {
@@ -54,7 +55,7 @@ struct common {
 	bool amid;                 /* at one of them something passed between two of the failed tries */
 };
 
-/* Of one client's tries it also counts that one's own controls, into the rows of g where it failed. */
+/* Of one client, or each its own, it also counts these controls, into the rows of g where it failed. */
 void tries_gather(struct study_run *r, const struct tries *t, const struct study_group *g,
 		  const struct tried *whose, struct common *c);
 /* The earliest that passed at the servers of these rows of g, under other names; how many. */
