@@ -99,6 +99,24 @@ def counted_once(events):
     return None if told == len(halves) <= flows["total"] else f"{len(halves)} connections: {flows}"
 
 
+def listed(events):
+    """what findings and the list of connections say differently of each other"""
+    order = ("none", "inconclusive", "anomaly", "likely", "confirmed")
+    flows = {e["flow_id"]: e["flow"]["worst"] for e in events if e["event_type"] == "flow"}
+    worst = dict.fromkeys(flows, "none")
+    bad = []
+    for event in events:
+        if event["event_type"] != "finding":
+            continue
+        finding = event["finding"]
+        bad += [f"{finding['id']}: {i} is in no list" for i in finding["controls"] if i not in flows]
+        if "scope" not in finding:
+            at = event["flow_id"]
+            worst[at] = max(worst.get(at, "none"), finding["verdict"], key=order.index)
+    return bad + [f"{i} is {flows.get(i)} in the list, {worst[i]} in findings" for i in worst
+                  if flows.get(i) != worst[i]]
+
+
 def triggers(name, rows, events):
     """what findings name in another way than the manifest"""
     want, bad = {}, []
@@ -211,6 +229,7 @@ def main():
         bad, open_, count = judge(raw, said)
         bad += filter(None, [counted_once(events)])
         bad += triggers(name, rows, events)
+        bad += listed(events)
         bad += held_to(events)
         if name in benign and any(v in ("likely", "confirmed") for v in verdicts):
             bad.append(f"benign, and says {sorted(set(verdicts))}")

@@ -117,6 +117,15 @@ void comparison_captured(struct comparison *c, enum compare_side side, const cha
 	snprintf(r->partial_why, sizeof(r->partial_why), "%s: %s", file[0], why != NULL ? why : "");
 }
 
+static void worst_of_flows(struct analysis *a)
+{
+	for (size_t i = 0; i < a->n_findings; i++) {
+		struct flow_record *flow = (struct flow_record *)a->findings[i]->flow; /* its own list's */
+		if (a->findings[i]->scope == SCOPE_FLOW && a->findings[i]->verdict > flow->worst)
+			flow->worst = a->findings[i]->verdict;
+	}
+}
+
 int comparison_run(struct comparison *c)
 {
 	if (c->view[0].no_memory || c->view[1].no_memory)
@@ -153,7 +162,10 @@ int comparison_run(struct comparison *c)
 	if (err == 0)
 		err = profiles_write(c);
 	/* Its boxes' rules may have made more of some. */
-	return err == 0 && c->analysis.n_findings != 0 ? names_conditions(c) : err;
+	if (err == 0 && c->analysis.n_findings != 0)
+		err = names_conditions(c);
+	worst_of_flows(&c->analysis);
+	return err;
 }
 
 struct analysis *comparison_analysis(struct comparison *c)

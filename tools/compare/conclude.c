@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "tools/compare/findings.h"
+#include "tools/compare/names.h"
 
 #define IDLE_NS	  20000000000ULL /* a translator forgets no sooner */
 
@@ -99,12 +100,30 @@ static int by_frame(const void *a, const void *b, void *user)
 	return x < y ? -1 : x > y;
 }
 
-/* Room for one more finding, and for its flow. */
+static bool room_for_flow(struct comparison *c)
+{
+	struct analysis *a = &c->analysis;
+	size_t n = c->room_flows;
+
+	if (a->n_flows < n)
+		return true;
+	n = n != 0 ? n * 2 : 16;
+	struct flow_record **flows = realloc(a->flows, n * sizeof(struct flow_record *));
+	if (flows == NULL)
+		return false;
+	a->flows = flows;
+	c->room_flows = n;
+	return true;
+}
+
+/* For one more finding, and for its flow. */
 static bool room(struct comparison *c)
 {
 	struct analysis *a = &c->analysis;
 	size_t n = c->room_findings;
 
+	if (!room_for_flow(c))
+		return false;
 	if (a->n_findings < n)
 		return true;
 	n = n != 0 ? n * 2 : 16;
@@ -112,10 +131,6 @@ static bool room(struct comparison *c)
 	if (findings == NULL)
 		return false;
 	a->findings = findings;
-	struct flow_record **flows = realloc(a->flows, n * sizeof(struct flow_record *));
-	if (flows == NULL)
-		return false;
-	a->flows = flows;
 	c->room_findings = n;
 	return true;
 }
@@ -426,6 +441,32 @@ static int conclude_link(struct comparison *c, const struct controls *k, const s
 	return 0;
 }
 
+/*
+ * Findings name others as controls: what came through is listed as what did not. from: where the
+ * link's records begin, those with a finding.
+ */
+static int list_unharmed(struct comparison *c, const struct link *l, size_t from)
+{
+	struct analysis *a = &c->analysis;
+	enum compare_side side = l->convs[SIDE_CLIENT] != 0 ? SIDE_CLIENT : SIDE_SERVER;
+	struct flow_record *flow = flow_of(c, side, l->first_conv[side]);
+
+	for (size_t i = from; flow != NULL && i < a->n_flows; i++) {
+		if (a->flows[i]->id == flow->id) {
+			free(flow);
+			return 0;
+		}
+	}
+	if (flow == NULL || !room_for_flow(c)) {
+		free(flow);
+		return -ENOMEM;
+	}
+	a->flows[a->n_flows++] = flow;
+	names_of_flow(c, l, flow);
+	a->all_flows = true;
+	return 0;
+}
+
 int conclude(struct comparison *c)
 {
 	uint32_t most = c->view[0].n > c->view[1].n ? c->view[0].n : c->view[1].n;
@@ -435,8 +476,12 @@ int conclude(struct comparison *c)
 
 	for (unsigned way = 0; way < WAYS; way++)
 		missed_count(c, way, &c->doubt[way]);
-	for (uint32_t i = 0; err == 0 && i < c->n_links; i++)
+	for (uint32_t i = 0; err == 0 && i < c->n_links; i++) {
+		size_t from = c->analysis.n_flows;
 		err = conclude_link(c, &k, &c->links[i], v);
+		if (err == 0)
+			err = list_unharmed(c, &c->links[i], from);
+	}
 	controls_free(&k);
 	free(v);
 	return err;

@@ -37,5 +37,7 @@ const char *names_stamp(const struct names *n, enum compare_side side, const str
 			uint64_t ns, uint64_t frame);
 /* tell.c: triggers, conditions and controls of the findings, once they are made. 0 or -ENOMEM. */
 int names_tell(struct comparison *c);
+/* What the conversation carried and asked for, into its record. */
+void names_of_flow(const struct comparison *c, const struct link *l, struct flow_record *flow);
 /* The conditions anew, where verdicts have changed since. 0 or -ENOMEM. */
 int names_conditions(struct comparison *c);

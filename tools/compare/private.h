@@ -120,7 +120,7 @@ struct comparison {
 	uint64_t lone, elsewhere, both;
 	struct analysis analysis;
 	struct capture_result captures[SIDES];
-	size_t room_findings;
+	size_t room_findings, room_flows;
 	struct names *names;   /* names.h */
 	struct study study;    /* profiles alone */
 	struct arena arena;    /* of what findings and profiles point to */

@@ -97,6 +97,14 @@ static void tell_flow(struct flow_record *f, const struct flow_record *known)
 	f->vpn = known->vpn;
 }
 
+void names_of_flow(const struct comparison *c, const struct link *l, struct flow_record *flow)
+{
+	bool server = flow->capture == SIDE_SERVER;
+	uint64_t ns = flow->last_ns - (server ? (uint64_t)c->clock.offset_ns : 0);
+
+	tell_flow(flow, names_asked_by(c, l, ns).rec);
+}
+
 static void tell_trigger(struct comparison *c, struct finding *f, const struct link *l)
 {
 	struct asked k = names_asked_by(c, l, client_time(c, f));
