@@ -212,6 +212,32 @@ static void a_translator_may_lie_between_captures(void **state)
 	world_end(&w);
 }
 
+/* The same of a host that hands connections on to a server of its own, as those of containers do. */
+static void both_sides_of_a_forwarded_port_are_one(void **state)
+{
+	(void)state;
+	struct try list[32] = {{0}};
+	for (unsigned i = 0; i < 16; i += 2) {
+		const struct try bad = RST(1 + 40 * i, "bad"), ok = OK(1 + 40 * i, "ok");
+		list[i] = i % 4 == 0 ? bad : ok;
+		list[i].source = 41000 + i;
+		list[i + 1] = list[i];
+		list[i + 1].server = 2;
+		list[i + 1].at += 0.0002;
+	}
+	struct world w;
+	world_of(&w, list);
+	assert_int_equal(wide(&w, "sni-filtered")->n_flows, 4);
+	assert_int_equal(wide(&w, "sni-filtered")->n_controls, 4);
+	world_end(&w);
+	/* Of other ports they are two connections that a browser opened at once. */
+	for (unsigned i = 1; i < 16; i += 2)
+		list[i].source += 1;
+	world_of(&w, list);
+	assert_int_equal(wide(&w, "sni-filtered")->n_flows, 8);
+	world_end(&w);
+}
+
 /* What an earlier trigger explains is not what the box acts on. */
 static void residual_failures_are_no_triggers(void **state)
 {
@@ -295,6 +321,7 @@ int main(void)
 		cmocka_unit_test(a_name_may_pass_for_others),
 		cmocka_unit_test(both_sides_of_a_translator_are_one),
 		cmocka_unit_test(a_translator_may_lie_between_captures),
+		cmocka_unit_test(both_sides_of_a_forwarded_port_are_one),
 		cmocka_unit_test(residual_failures_are_no_triggers),
 		cmocka_unit_test(a_split_hello_takes_tries),
 		cmocka_unit_test(another_client_is_no_other_fingerprint),

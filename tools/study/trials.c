@@ -14,7 +14,7 @@
 #define TWIN_NS 10000000000ull
 /* A host that translates addresses, captured on all its interfaces, has each packet twice within this. */
 #define TRANSLATED_NS 5000000ull
-#define TRANSLATED_AMONG 16 /* tries of one name at one server looked through for the other side */
+#define TRANSLATED_AMONG 16 /* tries of one name looked through for the other side */
 /* Silence is silence once this much capture follows the request (T_idle). */
 #define SILENT_NS 3000000000ull
 
@@ -187,17 +187,21 @@ static bool near(uint64_t x, uint64_t y)
 }
 
 /*
- * One connection on the two sides of an address translation: all alike but the client's address. Between two
- * captures, whose clocks differ, it has to have kept its port, as most translators see to.
+ * One connection on the two sides of an address translation: all alike but the client's address, or but the
+ * server's where the client's port is one too. Between two captures, whose clocks differ, it has to have kept
+ * its port, as most translators see to.
  */
 static bool translated(const struct trial *x, const struct trial *y)
 {
 	const struct attempt *a = x->a, *b = y->a;
-	bool alike = x->ok == y->ok && x->failed == y->failed && a->first_len == b->first_len &&
-		     a->txid == b->txid && !study_same_client(a, b);
+	bool port = a->client_port == b->client_port;
+	bool masked = x->row == y->row && !study_same_client(a, b);
+	bool forwarded = x->row != y->row && port && study_same_client(a, b);
+	if (x->ok != y->ok || x->failed != y->failed || a->first_len != b->first_len || a->txid != b->txid)
+		return false;
 	if (a->capture != b->capture)
-		return alike && a->client_port == b->client_port && strcmp(a->ja4, b->ja4) == 0;
-	return alike && a->end == b->end && near(a->start_ns, b->start_ns) &&
+		return masked && port && strcmp(a->ja4, b->ja4) == 0;
+	return (masked || forwarded) && a->end == b->end && near(a->start_ns, b->start_ns) &&
 	       near(a->request_ns, b->request_ns) && near(a->end_ns, b->end_ns);
 }
 
@@ -208,17 +212,17 @@ static int by_keys(const void *x, const void *y)
 	return by != 0 ? by : a->trial < b->trial ? -1 : a->trial > b->trial;
 }
 
-static void row_and_start_key(struct sorted *s)
+static void group_and_start_key(struct sorted *s)
 {
 	s->key[1] = s->a->start_ns; /* [0] has been set */
 }
 
-/* Among tries of one name at one server by time; of two the first capture's counts. */
+/* Among tries of one name by time; of two the first capture's counts. */
 static void find_translated(struct study_run *r, struct sorted *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		list[i].key[0] = r->trials[list[i].trial].row;
-	sort_by(list, n, row_and_start_key, by_keys);
+		list[i].key[0] = r->group_of[r->trials[list[i].trial].row];
+	sort_by(list, n, group_and_start_key, by_keys);
 	for (size_t i = 1; i < n; i++) {
 		for (size_t k = i; k-- > 0 && i - k <= TRANSLATED_AMONG;) {
 			uint32_t first = list[k].trial, second = list[i].trial;
