@@ -122,6 +122,7 @@ struct rate_facts {
 	double rate_bps;        /* of TCP payload that got through */
 	/* Before the first loss, or before the rate held; bounded: the bucket's size, 0 unknown. */
 	uint64_t burst_bytes;
+	uint64_t free_bytes;    /* of the connection, before anything held it */
 	double loss;            /* share of the segments */
 	unsigned n_lost, n_passed; /* segments from the first loss on */
 	double rtt_ms;          /* median; 0 unknown */

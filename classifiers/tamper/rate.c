@@ -322,6 +322,7 @@ static enum rate_policer police(const struct rate_trace *t, unsigned cut, bool q
 	out->bounded = queued;
 	out->rate_bps = rate;
 	out->burst_bytes = !queued ? burst : ahead > 0 ? (uint64_t)ahead : 0;
+	out->free_bytes = burst;
 	out->loss = (double)b.n_loss / (b.n_loss + b.n_pass);
 	out->n_lost = b.n_loss;
 	out->n_passed = b.n_pass;
@@ -357,6 +358,7 @@ static void police_small(const struct rate_trace *t, double *room, struct rate_f
 	out->bounded = true;
 	out->rate_bps = rate;
 	out->burst_bytes = (uint64_t)size;
+	out->free_bytes = first_loss(t, first);
 	out->loss = (double)b.n_loss / (b.n_loss + b.n_pass);
 	out->n_lost = b.n_loss;
 	out->n_passed = b.n_pass;

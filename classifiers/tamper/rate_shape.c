@@ -37,6 +37,7 @@ struct plateau {
 	double bins[SHAPED_BINS], sorted[SHAPED_BINS];
 	unsigned n, n_near;
 	double median, rate_bps, first;
+	double before; /* bytes that came through before the first bin on it */
 };
 
 /* When bytes were acknowledged is when they had come through. */
@@ -61,8 +62,10 @@ static void plateau_fill(const struct rate_trace *t, uint64_t first, uint64_t la
 	memcpy(p->sorted, p->bins, p->n * sizeof(*p->bins));
 	p->median = p->n != 0 ? median(p->sorted, p->n) : 0;
 	for (unsigned i = 0; i < p->n; i++) {
-		if (fabs(p->bins[i] - p->median) > SHAPED_NEAR * p->median)
+		if (fabs(p->bins[i] - p->median) > SHAPED_NEAR * p->median) {
+			p->before += p->n_near == 0 ? p->bins[i] : 0;
 			continue;
+		}
 		near += p->bins[i];
 		p->n_near++;
 	}
@@ -176,6 +179,7 @@ void rate_shape(const struct rate_trace *t, double *room, struct rate_facts *out
 	out->rate_bps = p.rate_bps;
 	out->inflated_ms = delay_us / 1e3;
 	out->burst_bytes = ahead > 0 ? (uint64_t)ahead : 0;
+	out->free_bytes = t->seg[0].seq + (uint64_t)p.before;
 	out->loss = (double)lost / t->n;
 	out->n_lost = lost;
 	out->n_passed = t->n - lost;

@@ -19,6 +19,7 @@ struct side_of {
 	double bps;
 	bool held;
 	unsigned server, rtt_ms, n;
+	const struct rate_facts *by; /* NULL: limited */
 };
 
 struct world {
@@ -37,6 +38,7 @@ static void add(struct world *w, const struct side_of *of, const char *name, dou
 	unsigned i = (unsigned)w->a.n_attempts++;
 	struct goodput *g = calloc(1, sizeof(*g) + BINS * sizeof(g->bytes[0]));
 	assert_non_null(g);
+	g->start_ns = (uint64_t)((1000 + at_s) * 1e9);
 	g->bin_ns = GOODPUT_BIN_NS;
 	g->dir = DIR_S2C;
 	g->rtt_us = of->rtt_ms * 1000;
@@ -53,7 +55,7 @@ static void add(struct world *w, const struct side_of *of, const char *name, dou
 		.server_port = 443, .ip_version = 4, .proto = 6, .trigger = TRIGGER_SNI,
 		.end = ATTEMPT_OK, .stage = STAGE_LATER, .bits = ATTEMPT_HANDSHAKE, .name = name,
 		.flow = &w->flows[i], .goodput = g, .ja4 = "",
-		.rate = of->held ? &limited : NULL};
+		.rate = !of->held ? NULL : of->by != NULL ? of->by : &limited};
 }
 
 static void start(struct world *w)
@@ -191,6 +193,36 @@ static void other_servers_may_be_slow_themselves(void **state)
 	const struct finding *f = compare_sides(&w, &policed, &elsewhere, 5);
 	assert_non_null(f);
 	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	world_end(&w);
+}
+
+/* A plan may let so much of each connection by, or of all together while the line is idle. */
+static void a_plan_with_a_burst_is_no_filter(void **state)
+{
+	static const struct rate_facts lets_by = {.form = RATE_POLICED, .rate_bps = 4e6,
+						  .free_bytes = 400000};
+	static const struct rate_facts empty = {.form = RATE_POLICED, .rate_bps = 1e5, .free_bytes = 20000};
+	/* 10 s each: 5 MB of the name, 600 kB or 6 MB of the others. */
+	const struct side_of name = {4e6, true, 1, 40, EACH, &lets_by};
+	const struct side_of small = {4.8e5, false, 1, 40, EACH}, large = {9e6, false, 1, 40, EACH};
+	const struct side_of drained = {1e6, true, 1, 40, EACH, &empty};
+	struct world w;
+	(void)state;
+	assert_null(compare_sides(&w, &name, &small, 5));
+	world_end(&w);
+	assert_non_null(compare_sides(&w, &name, &large, 5));
+	world_end(&w);
+	/*
+	 * Eight minutes later a bucket that fills at 100 kbit/s holds 6 MB; among the name's it held
+	 * nothing.
+	 */
+	const struct finding *f = compare_sides(&w, &drained, &quick, 540);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	world_end(&w);
+	f = compare_sides(&w, &drained, &quick, 5);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_LIKELY);
 	world_end(&w);
 }
 
@@ -347,6 +379,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_held_alone_is_named),
+		cmocka_unit_test(a_plan_with_a_burst_is_no_filter),
 		cmocka_unit_test(a_log_may_begin_late),
 		cmocka_unit_test(others_are_near_in_time),
 		cmocka_unit_test(look_alikes_are_not),

@@ -5,8 +5,11 @@
  * within minutes of each other, those with a name (or of a tunnel's protocol, VPN-THROTTLE) against the
  * rest, by the tests that record-and-replay studies use. Servers differ in speed by themselves, and plans
  * hold all names to one rate: so a name is only spoken of where a policer or shaper shows in its own
- * connections and not in the controls. Where the user replayed something himself, a capture with and one
- * without what may be throttled (analyze --control) are compared as a whole.
+ * connections and not in the controls. A plan's bucket lets some bytes by before it holds anything, of
+ * each connection or of all of a client's: a control is one if it carried more than those, and it tells
+ * from a plan if it came so soon behind the name's that no bucket could have filled again. Where the user
+ * replayed something himself, a capture with and one without what may be throttled (analyze --control)
+ * are compared as a whole.
  */
 
 #include <errno.h>
@@ -25,6 +28,8 @@
 #define LOGGED_BYTES (FLOW_BYTES / 2) /* of them in the log, which begins later */
 #define HELD 0.5                  /* share of the name's connections that something held to a rate */
 #define HELD_CONTROLS 0.1         /* of the controls, at most */
+#define BEYOND 1.5                /* times the bytes that a bucket lets by is more than those */
+#define SOON_MIN 3                /* controls that no bucket could have filled for */
 #define SAMPLES_MIN 20            /* of either capture: two seconds */
 #define RTT_NEAR 0.25             /* of the larger, or this much: */
 #define RTT_NEAR_US 10000.0
@@ -33,6 +38,7 @@
 struct side {
 	const struct attempt *flow[FLOWS_MAX];
 	unsigned n, held;
+	uint64_t free_bytes, least_bytes; /* of those held: most before they were; least in all */
 	double *samples;
 	unsigned n_samples;
 };
@@ -47,16 +53,24 @@ static const char *label_of(const struct trial *t)
 	return tunnel ? first_words_name((enum first_words)a->words) : NULL;
 }
 
+static uint64_t logged(const struct attempt *a)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < a->goodput->n; i++)
+		sum += a->goodput->bytes[i];
+	return sum;
+}
+
+static uint64_t volume(const struct attempt *a)
+{
+	uint64_t sum = logged(a);
+	return a->goodput->dir == DIR_S2C && a->bytes_s2c > sum ? a->bytes_s2c : sum;
+}
+
 static bool has_much(const struct trial *t)
 {
-	const struct goodput *g = t->a->goodput;
-	uint64_t sum = 0;
-	if (g == NULL || t->twin)
-		return false;
-	for (unsigned i = 0; i < g->n; i++)
-		sum += g->bytes[i];
-	uint64_t all = g->dir == DIR_S2C && t->a->bytes_s2c > sum ? t->a->bytes_s2c : sum;
-	return all >= FLOW_BYTES && sum >= LOGGED_BYTES;
+	return t->a->goodput != NULL && !t->twin && volume(t->a) >= FLOW_BYTES &&
+	       logged(t->a) >= LOGGED_BYTES;
 }
 
 static bool is_control(const struct study_run *r, const struct attempt *a)
@@ -135,7 +149,39 @@ static void take(struct side *s, const struct attempt *a)
 	if (s->n == FLOWS_MAX)
 		return;
 	s->flow[s->n++] = a;
-	s->held += is_held(a);
+	if (!is_held(a))
+		return;
+	uint64_t bytes = volume(a), before = a->rate->free_bytes;
+	s->least_bytes = s->held == 0 || bytes < s->least_bytes ? bytes : s->least_bytes;
+	s->free_bytes = before > s->free_bytes ? before : s->free_bytes;
+	s->held++;
+}
+
+/* What held the slow would have held it, too, if it held all. */
+static bool goes_beyond(const struct attempt *a, const struct side *slow)
+{
+	uint64_t bytes = volume(a);
+	return bytes >= BEYOND * slow->free_bytes || bytes >= slow->least_bytes;
+}
+
+static uint64_t ends(const struct attempt *a)
+{
+	return a->goodput->start_ns + a->goodput->n * a->goodput->bin_ns;
+}
+
+/* It carried more than a bucket that a held connection had left empty could have got since. */
+static bool comes_soon(const struct attempt *a, const struct side *slow)
+{
+	uint64_t start = a->goodput->start_ns;
+	for (unsigned i = 0; i < slow->n; i++) {
+		const struct attempt *of = slow->flow[i];
+		if (!is_held(of) || of->goodput->start_ns > start)
+			continue;
+		uint64_t since = ends(of) < start ? start - ends(of) : 0;
+		if ((double)volume(a) >= BEYOND * of->rate->rate_bps / 8e9 * (double)since)
+			return true;
+	}
+	return false;
 }
 
 /* Connections that can be compared, those of one client together and in order of time. */
@@ -194,21 +240,29 @@ static size_t first_near(const struct candidates *c, const struct attempt *of)
 	return lo;
 }
 
+static bool is_near(const struct attempt *a, const struct attempt *of)
+{
+	return compare_kind(a, of) == 0 &&
+	       (a->start_ns <= of->start_ns || a->start_ns - of->start_ns <= TRIAL_NS);
+}
+
+static bool is_called(const struct trial *t, const struct trial *one)
+{
+	return t->a->trigger == one->a->trigger && strcmp(label_of(t), label_of(one)) == 0;
+}
+
 static void gather(const struct candidates *c, const struct trial *one, struct side *name,
 		   struct side *others, bool *beside)
 {
-	const struct attempt *of = one->a;
+	size_t first = first_near(c, one->a);
 	*beside = true;
-	for (size_t i = first_near(c, of); i < c->n; i++) {
-		const struct attempt *a = c->list[i]->a;
-		if (compare_kind(a, of) != 0 ||
-		    (a->start_ns > of->start_ns && a->start_ns - of->start_ns > TRIAL_NS))
-			break;
-		if (a->trigger == of->trigger && strcmp(label_of(c->list[i]), label_of(one)) == 0)
-			take(name, a);
-		else
-			take(others, a);
-	}
+	for (size_t i = first; i < c->n && is_near(c->list[i]->a, one->a); i++)
+		if (is_called(c->list[i], one))
+			take(name, c->list[i]->a);
+	for (size_t i = first; i < c->n && is_near(c->list[i]->a, one->a); i++)
+		if (!is_called(c->list[i], one) &&
+		    (is_held(c->list[i]->a) || goes_beyond(c->list[i]->a, name)))
+			take(others, c->list[i]->a);
 	for (unsigned i = 0; i < others->n; i++) {
 		bool same = false;
 		for (unsigned k = 0; k < name->n && !same; k++)
@@ -299,8 +353,15 @@ static int say(struct study_run *r, const char *label, const struct side *name,
 	study_benign(f, tunnel   ? "a tunnel's server or program that itself limits what it sends"
 		       : beside ? "a server that itself limits this name"
 				: "the name's own servers, or their network, limit what they send");
+	unsigned soon = 0;
+	for (unsigned i = 0; i < others->n; i++)
+		soon += comes_soon(others->flow[i], name);
+	if (soon < SOON_MIN)
+		study_benign(f, "a plan that holds all names, but lets some bytes by first whenever "
+				"the line was idle");
 	/* Other servers are reached over other paths: then it says no more than that they differ. */
-	study_weigh(f, beside && amid ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
+	bool told = beside && amid && soon >= SOON_MIN;
+	study_weigh(f, told ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	return 0;
 }
 
@@ -387,8 +448,14 @@ static int compare_control(struct study_run *r, enum dir dir)
 	struct rate_comparison c;
 	for (size_t i = 0; i < r->n_trials; i++) {
 		const struct attempt *a = r->trials[i].a;
-		if (has_much(&r->trials[i]) && a->goodput->dir == dir)
-			take(is_control(r, a) ? &control : &slow, a);
+		if (has_much(&r->trials[i]) && a->goodput->dir == dir && !is_control(r, a))
+			take(&slow, a);
+	}
+	for (size_t i = 0; i < r->n_trials; i++) {
+		const struct attempt *a = r->trials[i].a;
+		if (has_much(&r->trials[i]) && a->goodput->dir == dir && is_control(r, a) &&
+		    (is_held(a) || goes_beyond(a, &slow)))
+			take(&control, a);
 	}
 	if (slow.n == 0 || control.n == 0 || control.held > HELD_CONTROLS * control.n ||
 	    !alike_paths(&slow, &control))

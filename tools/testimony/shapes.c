@@ -118,7 +118,7 @@ static const struct wire_shape shape_goodput = {
 #define T struct rate_facts
 static const struct wire_field rate_rows[] = {
 	BELOW(T, form, RATE_FORM_N), BELOW(T, dir, 2), FLAG(T, bounded), FLAG(T, gaps),
-	REAL(T, rate_bps), U(T, burst_bytes), REAL(T, loss), U(T, n_lost), U(T, n_passed),
+	REAL(T, rate_bps), U(T, burst_bytes), U(T, free_bytes), REAL(T, loss), U(T, n_lost), U(T, n_passed),
 	REAL(T, rtt_ms), REAL(T, inflated_ms), U(T, size), U(T, frame),
 };
 #undef T
