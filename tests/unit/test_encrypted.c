@@ -79,6 +79,24 @@ static void end(struct world *w)
 	free(w->a.findings);
 }
 
+/* A client that is shut out has nothing else there; of several alike the port's others are controls. */
+static void other_clients_controls_are_none(void **state)
+{
+	static struct world w;
+	(void)state;
+	for (unsigned clients = 1; clients <= 3; clients++) {
+		start(&w);
+		for (unsigned i = 0; i < 60; i++)
+			add(&w, 1 + i % clients, true, i % 2 == 0 ? "request-dropped" : NULL);
+		for (unsigned i = 0; i < 40; i++)
+			add(&w, 9, false, NULL);
+		const struct finding *f = conclude(&w, "encrypted-dropped");
+		assert_true((f != NULL) == (clients == 3));
+		assert_true(f == NULL || f->n_controls != 0);
+		end(&w);
+	}
+}
+
 static void one_in_four_is_told(void **state)
 {
 	static struct world w;
@@ -204,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_in_four_is_told),
+		cmocka_unit_test(other_clients_controls_are_none),
 		cmocka_unit_test(look_alikes_are_not),
 		cmocka_unit_test(a_residual_window_counts_once),
 		cmocka_unit_test(chance_is_fishers),

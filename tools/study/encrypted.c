@@ -17,6 +17,7 @@
 #define REFS "Wu et al., USENIX Security 2023"
 #define TRIES 20                    /* of each kind: BLK-FET's n */
 #define CONTROL_SHARE 0.2           /* of the controls that may fail */
+#define CLIENTS 3                   /* of fewer what is dropped is held against their own controls */
 #define RESIDUAL_NS 180000000000ull /* the same: what follows a drop may be its consequence */
 #define SOONEST_NS 280000000ull     /* PROBE-REPLAY: a NAT's two sides are closer */
 #define LATEST_NS 86400000000000ull
@@ -66,30 +67,60 @@ static bool was_dropped(const struct attempt *a)
 	return a->finding != NULL && strcmp(a->finding->id, "request-dropped") == 0;
 }
 
-/* Connections to one port; [1] of what is fully encrypted. */
+/*
+ * Connections to one port; [1] of what is fully encrypted, of clients that have such. A client whose way is
+ * broken may have nothing else: what others reach is no control of one or two.
+ */
 struct port {
 	unsigned dropped[2], passed[2];
+	struct {
+		unsigned dropped, passed;
+		const struct attempt *controls[SHOWN_MAX];
+		unsigned n_controls;
+	} others; /* of clients that have none */
 	const struct attempt *shown[SHOWN_MAX], *controls[SHOWN_MAX];
-	unsigned n_shown, n_controls;
+	unsigned n_shown, n_controls, clients; /* that had some dropped */
 };
+
+static bool is_fet(const struct attempt *a)
+{
+	return (a->bits & ATTEMPT_FET) != 0;
+}
 
 static void count(struct port *p, const struct attempt *a)
 {
-	unsigned fet = (a->bits & ATTEMPT_FET) != 0;
 	if (was_dropped(a)) {
-		p->dropped[fet]++;
-		if (fet && p->n_shown < SHOWN_MAX)
+		p->dropped[is_fet(a)]++;
+		if (is_fet(a) && p->n_shown < SHOWN_MAX)
 			p->shown[p->n_shown++] = a;
 	} else if (a->end == ATTEMPT_OK) {
-		p->passed[fet]++;
-		if (!fet && p->n_controls < SHOWN_MAX)
+		p->passed[is_fet(a)]++;
+		if (!is_fet(a) && p->n_controls < SHOWN_MAX)
 			p->controls[p->n_controls++] = a;
 	}
 }
 
-/* BLK-FET. */
-static int conclude_port(struct study_run *r, const struct port *p)
+static void count_other(struct port *p, const struct attempt *a)
 {
+	p->others.dropped += was_dropped(a);
+	p->others.passed += a->end == ATTEMPT_OK;
+	if (a->end == ATTEMPT_OK && p->others.n_controls < SHOWN_MAX)
+		p->others.controls[p->others.n_controls++] = a;
+}
+
+static void add_others(struct port *p)
+{
+	p->dropped[0] += p->others.dropped;
+	p->passed[0] += p->others.passed;
+	for (unsigned i = 0; i < p->others.n_controls && p->n_controls < SHOWN_MAX; i++)
+		p->controls[p->n_controls++] = p->others.controls[i];
+}
+
+/* BLK-FET. */
+static int conclude_port(struct study_run *r, struct port *p)
+{
+	if (p->clients >= CLIENTS)
+		add_others(p);
 	unsigned fet = p->dropped[1] + p->passed[1], other = p->dropped[0] + p->passed[0];
 	char value[96], expected[96];
 	if (fet < TRIES || other < TRIES || p->dropped[1] == 0 ||
@@ -124,25 +155,37 @@ static int conclude_port(struct study_run *r, const struct port *p)
 	return 0;
 }
 
+/* Those of one client to one port. */
+static void count_client(struct port *p, const struct attempt **list, size_t n)
+{
+	uint64_t dropped_ns = 0;
+	bool has = false, lost = false;
+	for (size_t i = 0; i < n; i++)
+		has |= is_fet(list[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (dropped_ns != 0 && list[i]->start_ns - dropped_ns < RESIDUAL_NS)
+			continue;
+		(has ? count : count_other)(p, list[i]);
+		lost |= is_fet(list[i]) && was_dropped(list[i]);
+		if (was_dropped(list[i]))
+			dropped_ns = list[i]->start_ns;
+	}
+	p->clients += lost;
+}
+
 static int find_dropped(struct study_run *r, const struct attempt **list, size_t n)
 {
 	int err = 0;
 	struct port p = {.n_shown = 0};
-	uint64_t dropped_ns = 0;
-	for (size_t i = 0; i < n && err == 0; i++) {
-		bool same = i != 0 && compare_port(list[i - 1], list[i]) == 0;
-		if (i != 0 && !same) {
+	for (size_t from = 0, to; from < n && err == 0; from = to) {
+		if (from != 0 && compare_port(list[from - 1], list[from]) != 0) {
 			err = conclude_port(r, &p);
 			p = (struct port){.n_shown = 0};
 		}
-		if (!same || memcmp(&list[i - 1]->client, &list[i]->client,
-				    sizeof(list[i]->client)) != 0)
-			dropped_ns = 0;
-		if (dropped_ns != 0 && list[i]->start_ns - dropped_ns < RESIDUAL_NS)
-			continue;
-		count(&p, list[i]);
-		if (was_dropped(list[i]))
-			dropped_ns = list[i]->start_ns;
+		for (to = from + 1; to < n && compare_port(list[from], list[to]) == 0 &&
+				    study_same_client(list[from], list[to]);)
+			to++;
+		count_client(&p, list + from, to - from);
 	}
 	return err != 0 ? err : conclude_port(r, &p);
 }
