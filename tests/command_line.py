@@ -135,7 +135,8 @@ def check_rest_is_told(wmscope, good, data):
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == PARTIAL
     out, err = process.stdout.read(), process.stderr.read()
-    told = b'"errors":[{"pcap_filename":"' + good.encode() + b'","reason":"not read: the run was interrupted"}]'
+    told = b'"errors":[{"pcap_filename":"' + good.encode() + b'","reason":"' + good.encode() + \
+        b': the run was interrupted"}]'
     assert told in out, out[:2000]
     assert good.encode() + b": not read" in err, err
 

@@ -124,6 +124,21 @@ def check_options(wmscope, path, folder):
         assert done.returncode == 2, f"{bad}: {done.returncode}"
 
 
+def check_paths(wmscope, path, folder):
+    """Where files lie may say who somebody is, also where a message cuts a long path short."""
+    for depth in (1, 90, 110, 150, 230):
+        home = os.path.join(folder, "u" * depth, "myname")
+        out = os.path.join(folder, f"paths-{depth}")
+        os.makedirs(home)
+        with open(path, "rb") as f, open(home + "/myname.cut", "wb") as cut:
+            cut.write(f.read()[:-3])
+        done = subprocess.run([wmscope, "analyze", "-q", "--no-ndpi", "-o", out, home + "/myname.gone",
+                               home + "/myname.cut"], capture_output=True, check=False)
+        assert done.returncode == 3, done
+        for name, data in contents(out):
+            assert b"myname" not in data, (depth, name)
+
+
 def main():
     wmscope, schema_check, schema, tsg, paths = *sys.argv[1:5], sys.argv[5:]
     with tempfile.TemporaryDirectory() as folder:
@@ -133,6 +148,7 @@ def main():
         check_relation(wmscope, tsg, folder, key)
         check_options(wmscope, paths[0], folder)
         check_names(wmscope, paths[1], folder)
+        check_paths(wmscope, paths[0], folder)
         for path in paths:
             check(wmscope, path, folder, key)
         subprocess.run([sys.executable, schema_check, schema, folder + "/out/events.jsonl"], check=True)

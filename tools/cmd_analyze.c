@@ -87,8 +87,8 @@ static void not_read(struct run *r, const char *const *files, unsigned n)
 	for (unsigned i = 0; i < n; i++) {
 		struct report_input_error *e = &r->errors[r->n_errors++];
 		e->file = files[i];
-		snprintf(e->reason, sizeof(e->reason), "not read: the run was interrupted");
-		log_warn(NULL, "%s: %s", files[i], e->reason);
+		snprintf(e->reason, sizeof(e->reason), "%.200s: the run was interrupted", files[i]);
+		log_warn(NULL, "%s: not read: the run was interrupted", files[i]);
 	}
 }
 

@@ -54,11 +54,12 @@ static int arguments(struct privacy *p, struct report_options *o)
 /* What begins with a file's name begins with its other one. */
 static void rename_in(char *text, size_t room, const char *from, const char *to)
 {
-	size_t n = strlen(from);
+	size_t n = 0;
 
-	/* analysis.c cuts it at 120. */
-	n = n > 120 && strncmp(text, from, 120) == 0 ? 120 : n;
-	if (n != 0 && strncmp(text, from, n) == 0)
+	while (from[n] != '\0' && text[n] == from[n])
+		n++;
+	/* Long ones are cut, at 120 characters and more, by who made the text. */
+	if (n != 0 && (from[n] == '\0' || n >= 120))
 		text_replace(text, room, text, n, to);
 }
 
