@@ -164,6 +164,33 @@ def check_pooling(bench, capture):
     return parts, merged
 
 
+def where(folder):
+    """Of each flow and of each finding about one the files that it says its frames are in."""
+    with open(os.path.join(folder, "events.jsonl"), encoding="utf-8") as f:
+        events = [e for e in map(json.loads, f) if "flow_id" in e]
+    return sorted((e["event_type"], e.get("src_port", 0), e.get("dest_port", 0), e["pcap_cnt"], e["pcap_filename"],
+                   str(e.get("finding", {}).get("pcap_filename")),
+                   str(e.get("finding", {}).get("packet_filenames"))) for e in events)
+
+
+def check_rotated(bench, capture):
+    """Captures of two files each: a connection is in a file of its own capture, whichever report that came from."""
+    parts, said = [], []
+    for i, path in enumerate(deal(capture, bench.folder, 2)):
+        whole, halves = frames.read(path), []
+        first = {ends_of(frame[1]): k for k, frame in reversed(list(enumerate(whole)))}
+        cut = sorted(first.values())[1]  # where the second connection begins
+        for k, half in enumerate((whole[:cut], whole[cut:])):
+            halves.append(bench.at(f"half-{i}-{k}.pcap"))
+            frames.write(halves[-1], half)
+        parts.append(f"rotated-{i}")
+        bench.report("analyze", parts[-1], "--rotated", *halves)
+        said += where(bench.at(parts[-1]))
+    bench.report("merge", "rotated-merged", *map(bench.at, parts))
+    assert any(row[4] == halves[1] for row in said), "no connection begins in a second file: the test shows nothing"
+    assert sorted(said) == where(bench.at("rotated-merged"))
+
+
 def check_packets(bench, parts):
     """Without the captures all is the same, but that no packets are written."""
     away = bench.at("away")
@@ -279,6 +306,7 @@ def one_file(wmscope, checker, schema, capture):
             if sealed:
                 check_leaks(parts, real)
             else:
+                check_rotated(bench, capture) # without clients files have no names of their own
                 real = clients(merged)
 
 

@@ -44,7 +44,7 @@ static int add_finding(struct annotations *n, const struct analysis *a, const st
 {
 	const struct capture_result *c = &a->captures[f->flow->capture];
 	struct note note = {.f = f, .capture = f->flow->capture};
-	uint32_t home = c->n_files > 1 ? (uint32_t)(f->flow->id >> 40) : 0;
+	uint32_t home = facts_home(c, f->flow);
 	int err = 0;
 
 	for (unsigned i = 0; i < f->n_packets && err == 0; i++) {

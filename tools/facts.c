@@ -140,13 +140,20 @@ bool facts_several_files(const struct analysis *a)
 	return a->n_captures > 1 || (a->n_captures == 1 && a->captures[0].n_files > 1);
 }
 
+uint32_t facts_home(const struct capture_result *c, const struct flow_record *f)
+{
+	/* An id counts all files of the run. */
+	uint64_t file = (f->id >> 40) - c->first_input;
+
+	return c->n_files > 1 && file < c->n_files ? (uint32_t)file : 0;
+}
+
 const char *facts_filename(const struct analysis *a, const struct flow_record *f)
 {
 	if (f->capture >= a->n_captures || a->captures[f->capture].n_files == 0)
 		return "";
 	const struct capture_result *c = &a->captures[f->capture];
-	uint64_t file = c->n_files > 1 ? f->id >> 40 : 0;
-	return c->files[file < c->n_files ? file : 0];
+	return c->files[facts_home(c, f)];
 }
 
 const char *facts_community_id(const struct flow_record *f, char out[32])

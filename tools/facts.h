@@ -32,7 +32,9 @@ const char *facts_dispute(const struct flow_record *f);
 
 /* More than one file was analysed, so that a frame number alone does not say which packet. */
 bool facts_several_files(const struct analysis *a);
-/* The file that the flow's first packet is in. */
+/* Which of its capture's files the flow's first packet is in, counted from that capture's first. */
+uint32_t facts_home(const struct capture_result *c, const struct flow_record *f);
+/* The same by name. */
 const char *facts_filename(const struct analysis *a, const struct flow_record *f);
 /* A file of the flow's capture: the one that frame numbers beside it are of. */
 const char *facts_file(const struct analysis *a, const struct flow_record *f, uint32_t file);

@@ -214,7 +214,7 @@ static void packet_filenames(struct json *j, const struct analysis *a, const str
 			     const uint32_t files[], unsigned n)
 {
 	const struct capture_result *c = &a->captures[f->flow->capture];
-	uint64_t home = c->n_files > 1 ? f->flow->id >> 40 : 0;
+	uint32_t home = facts_home(c, f->flow);
 	bool elsewhere = false;
 	for (unsigned i = 0; files != NULL && i < n; i++)
 		elsewhere |= files[i] != home;
