@@ -204,7 +204,7 @@ static const char *out_of_order(const struct judged_capture *j, uint64_t n_input
 		if ((f->id >> FILE_SHIFT) - first >= n_files)
 			return "a flow of a file that its capture has not";
 		if (before->last_ns > f->last_ns ||
-		    (before != f && before->last_ns == f->last_ns && before->id >= f->id))
+		    (i != 0 && before->last_ns == f->last_ns && before->id >= f->id))
 			return "flows out of order";
 	}
 	for (uint64_t i = 0, k = 0; i < j->n_findings; i++) {
