@@ -5,11 +5,11 @@
  * sender closes too, or answers packets of a connection that it was made to forget.
  */
 
+#include "classifiers/tamper/sub_rtt.h"
 #include "classifiers/tamper/view.h"
 #include "dataplane/seq.h"
 
 #define IPID_BUSY_STEP 256 /* between two packets, of a counter that a busy host's flows share */
-#define RTT_FLOOR_NS 3000000ull /* below, a host's own delays are as long as the path's */
 #define COPY_NS 1000000ull /* a SPAN port's second copy */
 #define REFUSED_NS 2000000000ull /* where no round trip was seen: longer than those of any path */
 #define MSS_LEAST 536u     /* RFC 9293, section 3.7.1 */

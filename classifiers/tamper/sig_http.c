@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "classifiers/tamper/first_answer.h"
+#include "classifiers/tamper/sub_rtt.h"
 #include "dataplane/seq.h"
 
 /* At most this many odd packets are an injector's; a box that strips options strips them all. */
@@ -353,7 +354,8 @@ static bool match_sub_rtt(const struct view *v, const struct signature *self, st
 		uint64_t shaken = view_min_rtt(v, (int)i, true);
 		if (shaken < rtt)
 			rtt = shaken;
-		if (rtt == UINT64_MAX || dt * 10 >= rtt * (alone ? 2 : 8))
+		if (rtt == UINT64_MAX || dt * 10 >= rtt * (alone ? 2 : 8) ||
+		    rtt < RTT_FLOOR_NS || dt + RTT_JITTER_NS >= rtt)
 			continue;
 		t->grade = GRADE_D2;
 		t->frame = v->e[i].frame;

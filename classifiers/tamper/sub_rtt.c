@@ -28,11 +28,6 @@ static int drawn_by(const struct view *v, unsigned i)
 	return bare && spoke ? -1 : k;
 }
 
-/* Below this a host's own delays are as long as the path's. */
-#define RTT_FLOOR_NS 3000000ull
-/* By which round trips of one path differ where nothing is amiss: radios, busy hosts. */
-#define JITTER_NS 3000000ull
-
 /*
  * A bare RST that an earlier packet could have drawn, but not so late, since stacks answer at once:
  * the payload just before it is the likelier cause. -1 if there is none.
@@ -63,7 +58,7 @@ static enum grade grade_sub_rtt(const struct view *v, unsigned i, int k, uint64_
 	if (*rtt == UINT64_MAX || *rtt < RTT_FLOOR_NS)
 		return 0;
 	uint64_t dt = v->e[i].ts_ns - v->e[k].ts_ns;
-	if (dt * 10 >= *rtt * 8 || dt + JITTER_NS >= *rtt)
+	if (dt * 10 >= *rtt * 8 || dt + RTT_JITTER_NS >= *rtt)
 		return 0;
 	/* A lone handshake may have waited for a radio to wake up, or for room in a full queue. */
 	if (own == UINT64_MAX && view_server_shakes(v) < 2)
