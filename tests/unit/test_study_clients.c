@@ -256,6 +256,17 @@ static void residual_failures_are_no_triggers(void **state)
 	assert_int_equal(p->triggers[1].acted, 0);
 	assert_int_equal(p->triggers[1].passed, 5);
 	world_end(&w);
+	/* Seen on both sides of a translator they are as many. */
+	struct try twice[24] = {{0}};
+	for (unsigned i = 0; i < 11; i++) {
+		twice[2 * i] = list[i];
+		twice[2 * i + 1] = with_client(list[i], 99);
+		twice[2 * i + 1].at += 0.0002;
+	}
+	world_of(&w, twice);
+	assert_int_equal(w.s->profiles[0].triggers[0].acted, 3);
+	assert_int_equal(w.s->profiles[0].triggers[1].acted, 0);
+	world_end(&w);
 }
 
 /* Two failures of two kinds, and two hellos in pieces that passed: that is chance, once in six. */

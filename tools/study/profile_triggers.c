@@ -55,8 +55,9 @@ int profile_say_triggers(struct writer *w)
 		if (t->row == NO_ROW || !profile_is_mine(w, t->a->finding))
 			continue;
 		on.host[r->host_of[t->row]] = any = true;
-		/* What a name before it had drawn is no deed for this one. */
-		if (t->residual)
+		/* What a name before it had drawn is no deed for this one, nor is the same one seen twice. */
+		const struct trial *main = &r->trials[t->twin_of];
+		if (main->residual || (t->twin && profile_is_mine(w, main->a->finding)))
 			continue;
 		note_deed(w, t, whole, hand);
 		on.group[r->group_of[t->row]] = true;
