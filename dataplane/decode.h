@@ -157,7 +157,8 @@ bool tcp_is_whole(const struct headers *h);
 bool tcp_checksum_ok(const struct headers *h);
 /*
  * A whole TCP segment or UDP datagram whose checksum is wrong, and not the pseudo header's alone, which is
- * what a card is given to complete on sending, and what Linux leaves of segments that it joined.
+ * what a card is given to complete on sending, and what Linux leaves of segments that it joined. Those that a
+ * card joined keep the checksum of one of them: they are larger than the network carries.
  */
 bool transport_is_damaged(const struct headers *h);
 

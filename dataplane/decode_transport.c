@@ -4,8 +4,6 @@
 
 #include "dataplane/decode_scan.h"
 
-#define ONE_FRAME 1500 /* longer ones may be what a card made of several, under the checksum of one */
-
 /* The transport payload from the cursor on, len bytes of it by the headers' claim. */
 static enum next scan_payload(struct scan *s, size_t len)
 {
@@ -327,7 +325,7 @@ bool transport_is_damaged(const struct headers *h)
 {
 	bool udp = h->end == DECODE_OK && h->proto == PROTO_UDP && h->l3 != NULL &&
 		   h->ip_len >= h->ip_hlen + 8u && h->l3_caplen == h->ip_len;
-	if ((!udp && !tcp_is_whole(h)) || h->ip_len > ONE_FRAME)
+	if (!udp && !tcp_is_whole(h))
 		return false;
 	const uint8_t *segment = h->l3 + h->ip_hlen;
 	uint32_t len = h->ip_len - h->ip_hlen;

@@ -113,7 +113,7 @@ static bool is_ignored(const struct half *s, const struct headers *h)
 /* An end, or content unlike its sender's: what a damaged packet is easily taken for. */
 static bool is_weighty(const struct half *s, const struct half *p, const struct event *e)
 {
-	if ((e->flags & (TCP_RST | TCP_SYN)) != 0)
+	if ((e->flags & (TCP_RST | TCP_SYN)) != 0 || (p->has_mss && e->len > p->mss))
 		return false;
 	bool bare = s->ts_ok && p->ts_ok && (e->bits & EVENT_TS) == 0;
 	return (e->flags & TCP_FIN) != 0 || (e->len > 1 && (bare || s->n_fin != 0));

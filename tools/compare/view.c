@@ -13,6 +13,7 @@
 #define RECENT	     4096
 #define COPY_NS	     2000000 /* of one frame on two interfaces of a host */
 #define COPY_SAME_NS 1000000 /* on one interface: a mirror port's second copy */
+#define ONE_FRAME    1500    /* bytes of a packet: a card may have joined larger ones of several */
 
 struct recent {
 	uint32_t index; /* + 1 */
@@ -131,7 +132,7 @@ static struct digest digest_of(const struct packet *pkt, const struct headers *h
 		.has = (uint8_t)((h->has_ts ? HAS_TS : 0) | (h->has_mss ? HAS_MSS : 0) |
 				 (h->has_wscale ? HAS_WSCALE : 0) | (h->df ? HAS_DF : 0) |
 				 (h->ip_version == 6 ? HAS_V6 : 0) |
-				 (transport_is_damaged(h) ? HAS_DAMAGE : 0)),
+				 (h->ip_len <= ONE_FRAME && transport_is_damaged(h) ? HAS_DAMAGE : 0)),
 	};
 
 	d.hash = XXH3_64bits(b.p, d.held);
