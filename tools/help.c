@@ -29,7 +29,8 @@ static const struct {
 	{.status = EXIT_IO, .meaning = "a report could not be written, or the machine failed"},
 	{.status = EXIT_PARTIAL,
 	 .meaning =
-		 "a capture is damaged, or the run was interrupted; the report is still written"},
+		 "a capture is damaged, memory ran out for some of it, or the run was interrupted; the "
+		 "report is still written"},
 };
 
 /* Breaks text at blanks; the first line begins at column at, the others at column indent. */
@@ -118,8 +119,10 @@ static void help_statuses(FILE *out, bool judges)
 	fputs("\nExit status:\n", out);
 	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
 		const char *meaning = status_meaning(i, judges);
-		if (meaning != NULL)
-			fprintf(out, "  %d  %s\n", statuses[i].status, meaning);
+		if (meaning == NULL)
+			continue;
+		int n = fprintf(out, "  %d  ", statuses[i].status);
+		wrap(out, meaning, (unsigned)n, (unsigned)n);
 	}
 	fprintf(out, "%s\n", status_order(judges));
 }
