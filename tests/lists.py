@@ -44,8 +44,9 @@ class Home:
             f.write(text)
         return path
 
-    def run(self, status, *args):
-        p = subprocess.run([self.wmscope, *args], env=self.env, capture_output=True, check=False)
+    def run(self, status, *args, stdin=b''):
+        p = subprocess.run([self.wmscope, *args], env=self.env, capture_output=True, check=False,
+                           input=stdin)
         out, err = p.stdout.decode(), p.stderr.decode()
         assert p.returncode == status, f'{args}: status {p.returncode}, not {status}\n{out}{err}'
         return out, err
@@ -71,6 +72,8 @@ def pages(home, matcher):
     for page, want in cases:
         out, _ = home.run(DONE, 'lists', 'test', home.file('page', page))
         assert out.split('\n')[-2].startswith(want), f'{page!r}: {out}'
+        piped, _ = home.run(DONE, 'lists', 'test', '-', stdin=page.encode())
+        assert piped == out, f'{page!r}: {piped} of standard input'
 
 
 def made_up(wmscope, capture):
@@ -106,6 +109,7 @@ def made_up(wmscope, capture):
         assert (one['format'], one['rows'], one['unused']) == ('ooni', 3, 1), one
         assert one['imported'].startswith('20') and len(one['sha256']) == 64, one
         assert list(home.lists_of_run(capture, '--no-lists')) == ['builtin']
+        home.run(USAGE, 'analyze', '--no-lists', '--lists', folder, capture)
         rules = home.file('mine.rules', RULES)
         assert set(home.lists_of_run(capture, '--no-lists', '--rules', rules, '--rules', rules)) == \
             {'builtin', 'mine.rules'}

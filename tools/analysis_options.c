@@ -17,7 +17,10 @@ static const enum vantage vantage_of[] = {VANTAGE_UNKNOWN, VANTAGE_CLIENT, VANTA
 
 const char *analysis_options_wrong(const struct analysis_options *o)
 {
-	return o->workers > WORKERS_MAX ? "--workers: 1 to 64" : NULL;
+	return o->workers > WORKERS_MAX ? "--workers: 1 to 64"
+	       : o->lists.dir != NULL && o->lists.no_lists
+		       ? "--lists and --no-lists contradict each other"
+		       : NULL;
 }
 
 /* What the user has on where addresses are. */

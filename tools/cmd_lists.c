@@ -26,6 +26,7 @@ struct lists_command {
 };
 
 #define NAME_MAX_KEPT 100
+#define PAGE_STEP     (1u << 20)
 
 static const struct option_row lists_options[] = {
 	LISTS_OPTIONS(struct lists_command, lists),
@@ -291,6 +292,27 @@ static int scan_page(struct lists *l, const char *data, size_t len, struct rule_
 	return err;
 }
 
+/* A page may come from a pipe. */
+static int read_page(const char *path, char **data, size_t *len)
+{
+	size_t room = 0, n;
+
+	if (strcmp(path, "-") != 0)
+		return list_file_read(path, data, len);
+	do {
+		if (*len == room) {
+			char *more = room < LIST_SIZE_MAX ? realloc(*data, room + PAGE_STEP) : NULL;
+			if (more == NULL)
+				return room < LIST_SIZE_MAX ? -ENOMEM : -EFBIG;
+			*data = more;
+			room += PAGE_STEP;
+		}
+		n = fread(*data + *len, 1, room - *len, stdin);
+		*len += n;
+	} while (n > 0);
+	return ferror(stdin) ? -EIO : 0;
+}
+
 static int run_test(const struct lists_command *cfg, const char *path)
 {
 	struct lists all = {.rules = NULL};
@@ -300,7 +322,7 @@ static int run_test(const struct lists_command *cfg, const char *path)
 	enum exit_status status = lists_open(&all, &cfg->lists);
 	if (status != EXIT_DONE)
 		return status;
-	int err = list_file_read(path, &data, &len);
+	int err = read_page(path, &data, &len);
 	if (err != 0) {
 		log_error(NULL, "%s: %s", path, strerror(-err));
 		status = EXIT_INPUT;
