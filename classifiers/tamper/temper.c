@@ -18,13 +18,20 @@ static void cap(struct judged_case *c, enum verdict most, const char *why)
 	}
 }
 
+/* One window, that no closed socket says, and one TTL: two hosts share them by chance alone. */
+static bool is_stamped_as(const struct event *a, const struct event *b)
+{
+	return a->window != 0 && a->window == b->window && a->ttl == b->ttl && a->flags == b->flags;
+}
+
 bool temper_is_pair(const struct view *across, unsigned k, const struct event *r)
 {
 	const struct event *e = &across->e[k];
 	uint64_t apart = e->ts_ns < r->ts_ns ? r->ts_ns - e->ts_ns : e->ts_ns - r->ts_ns;
 	return (e->flags & TCP_RST) != 0 && event_dir(e) == across->dir && event_dir(r) != across->dir &&
 	       apart < PAIR_NS && across->base.n != 0 &&
-	       (view_ttl_off(across, k, VIEW_TTL_TOLERANCE) || view_df_off(across, k));
+	       (is_stamped_as(e, r) || view_ttl_off(across, k, VIEW_TTL_TOLERANCE) ||
+		view_df_off(across, k));
 }
 
 /*
