@@ -11,6 +11,7 @@
 #include "dataplane/seq.h"
 
 #define REF "Weaver, Sommer, Paxson, NDSS 2009"
+#define COUNTED 8 /* between two packets of a sender that has little else to send */
 #define BURST_NS  2000000000ull  /* two resets of one cause; the reimplementation's value */
 #define LATE_NS   60000000000ull /* RACE-8, RACE-9 */
 #define REGRESS_MAX (1 << 20)    /* bytes of a request; beyond, it is another connection's */
@@ -88,6 +89,30 @@ static bool is_refusal_perhaps(const struct view *v, unsigned i)
 	       !view_ttl_off(v, i, VIEW_TTL_TOLERANCE) && !view_df_off(v, i);
 }
 
+/*
+ * From its sender's distance with another initial TTL, as of a kernel that answers for a socket, and of the
+ * last two packets of its sender and of it the IP-IDs go up by a few: those of others do so one time in some
+ * thousand.
+ */
+static bool is_other_stack(const struct view *v, unsigned i)
+{
+	uint16_t behind = v->e[i].ip_id;
+	unsigned n = 0;
+	if (!view_ttl_off(v, i, VIEW_TTL_TOLERANCE) || !view_as_far(v, i))
+		return false;
+	for (int k = (int)i - 1; k >= 0 && n < 2 && !v->ev->ipv6; k--) {
+		const struct event *e = &v->e[k];
+		if (event_dir(e) != v->dir || (e->flags & TCP_RST) != 0)
+			continue;
+		uint16_t step = (uint16_t)(behind - e->ip_id);
+		if (step == 0 || step > COUNTED)
+			return false;
+		behind = e->ip_id;
+		n++;
+	}
+	return n == 2;
+}
+
 static bool lacks_packets(const struct view *v)
 {
 	return v->ev->half[DIR_C2S].gap || v->ev->half[DIR_S2C].gap ||
@@ -134,7 +159,8 @@ static bool match_seq_data(const struct view *v, const struct signature *self, s
 		    view_began_anew(v, v->rst[i], v->rst[i]) || is_numbered_so(v, i) ||
 		    r->ts_ns - last > BURST_NS || is_strange(v, r))
 			continue;
-		t->grade = is_refusal_perhaps(v, v->rst[i]) || lacks_packets(v) ? GRADE_D2 : GRADE_D3;
+		bool perhaps = is_refusal_perhaps(v, v->rst[i]) || is_other_stack(v, v->rst[i]);
+		t->grade = perhaps || lacks_packets(v) ? GRADE_D2 : GRADE_D3;
 		t->frame = r->frame;
 		testimony_suspect(t, v->rst[i]);
 		testimony_says(t, "RST %d bytes before data already sent", seq_diff(next, r->seq));
