@@ -18,10 +18,18 @@ static void cap(struct judged_case *c, enum verdict most, const char *why)
 	}
 }
 
-/* One window, that no closed socket says, and one TTL: two hosts share them by chance alone. */
-static bool is_stamped_as(const struct event *a, const struct event *b)
+/*
+ * Packet k and r have one window, that neither a closed socket says nor anything else of k's sender, and one
+ * TTL: two hosts share them by chance alone.
+ */
+static bool is_stamped_as(const struct view *v, unsigned k, const struct event *r)
 {
-	return a->window != 0 && a->window == b->window && a->ttl == b->ttl && a->flags == b->flags;
+	const struct event *a = &v->e[k];
+	for (unsigned i = 0; i < v->n; i++)
+		if (event_dir(&v->e[i]) == v->dir && (v->e[i].flags & TCP_RST) == 0 &&
+		    v->e[i].window == a->window)
+			return false;
+	return a->window != 0 && a->window == r->window && a->ttl == r->ttl && a->flags == r->flags;
 }
 
 bool temper_is_pair(const struct view *across, unsigned k, const struct event *r)
@@ -30,7 +38,7 @@ bool temper_is_pair(const struct view *across, unsigned k, const struct event *r
 	uint64_t apart = e->ts_ns < r->ts_ns ? r->ts_ns - e->ts_ns : e->ts_ns - r->ts_ns;
 	return (e->flags & TCP_RST) != 0 && event_dir(e) == across->dir && event_dir(r) != across->dir &&
 	       apart < PAIR_NS && across->base.n != 0 &&
-	       (is_stamped_as(e, r) || view_ttl_off(across, k, VIEW_TTL_TOLERANCE) ||
+	       (is_stamped_as(across, k, r) || view_ttl_off(across, k, VIEW_TTL_TOLERANCE) ||
 		view_df_off(across, k));
 }
 
