@@ -257,6 +257,14 @@ static void note_progress(struct packet_sink *s, struct ring *r, struct pending 
 	}
 }
 
+/* Nothing more will go: what the kernel has not taken must not go later. */
+static void take_back(struct packet_sink *s, struct ring *r, const struct pending *p)
+{
+	for (unsigned i = p->at; i != p->end; i++)
+		atomic_store(status_of(s, r, i % r->slots), TP_STATUS_AVAILABLE);
+	r->head = p->at % r->slots;
+}
+
 static int packet_send(void *state, unsigned q, struct frame frames[], unsigned n)
 {
 	struct packet_sink *s = state;
@@ -282,21 +290,17 @@ static int packet_send(void *state, unsigned q, struct frame frames[], unsigned 
 	while (p.at != p.end) {
 		unsigned was = p.at;
 		int err = kick(r);
+		if (err == 0 || err == -EAGAIN)
+			note_progress(s, r, &p, frames);
+		stuck = p.at != p.end && p.at == was ? stuck + 1 : 0;
+		if (stuck > STUCK)
+			err = -ETIMEDOUT;
 		if (err != 0 && err != -EAGAIN) {
-			/* Nothing more will go: what the kernel has not taken must not go later. */
-			for (unsigned i = p.at; i != p.end; i++)
-				atomic_store(status_of(s, r, i % r->slots), TP_STATUS_AVAILABLE);
-			r->head = p.at % r->slots;
+			take_back(s, r, &p);
 			return r->frames != before ? (int)(r->frames - before) : err;
 		}
-		note_progress(s, r, &p, frames);
-		if (p.at != p.end && p.at == was) {
-			if (++stuck > STUCK)
-				return -ETIMEDOUT;
+		if (stuck != 0)
 			wait_for(r);
-		} else {
-			stuck = 0;
-		}
 	}
 	r->head = p.end % r->slots;
 	return (int)(r->frames - before);

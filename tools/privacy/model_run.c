@@ -58,8 +58,9 @@ static void rename_in(char *text, size_t room, const char *from, const char *to)
 
 	while (from[n] != '\0' && text[n] == from[n])
 		n++;
-	/* Long ones are cut, at 120 characters and more, by who made the text. */
-	if (n != 0 && (from[n] == '\0' || n >= 120))
+	/* Long ones are cut, at 120 characters and more, by who made the text; day1 is not day10. */
+	bool whole = from[n] == '\0' && strchr(": ", text[n]) != NULL;
+	if (n != 0 && (whole || n >= 120))
 		text_replace(text, room, text, n, to);
 }
 
