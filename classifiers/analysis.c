@@ -65,18 +65,29 @@ static struct inspector *of(struct analysis *a)
 	return (struct inspector *)(void *)a;
 }
 
+/* For one more capture: where there are a power of two of them, for as many again. */
+static int make_room(struct analysis *a)
+{
+	struct inspector *in = of(a);
+	size_t n = a->n_captures, room = n != 0 ? 2 * n : 1;
+	if ((n & (n - 1)) != 0)
+		return 0;
+	void *captures = realloc(a->captures, room * sizeof(*a->captures));
+	if (captures != NULL)
+		a->captures = captures;
+	void *contexts = realloc(in->contexts, room * sizeof(struct context *));
+	if (contexts != NULL)
+		in->contexts = contexts;
+	return captures != NULL && contexts != NULL ? 0 : -ENOMEM;
+}
+
 int analysis_begin(struct analysis *a, const char *const *files, unsigned n_files)
 {
 	struct inspector *in = of(a);
 	unsigned n = a->n_captures + 1;
-	void *captures = realloc(a->captures, n * sizeof(*a->captures));
-	if (captures != NULL)
-		a->captures = captures;
-	void *contexts = realloc(in->contexts, n * sizeof(struct context *));
-	if (contexts != NULL)
-		in->contexts = contexts;
-	if (captures == NULL || contexts == NULL)
-		return -ENOMEM;
+	int err = make_room(a);
+	if (err != 0)
+		return err;
 	a->captures[n - 1] = (struct capture_result){.files = files, .n_files = n_files,
 						      .no_throttling = in->cfg.no_throttling};
 	in->contexts[n - 1] = NULL;
