@@ -277,8 +277,7 @@ static int say(struct study_run *r, struct pair *p)
 	snprintf(expected, sizeof(expected), "that tries without the trigger pass%s",
 		 p->passed_before ? ", as before it" : "");
 	study_row(r, f, "residual-window", equal ? GRADE_D3 : GRADE_D2, value, expected);
-	snprintf(value, sizeof(value), "what began the first window");
-	study_row(r, f, t->finding->id, study_grade(t), value, "");
+	study_row(r, f, t->finding->id, study_grade(t), "what began the first window", "");
 	f->conditional = p->passed_before && !p->failed_outside ? "yes" : "untested";
 	study_benign(f, "a server, or its guard, that shuts out a client for a while");
 	if (p->failed_outside)
@@ -286,7 +285,7 @@ static int say(struct study_run *r, struct pair *p)
 	study_weigh(f, p->failed_outside || !p->passed_before ? VERDICT_ANOMALY : VERDICT_CONFIRMED);
 	for (unsigned i = 0; i < p->n; i++) {
 		struct finding *own = r->trials[p->w[i]->trigger].a->finding;
-		p->w[i]->timer = timer_of(p);
+		p->w[i]->timer = timer;
 		if (f->conditional[0] == 'y' && own->conditional[0] != 'y')
 			study_condition(own, f);
 		own->filtered |= f->verdict >= VERDICT_LIKELY;
