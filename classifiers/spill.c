@@ -45,7 +45,7 @@ struct spill {
 	uint8_t *fresh;             /* of the last segment: what was never handed out */
 	size_t n_fresh;
 	struct unit *given_back;
-	int statm;
+	int statm;                  /* -1: there is no /proc, and a process's size not known */
 	size_t mapped_by_others;    /* pages of files, before there was this one */
 	pthread_t keeper;
 	bool kept;
@@ -59,23 +59,34 @@ int spill_new(struct spill **out, const struct spill_config *cfg)
 		return -ENOMEM;
 	s->cfg = *cfg;
 	s->cfg.after = cfg->after != 0 ? cfg->after : SPILL_AFTER;
+	s->cfg.small = cfg->small != 0 ? cfg->small : SPILL_SMALL;
 	s->cfg.resident = cfg->resident != 0 ? cfg->resident : SPILL_RESIDENT;
 	s->cfg.leave = cfg->leave != 0 ? cfg->leave : SPILL_LEAVE;
-	s->fd = s->statm = -1;
+	s->fd = -1;
+	s->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	pthread_mutex_init(&s->lock, NULL);
 	*out = s;
 	return 0;
 }
 
-/* Pages of files that this process has mapped, proc_pid_statm(5); 0: not known. */
-static size_t mapped_pages(const struct spill *s)
+/* Of this process, proc_pid_statm(5), in pages. */
+struct memory {
+	size_t resident;
+	size_t mapped; /* of files */
+};
+
+static bool measure(const struct spill *s, struct memory *out)
 {
 	char text[128];
-	size_t pages = 0;
 	ssize_t n = pread(s->statm, text, sizeof(text) - 1, 0);
 
 	text[n > 0 ? n : 0] = '\0';
-	return sscanf(text, "%*u %*u %zu", &pages) == 1 ? pages : 0;
+	return sscanf(text, "%*u %zu %zu", &out->resident, &out->mapped) == 2;
+}
+
+static size_t pages(size_t bytes)
+{
+	return bytes / (size_t)sysconf(_SC_PAGESIZE);
 }
 
 /* What is written stays written: of a shared mapping this takes away the pages, not their contents. */
@@ -89,10 +100,11 @@ static void *keep_small(void *user)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_NS};
 	struct spill *s = user;
-	size_t most = s->mapped_by_others + s->cfg.resident / (size_t)sysconf(_SC_PAGESIZE);
+	const size_t most = s->mapped_by_others + pages(s->cfg.resident), small = pages(s->cfg.small);
+	struct memory now;
 
 	while (!atomic_load(&s->stop)) {
-		if (mapped_pages(s) > most)
+		if (measure(s, &now) && now.mapped > most && now.resident > small)
 			unmap_pages(s);
 		nanosleep(&pause, NULL);
 	}
@@ -126,10 +138,11 @@ static int open_file(struct spill *s)
 	if (fd < 0)
 		return fd;
 	s->fd = fd;
-	s->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	s->mapped_by_others = s->statm >= 0 ? mapped_pages(s) : 0;
+	struct memory now;
+	bool known = measure(s, &now);
+	s->mapped_by_others = known ? now.mapped : 0;
 	/* Without the thread the kernel unmaps pages itself, once memory is short. */
-	s->kept = s->statm >= 0 && thread_start(&s->keeper, keep_small, s) == 0;
+	s->kept = known && thread_start(&s->keeper, keep_small, s) == 0;
 	return 0;
 }
 
@@ -236,6 +249,18 @@ static void *take(struct spill *s, size_t size, bool *again)
 	return at;
 }
 
+/* Under the lock, for size bytes more. */
+static bool too_early(struct spill *s, size_t size)
+{
+	struct memory now;
+
+	if (s->fd >= 0 || s->failed)
+		return false;
+	bool first = s->refused < s->cfg.after;
+	s->refused += first ? size : 0;
+	return first || (measure(s, &now) && now.resident <= pages(s->cfg.small));
+}
+
 void *spill_take(struct spill *s, size_t *size)
 {
 	bool again = false;
@@ -245,9 +270,7 @@ void *spill_take(struct spill *s, size_t *size)
 		return NULL;
 	size_t whole = (*size + SPILL_UNIT - 1) & ~(size_t)(SPILL_UNIT - 1);
 	pthread_mutex_lock(&s->lock);
-	bool early = s->refused < s->cfg.after;
-	s->refused += early ? *size : 0;
-	if (!early)
+	if (!too_early(s, *size))
 		at = take(s, whole, &again);
 	pthread_mutex_unlock(&s->lock);
 	if (at == NULL)

@@ -4,10 +4,11 @@
 /*
  * Memory for what findings leave until the report is written, in a file once it is much. A million
  * findings say some two gigabytes, of which judge, study and reports each look at a little at a time:
- * arenas and slabs that are given a spill take their pages from it. The first bytes are refused and
- * so stay plain memory; what comes later is a shared mapping of a file without a name (mode 0600, gone
- * with the process), and a thread sees to it that only some of it is mapped at once. The kernel keeps
- * the rest as long as nobody else wants the memory, and else writes it to the disk.
+ * arenas and slabs that are given a spill take their pages from it. As long as the process is small
+ * all is refused and so stays plain memory, which costs least; what comes later is a shared mapping of
+ * a file without a name (mode 0600, gone with the process), and a thread sees to it that only some of
+ * it is mapped at once while the process is large. The kernel keeps the rest as long as nobody else
+ * wants the memory, and else writes it to the disk.
  *
  * The file holds what the capture said, names and addresses included: callers give a spill only
  * where the captures themselves are on a disk. Its room is allocated before it is handed out, so that
@@ -25,10 +26,12 @@ struct spill;
 struct spill_config {
 	const char *dir;   /* outlives the spill; on a disk: in a tmpfs nothing is gained */
 	size_t after;      /* bytes that are refused before there is a file. 0: SPILL_AFTER */
-	size_t resident;   /* that may be mapped for long. 0: SPILL_RESIDENT */
+	size_t small;      /* bytes of memory up to which a process is small. 0: SPILL_SMALL */
+	size_t resident;   /* that may be mapped for long once it is not. 0: SPILL_RESIDENT */
 	size_t leave;      /* bytes of the disk that reports may need. 0: SPILL_LEAVE */
 };
 #define SPILL_AFTER    (8u << 20)
+#define SPILL_SMALL    (512u << 20)
 #define SPILL_RESIDENT (12u << 20)
 #define SPILL_LEAVE    (512u << 20)
 

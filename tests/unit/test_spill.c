@@ -60,7 +60,7 @@ static struct spill *open_spill(struct spill_config want)
 {
 	struct spill *s;
 	want.dir = want.dir != NULL ? want.dir : dir;
-	want.after = 1;
+	want.after = want.small = 1;
 	want.leave = want.leave != 0 ? want.leave : 1;
 	assert_int_equal(spill_new(&s, &want), 0);
 	size_t size = 1;
@@ -102,7 +102,7 @@ static void test_units(void **state)
 {
 	enum { N = 300 }; /* more than a segment */
 	static uint64_t *unit[N];
-	const struct spill_config want = {.dir = dir, .after = 100, .leave = 1};
+	const struct spill_config want = {.dir = dir, .after = 100, .small = 1, .leave = 1};
 	struct spill *s;
 	size_t size = 60;
 
@@ -145,13 +145,33 @@ static void test_units(void **state)
 	assert_null(spill_take(NULL, &size));
 }
 
+/* A small process needs no file, however often it asks. */
+static void test_small_process(void **state)
+{
+	const struct spill_config want = {.dir = dir, .after = 1, .small = SIZE_MAX, .leave = 1};
+	struct spill *s;
+
+	(void)state;
+	assert_int_equal(spill_new(&s, &want), 0);
+	bool known = s->statm >= 0;
+	for (unsigned i = 0; i < 1000 && known; i++) {
+		size_t size = SPILL_UNIT;
+		assert_null(spill_take(s, &size));
+	}
+	assert_int_equal(spill_bytes(s), 0);
+	spill_free(s);
+	if (!known)
+		skip(); /* no /proc */
+}
+
 /* However much is written, little of it is mapped a moment later; all of it is there. */
 static void test_little_is_mapped(void **state)
 {
 	enum { UNITS = 128 };
 	struct spill *s = open_spill((struct spill_config){.resident = 1 << 20});
 	const struct timespec moment = {.tv_nsec = 10000000};
-	size_t size = UNITS * (size_t)SPILL_UNIT, tries = 0, left;
+	size_t size = UNITS * (size_t)SPILL_UNIT, tries = 0;
+	struct memory now;
 
 	(void)state;
 	uint64_t *at = spill_take(s, &size);
@@ -163,8 +183,8 @@ static void test_little_is_mapped(void **state)
 	write_words(at, UNITS * WORDS, 0);
 	do {
 		nanosleep(&moment, NULL);
-		left = mapped_pages(s) - s->mapped_by_others;
-	} while (left > (1 << 20) / (size_t)sysconf(_SC_PAGESIZE) && ++tries < 1000);
+		assert_true(measure(s, &now));
+	} while (now.mapped - s->mapped_by_others > pages(1 << 20) && ++tries < 1000);
 	assert_in_range(tries, 0, 999);
 	assert_words(at, UNITS * WORDS, 0);
 	spill_free(s);
@@ -285,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_small_process),
 		cmocka_unit_test(test_file_is_gone),
 		cmocka_unit_test(test_little_is_mapped),
 		cmocka_unit_test(test_arena_and_slabs),
