@@ -97,19 +97,6 @@ bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, con
 	       (hops == 0 || (e->ip_id != 0 && (hops == 1 || hops == -1)));
 }
 
-/* TCP MD5 (RFC 2385) or TCP-AO (RFC 5925). */
-static bool is_signed(const struct headers *h)
-{
-	return memchr(h->options, 19, h->n_options) != NULL ||
-	       memchr(h->options, 29, h->n_options) != NULL;
-}
-
-/* A packet that no receiver would take, seen among sound ones: damage on the way, or a decoy. */
-static bool is_ignored(const struct half *s, const struct headers *h)
-{
-	return (s->sums && transport_is_damaged(h)) || (s->plain && is_signed(h));
-}
-
 /* An end, or content unlike its sender's: what a damaged packet is easily taken for. */
 static bool is_weighty(const struct half *s, const struct half *p, const struct event *e)
 {
@@ -132,8 +119,6 @@ static void half_syn(struct evidence *ev, struct half *s, enum dir dir, const st
 	}
 	s->syn = true;
 	s->isn = e->seq;
-	s->sums = tcp_is_whole(h) && tcp_checksum_ok(h);
-	s->plain = dir == DIR_C2S && !is_signed(h);
 	s->syn_ttl = e->ttl;
 	s->ts_ok = h->has_ts;
 	s->sack_ok = h->sack_permitted;
@@ -254,7 +239,7 @@ static void half_payload(struct evidence *ev, enum dir dir, struct event *e,
 	}
 	/* Of a client's own decoys (evasion tools send them) nobody else is the author. */
 	if (dir == DIR_S2C && s->n_data != 0 && seq_lt(e->seq, s->next) &&
-	    bytes_differ(ev, s, e, h) && !is_ignored(s, h)) {
+	    bytes_differ(ev, s, e, h) && !evidence_is_ignored(s, h)) {
 		ev->found |= EVIDENCE_BYTES;
 		if (ev->bytes_frame == 0)
 			ev->bytes_frame = e->frame;
@@ -324,29 +309,6 @@ static void half_ack(struct evidence *ev, enum dir dir, const struct event *e,
 		s->n_acks++;
 }
 
-static bool is_text(const uint8_t *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if ((b[i] < 0x20 || b[i] > 0x7e) && b[i] != '\r' && b[i] != '\n' && b[i] != '\t')
-			return false;
-	return n != 0;
-}
-
-static void half_rst(struct evidence *ev, struct half *s, struct event *e, const struct headers *h)
-{
-	if (is_ignored(s, h)) {
-		e->flags |= EVENT_IGNORED;
-		return;
-	}
-	if (is_text(h->payload, h->payload_caplen))
-		e->flags |= EVENT_TEXT;
-	ev->found |= EVIDENCE_RST | ((e->flags & (TCP_RESERVED | TCP_AE)) != 0 ? EVIDENCE_RSVD : 0);
-	if ((e->flags & TCP_ACK) != 0)
-		count16(&s->n_rstack);
-	else
-		count16(&s->n_rst);
-}
-
 /* What was acknowledged before it came: packets of another queue, not a hole in the capture. */
 static void half_fill(struct half *s, const struct half *p, const struct event *e, uint32_t end,
 		      struct evidence_counters *n)
@@ -369,13 +331,15 @@ static void half_update(struct evidence *ev, enum dir dir, struct event *e,
 		s->mac = mac_hash(h);
 	s->last_ns = e->ts_ns;
 	if ((e->flags & TCP_RST) != 0) {
-		half_rst(ev, s, e, h);
+		evidence_rst(ev, dir, e, h);
 		return;
 	}
-	if (is_weighty(s, p, e) && is_ignored(s, h)) {
+	if (is_weighty(s, p, e) && evidence_is_ignored(s, h)) {
 		e->flags |= EVENT_IGNORED;
 		return;
 	}
+	if (!s->seen || ((e->flags & TCP_SYN) != 0 && !s->syn))
+		evidence_learn_sound(ev, dir, h);
 	if ((e->flags & TCP_SYN) != 0)
 		half_syn(ev, s, dir, e, h);
 	/* A SYN+ACK has the option only where the SYN had it (RFC 7323, section 3.2). */
@@ -411,7 +375,7 @@ static bool ttl_limited(const struct half *s, uint8_t ttl)
 bool evidence_is_decoy(const struct evidence *ev, enum dir dir, const struct headers *h)
 {
 	const struct half *s = &ev->half[dir];
-	return dir == DIR_C2S && h->payload_len != 0 && (ttl_limited(s, h->ttl) || is_ignored(s, h));
+	return dir == DIR_C2S && h->payload_len != 0 && (ttl_limited(s, h->ttl) || evidence_is_ignored(s, h));
 }
 
 /* Bytes of the server's that overlap its first answers and begin elsewhere (RACE-7). */
@@ -424,7 +388,7 @@ static void compare_answers(struct evidence *ev, struct evidence_room *room, con
 	bool keep = s->n_data < ANSWERS_FLOW;
 	/* The checksum last: it goes through all of the payload. */
 	if (!(compare || keep) || e->len == 0 || (e->flags & (TCP_RST | TCP_SYN)) != 0 ||
-	    is_keepalive(s, e) || is_ignored(s, h))
+	    is_keepalive(s, e) || evidence_is_ignored(s, h))
 		return;
 	if (compare && evidence_contradicts(ev, room, f, e, h)) {
 		ev->found |= EVIDENCE_BYTES;

@@ -31,7 +31,7 @@ struct slab_set; /* classifiers/slab.h */
 
 /*
  * In event.flags: a RST, FIN or odd content that no receiver takes: its checksum is wrong, where its
- * direction's others are right, or it is a client's and signed, where the handshake agreed on no signatures.
+ * direction's others are right, or it is a client's and signed, where its others are not.
  */
 #define EVENT_IGNORED 0x8000
 #define EVENT_TEXT 0x1000 /* a RST whose payload is all text, as RFC 1122, section 4.2.2.12, allows */
@@ -86,8 +86,8 @@ struct half {
 	uint8_t ttl_min, ttl_max; /* post-handshake, no RST; 0 none seen */
 	uint8_t df;              /* bit 0: post-handshake packets without DF, bit 1: with */
 	bool seen : 1, syn : 1, acked : 1, ts_ok : 1, sack_ok : 1, has_mss : 1, has_wscale : 1;
-	bool sums : 1;           /* the SYN's checksum was right: wrong ones are damage or decoys */
-	bool plain : 1;          /* the client's SYN had no signature: signed packets are decoys */
+	bool sums : 1;           /* its first packet's checksum was right: wrong ones are damage or decoys */
+	bool plain : 1;          /* the client's first packet had no signature: signed ones are decoys */
 	bool ts_later : 1;       /* a packet after the SYN carried timestamps */
 	bool last_full : 1;      /* the newest packet with new payload was a full segment */
 	bool gap : 1;            /* the peer acknowledged bytes that the capture does not hold */

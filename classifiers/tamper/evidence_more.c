@@ -2,7 +2,7 @@
 
 /* What only odd flows keep, what overlaps a server's first answers, and where evidence goes. */
 
-#include "classifiers/tamper/evidence.h"
+#include "classifiers/tamper/evidence_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +186,9 @@ static void sort_by_time(struct event *e, unsigned n)
 void evidence_finish(struct evidence *ev)
 {
 	unsigned head;
+	for (enum dir dir = DIR_C2S; dir <= DIR_S2C; dir++)
+		if (!ev->half[dir].seen)
+			evidence_sound_unknown(ev, dir);
 	evidence_freeze(ev);
 	head = ev->skipped_at != 0 ? ev->skipped_at : ev->n_events;
 	sort_by_time(ev->events, head);

@@ -36,6 +36,16 @@ static inline unsigned evidence_slot(const struct flow *f, const struct headers 
  */
 bool evidence_is_duplicate(struct evidence_room *room, const struct flow *f, const struct event *e,
 			   const struct headers *h);
+/*
+ * evidence_sound.c: a packet that no receiver would take, seen among sound ones: damage, or a decoy.
+ */
+bool evidence_is_ignored(const struct half *s, const struct headers *h);
+/* Of direction dir the first packet, or the SYN: whether checksums are right, and packets unsigned. */
+void evidence_learn_sound(struct evidence *ev, enum dir dir, const struct headers *h);
+/* Nothing tells whether those of its RSTs are decoys that were taken for them: they count. */
+void evidence_sound_unknown(struct evidence *ev, enum dir dir);
+/* Counts RST e, unless it is to be ignored. */
+void evidence_rst(struct evidence *ev, enum dir dir, struct event *e, const struct headers *h);
 /* A payload as long as p, who gets it, takes at once. */
 bool evidence_is_full(const struct half *s, const struct half *p, uint32_t len);
 void evidence_append(struct evidence *ev, struct evidence_room *room, const struct event *e,

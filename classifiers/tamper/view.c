@@ -11,14 +11,35 @@
 #define DECOY_TTL 12       /* hops left: a forger's packet is made to arrive */
 
 /*
- * A RST of the client's that is meant to die on the way: evasion tools clear a box's memory of the
- * connection with it (Bock et al., Geneva, CCS 2019, TCB teardown).
+ * The number before the client's first byte. A capture that lacks the SYN has the answer to it, or begins
+ * with a ClientHello or request, which nothing came before.
+ */
+static bool client_begins(const struct view *v, uint32_t *isn)
+{
+	const struct half *c = &v->ev->half[DIR_C2S];
+	bool asked = v->first_c2s < 0 && c->n_data != 0 && (v->flow->tls != NULL || v->flow->http != NULL);
+	if (c->syn)
+		*isn = c->isn;
+	else if (v->synack >= 0)
+		*isn = v->e[v->synack].ack - 1;
+	else if (asked)
+		*isn = c->first_seq - 1;
+	return c->syn || v->synack >= 0 || asked;
+}
+
+/*
+ * A RST of the client's that is not meant for the server: evasion tools clear a box's memory of the
+ * connection with it (Bock et al., Geneva, CCS 2019, TCB teardown). It dies on the way, or has a number
+ * from before the connection, which no receiver takes, and nobody writes who saw packets of it.
  */
 static bool is_decoy(const struct view *v, const struct event *e)
 {
 	const struct half *c = &v->ev->half[DIR_C2S];
 	unsigned usual = c->syn ? c->syn_ttl : c->ttl_max;
-	return event_dir(e) == DIR_C2S && e->ttl <= DECOY_TTL && e->ttl + 20u < usual;
+	uint32_t isn;
+	return event_dir(e) == DIR_C2S &&
+	       ((e->ttl <= DECOY_TTL && e->ttl + 20u < usual) ||
+		(e->seq != 0 && client_begins(v, &isn) && seq_lt(e->seq, isn)));
 }
 
 /* A bound on windows in use: what lies further ahead is no number of this connection. */
