@@ -69,7 +69,7 @@ static void lost_clients_are_no_witnesses(void **state)
 	for (unsigned i = 0; i < 20; i++) {
 		const struct try bad = DROP(1 + 250 * i, i % 5 == 4 ? "other" : "bad");
 		const struct try ok = OK(1 + 250 * i, "ok");
-		list[i] = i % 2 == 0 ? with_client(bad, 20 + i % 3) : with_client(ok, 40);
+		list[i] = i % 2 == 0 ? with_client(bad, 20 + i % 3) : with_client(ok, 40 + i);
 	}
 	struct world w;
 	world_of(&w, list);
@@ -106,18 +106,60 @@ static void two_clients_with_controls_are_added_up(void **state)
 	world_end(&w);
 }
 
-/* What fails for several clients alike is no matter of one of them. */
+/* What fails for several clients is no matter of one of them, if enough others show how a client fares. */
 static void several_clients_share_controls(void **state)
 {
 	(void)state;
-	struct try list[16] = {{0}};
-	for (unsigned i = 0; i < 8; i++) {
+	static const struct {
+		unsigned failed, passed;
+		bool forged, filtered;
+	} cases[] = {{3, 2, false, false}, {3, 6, false, false},
+		     {4, 4, false, false}, {3, 7, false, true}, {5, 5, false, true},
+		     {4, 12, false, true}, {3, 2, true, true}};
+	for (unsigned c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		struct try list[TRIES_MAX] = {{0}};
+		unsigned n = cases[c].failed + cases[c].passed;
+		for (unsigned i = 0; i < n; i++) {
+			const double at = 1 + 250 * i;
+			const struct try drop = DROP(at, "bad"), rst = RST(at, "bad"), ok = OK(at, "ok");
+			const struct try bad = cases[c].forged ? rst : drop;
+			list[i] = with_client(i < cases[c].failed ? bad : ok, 20 + i);
+		}
+		struct world w;
+		world_of(&w, list);
+		const struct finding *f = wide(&w, "sni-filtered");
+		assert_non_null(f);
+		assert_int_equal(f->verdict, cases[c].filtered ? VERDICT_LIKELY : VERDICT_ANOMALY);
+		assert_string_equal(f->conditional, cases[c].filtered ? "yes" : "untested");
+		world_end(&w);
+	}
+}
+
+/* Clients with broken ways under other names as well: that is how clients fare there. */
+static void broken_clients_of_other_names_count(void **state)
+{
+	(void)state;
+	struct try list[TRIES_MAX] = {{0}};
+	for (unsigned i = 0; i < 18; i++) {
 		const struct try bad = DROP(1 + 250 * i, "bad"), ok = OK(1 + 250 * i, "ok");
-		list[i] = with_client(i % 2 == 0 ? bad : ok, 20 + i);
+		list[i] = with_client(i < 3 ? bad : ok, 20 + i);
 	}
 	struct world w;
 	world_of(&w, list);
-	assert_non_null(wide(&w, "sni-filtered"));
+	assert_int_equal(wide(&w, "sni-filtered")->verdict, VERDICT_LIKELY);
+	world_end(&w);
+	static const char *const other[] = {"a", "b", "c", "d"};
+	for (unsigned i = 0; i < 4; i++) {
+		const struct try bad = DROP(1 + 250 * (3 + i), other[i]);
+		list[3 + i] = with_client(bad, 23 + i);
+	}
+	world_of(&w, list);
+	nothing_likely(&w);
+	world_end(&w);
+	/* Three of the tries have controls of their clients' own. */
+	for (unsigned i = 0; i < 3; i++)
+		list[15 + i].client = list[i].client;
+	world_of(&w, list);
 	assert_int_equal(wide(&w, "sni-filtered")->verdict, VERDICT_LIKELY);
 	world_end(&w);
 }
@@ -329,6 +371,7 @@ int main(void)
 		cmocka_unit_test(lost_clients_are_no_witnesses),
 		cmocka_unit_test(two_clients_with_controls_are_added_up),
 		cmocka_unit_test(several_clients_share_controls),
+		cmocka_unit_test(broken_clients_of_other_names_count),
 		cmocka_unit_test(a_name_may_pass_for_others),
 		cmocka_unit_test(both_sides_of_a_translator_are_one),
 		cmocka_unit_test(a_translator_may_lie_between_captures),

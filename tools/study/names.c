@@ -229,7 +229,7 @@ static bool is_strong(const struct tried *whose, const struct common *c, enum tr
 
 /* What explains the failures as well as the name does, the controls notwithstanding. */
 struct doubts {
-	bool mtu, pieces, version, outage;
+	bool mtu, pieces, version, outage, clients;
 };
 
 /*
@@ -243,6 +243,7 @@ static struct doubts doubts_of(const struct common *c, enum trigger_kind kind)
 		.pieces = study_may_be_pieces(c->shown, c->n_shown, c->controls, c->n_controls),
 		.version = study_may_be_version(c->shown, c->n_shown, c->controls, c->n_controls),
 		.outage = kind == TRIGGER_QUIC_SNI && !c->amid,
+		.clients = c->may_be_clients,
 	};
 }
 
@@ -257,6 +258,9 @@ static void say_benign(struct finding *f, const struct doubts *d, bool controlle
 	if (d->outage)
 		study_benign(f, "a server or path that was down for a while: all tries failed in one stretch "
 				"of time, and no other name passed there meanwhile");
+	if (d->clients)
+		study_benign(f, "clients whose own way there is broken: "
+			       "those that passed are others, and few");
 	if (!controlled)
 		study_benign(f, "a site that is down, or refuses this client, wherever it is hosted: "
 				"no other name was tried at these addresses");
@@ -305,7 +309,7 @@ static int say(struct study_run *r, const struct study_group *g, const struct tr
 	snprintf(value, sizeof(value), "in %u of %u of them", c->with_id, c->failed);
 	study_row(r, f, c->id != NULL ? c->id : "failed", common_grade(c), value, "");
 	struct doubts d = doubts_of(c, kind);
-	bool fair = controlled && !d.mtu && !d.pieces && !d.version && !d.outage;
+	bool fair = controlled && !d.mtu && !d.pieces && !d.version && !d.outage && !d.clients;
 	f->conditional = fair ? "yes" : "untested";
 	bool strong = fair && is_strong(whose, c, kind);
 	say_benign(f, &d, controlled, strong);

@@ -27,11 +27,14 @@ int tries_new(const struct study_run *r, struct tries *out)
 		.row_from = calloc(rows + 2, sizeof(*out->row_from)),
 		.passed = malloc((r->n_pairs + 1) * sizeof(*out->passed)),
 		.passed_from = calloc(hosts + 2, sizeof(*out->passed_from)),
+		.failed = malloc((r->n_pairs + 1) * sizeof(*out->failed)),
+		.failed_from = calloc(hosts + 2, sizeof(*out->failed_from)),
 		.sorted = malloc((r->n_pairs + 1) * sizeof(*out->sorted)),
 		.tally = calloc(rows + 1, sizeof(*out->tally)),
 	};
 	if (out->of_row == NULL || out->row_from == NULL || out->passed == NULL ||
-	    out->passed_from == NULL || out->sorted == NULL || out->tally == NULL) {
+	    out->passed_from == NULL || out->failed == NULL || out->failed_from == NULL ||
+	    out->sorted == NULL || out->tally == NULL) {
 		tries_free(out);
 		return -ENOMEM;
 	}
@@ -42,9 +45,11 @@ int tries_new(const struct study_run *r, struct tries *out)
 			continue;
 		out->row_from[t->row + 2]++;
 		out->passed_from[r->host_of[t->row] + 2] += t->ok;
+		out->failed_from[r->host_of[t->row] + 2] += t->failed;
 	}
 	add_up(out->row_from, rows + 1);
 	add_up(out->passed_from, hosts + 1);
+	add_up(out->failed_from, hosts + 1);
 	for (size_t i = 0; i < r->n_pairs; i++) {
 		const struct trial *t = &r->trials[r->pairs[i]];
 		if (!counts(t))
@@ -52,6 +57,8 @@ int tries_new(const struct study_run *r, struct tries *out)
 		out->of_row[out->row_from[t->row + 1]++] = (uint32_t)i;
 		if (t->ok)
 			out->passed[out->passed_from[r->host_of[t->row] + 1]++] = (uint32_t)i;
+		if (t->failed)
+			out->failed[out->failed_from[r->host_of[t->row] + 1]++] = (uint32_t)i;
 	}
 	return 0;
 }
@@ -62,6 +69,8 @@ void tries_free(struct tries *t)
 	free(t->row_from);
 	free(t->passed);
 	free(t->passed_from);
+	free(t->failed);
+	free(t->failed_from);
 	free(t->sorted);
 	free(t->tally);
 }
@@ -84,8 +93,7 @@ static bool is_strong(const struct attempt *a)
 	       (strcmp(f->id, "request-dropped") == 0 || strcmp(f->id, "request-part-dropped") == 0);
 }
 
-/* Into t->sorted, in order. The rows of a name are adjacent, and so are the lists of their tries. */
-static size_t sort_group(const struct tries *t, const struct study_group *g)
+size_t tries_sort_group(const struct tries *t, const struct study_group *g)
 {
 	size_t from = t->row_from[g->first_row], n = t->row_from[g->first_row + g->n_rows] - from;
 	if (n != 0)
@@ -160,11 +168,6 @@ unsigned tries_controls(const struct study_run *r, const struct tries *t, const 
 	return n;
 }
 
-static bool mostly(const unsigned tally[2])
-{
-	return tally[1] != 0 && tally[1] >= STUDY_FAIL_SHARE * (tally[0] + tally[1]);
-}
-
 /*
  * Tries of pairs from place `from` to `to`, all of one client at one server: those of other names,
  * but such as mostly fail there themselves, are controls of the rows of g that failed there. Whether one
@@ -193,7 +196,7 @@ static bool control_block(struct study_run *r, const struct tries *t, const stru
 			if (mine != 0 && tally[1] != 0) {
 				row->control_ok += control[0];
 				row->control_failed += control[1];
-			} else if (mine == 0 && !mostly(tally)) {
+			} else if (mine == 0 && !tries_mostly(tally)) {
 				control[0] += tally[0];
 				control[1] += tally[1];
 			}
@@ -258,63 +261,6 @@ static void weigh_controls(const struct study_run *r, const struct tries *t, con
 	}
 }
 
-/* Whom the name failed for, as many as are told apart. */
-#define CLIENTS_MAX 64
-struct clients {
-	struct tried list[CLIENTS_MAX];
-	unsigned n;
-};
-
-static struct tried *client_of(struct clients *all, const struct attempt *a, bool add)
-{
-	for (unsigned i = 0; i < all->n; i++)
-		if (is_of(a, all->list[i].client))
-			return &all->list[i];
-	if (!add || all->n == CLIENTS_MAX)
-		return NULL;
-	all->list[all->n] = (struct tried){.client = a};
-	return &all->list[all->n++];
-}
-
-static bool made_the_difference(const struct study_group *g, const struct attempt *a)
-{
-	for (unsigned f = 0; f < FEATURE_N; f++)
-		if ((g->passed_by & 1u << f) != 0 && study_has_feature(a, f))
-			return true;
-	return false;
-}
-
-void tries_whose(const struct study_run *r, const struct tries *t, const struct study_group *g,
-		 struct tried *all, struct tried *one)
-{
-	struct clients who = {.n = 0};
-	size_t n = sort_group(t, g);
-	for (unsigned ok = 0; ok < 2; ok++) {
-		for (size_t i = 0; i < n; i++) {
-			const struct trial *x = &r->trials[r->pairs[t->sorted[i]]];
-			struct tried *c = ok != 0 ? x->ok ? client_of(&who, x->a, false) : NULL
-						  : x->failed ? client_of(&who, x->a, true) : NULL;
-			if (c == NULL)
-				continue;
-			c->tries++;
-			c->failed += x->failed;
-			c->lost = x->lost;
-			c->ok += x->ok && !made_the_difference(g, x->a);
-		}
-	}
-	unsigned witnesses = 0;
-	*one = (struct tried){.client = NULL};
-	for (unsigned i = 0; i < who.n; i++) {
-		witnesses += !who.list[i].lost;
-		if (who.list[i].failed > one->failed)
-			*one = who.list[i];
-	}
-	one->others_passed = g->ok + one->failed > one->tries;
-	one->mostly_fails = mostly((const unsigned[]){one->ok, one->failed});
-	*all = (struct tried){.own = witnesses < STUDY_FAIL_TRIES, .ok = g->ok, .failed = g->failed,
-			      .tries = g->ok + g->failed, .mostly_fails = study_mostly_fails(g)};
-}
-
 /* Between two of the failed tries of one capture. */
 static bool is_amid(const struct attempt *a, const struct attempt *const *failed, unsigned n_failed)
 {
@@ -349,7 +295,7 @@ void tries_gather(struct study_run *r, const struct tries *t, const struct study
 		  const struct tried *whose, struct common *c)
 {
 	memset(c, 0, sizeof(*c));
-	size_t n = sort_group(t, g);
+	size_t n = tries_sort_group(t, g);
 	gather_failed(r, t, n, whose->client, c);
 	bool all = true;
 	if (whose->client != NULL || whose->own)
@@ -359,6 +305,8 @@ void tries_gather(struct study_run *r, const struct tries *t, const struct study
 	weigh_controls(r, t, g, n, whose->client, c);
 	c->controlled &= all || !whose->own;
 	c->amid = any_amid(r, t, g, c);
+	bool pooled = whose->client == NULL && !whose->own;
+	c->may_be_clients = pooled && c->controlled && tries_may_be_clients(r, t, g);
 	for (unsigned i = 0; i < c->n_shown; i++) {
 		unsigned same = 0;
 		const struct finding *f = c->shown[i]->finding;

@@ -12,6 +12,7 @@
 struct tries {
 	uint32_t *of_row, *row_from;     /* tries of row i: of_row[row_from[i]] to row_from[i + 1] */
 	uint32_t *passed, *passed_from;  /* the same by host, of those that passed */
+	uint32_t *failed, *failed_from;  /* and that failed */
 	uint32_t *sorted;                /* scratch, as long as pairs */
 	unsigned (*tally)[2];            /* scratch by row, zero between uses: passed, failed */
 };
@@ -41,6 +42,21 @@ struct tried {
 void tries_whose(const struct study_run *r, const struct tries *t, const struct study_group *g,
 		 struct tried *all, struct tried *one);
 
+/*
+ * Where each client asked for one name, a few whose way is broken fail as those do whose name is filtered: by
+ * chance among the clients of these servers, those that failed all asked for this one. Not where packets
+ * show a third party, or where enough of the tries have controls of their clients' own.
+ */
+bool tries_may_be_clients(const struct study_run *r, const struct tries *t, const struct study_group *g);
+
+/* More than STUDY_FAIL_SHARE of passed and failed did fail. */
+static inline bool tries_mostly(const unsigned tally[2])
+{
+	return tally[1] != 0 && tally[1] >= STUDY_FAIL_SHARE * (tally[0] + tally[1]);
+}
+/* The tries of a name into t->sorted, in order: its rows are adjacent, and so are their lists. How many. */
+size_t tries_sort_group(const struct tries *t, const struct study_group *g);
+
 /* What the failed tries of a name have in common. */
 struct common {
 	const struct attempt *shown[SHOWN_MAX];
@@ -52,6 +68,7 @@ struct common {
 	const struct attempt *controls[CONTROLS_MAX]; /* that passed at the same servers */
 	unsigned n_controls, control[2];              /* the latter in all: passed, failed */
 	bool controlled;           /* where it failed others passed, at each address */
+	bool may_be_clients;       /* their ways, and not the name: tries_may_be_clients() */
 	bool amid;                 /* at one of them something passed between two of the failed tries */
 };
 
