@@ -3,8 +3,8 @@
 #include "classifiers/app/tls_server.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "classifiers/app/interceptor.h"
 #include "classifiers/app/ja4.h"
 #include "classifiers/app/x509.h"
 #include "dataplane/cursor.h"
@@ -25,6 +25,7 @@ enum {
 	MESSAGE_HELLO_DONE = 14,
 	EXT_SUPPORTED_VERSIONS = 43,
 	TLS13 = 0x0304,
+	CHAIN_MOST = 8,            /* certificates that are looked at: longer chains are nobody's */
 };
 
 /* RFC 8446 section 4.1.3: the random of a HelloRetryRequest. */
@@ -32,9 +33,6 @@ static const uint8_t retry_random[32] = {
 	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
 	0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 };
-
-/* Kazakhstan's interception of 2019 and 2020 (Raman et al., IMC 2020). */
-static const char *const interceptors[] = {"CN=Qaznet Trust Network"};
 
 /* RFC 8446 section 4.1.3. False: its lengths contradict each other. */
 static bool read_hello(struct cursor c, struct tls_server *out)
@@ -66,12 +64,19 @@ static bool read_hello(struct cursor c, struct tls_server *out)
 	return true;
 }
 
-static bool is_interceptor(const char *issuer)
+/* Who intercepts signs leaves by an intermediate of another name: any issuer of the chain will do. */
+static uint8_t find_interceptor(struct cursor chain, const char *issuer)
 {
-	for (unsigned i = 0; i < sizeof(interceptors) / sizeof(*interceptors); i++)
-		if (strncasecmp(issuer, interceptors[i], strlen(interceptors[i])) == 0)
-			return true;
-	return false;
+	uint8_t found = interceptor_find(issuer);
+	for (unsigned i = 1; found == 0 && i < CHAIN_MOST && cursor_left(&chain) > 0; i++) {
+		struct x509_facts next;
+		uint32_t len = cursor_be24(&chain);
+		const uint8_t *der = cursor_bytes(&chain, len);
+		if (der == NULL || !x509_read(der, len, &next))
+			break;
+		found = interceptor_find(next.issuer);
+	}
+	return found;
 }
 
 /* RFC 5246 section 7.4.2: the first of the chain is the server's own. */
@@ -87,7 +92,7 @@ static void read_certificate(struct cursor c, struct tls_server *out)
 	out->has_certificate = true;
 	memcpy(out->issuer, leaf.issuer, sizeof(out->issuer));
 	memcpy(out->subject, leaf.subject, sizeof(out->subject));
-	out->interceptor = is_interceptor(out->issuer);
+	out->interceptor = find_interceptor(chain, leaf.issuer);
 }
 
 /* What the records held so far. */

@@ -20,7 +20,7 @@ struct tls_server {
 	bool retry;            /* a HelloRetryRequest came first, or alone */
 	bool has_alert;        /* in the clear */
 	uint8_t alert_level, alert; /* RFC 8446 section 6 */
-	bool interceptor;      /* the issuer is one that is known to intercept */
+	uint8_t interceptor;   /* of the chain, as interceptor_find(); 0: none of its issuers is known */
 	uint32_t alert_offset; /* stream offset of the alert's record */
 	uint8_t spki[32];      /* SHA-256 of the leaf's SubjectPublicKeyInfo, with has_certificate */
 	char ja3s[33];         /* MD5, lower case hex; "" without a whole ServerHello */

@@ -81,7 +81,7 @@ bool dns_address_is_inside(const struct ip_addr *addr, unsigned ip_version)
 	return class == ADDRESS_PRIVATE || class == ADDRESS_LOOPBACK || class == ADDRESS_LISTED;
 }
 
-static bool within(const char *name, const char *domain)
+bool dns_name_is_within(const char *name, const char *domain)
 {
 	size_t n = strlen(name), d = strlen(domain);
 	if (n > 0 && name[n - 1] == '.' && n > 1)
@@ -93,7 +93,7 @@ static bool within(const char *name, const char *domain)
 static bool within_any(const char *name, const char *const *domains)
 {
 	for (; *domains != NULL; domains++)
-		if (within(name, *domains))
+		if (dns_name_is_within(name, *domains))
 			return true;
 	return false;
 }

@@ -27,6 +27,9 @@ const char *dns_address_text(enum dns_address class); /* "a private address", â€
 /* The address of a host that only its own network reaches: such a resolver has names of its own. */
 bool dns_address_is_inside(const struct ip_addr *addr, unsigned ip_version);
 
+/* The domain itself or a name below it; letters of any case are one. */
+bool dns_name_is_within(const char *name, const char *domain);
+
 /*
  * A name that the public DNS has, by its text: more than one label, no special-use domain (RFC
  * 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476), none of those that private networks use.

@@ -6,7 +6,13 @@
  * compares several flows (TLS-MITM, TLS-JA4S-SPLIT, TLS-FRAGSENS …) is the study's.
  */
 
+#include <string.h>
+#include <strings.h>
+
+#include "classifiers/app/interceptor.h"
+#include "classifiers/app/tls.h"
 #include "classifiers/app/tls_server.h"
+#include "classifiers/tamper/dns_address.h"
 #include "classifiers/tamper/signature.h"
 
 #define ALERT_FATAL 2
@@ -55,21 +61,56 @@ static bool match_alert(const struct view *v, const struct signature *self, stru
 	return true;
 }
 
-static bool match_issuer(const struct view *v, const struct signature *self, struct testimony *t)
+static const struct interceptor *interceptor_of(const struct view *v)
 {
 	const struct tls_server *s = v->flow->tls_server;
+	bool has = v->dir == DIR_S2C && s != NULL && v->first_s2c >= 0;
+	return has ? interceptor_get(s->interceptor) : NULL;
+}
+
+static void say_issuer(const struct view *v, const struct interceptor *k, struct testimony *t)
+{
+	t->frame = v->e[v->first_s2c].frame;
+	testimony_suspect(t, (unsigned)v->first_s2c);
+	testimony_says(t, "issuer %.48s: %.44s", v->flow->tls_server->issuer, k->name);
+	testimony_expects(t, "an issuer that browsers trust");
+}
+
+static bool match_issuer(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	const struct interceptor *k = interceptor_of(v);
 	(void)self;
-	if (v->dir != DIR_S2C || s == NULL || !s->interceptor || v->first_s2c < 0)
+	if (k == NULL || k->country[0] == '\0')
 		return false;
 	/* Anybody can write a name into a certificate; in its own country few others do. */
 	const char *country = context_country(v->flow);
-	t->grade = country[0] == 'K' && country[1] == 'Z' ? GRADE_D4
-		   : country[0] == '\0'			   ? GRADE_D3
-							   : GRADE_D2;
-	t->frame = v->e[v->first_s2c].frame;
-	testimony_suspect(t, (unsigned)v->first_s2c);
-	testimony_says(t, "issuer %.80s", s->issuer);
-	testimony_expects(t, "an issuer that browsers trust");
+	t->grade = strncmp(country, k->country, 2) == 0 ? GRADE_D4
+		   : country[0] == '\0'		 ? GRADE_D3
+							 : GRADE_D2;
+	say_issuer(v, k, t);
+	return true;
+}
+
+/* The name that was asked for, or a wildcard of its domain: what a product copies from the server. */
+static bool is_for(const char *subject, const char *name)
+{
+	if (strncmp(subject, "*.", 2) == 0)
+		return dns_name_is_within(name, subject + 2);
+	return subject[0] != '\0' && strcasecmp(subject, name) == 0;
+}
+
+/* A product at its owner's own address shows certificates of its maker's, too, but of no other's name. */
+static bool match_product(const struct view *v, const struct signature *self, struct testimony *t)
+{
+	const struct interceptor *k = interceptor_of(v);
+	const struct tls_client_hello *hello = v->flow->tls;
+	(void)self;
+	if (k == NULL || k->country[0] != '\0' || hello == NULL || !hello->has_sni ||
+	    dns_address_is_inside(&v->flow->server, v->flow->ip_version) ||
+	    !is_for(v->flow->tls_server->subject, hello->sni))
+		return false;
+	t->grade = GRADE_D2;
+	say_issuer(v, k, t);
 	return true;
 }
 
@@ -86,7 +127,15 @@ const struct signature sig_tls[] = {
 	 .summary = "the certificate was issued by an authority that is known for interception",
 	 .benign = "a server that uses such a certificate to show or test interception",
 	 .refs = "Sundara Raman et al., Investigating Large Scale HTTPS Interception in "
-		 "Kazakhstan, IMC 2020",
+		 "Kazakhstan, IMC 2020; OONI, Kazakhstan, 2024",
 	 .match = match_issuer},
+	{.id = "interception-product", .family = FAMILY_TLS_INTERCEPTION, .cause = CAUSE_CONTENT,
+	 .fact = FACT_ISSUER, .names = true,
+	 .summary = "the certificate for this name was issued by a product that opens TLS",
+	 .benign = "a company's, school's or family's firewall, or a virus scanner on the client, which its "
+		   "owner chose",
+	 .refs = "Durumeric et al., The Security Impact of HTTPS Interception, NDSS 2017; Chromium's list of "
+		 "interception software",
+	 .match = match_product},
 	{.id = NULL},
 };

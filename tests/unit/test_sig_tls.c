@@ -90,11 +90,12 @@ static void alerts(void **state)
 static void issuers(void **state)
 {
 	static const struct {
-		bool interceptor;
+		uint8_t interceptor;
 		const char *country;
 		unsigned grade;
 	} rows[] = {
-		{false, "KZ", 0}, {true, "KZ", GRADE_D4}, {true, "", GRADE_D3}, {true, "DE", GRADE_D2},
+		{0, "KZ", 0}, {1, "KZ", GRADE_D4}, {1, "", GRADE_D3}, {1, "DE", GRADE_D2},
+		{2, "KZ", GRADE_D4}, {3, "KZ", 0}, {INTERCEPTORS_MAX, "KZ", 0}, {255, "KZ", 0},
 	};
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -113,12 +114,59 @@ static void issuers(void **state)
 		if (rows[i].grade != 0)
 			assert_int_equal(t.grade, rows[i].grade);
 		flow.client_at = NULL;
-		assert_int_equal(match_issuer(&v, &sig_tls[1], &t), rows[i].interceptor);
+		assert_int_equal(match_issuer(&v, &sig_tls[1], &t), rows[i].grade != 0);
+	}
+}
+
+/* A firewall that opens TLS, and the same firewall's own door. */
+static void products(void **state)
+{
+	static const struct {
+		const char *name, *issuer, *subject, *sni;
+		bool inside, found;
+	} rows[] = {
+		{"a name of somebody else's", "CN=FortiGate CA, O=Fortinet", "www.a.example",
+		 "www.a.example", false, true},
+		{"a wildcard", "O=Zscaler Inc.", "*.a.example", "www.a.example", false, true},
+		{"the domain of a wildcard", "O=Zscaler Inc.", "*.a.example", "a.example", false, true},
+		{"the box's own door", "CN=support, O=Fortinet", "FGT60E4Q16000000", "vpn.a.example",
+		 false, false},
+		{"inside", "CN=FortiGate CA, O=Fortinet", "box.a.example", "box.a.example", true, false},
+		{"no name", "CN=FortiGate CA, O=Fortinet", "www.a.example", NULL, false, false},
+		{"no subject", "CN=FortiGate CA, O=Fortinet", "", "www.a.example", false, false},
+		{"another's domain", "O=Zscaler Inc.", "*.a.example", "not-a.example", false, false},
+		{"a wildcard of all", "O=Zscaler Inc.", "*.", "www.a.example", false, false},
+		{"an authority of everybody's", "CN=R11, O=Let's Encrypt", "www.a.example",
+		 "www.a.example", false, false},
+		{"the maker's own site", "CN=DigiCert Global G2, O=DigiCert Inc", "www.fortinet.com",
+		 "www.fortinet.com", false, false},
+		{"a country's", "CN=Qaznet Trust Network", "www.a.example", "www.a.example", false, false},
+	};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct tls_server s = {.has_hello = true, .has_certificate = true,
+				       .interceptor = interceptor_find(rows[i].issuer)};
+		struct tls_client_hello hello = {.has_sni = rows[i].sni != NULL};
+		struct flow_record flow = {.ip_version = 4, .tls = &hello, .tls_server = &s};
+		struct event e = {.frame = 7, .len = 90, .bits = EVENT_S2C};
+		struct evidence ev = {.events = &e, .n_events = 1};
+		struct view v;
+		struct testimony t = {0};
+		snprintf(s.issuer, sizeof(s.issuer), "%s", rows[i].issuer);
+		snprintf(s.subject, sizeof(s.subject), "%s", rows[i].subject);
+		snprintf(hello.sni, sizeof(hello.sni), "%s", rows[i].sni != NULL ? rows[i].sni : "");
+		memcpy(flow.server.b + 12, rows[i].inside ? "\xc0\xa8\x01\x63" : "\x05\x05\x05\x05", 4);
+		print_message("%s\n", rows[i].name);
+		view_build(&v, &ev, &flow, NULL, DIR_S2C);
+		assert_int_equal(match_product(&v, &sig_tls[2], &t), rows[i].found);
+		assert_int_equal(t.grade, rows[i].found ? GRADE_D2 : 0);
 	}
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(alerts), cmocka_unit_test(issuers)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(alerts), cmocka_unit_test(issuers), cmocka_unit_test(products),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,13 +151,23 @@ static void put_hello(struct stream *s, uint16_t version, bool retry)
 	put_bytes(s, h.b, h.n);
 }
 
+static void put_certificates(struct stream *s, const struct certificate *list, unsigned n)
+{
+	size_t all = 0;
+	for (unsigned i = 0; i < n; i++)
+		all += 3 + list[i].len;
+	put(s, 1, 11);
+	put(s, 3, all + 3);
+	put(s, 3, all);
+	for (unsigned i = 0; i < n; i++) {
+		put(s, 3, list[i].len);
+		put_bytes(s, list[i].der, list[i].len);
+	}
+}
+
 static void put_chain(struct stream *s, const struct certificate *c)
 {
-	put(s, 1, 11);
-	put(s, 3, c->len + 6);
-	put(s, 3, c->len + 3);
-	put(s, 3, c->len);
-	put_bytes(s, c->der, c->len);
+	put_certificates(s, c, 1);
 }
 
 /* Handshake bytes in records of at most `most` bytes. */
@@ -215,11 +225,47 @@ static void tls12(void **state)
 		assert_string_equal(out.issuer, "CN=Qaznet Trust Network");
 		assert_string_equal(out.subject, "a.example");
 		assert_memory_equal(out.spki, c.spki, 32);
-		assert_true(out.interceptor);
+		assert_int_equal(out.interceptor, 1);
 		/* MD5 of "771,4865,65281" */
 		assert_string_equal(out.ja3s, "9e36d0263f2c16df7144edfdcdd47374");
 	}
 	OPENSSL_free(c.der);
+}
+
+/* Leaves are signed by intermediates; what is known is the root's name. */
+static void chains(void **state)
+{
+	static const struct {
+		const char *issuers[3];
+		const char *name;
+	} rows[] = {
+		{{"Security Certificate", "Qaznet Trust Network", NULL}, "Qaznet Trust Network"},
+		{{"Security Certificate", "Another", "Information Security Certification Authority"},
+		 "Information Security Certification Authority"},
+		{{"FortiGate CA", NULL, NULL}, "Fortinet FortiGate"},
+		{{"R11", "ISRG Root X1", NULL}, NULL},
+		{{"Not Qaznet Trust Network", "FortiGate", NULL}, NULL},
+	};
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct certificate c[3];
+		struct stream messages = {.n = 0}, s = {.n = 0};
+		struct tls_server out;
+		unsigned n = 0;
+		for (; n < 3 && rows[i].issuers[n] != NULL; n++)
+			make_certificate(&c[n], rows[i].issuers[n], NULL, "a.example", MBSTRING_UTF8);
+		put_hello(&messages, 0x0303, false);
+		put_certificates(&messages, c, n);
+		put_records(&s, &messages, 4000);
+		assert_int_equal(read_all(&s, &out), CLASSIFY_DONE);
+		const struct interceptor *k = interceptor_get(out.interceptor);
+		assert_int_equal(k != NULL, rows[i].name != NULL);
+		if (k != NULL)
+			assert_string_equal(k->name, rows[i].name);
+		assert_int_equal(strncmp(out.issuer + 3, rows[i].issuers[0], strlen(rows[i].issuers[0])), 0);
+		while (n > 0)
+			OPENSSL_free(c[--n].der);
+	}
 }
 
 static void tls13(void **state)
@@ -307,7 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificates), cmocka_unit_test(tls12), cmocka_unit_test(tls13),
-		cmocka_unit_test(alerts),	cmocka_unit_test(others),
+		cmocka_unit_test(chains),	cmocka_unit_test(alerts), cmocka_unit_test(others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include "classifiers/app/first_words.h"
 #include "classifiers/app/http.h"
 #include "classifiers/app/http_response.h"
+#include "classifiers/app/interceptor.h"
 #include "classifiers/app/quic.h"
 #include "classifiers/app/tls.h"
 #include "classifiers/app/tls_server.h"
@@ -27,7 +28,7 @@ static const struct wire_shape shape_hello = {SHAPE(tls_client_hello, hello_rows
 #define T struct tls_server
 static const struct wire_field tls_server_rows[] = {
 	U(T, version), U(T, cipher), FLAG(T, has_hello), FLAG(T, has_certificate), FLAG(T, retry),
-	FLAG(T, has_alert), U(T, alert_level), U(T, alert), FLAG(T, interceptor),
+	FLAG(T, has_alert), U(T, alert_level), U(T, alert), U(T, interceptor, .most = INTERCEPTORS_MAX),
 	U(T, alert_offset), BYTES(T, spki), TEXT(T, ja3s), TEXT(T, issuer), TEXT(T, subject),
 };
 #undef T
