@@ -22,6 +22,12 @@ struct own_rule {
 
 #define OONI "OONI blocking-fingerprints"
 
+/* Farnan et al., section 5: nine addresses that no name of theirs has. */
+#define CHINA_DNS(id_, address_)                                                                   \
+	{.id = "cn-dns-" id_, .name = "China's forged answers",                                     \
+	 .source = "Farnan et al., Poisoning the Well, WPES 2016", .countries = "CN",               \
+	 .scope = RULE_NAT, .where = RULE_DNS, .how = RULE_FULL, .pattern = address_, .confidence = 9}
+
 static const struct own_rule own_rules[] = {
 	/* Pages and redirects of countries and operators. */
 	{.id = "ir-iframe", .name = "Iran's block page", .source = "Aryan et al., FOCI 2013",
@@ -73,6 +79,17 @@ static const struct own_rule own_rules[] = {
 	{.id = "pk-nayatel-86", .name = "Nayatel's filter", .source = OONI, .countries = "PK",
 	 .scope = RULE_ISP, .where = RULE_DNS, .how = RULE_FULL, .pattern = "203.82.48.86",
 	 .confidence = 5, .opt_in = true},
+
+	/* In forged answers for years, and in those of resolvers within; their hosts have no part in it. */
+	CHINA_DNS("8", "8.7.198.45"),
+	CHINA_DNS("37", "37.61.54.158"),
+	CHINA_DNS("46", "46.82.174.68"),
+	CHINA_DNS("59", "59.24.3.173"),
+	CHINA_DNS("78", "78.16.49.15"),
+	CHINA_DNS("93", "93.46.8.89"),
+	CHINA_DNS("159", "159.106.121.75"),
+	CHINA_DNS("203", "203.98.7.65"),
+	CHINA_DNS("243", "243.185.187.39"),
 
 	/* Products: often an enterprise's or a family's. The low confidence is the list's own. */
 	{.id = "netsweeper-deny", .name = "Netsweeper", .source = OONI, .scope = RULE_PROD,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classifiers/tamper/dns_decoy.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -295,6 +297,11 @@ void dns_pool_add(struct dns_pool *p, const struct flow *f, const struct dns_exc
 		return;
 	}
 	r->answered_names |= name_bit(x->qname);
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct dns_reply *a = &x->reply[i];
+		if (a->address == ADDRESS_PUBLIC)
+			r->decoys |= dns_decoy_bit(x->qname, &a->addr, a->addr_version, a->n_answers);
+	}
 	bool one = true;
 	for (unsigned i = 1; i < x->n_replies; i++)
 		one &= x->reply[i].set == x->reply[0].set;
@@ -316,6 +323,7 @@ static void merge_resolver(struct resolver *to, const struct resolver *from)
 	to->doubled += from->doubled;
 	to->silent_names |= from->silent_names;
 	to->answered_names |= from->answered_names;
+	to->decoys |= from->decoys;
 	for (unsigned i = 0; i < RESOLVER_TTLS && from->ttl[i].n != 0; i++)
 		note_ttl(to, &from->ttl[i]);
 	for (unsigned i = 0; i < RESOLVER_WORDS && from->word[i].n != 0; i++)

@@ -31,6 +31,7 @@ struct resolver {
 	uint32_t doubled;             /* answered twice for one query, alike: the network's doing */
 	uint64_t silent_names;        /* linear counting over 64 bits: names never answered */
 	uint64_t answered_names;
+	uint64_t decoys;              /* dns_decoy_bit() of all answers over UDP */
 	struct resolver_ttl {
 		uint32_t n;
 		uint8_t ttl;

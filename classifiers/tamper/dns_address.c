@@ -140,15 +140,3 @@ bool dns_name_is_probe(const char *name)
 	};
 	return within_any(name, probes);
 }
-
-bool dns_name_is_facebook(const char *name)
-{
-	static const char *const own[] = {
-		"facebook.com", "facebook.net", "fbcdn.net", "fb.com", "fb.me", "fb.gg",
-		"fbsbx.com", "messenger.com", "m.me", "instagram.com", "cdninstagram.com",
-		"ig.me", "whatsapp.com", "whatsapp.net", "wa.me", "threads.net", "threads.com",
-		"oculus.com", "meta.com", "meta.ai", "workplace.com", "internalfb.com",
-		"tfbnw.net", NULL,
-	};
-	return within_any(name, own);
-}

@@ -39,5 +39,3 @@ bool dns_name_is_public(const char *name);
 bool dns_name_is_listing(const char *name);
 /* Systems and browsers look such names up to find out whether a portal stands before the Internet. */
 bool dns_name_is_probe(const char *name);
-/* The name, or what it is an alias of, belongs to the company whose address pool this is. */
-bool dns_name_is_facebook(const char *name);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "classifiers/lists/rules.h"
+#include "classifiers/tamper/dns_decoy.h"
 
 #define OPT_SHARE 9          /* of ten answers to queries with EDNS */
 #define TM_IPID 30000        /* Nourin et al., WWW 2023 */
@@ -173,13 +174,14 @@ enum dns_contradiction dns_contradict(const struct view *v, const struct dns_rep
 /* A developer's or device's own domain says in the name which address it has. */
 static bool name_holds_address(const char *name, const struct dns_reply *r)
 {
-	char dots[16], dashes[16];
+	char dots[16], dashes[16], hex[9];
 	const uint8_t *b = r->addr.b + 12;
 	if (r->addr_version != 4)
 		return false;
 	snprintf(dots, sizeof(dots), "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
 	snprintf(dashes, sizeof(dashes), "%u-%u-%u-%u", b[0], b[1], b[2], b[3]);
-	return strstr(name, dots) != NULL || strstr(name, dashes) != NULL;
+	snprintf(hex, sizeof(hex), "%02x%02x%02x%02x", b[0], b[1], b[2], b[3]);
+	return strstr(name, dots) != NULL || strstr(name, dashes) != NULL || strstr(name, hex) != NULL;
 }
 
 /* An alias of what the address belongs to. */
@@ -187,11 +189,11 @@ static bool leads_to_facebook(const struct dns_exchange *x, const struct dns_rep
 {
 	struct dns_message m;
 	char target[DNS_TEXT_SIZE];
-	if (dns_name_is_facebook(x->qname) || !dns_reply_read(x, r, &m))
+	if (dns_name_is_owners(x->qname, OWNER_FACEBOOK) || !dns_reply_read(x, r, &m))
 		return true;
 	for (unsigned i = 0; i < m.n_rrs; i++)
 		if (m.rr[i].type == DNS_CNAME && dns_name_text(&m, m.rr[i].rdata, target) &&
-		    dns_name_is_facebook(target))
+		    dns_name_is_owners(target, OWNER_FACEBOOK))
 			return true;
 	return m.end != DNS_OK; /* cut off: what is behind may say so */
 }
@@ -219,8 +221,9 @@ static bool leads_nowhere(const struct view *v, const struct dns_reply *r)
 		return !dns_is_portal(v, r);
 	case ADDRESS_UNSPECIFIED:
 		return true;
-	case ADDRESS_NONE:
 	case ADDRESS_PUBLIC:
+		return dns_decoy_bit(x->qname, &r->addr, r->addr_version, r->n_answers) != 0;
+	case ADDRESS_NONE:
 	case ADDRESS_DOCUMENTATION:
 	case ADDRESS_LISTED:
 		break;
@@ -230,7 +233,7 @@ static bool leads_nowhere(const struct view *v, const struct dns_reply *r)
 
 bool dns_is_bogus(const struct view *v, const struct dns_reply *r)
 {
-	/* The address first: most are public, and names take long to compare. */
+	/* The address first: most are public and nobody's decoys, and names take long to compare. */
 	const struct dns_exchange *x = dns_exchange_of(v->ex);
 	return leads_nowhere(v, r) && dns_name_is_public(x->qname) &&
 	       !name_holds_address(x->qname, r);
@@ -271,7 +274,9 @@ enum grade dns_known(const struct view *v, const struct dns_reply *r, const char
 		*name = "Iran's block page";
 		return inside ? GRADE_D2 : where(v, &iran, GRADE_D4);
 	}
-	if (r->known == NULL || r->known->scope == RULE_FP)
+	/* Forgers use hosts that have names of their own. */
+	if (r->known == NULL || r->known->scope == RULE_FP ||
+	    name_holds_address(dns_exchange_of(v->ex)->qname, r))
 		return 0;
 	*name = r->known->name[0] != '\0' ? r->known->name : r->known->id;
 	/* Families choose their resolver; a private address may be the network's own. */

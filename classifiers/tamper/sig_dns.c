@@ -16,6 +16,8 @@
 #define DUAN "Duan et al., Hold-On: Protecting Against On-Path DNS Poisoning, SATIN 2012"
 #define SILENT_NAMES 5 /* that a host left unanswered, while it answered few */
 #define SILENT_SHARE 5
+#define DECOYS_FEW 2  /* answers in other companies' networks: a company has names that nobody lists */
+#define DECOYS_MANY 4 /* … and none has as many */
 #define LOGIN_NS 10000000000ull /* the least that somebody needs to log in to a hotspot */
 
 static const struct dns_exchange *exchange(const struct view *v)
@@ -179,10 +181,20 @@ static bool match_known(const struct view *v, const struct signature *self, stru
 	return out->n_suspects != 0;
 }
 
+/* How many domains were answered with addresses of companies that they are none of. */
+static enum grade decoy_grade(const struct view *v)
+{
+	const struct resolver *s = dns_resolver(v);
+	int n = s != NULL ? __builtin_popcountll(s->decoys) : 0;
+	return n >= DECOYS_MANY ? GRADE_D3 : n >= DECOYS_FEW ? GRADE_D2 : GRADE_D1;
+}
+
 /* What a lone address of this kind is worth; 0 nothing. */
 static enum grade bogus_grade(const struct view *v, enum dns_address class, bool several)
 {
 	bool inside = dns_resolver_is_inside(v);
+	if (class == ADDRESS_PUBLIC)
+		return decoy_grade(v);
 	if (class == ADDRESS_TEREDO)
 		return GRADE_D4;
 	if (several)
@@ -212,7 +224,9 @@ static bool match_bogus(const struct view *v, const struct signature *self, stru
 		if (g > out->grade) {
 			out->grade = g;
 			testimony_says(out, "%s: %s", says(r, text),
-				       dns_address_text((enum dns_address)r->address));
+				       dns_address_text(r->address == ADDRESS_PUBLIC
+								? ADDRESS_FACEBOOK
+								: (enum dns_address)r->address));
 		}
 		suspect(v, r, out);
 	}
