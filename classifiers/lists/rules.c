@@ -398,7 +398,7 @@ const struct rule *ruleset_find_dns_addr(const struct ruleset *s, const struct i
 {
 	uint8_t key[17] = {ip_version == 6 ? 6 : 4};
 	size_t len = ip_version == 6 ? 16 : 4;
-	memcpy(key + 1, addr->b, len);
+	memcpy(key + 1, addr->b + 16 - len, len);
 	return dns_find(s, key, len + 1);
 }
 

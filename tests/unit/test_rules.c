@@ -335,13 +335,13 @@ static void dns(void **state)
 		"a isp dns full \"192.0.2.1\"\nb nat dns full \"192.0.2.1\"\n"
 		"c nat dns full \"2001:DB8::0:1\"\nd nat dns full \"Block.EXAMPLE\"\n"
 		"e nat body contains \"192.0.2.9\"\nf nat dns full \"192.0.2.7\" opt-in\n");
-	struct ip_addr v4 = {{192, 0, 2, 1}}, v6 = {{0x20, 1, 0x0d, 0xb8, [15] = 1}};
+	struct ip_addr v4 = {{[10] = 0xff, 0xff, 192, 0, 2, 1}}, v6 = {{0x20, 1, 0x0d, 0xb8, [15] = 1}};
 	assert_ptr_equal(ruleset_find_dns_addr(s, &v4, 4), ruleset_rule(s, 1));
 	assert_ptr_equal(ruleset_find_dns_addr(s, &v6, 6), ruleset_rule(s, 2));
 	assert_null(ruleset_find_dns_addr(s, &v4, 6));
-	v4.b[3] = 9;
+	v4.b[15] = 9;
 	assert_null(ruleset_find_dns_addr(s, &v4, 4));
-	v4.b[3] = 7;
+	v4.b[15] = 7;
 	assert_ptr_equal(ruleset_find_dns_addr(s, &v4, 4), ruleset_rule(s, 5));
 	assert_ptr_equal(ruleset_find_dns_name(s, "blOCK.example.", 14), ruleset_rule(s, 3));
 	assert_null(ruleset_find_dns_name(s, "a.block.example", 15));
