@@ -26,16 +26,18 @@ int analysis_new(struct analysis **out, const struct analysis_config *cfg)
 		return -ENOMEM;
 	}
 	in->cfg = *cfg;
+	in->hears_all = signatures_foreign();
 	in->pub.all_flows = cfg->all_flows;
 	in->pub.spill = in->arena.spill = cfg->spill;
 	for (unsigned i = 0; i < FLOW_SHARDS; i++)
 		in->kept_blocks[i].spill = cfg->spill;
 	pthread_mutex_init(&in->open_lock, NULL);
-	for (unsigned i = 0; classifier_table[i] != NULL && i < CLASSIFIERS_MAX; i++) {
-		const struct classifier *c = classifier_table[i];
+	const struct classifier *c;
+	for (unsigned i = 0; (c = classifier_at(i)) != NULL && in->n_classifiers < CLASSIFIERS_MAX; i++) {
 		if (cfg->no_ndpi && strcmp(c->name, "ndpi") == 0)
 			continue;
 		in->classifiers[in->n_classifiers] = c;
+		in->foreign |= (classifier_is_foreign(i) ? 1u : 0) << in->n_classifiers;
 		uint32_t bit = (c->packet != NULL ? 1u : 0) << in->n_classifiers;
 		in->packet_classifiers[0] |= c->packet_proto != PROTO_TCP ? bit : 0;
 		in->packet_classifiers[1] |=

@@ -101,3 +101,6 @@ struct classifier {
 };
 
 extern const struct classifier *const classifier_table[]; /* NULL-terminated, generated */
+/* Those, and behind them those of plug-ins (dataplane/plugin.h); NULL: there are no more. */
+const struct classifier *classifier_at(unsigned i);
+bool classifier_is_foreign(unsigned i); /* a plug-in's */

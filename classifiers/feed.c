@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "classifiers/shard.h"
 #include "dataplane/seq.h"
@@ -37,18 +38,47 @@ static void *state_of(struct shard *s, struct flow_scratch *x, unsigned i)
 	return x->busy->state + s->in->state_offset[i];
 }
 
+/* It ends, and a terminal that it is shown on obeys none of it. */
+static void make_plain(char *text, size_t room)
+{
+	text[room - 1] = '\0';
+	for (char *c = text; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
+
+/* What a plug-in said, which is its own word and nobody else's. */
+static void make_harmless(struct label *said, const struct classifier *by)
+{
+	said->by = by->name;
+	said->rule = NULL;
+	make_plain(said->app, sizeof(said->app));
+	make_plain(said->category, sizeof(said->category));
+	make_plain(said->confidence, sizeof(said->confidence));
+	make_plain(said->risks, sizeof(said->risks));
+}
+
 /* Room for a label is clean before each call, and cleaned only where something was said: few say any. */
-static void take_label(struct shard *s, struct flow_busy *b)
+static void take_label(struct shard *s, struct flow_busy *b, unsigned i)
 {
 	struct label *said = &s->said;
+	unsigned n = b->labels != NULL ? b->labels->n : 0, at = 0;
 	if (said->by == NULL)
 		return;
-	if (b->label == NULL)
-		b->label = malloc(sizeof(*b->label));
-	if (b->label == NULL)
-		s->no_memory++;
-	else
-		*b->label = *said;
+	if ((s->in->foreign & 1u << i) != 0)
+		make_harmless(said, s->in->classifiers[i]);
+	while (at < n && strcmp(b->labels->of[at].by, said->by) != 0)
+		at++;
+	if (at == n && n < LABELS_SAID) {
+		struct labels *more = realloc(b->labels, sizeof(*more) + (n + 1) * sizeof(*said));
+		s->no_memory += more == NULL;
+		if (more != NULL) {
+			more->n = n + 1;
+			b->labels = more;
+		}
+	}
+	if (b->labels != NULL && at < b->labels->n)
+		b->labels->of[at] = *said;
 	*said = (struct label){.by = NULL};
 }
 
@@ -62,7 +92,7 @@ void feed_decide(struct shard *s, struct flow_scratch *x, const struct flow *f, 
 	b->wants_stream[DIR_S2C] &= ~(1u << i);
 	if (c->flow_end != NULL && s->group->state[i] != NULL) {
 		c->flow_end(s->group->state[i], state_of(s, x, i), f, x->busy->facts, &s->said);
-		take_label(s, x->busy);
+		take_label(s, x->busy, i);
 		shard_take_exchanges(s, x, f);
 	}
 }
@@ -84,7 +114,7 @@ void feed_packets(struct shard *s, struct flow_scratch *x, const struct flow *f,
 		const struct classifier *c = s->in->classifiers[i];
 		enum classify more = c->packet(s->group->state[i], state_of(s, x, i), f, dir, pkt, h,
 					       x->busy->facts, &s->said);
-		take_label(s, x->busy);
+		take_label(s, x->busy, i);
 		if (x->busy->facts->done != NULL)
 			shard_take_exchanges(s, x, f);
 		if (more == CLASSIFY_MORE)

@@ -202,10 +202,15 @@ void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *
 }
 
 /* "TLS.Google" and confident: "tls". Else what an opening says. */
-static const char *proto_of_label(struct arena *a, const struct label *l,
+static const char *proto_of_label(struct arena *a, const struct labels *labels,
 				  const struct label *opening)
 {
-	if (l == NULL || strncmp(l->confidence, "dpi", 3) != 0 || strncmp(l->app, "Unknown", 7) == 0)
+	const struct label *l = NULL;
+	for (unsigned i = 0; labels != NULL && i < labels->n && l == NULL; i++)
+		if (strncmp(labels->of[i].confidence, "dpi", 3) == 0 &&
+		    strncmp(labels->of[i].app, "Unknown", 7) != 0)
+			l = &labels->of[i];
+	if (l == NULL)
 		l = opening;
 	if (l == NULL)
 		return "unknown";
@@ -251,14 +256,14 @@ static struct label label_of_vpn(const struct vpn_facts *v)
 
 /* Each classifier's words, and what the flow carries where no reader of ours knew it. */
 static void record_labels(struct shard *s, struct flow_record *r, const struct rule_hits *hits,
-			  const struct label *label)
+			  const struct labels *labels)
 {
 	const struct label *opening = NULL;
-	struct label list[2 + RULE_HITS_MAX];
+	struct label list[LABELS_SAID + 1 + RULE_HITS_MAX];
 	_Static_assert(sizeof(list) / sizeof(list[0]) == FLOW_LABELS_MAX, "as many as there can be");
 	unsigned n = 0;
-	if (label != NULL)
-		list[n++] = *label;
+	for (unsigned i = 0; labels != NULL && i < labels->n; i++)
+		list[n++] = labels->of[i];
 	if (r->vpn != NULL) {
 		/* Their guess is worth as much as another's opening, but no rule knows better. */
 		opening = r->vpn->proto != VPN_NONE ? &list[n] : NULL;
@@ -274,12 +279,12 @@ static void record_labels(struct shard *s, struct flow_record *r, const struct r
 		r->labels = arena_share(&s->arena, list, n * sizeof(*list));
 	r->n_labels = r->labels != NULL ? (uint8_t)n : 0;
 	if (r->app_proto == NULL)
-		r->app_proto = proto_of_label(&s->arena, label, opening);
+		r->app_proto = proto_of_label(&s->arena, labels, opening);
 }
 
 /* For as long as the analysis. */
 static struct flow_record *record_keep(struct shard *s, const struct flow_record *now,
-				       const struct label *label)
+				       const struct labels *labels)
 {
 	struct flow_record *r = arena_alloc_often(&s->arena, sizeof(*r));
 	if (r == NULL)
@@ -287,7 +292,7 @@ static struct flow_record *record_keep(struct shard *s, const struct flow_record
 	*r = *now;
 	r->rules = NULL; /* its labels say them */
 	facts_keep(&s->arena, r);
-	record_labels(s, r, now->rules, label);
+	record_labels(s, r, now->rules, labels);
 	r->client_at = place_of(s, &r->client, r->ip_version, true);
 	r->server_at = place_of(s, &r->server, r->ip_version, false);
 	return r;
@@ -358,10 +363,10 @@ static bool testifies(struct shard *s, const struct evidence *ev, const struct f
 
 /* Its record goes into the model, and with it what its findings are made from. */
 static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow_record *now,
-		      const struct label *label, bool testify)
+		      const struct labels *labels, bool testify)
 {
 	size_t before = s->arena.bytes;
-	struct flow_record *r = record_keep(s, now, label);
+	struct flow_record *r = record_keep(s, now, labels);
 	if (r == NULL) {
 		s->no_memory++;
 		return;
@@ -385,10 +390,10 @@ static void flow_keep(struct shard *s, struct flow_scratch *x, const struct flow
 
 /* All that was said of a flow, the last words of those that had not decided included. */
 static void flow_facts(struct shard *s, struct flow_scratch *x, const struct flow *f,
-		       struct app_facts *facts, const struct label **label)
+		       struct app_facts *facts, const struct labels **labels)
 {
 	*facts = (struct app_facts){.app_proto = NULL};
-	*label = NULL;
+	*labels = NULL;
 	if (x->busy != NULL && !scratch_wake(s, x->busy))
 		return;
 	for (enum dir d = DIR_C2S; x->busy != NULL && d <= DIR_S2C; d++)
@@ -398,9 +403,9 @@ static void flow_facts(struct shard *s, struct flow_scratch *x, const struct flo
 			feed_decide(s, x, f, i);
 	if (x->busy != NULL) {
 		*facts = *x->busy->facts;
-		*label = x->busy->label;
+		*labels = x->busy->labels;
 	} else if (x->packed != NULL) {
-		facts_unpack(s->room, x->packed, facts, label);
+		facts_unpack(s->room, x->packed, facts, labels);
 	}
 }
 
@@ -411,15 +416,15 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 	if (x == NULL)
 		return;
 	struct app_facts facts;
-	const struct label *label;
+	const struct labels *labels;
 	bool testify = false, all = s->in->cfg.all_flows;
-	flow_facts(s, x, f, &facts, &label);
+	flow_facts(s, x, f, &facts, &labels);
 	if (f->key.proto == PROTO_TCP) {
 		evidence_finish(&x->ev);
 		rate_finish(&s->rates, &s->arena, &x->ev, &s->counters);
 		context_flow(s->context, f, &x->ev);
 		attempt_flow(&s->attempts, f, &x->ev, &facts);
-		testify = could_testify(&x->ev) || facts.page != NULL ||
+		testify = s->in->hears_all || could_testify(&x->ev) || facts.page != NULL ||
 			  (facts.tls_server != NULL && facts.tls_server->interceptor);
 	}
 	struct flow_record now;
@@ -433,7 +438,7 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 		all = false;
 	}
 	if (testify || x->kept != NULL || all)
-		flow_keep(s, x, &now, label, testify);
+		flow_keep(s, x, &now, labels, testify);
 	scratch_free(s, x, f);
 	f->scratch = NULL;
 }

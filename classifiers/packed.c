@@ -58,7 +58,7 @@ struct packed {
 #define ZEROS_MIN 3u /* fewer do not pay for a new pair */
 
 struct facts_room {
-	struct label label;
+	struct labels *labels; /* LABELS_SAID */
 	void *block[N_ROWS];
 	struct slab_set *blocks;
 	uint8_t *bytes; /* whatever is said fits */
@@ -75,7 +75,7 @@ int facts_room_new(struct facts_room **out, struct slab_set *blocks)
 	if (r == NULL)
 		return -ENOMEM;
 	r->blocks = blocks;
-	size_t most = sizeof(struct packed) + 1 + packed_most(sizeof(struct label));
+	size_t most = sizeof(struct packed) + LABELS_SAID * (1 + packed_most(sizeof(struct label)));
 	bool whole = true;
 	for (size_t i = 0; i < N_ROWS; i++) {
 		r->block[i] = rows[i].size != 0 ? malloc(rows[i].size) : NULL;
@@ -83,7 +83,8 @@ int facts_room_new(struct facts_room **out, struct slab_set *blocks)
 		most += 1 + packed_most(rows[i].size);
 	}
 	r->bytes = malloc(most);
-	if (!whole || r->bytes == NULL) {
+	r->labels = malloc(sizeof(*r->labels) + LABELS_SAID * sizeof(struct label));
+	if (!whole || r->bytes == NULL || r->labels == NULL) {
 		facts_room_free(r);
 		return -ENOMEM;
 	}
@@ -97,6 +98,7 @@ void facts_room_free(struct facts_room *r)
 		return;
 	for (size_t i = 0; i < N_ROWS; i++)
 		free(r->block[i]);
+	free(r->labels);
 	free(r->bytes);
 	free(r);
 }
@@ -122,10 +124,10 @@ void facts_free(struct app_facts *facts)
 	}
 }
 
-bool facts_are_empty(const struct app_facts *facts, const struct label *label)
+bool facts_are_empty(const struct app_facts *facts, const struct labels *labels)
 {
 	static const struct app_facts none;
-	return label == NULL && memcmp(facts, &none, sizeof(none)) == 0;
+	return labels == NULL && memcmp(facts, &none, sizeof(none)) == 0;
 }
 
 static size_t zeros_at(const uint8_t *p, size_t n)
@@ -193,7 +195,7 @@ static size_t packed_size(uint32_t len)
 }
 
 struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
-			  const struct label *label)
+			  const struct labels *labels)
 {
 	uint8_t *to = r->bytes;
 	uint8_t n_rows = 0;
@@ -209,9 +211,9 @@ struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
 		to = pack(to, block, rows[i].size);
 		n_rows++;
 	}
-	if (label != NULL) {
+	for (unsigned i = 0; labels != NULL && i < labels->n; i++) {
 		*to++ = ROW_LABEL;
-		to = pack(to, label, sizeof(*label));
+		to = pack(to, &labels->of[i], sizeof(labels->of[i]));
 		n_rows++;
 	}
 	uint32_t n = (uint32_t)(to - r->bytes);
@@ -232,21 +234,22 @@ void packed_free(struct facts_room *r, struct packed *p)
 }
 
 void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts *facts,
-		  const struct label **label)
+		  const struct labels **labels)
 {
 	const uint8_t *from = p->bytes;
 	*facts = (struct app_facts){.app_proto = p->app_proto};
-	*label = NULL;
+	r->labels->n = 0;
 	for (unsigned i = 0; i < p->n_rows; i++) {
 		unsigned row = *from++;
 		if (row == ROW_LABEL) {
-			from = unpack(&r->label, sizeof(r->label), from);
-			*label = &r->label;
+			struct label *l = &r->labels->of[r->labels->n++];
+			from = unpack(l, sizeof(*l), from);
 		} else {
 			from = unpack(r->block[row], rows[row].size, from);
 			pointer_set(facts, rows[row].at, r->block[row]);
 		}
 	}
+	*labels = r->labels->n != 0 ? r->labels : NULL;
 }
 
 bool facts_revive(const struct packed *p, struct app_facts *facts)

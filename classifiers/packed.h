@@ -11,6 +11,15 @@
 
 #include "classifiers/classifier.h"
 
+/* Of a flow: nDPI's, and those of plug-ins' classifiers that were the first to say something. */
+#define LABELS_SAID 4
+
+/* In the order of the first word of each. */
+struct labels {
+	unsigned n;
+	struct label of[]; /* n of them */
+};
+
 struct arena;
 struct flow_record;
 struct slab_set;
@@ -23,17 +32,17 @@ int facts_room_new(struct facts_room **out, struct slab_set *blocks);
 void facts_room_free(struct facts_room *r); /* NULL is fine */
 
 /* Whether nothing at all was said: then there is nothing to pack. */
-bool facts_are_empty(const struct app_facts *facts, const struct label *label);
+bool facts_are_empty(const struct app_facts *facts, const struct labels *labels);
 /*
- * A copy of all that was said; label NULL none. NULL when memory is short, or when there are facts of
+ * A copy of all that was said; labels NULL none. NULL when memory is short, or when there are facts of
  * a kind without a row, or unclaimed exchanges: then they stay as they are.
  */
 struct packed *facts_pack(struct facts_room *r, const struct app_facts *facts,
-			  const struct label *label);
+			  const struct labels *labels);
 void packed_free(struct facts_room *r, struct packed *p); /* of this room; NULL is fine */
-/* As they were; *facts and *label point into r until it is used again. */
+/* As they were; *facts and *labels point into r until it is used again. */
 void facts_unpack(struct facts_room *r, const struct packed *p, struct app_facts *facts,
-		  const struct label **label);
+		  const struct labels **labels);
 /*
  * As they were, in blocks of their own as classifiers want them; *facts is overwritten. False: memory
  * is short, or a label was packed with them; then *facts is left alone.

@@ -84,7 +84,7 @@ static void busy_free(struct shard *s, struct flow_scratch *x)
 	facts_drop(s, x->busy);
 	s->n_busy--;
 	packed_free(s->room, x->busy->resting);
-	free(x->busy->label);
+	free(x->busy->labels);
 	slab_free(&s->slabs.busy, x->busy);
 	x->busy = NULL;
 }
@@ -127,8 +127,8 @@ void scratch_settle(struct shard *s, struct flow_scratch *x, bool tcp)
 			rest(s, b);
 		return;
 	}
-	if (!facts_are_empty(b->facts, b->label)) {
-		x->packed = facts_pack(s->room, b->facts, b->label);
+	if (!facts_are_empty(b->facts, b->labels)) {
+		x->packed = facts_pack(s->room, b->facts, b->labels);
 		if (x->packed == NULL)
 			return;
 	}

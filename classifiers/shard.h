@@ -69,7 +69,7 @@ struct flow_busy {
 	struct app_facts *facts;  /* NULL while they rest, or nothing was ever read */
 	struct packed *resting;   /* the facts, of a flow that waits among many; else NULL */
 	struct reassembly *stream[2]; /* first bytes, by enum dir, while one packet was not enough */
-	struct label *label;      /* NULL until a classifier said something */
+	struct labels *labels;    /* NULL until a classifier said something */
 	uint32_t wants_packets;   /* bit per classifier that still wants this flow's packets */
 	uint32_t wants_stream[2]; /* … its bytes, by enum dir */
 	uint32_t decoy_end;       /* sequence number after the decoys that were read; with decoyed */
@@ -96,6 +96,8 @@ struct inspector {
 	size_t state_size;
 	uint32_t packet_classifiers[2]; /* bit per classifier; [1]: those that TCP is offered to */
 	uint32_t stream_classifiers;
+	uint32_t foreign;    /* bit per classifier of a plug-in */
+	bool hears_all;      /* plug-ins have signatures: what these look for nobody here knows */
 	struct shard *shards[FLOW_SHARDS];
 	atomic_size_t room_used; /* of cfg.room, by all shards */
 	struct classifier_group groups[FLOW_GROUPS];

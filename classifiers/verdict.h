@@ -140,7 +140,7 @@ struct goodput {
 	uint32_t bytes[];
 };
 
-#define FLOW_LABELS_MAX 10 /* nDPI's, a tunnel's, and those of RULE_HITS_MAX rules */
+#define FLOW_LABELS_MAX 13 /* LABELS_SAID, a tunnel's, and those of RULE_HITS_MAX rules */
 
 struct flow_record {
 	uint64_t id;

@@ -6,13 +6,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "dataplane/plugin.h"
+
+extern const struct source_ops source_file;
 
 struct source {
 	const struct source_ops *ops;
 	_Alignas(max_align_t) unsigned char state[];
 };
+
+#define HEAD 512 /* bytes that a source is asked about */
+
+/* Of a plug-in that knows the file, where the one for captures does not; else NULL. */
+static const struct source_ops *foreign_for(const char *path)
+{
+	const struct plugin *p = plugin_at(PLUGIN_SOURCE, 0);
+	const struct source_ops *found = NULL;
+	uint8_t head[HEAD];
+	struct stat st;
+
+	/* What was read of a pipe, the next reader would not have. */
+	if (p == NULL || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return NULL;
+	FILE *in = fopen(path, "rbe");
+	if (in == NULL)
+		return NULL;
+	size_t n = fread(head, 1, sizeof(head), in);
+	fclose(in);
+	if (source_file.probe(head, n))
+		return NULL;
+	for (unsigned i = 0; found == NULL && (p = plugin_at(PLUGIN_SOURCE, i)) != NULL; i++)
+		if (p->source->probe != NULL && p->source->probe(head, n))
+			found = p->source;
+	return found;
+}
+
+static const struct source_ops *source_for(const struct source_config *cfg)
+{
+	const struct source_ops *foreign = cfg->n_files != 0 ? foreign_for(cfg->files[0]) : NULL;
+
+	return foreign != NULL ? foreign : &source_file;
+}
 
 const struct source_ops *source_find(const char *name, char *err, size_t errlen)
 {
@@ -28,7 +64,7 @@ int source_open(struct source **out, const char *name, const struct source_confi
 	*out = NULL;
 	if (errlen != 0)
 		err[0] = 0;
-	const struct source_ops *ops = source_find(name != NULL ? name : "file", err, errlen);
+	const struct source_ops *ops = name != NULL ? source_find(name, err, errlen) : source_for(cfg);
 	if (ops == NULL)
 		return -ENOENT;
 	struct source *s = calloc(1, sizeof(*s) + ops->state_size);

@@ -83,7 +83,10 @@ struct source_stats {
 struct source_ops {
 	const char *name, *doc;
 	size_t state_size; /* allocated zeroed by source_open() */
-	/* head: first bytes of the input; NULL where a source cannot be probed for. */
+	/*
+	 * head: first bytes of the first file, 512 at most; NULL where a source cannot be probed for,
+	 * as those of interfaces. A plug-in's is asked of regular files that are no captures.
+	 */
 	bool (*probe)(const uint8_t *head, size_t len);
 	/* Of several queues: recv() shows a packet so long after its time at the latest. */
 	uint64_t late_ns;
@@ -117,9 +120,10 @@ struct source;
 /* Linked in, or of a module; NULL with err filled: there is none of this name. */
 const struct source_ops *source_find(const char *name, char *err, size_t errlen);
 /*
- * name NULL: "file". 0 or -errno with err filled: -EINVAL for a format that is not a capture, -EDOM
- * for a BPF expression that is not one. Of several rotated files one that is no capture is damage
- * at its offset 0, unless none is.
+ * name NULL: "file", or a plug-in's that knows the first file. 0 or -errno with err filled: -EINVAL
+ * for a format that is not a capture, -EDOM for a BPF expression that is not one or that a source of
+ * a plug-in does not take. Of several rotated files one that is no capture is damage at its offset 0,
+ * unless none is.
  */
 int source_open(struct source **out, const char *name, const struct source_config *cfg, char *err,
 		size_t errlen);

@@ -250,8 +250,9 @@ const char *words_flags(uint16_t flags, char out[WORDS_FLAGS_SIZE])
 void words_covered(bool out[FAMILY_N])
 {
 	memset(out, 0, FAMILY_N * sizeof(*out));
-	for (unsigned i = 0; signature_table[i] != NULL; i++) {
-		for (const struct signature *s = signature_table[i]; s->id != NULL; s++)
+	const struct signature *s;
+	for (unsigned i = 0; (s = signatures_at(i)) != NULL; i++) {
+		for (; s->id != NULL; s++)
 			out[s->family] = true;
 	}
 	/* The study's: conclusions over several flows. */

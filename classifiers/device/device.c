@@ -111,19 +111,35 @@ static int take_match(struct arena *a, const struct view *v, const struct attrib
 	return whole ? 0 : -ENOMEM;
 }
 
+/* A plug-in may say what it likes: only packets that are there, and a grade that it can reach. */
+static bool is_sound(const struct view *v, const struct device *d, struct attribution *t)
+{
+	unsigned n = t->n_packets < DEVICE_PACKETS ? t->n_packets : DEVICE_PACKETS;
+	t->n_packets = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (t->packets[i] < v->n)
+			attribution_packet(t, t->packets[i]);
+	t->device = d;
+	t->detail[sizeof(t->detail) - 1] = '\0';
+	t->grade = t->grade < d->grade ? t->grade : d->grade;
+	t->hops = t->hops >= 0 && t->hops <= UINT8_MAX ? t->hops : -1;
+	return t->n_packets != 0 && t->grade >= ATTRIBUTION_A1;
+}
+
 /* All that match, the best grade first; of equals, the one whose packets came first. */
 static unsigned gather(const struct view *v, const struct suspects *s,
 		       struct attribution found[MATCHES_MAX])
 {
 	unsigned n = 0;
-	for (unsigned t = 0; device_table[t] != NULL; t++) {
-		for (const struct device *d = device_table[t]; d->id != NULL; d++) {
+	const struct device *d;
+	for (unsigned t = 0; (d = devices_at(t)) != NULL; t++) {
+		for (; d->id != NULL; d++) {
 			struct attribution one = {.device = d, .hops = -1};
 			/* The packets of an exchange have nothing that devices know resets by. */
 			if (v->ex != NULL && !(d->dns && v->ex->kind == EXCHANGE_DNS))
 				continue;
 			if (!d->attributed || d->match == NULL || n == MATCHES_MAX ||
-			    !d->match(v, s, &one) || one.n_packets == 0)
+			    !d->match(v, s, &one) || !is_sound(v, d, &one))
 				continue;
 			unsigned at = n++;
 			for (; at > 0 && (found[at - 1].grade < one.grade ||

@@ -39,6 +39,8 @@ struct device {
 
 /* NULL-terminated list of tables, generated. */
 extern const struct device *const device_table[];
+/* Those tables, and behind them those of plug-ins (dataplane/plugin.h); NULL: there are no more. */
+const struct device *devices_at(unsigned t);
 
 /* Helpers of match(). */
 void attribution_packet(struct attribution *out, unsigned event);

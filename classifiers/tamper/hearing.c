@@ -30,8 +30,9 @@ static bool is_heard(enum hearing h, const struct signature *sig)
 static size_t list(enum hearing h, const struct signature **out)
 {
 	size_t n = 0;
-	for (unsigned t = 0; signature_table[t] != NULL; t++) {
-		for (const struct signature *sig = signature_table[t]; sig->id != NULL; sig++) {
+	const struct signature *sig;
+	for (unsigned t = 0; (sig = signatures_at(t)) != NULL; t++) {
+		for (; sig->id != NULL; sig++) {
 			if (!is_heard(h, sig))
 				continue;
 			if (out != NULL)

@@ -17,7 +17,7 @@ enum hearing {
 };
 
 struct hearings {
-	const struct signature **heard[HEARINGS]; /* NULL-terminated, in the order of signature_table */
+	const struct signature **heard[HEARINGS]; /* NULL-terminated, in the order of signatures_at() */
 };
 
 int hearings_new(struct hearings *h); /* 0, or -ENOMEM with nothing to free */

@@ -94,6 +94,10 @@ struct signature {
 
 /* NULL-terminated list of tables, generated. */
 extern const struct signature *const signature_table[];
+/* Those tables, and behind them those of plug-ins (dataplane/plugin.h); NULL: there are no more. */
+const struct signature *signatures_at(unsigned t);
+bool signature_is_foreign(const struct signature *sig); /* a plug-in's */
+bool signatures_foreign(void); /* there are some of plug-ins */
 
 /* Helpers for match(): note a suspect, say what was seen and what was expected. */
 void testimony_suspect(struct testimony *t, unsigned event);

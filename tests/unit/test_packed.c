@@ -72,6 +72,16 @@ static void the_worst_bytes_fit(void **state)
 	assert_true(back_and_forth(bytes, sizeof(bytes)) <= sizeof(bytes) + 10);
 }
 
+static struct labels *labels_of(unsigned n, const struct label *const of[])
+{
+	struct labels *l = malloc(sizeof(*l) + n * sizeof(l->of[0]));
+	assert_non_null(l);
+	l->n = n;
+	for (unsigned i = 0; i < n; i++)
+		l->of[i] = *of[i];
+	return l;
+}
+
 static void facts_come_back_small(void **state)
 {
 	(void)state;
@@ -84,17 +94,22 @@ static void facts_come_back_small(void **state)
 	struct http_request http = {.method = "GET", .path = "/", .host = "host.example",
 				    .version = "HTTP/1.1", .has_host = true, .host_len = 12,
 				    .path_len = 1, .head_end = 80};
-	struct label label = {.by = "ndpi", .app = "TLS", .category = "Web", .confidence = "dpi",
-			      .risk = 1ull << 40, .risks = "known_proto_on_non_std_port"};
+	const struct label first = {.by = "ndpi", .app = "TLS", .category = "Web", .confidence = "dpi",
+				    .risk = 1ull << 40, .risks = "known_proto_on_non_std_port"};
+	const struct label second = {.by = "mine", .app = "Something"};
+	struct labels *labels = labels_of(2, (const struct label *[]){&first, &second});
 	struct app_facts facts = {.app_proto = "tls", .tls = &tls, .http = &http}, out;
-	const struct label *label_out;
-	struct packed *p = facts_pack(room, &facts, &label);
+	const struct labels *labels_out;
+	struct packed *p = facts_pack(room, &facts, labels);
 	assert_non_null(p);
-	facts_unpack(room, p, &out, &label_out);
+	facts_unpack(room, p, &out, &labels_out);
 	assert_ptr_equal(out.app_proto, facts.app_proto);
 	assert_memory_equal(out.tls, &tls, sizeof(tls));
 	assert_memory_equal(out.http, &http, sizeof(http));
-	assert_memory_equal(label_out, &label, sizeof(label));
+	assert_int_equal(labels_out->n, 2);
+	assert_memory_equal(&labels_out->of[0], &first, sizeof(first));
+	assert_memory_equal(&labels_out->of[1], &second, sizeof(second));
+	free(labels);
 	assert_true(out.page == NULL && out.done == NULL);
 	packed_free(room, p);
 
@@ -126,12 +141,13 @@ static void facts_revive_as_they_were(void **state)
 	assert_null(back.page);
 	/* A row that is not one of facts, as of the label: nothing is half there. */
 	packed_free(room, p);
-	struct label label = {.by = "ndpi"};
-	p = facts_pack(room, &facts, &label);
+	struct labels *labels = labels_of(1, (const struct label *[]){&(struct label){.by = "ndpi"}});
+	p = facts_pack(room, &facts, labels);
 	assert_non_null(p);
 	assert_false(facts_revive(p, &none));
 	assert_null(none.http);
 	packed_free(room, p);
+	free(labels);
 	facts_free(&facts);
 	facts_free(&back);
 }
@@ -139,23 +155,23 @@ static void facts_revive_as_they_were(void **state)
 static void little_comes_back_too(void **state)
 {
 	struct app_facts facts = {.app_proto = "ssh"}, out;
-	const struct label *label;
+	const struct labels *labels;
 	(void)state;
 	struct packed *p = facts_pack(room, &facts, NULL);
 	assert_non_null(p);
-	facts_unpack(room, p, &out, &label);
+	facts_unpack(room, p, &out, &labels);
 	assert_string_equal(out.app_proto, "ssh");
-	assert_true(label == NULL && out.tls == NULL && out.http == NULL);
+	assert_true(labels == NULL && out.tls == NULL && out.http == NULL);
 	packed_free(room, p);
 }
 
 static void nothing_is_lost(void **state)
 {
 	(void)state;
-	struct label label = {.by = "ndpi"};
+	struct labels labels = {.n = 0};
 	struct app_facts facts = {.app_proto = NULL};
 	assert_true(facts_are_empty(&facts, NULL));
-	assert_false(facts_are_empty(&facts, &label));
+	assert_false(facts_are_empty(&facts, &labels));
 	facts.app_proto = "tls";
 	assert_false(facts_are_empty(&facts, NULL));
 
@@ -177,7 +193,7 @@ static void each_kind_reaches_the_record(void **state)
 {
 	(void)state;
 	struct app_facts facts = {.app_proto = "x"}, back;
-	const struct label *label;
+	const struct labels *labels;
 	struct flow_record r = {.id = 7};
 	struct arena arena = {.chunks = NULL};
 	for (size_t i = 0; i < N_ROWS; i++) {
@@ -189,7 +205,7 @@ static void each_kind_reaches_the_record(void **state)
 	struct packed *p = facts_pack(room, &facts, NULL);
 	assert_non_null(p);
 	facts_free(&facts);
-	facts_unpack(room, p, &back, &label);
+	facts_unpack(room, p, &back, &labels);
 	facts_show(&back, &r);
 	facts_keep(&arena, &r);
 	for (size_t i = 0; i < N_ROWS; i++)
