@@ -12,6 +12,7 @@
 #include "classifiers/inspector.h"
 #include "tools/command.h"
 #include "tools/lists.h"
+#include "tools/plugins.h"
 #include "tools/session.h"
 
 struct geo;
@@ -23,7 +24,7 @@ struct analysis_options {
 	bool no_ndpi, no_throttling;
 	struct lists_config lists;
 	const char *country;
-	struct option_strings asn_db;
+	struct option_strings asn_db, plugins;
 };
 
 extern const char *const analysis_vantages[];
@@ -68,7 +69,8 @@ extern const char *const analysis_vantages[];
 	 .offset = offsetof(type, field.asn_db),                                                   \
 	 .argument = "FILE",                                                                       \
 	 .help = "a database of MaxMind's format, for the networks and countries of addresses; "   \
-		 "several times for several"}
+		 "several times for several"},                                                     \
+	PLUGIN_OPTION(type, field.plugins)
 
 /* What the option rows cannot check: NULL, or what is wrong. */
 const char *analysis_options_wrong(const struct analysis_options *o);

@@ -406,7 +406,7 @@ static int analyze_once(const struct analyze_config *cfg, int argc, char **argv,
 {
 	struct run r = {.cfg = cfg, .session = {.expected = expected, .may_testify = true}};
 
-	if (!usage_fits(cfg, argc, argv))
+	if (!usage_fits(cfg, argc, argv) || !plugins_start(&cfg->analysis.plugins, &command_analyze))
 		return EXIT_USAGE;
 	if (!session_start(&r.session, &cfg->session, argv, argc))
 		goto out;

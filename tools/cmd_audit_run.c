@@ -318,7 +318,7 @@ static int audit_run(void *config, int argc, char **argv)
 	struct run r = {.opt = o};
 	char why[320];
 
-	if (!parse(&r, argc, argv))
+	if (!parse(&r, argc, argv) || !plugins_start(&o->analysis.plugins, &command_audit_run))
 		return EXIT_USAGE;
 	if (!session_start(&r.session, &o->session, argv, argc) ||
 	    !analysis_setup_open(&r.setup, &o->analysis, &command_audit_run, &r.session))

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "dataplane/log.h"
 #include "dataplane/now.h"
+#include "dataplane/plugin.h"
 #include "tools/analysis_options.h"
 #include "tools/analyze.h"
 #include "tools/command.h"
@@ -38,23 +39,49 @@ struct capture_config {
 	struct session_config session;
 	struct analysis_options analysis;
 	struct option_strings ifaces; /* one; more are refused rather than the first forgotten */
-	const char *record, *user, *stats, *eal;
-	int engine;
+	const char *record, *user, *stats, *eal, *engine;
 	unsigned long count, seconds, snaplen, ring_mib, megabytes, rotate_s, keep, memory_mib,
 		receivers;
 	bool no_promisc, this_interface, shunt;
 };
 
-/* Names of sources; the first is the default. */
+/* Names of sources; the first is the default. Plug-ins may bring others. */
 static const char *const engines[] = {"packet", "xdp", "dpdk", NULL};
 static const char *const built_without[] = {NULL, HAVE_XDP ? NULL : "XDP", HAVE_DPDK ? NULL : "DPDK"};
+
+static const char *engine_of(const struct capture_config *cfg)
+{
+	return cfg->engine != NULL ? cfg->engine : engines[0];
+}
+
+static bool is_engine(const char *name)
+{
+	const struct plugin *p;
+	bool is = false;
+
+	for (unsigned i = 0; engines[i] != NULL; i++)
+		is = is || strcmp(engines[i], name) == 0;
+	for (unsigned i = 0; (p = plugin_at(PLUGIN_SOURCE, i)) != NULL; i++)
+		is = is || (p->source->probe == NULL && strcmp(p->source->name, name) == 0);
+	return is;
+}
+
+/* What a build without something says of the engine that needs it; NULL: it is there. */
+static const char *engine_lacks(const char *name)
+{
+	for (unsigned i = 0; engines[i] != NULL; i++)
+		if (strcmp(engines[i], name) == 0)
+			return built_without[i];
+	return NULL;
+}
 
 #define AT(field) .offset = offsetof(struct capture_config, field)
 static const struct option_row capture_options[] = {
 	{.name = "interface", .letter = 'i', .kind = OPTION_STRINGS, AT(ifaces), .argument = "IFACE",
 	 .help = "the interface to capture from"},
-	{.name = "engine", .kind = OPTION_ENUM, AT(engine), .values = engines,
-	 .help = "packet gets a copy; xdp and dpdk take the frames away from the host"},
+	{.name = "engine", .kind = OPTION_STRING, AT(engine), .values = engines, .argument = "NAME",
+	 .help = "packet gets a copy; xdp and dpdk take the frames away from the host; the source of a "
+		 "plug-in (--load) has its own name"},
 	{.name = "write", .letter = 'w', .kind = OPTION_STRING, AT(record), .argument = "FILE",
 	 .help = "write the packets to this pcapng file too; - is standard output"},
 	{.name = "rotate-size", .letter = 'C', .kind = OPTION_UINT, AT(megabytes), .argument = "MB",
@@ -182,10 +209,10 @@ static bool source_start(struct run *r)
 				     .shunt = cfg->shunt};
 	char why[320];
 
-	int err = source_open(&r->source, engines[cfg->engine], &from, why, sizeof(why));
-	if (err == -ENOENT && built_without[cfg->engine] != NULL)
-		snprintf(why, sizeof(why), "--engine %s: wmscope was built without %s",
-			 engines[cfg->engine], built_without[cfg->engine]);
+	const char *engine = engine_of(cfg), *lacks = engine_lacks(engine);
+	int err = source_open(&r->source, engine, &from, why, sizeof(why));
+	if (err == -ENOENT && lacks != NULL)
+		snprintf(why, sizeof(why), "--engine %s: wmscope was built without %s", engine, lacks);
 	if (err != 0)
 		said(r, err == -EDOM ? EXIT_USAGE : EXIT_IO, why);
 	return err == 0;
@@ -200,6 +227,10 @@ static bool recorder_begin(struct run *r)
 	if (cfg->record == NULL)
 		return true;
 	source_stats(r->source, &st);
+	if (st.n_ifaces == 0) {
+		said(r, EXIT_IO, "-w: the source does not say what its packets begin with");
+		return false;
+	}
 	struct recorder_config to = {
 		.path = cfg->record, .max_bytes = cfg->megabytes * MEGABYTE,
 		.every_ns = cfg->rotate_s * SECOND_NS, .keep = (unsigned)cfg->keep,
@@ -369,7 +400,7 @@ static const char *wrong_shunt(const struct capture_config *cfg)
 {
 	if (!cfg->shunt)
 		return NULL;
-	if (strcmp(engines[cfg->engine], "xdp") != 0)
+	if (strcmp(engine_of(cfg), "xdp") != 0)
 		return "--shunt: only --engine xdp can";
 	if (!cfg->analysis.no_throttling)
 		return "--shunt: a rate is known from all packets; say --no-throttling to do without";
@@ -388,6 +419,8 @@ static const char *wrong_usage(const struct capture_config *cfg, int argc)
 	bool record_on_stdout = cfg->record != NULL && strcmp(cfg->record, "-") == 0;
 	bool rotates = cfg->megabytes != 0 || cfg->rotate_s != 0;
 
+	if (!is_engine(engine_of(cfg)))
+		return "--engine: none of wmscope's, nor a plug-in's source for interfaces (--load)";
 	if (argc != 0)
 		return "capture reads no files: analyze does";
 	if (cfg->ifaces.n != 1)
@@ -400,7 +433,7 @@ static const char *wrong_usage(const struct capture_config *cfg, int argc)
 		return "-s: 64 to 262144 bytes";
 	if (cfg->ring_mib != 0 && (cfg->ring_mib < 2 || cfg->ring_mib > 4095))
 		return "-B: 2 to 4095 MiB";
-	if (cfg->receivers > 16 || (cfg->receivers > 1 && strcmp(engines[cfg->engine], "packet") != 0))
+	if (cfg->receivers > 16 || (cfg->receivers > 1 && strcmp(engine_of(cfg), "packet") != 0))
 		return "--receivers: 1 to 16, and of --engine packet: others have one a queue of the card";
 	if (cfg->keep > UINT16_MAX || cfg->megabytes > UINT32_MAX || cfg->rotate_s > UINT32_MAX ||
 	    cfg->seconds > UINT32_MAX || cfg->memory_mib > UINT32_MAX)
@@ -416,9 +449,11 @@ static int capture_run(void *config, int argc, char **argv)
 						    ? cfg->record : cfg->ifaces.v[0],
 			.as = {.session = cfg->session, .analysis = cfg->analysis},
 			.session = {.may_testify = true}};
-	const char *wrong = wrong_usage(cfg, argc);
 
 	(void)argv;
+	if (!plugins_start(&cfg->analysis.plugins, &command_capture))
+		return EXIT_USAGE;
+	const char *wrong = wrong_usage(cfg, argc);
 	if (wrong != NULL) {
 		options_error(&command_capture, wrong, NULL);
 		return EXIT_USAGE;

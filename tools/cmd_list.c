@@ -10,16 +10,20 @@
 #include "classifiers/classifier.h"
 #include "classifiers/device/device.h"
 #include "classifiers/tamper/signature.h"
+#include "dataplane/plugin.h"
 #include "dataplane/sink.h"
 #include "dataplane/source.h"
 #include "tools/command.h"
+#include "tools/escape.h"
 #include "tools/options.h"
+#include "tools/plugins.h"
 #include "tools/report.h"
 
 extern const struct command command_list;
 
 struct list_config {
 	bool verbose;
+	struct option_strings plugins;
 };
 
 static const struct option_row list_options[] = {
@@ -27,12 +31,30 @@ static const struct option_row list_options[] = {
 	 .offset = offsetof(struct list_config, verbose),
 	 .help = "signatures also with what innocent traffic looks the same, and where described; "
 		 "devices also with grade, time and source, and those that are never attributed"},
+	PLUGIN_OPTION(struct list_config, plugins),
 	{.name = NULL},
 };
+
+static void detail(const char *label, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		printf("    %-9s %s\n", label, text);
+}
 
 static void row(const char *name, const char *doc)
 {
 	printf("%-26s %s\n", name, doc);
+}
+
+/* of: what plug-ins name in their table. */
+static void whence(const void *of)
+{
+	char path[512];
+
+	if (plugins_path_of(of) == NULL)
+		return;
+	escape_string(path, sizeof(path), plugins_path_of(of), 0);
+	detail("loaded", path);
 }
 
 /* Registered once its module is loaded, which takes longer than a list may. */
@@ -46,16 +68,26 @@ static void in_module(void)
 static void list_sources(bool verbose)
 {
 	(void)verbose;
+	const struct plugin *p;
+
 	for (unsigned i = 0; source_table[i] != NULL; i++)
 		row(source_table[i]->name, source_table[i]->doc);
 	in_module();
+	for (unsigned i = 0; (p = plugin_at(PLUGIN_SOURCE, i)) != NULL; i++) {
+		row(p->source->name, p->source->doc);
+		whence(p->source);
+	}
 }
 
 static void list_classifiers(bool verbose)
 {
 	(void)verbose;
-	for (unsigned i = 0; classifier_table[i] != NULL; i++)
-		row(classifier_table[i]->name, classifier_table[i]->doc);
+	const struct classifier *c;
+
+	for (unsigned i = 0; (c = classifier_at(i)) != NULL; i++) {
+		row(c->name, c->doc);
+		whence(c);
+	}
 }
 
 static void list_reports(bool verbose)
@@ -65,17 +97,14 @@ static void list_reports(bool verbose)
 		row(report_table[i]->name, report_table[i]->doc);
 }
 
-static void detail(const char *label, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		printf("    %-9s %s\n", label, text);
-}
-
 static void list_signatures(bool verbose)
 {
-	for (unsigned i = 0; signature_table[i] != NULL; i++) {
-		for (const struct signature *s = signature_table[i]; s->id != NULL; s++) {
+	const struct signature *table;
+
+	for (unsigned i = 0; (table = signatures_at(i)) != NULL; i++) {
+		for (const struct signature *s = table; s->id != NULL; s++) {
 			row(s->id, s->summary);
+			whence(table);
 			if (!verbose)
 				continue;
 			detail("family", family_name[s->family]);
@@ -87,11 +116,14 @@ static void list_signatures(bool verbose)
 
 static void list_devices(bool verbose)
 {
-	for (unsigned i = 0; device_table[i] != NULL; i++) {
-		for (const struct device *d = device_table[i]; d->id != NULL; d++) {
+	const struct device *table;
+
+	for (unsigned i = 0; (table = devices_at(i)) != NULL; i++) {
+		for (const struct device *d = table; d->id != NULL; d++) {
 			if (!d->attributed && !verbose)
 				continue;
 			row(d->id, d->doc);
+			whence(table);
 			if (!verbose)
 				continue;
 			detail("grade", d->attributed
@@ -107,9 +139,15 @@ static void list_devices(bool verbose)
 static void list_sinks(bool verbose)
 {
 	(void)verbose;
+	const struct plugin *p;
+
 	for (unsigned i = 0; sink_table[i] != NULL; i++)
 		row(sink_table[i]->name, sink_table[i]->doc);
 	in_module();
+	for (unsigned i = 0; (p = plugin_at(PLUGIN_SINK, i)) != NULL; i++) {
+		row(p->sink->name, p->sink->doc);
+		whence(p->sink);
+	}
 }
 
 static const struct {
@@ -133,6 +171,8 @@ static int list_run(void *config, int argc, char **argv)
 						       : "one thing at a time can be listed", NULL);
 		return EXIT_USAGE;
 	}
+	if (!plugins_start(&cfg->plugins, &command_list))
+		return EXIT_USAGE;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(kinds[i].name, argv[0]) != 0)
 			continue;

@@ -329,7 +329,8 @@ static bool merge_all(struct merge *m)
 					  .rules = m->setup.lists.rules,
 					  .errors = m->errors,
 					  .n_errors = m->n_errors,
-					  .n_inputs = m->n_inputs};
+					  .n_inputs = m->n_inputs,
+					  .plugins = testimony_head(m->from[0])->plugins};
 	testimony_keep(&m->session, m->analysis, &run);
 	find_packets(m);
 	return judge(m);
@@ -346,6 +347,7 @@ static void write_reports(struct merge *m)
 		.config = &m->cfg,
 		.rules = m->setup.lists.rules,
 		.matcher = m->setup.lists.matcher,
+		.plugins = testimony_head(m->from[0])->plugins,
 	};
 
 	if (m->setup.lists.matcher != NULL && ruleset_lists(m->setup.lists.rules) > 1)

@@ -11,9 +11,11 @@
 #include "config.h"
 #include "dataplane/interface.h"
 #include "dataplane/log.h"
+#include "dataplane/plugin.h"
 #include "dataplane/replay.h"
 #include "tools/command.h"
 #include "tools/options.h"
+#include "tools/plugins.h"
 #include "tools/replay_options.h"
 #include "tools/replay_report.h"
 #include "tools/session.h"
@@ -25,14 +27,14 @@
 extern const struct command command_replay;
 
 struct replay_options {
-	const char *iface, *dual, *rate, *loop, *src_mac, *dst_mac, *bpf, *stats, *eal, *write;
-	int engine, vary, truncated;
+	const char *iface, *dual, *rate, *loop, *src_mac, *dst_mac, *bpf, *stats, *eal, *write, *engine;
+	int vary, truncated;
 	unsigned long vlan, queues, slack;
-	struct option_strings maps, clients;
+	struct option_strings maps, clients, plugins;
 	bool rotated, qdisc, copy, yes, quiet, verbose;
 };
 
-/* The first value is the default. */
+/* The first value is the default. Plug-ins may bring other engines. */
 static const char *const engines[] = {"packet", "live", "xdp", "dpdk", "file", NULL};
 static const char *const varies[] = {"none", "addresses", "ports", NULL};
 static const char *const truncateds[] = {"refuse", "skip", "pad", NULL};
@@ -47,11 +49,12 @@ static const struct option_row replay_rows[] = {
 	 .argument = "IFACE",
 	 .help = "the port that frames leave by"},
 	{.name = "engine",
-	 .kind = OPTION_ENUM,
+	 .kind = OPTION_STRING,
 	 AT(engine),
 	 .values = engines,
-	 .help = "how: an AF_PACKET ring, live frames from inside the kernel, AF_XDP, DPDK, or "
-		 "into the file that -w names, where nothing waits"},
+	 .argument = "NAME",
+	 .help = "how: an AF_PACKET ring, live frames from inside the kernel, AF_XDP, DPDK, "
+		 "into the file that -w names, where nothing waits, or by a plug-in's sink (--load)"},
 	{.name = "rate",
 	 .letter = 'r',
 	 .kind = OPTION_STRING,
@@ -170,6 +173,7 @@ static const struct option_row replay_rows[] = {
 	 .kind = OPTION_FLAG,
 	 AT(verbose),
 	 .help = "more words about the run on standard error"},
+	PLUGIN_OPTION(struct replay_options, plugins),
 	{.name = NULL},
 };
 
@@ -229,6 +233,18 @@ static bool parse_rewriting(struct run *r)
 	return true;
 }
 
+static bool is_engine(const char *name)
+{
+	const struct plugin *p;
+	bool is = false;
+
+	for (unsigned i = 0; engines[i] != NULL; i++)
+		is = is || strcmp(engines[i], name) == 0;
+	for (unsigned i = 0; (p = plugin_at(PLUGIN_SINK, i)) != NULL; i++)
+		is = is || strcmp(p->sink->name, name) == 0;
+	return is;
+}
+
 static bool parse_ports(struct run *r)
 {
 	const struct replay_options *o = r->opt;
@@ -286,7 +302,9 @@ static bool parse(struct run *r, int argc, char **argv)
 	if (o->slack > SLACK_MAX_US)
 		return usage("--slack: at most 1000000 microseconds", NULL);
 	r->cfg.slack_ns = o->slack * UINT64_C(1000);
-	r->cfg.engine = engines[o->engine];
+	r->cfg.engine = o->engine != NULL ? o->engine : engines[0];
+	if (!is_engine(r->cfg.engine))
+		return usage("--engine: none of wmscope's, nor a sink of a plug-in (--load)", r->cfg.engine);
 	if (o->slack > 0 && strcmp(r->cfg.engine, "live") == 0)
 		return usage("--slack: live frames are paced in the kernel", NULL);
 	r->cfg.source = (struct source_config){.files = (const char *const *)argv,
@@ -409,7 +427,7 @@ static int replay_command(void *config, int argc, char **argv)
 	struct run r = {.opt = o};
 
 	log_set_level(o->quiet ? LOG_LEVEL_ERROR : o->verbose ? LOG_LEVEL_INFO : LOG_LEVEL_WARN);
-	if (!parse(&r, argc, argv))
+	if (!plugins_start(&o->plugins, &command_replay) || !parse(&r, argc, argv))
 		return EXIT_USAGE;
 	if (!ports_are_free(&r))
 		goto out;

@@ -34,7 +34,8 @@ struct option_row {
 	enum option_kind kind;
 	size_t offset;         /* in the config: of what its kind stores */
 	const char *argument;  /* how help names it, NULL for a flag */
-	const char *const *values; /* OPTION_ENUM: NULL-terminated; the index is stored */
+	/* NULL-terminated. OPTION_ENUM: the index is stored; OPTION_STRING: some, for help to show. */
+	const char *const *values;
 	const char *help;      /* one line */
 	bool none;             /* 0, or nothing between quotes, says something; else it is refused */
 };

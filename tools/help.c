@@ -65,13 +65,10 @@ static void row_synopsis(const struct option_row *row, char *out, size_t room)
 	int n = row->letter != 0 ? snprintf(out, room, "-%c, --%s", row->letter, row->name)
 				 : snprintf(out, room, "    --%s", row->name);
 
-	if (row->kind == OPTION_ENUM) {
-		for (unsigned i = 0; row->values[i] != NULL && (size_t)n < room; i++)
-			n += snprintf(out + n, room - (size_t)n, "%s%s", i == 0 ? " " : "|",
-				      row->values[i]);
-	} else if (row->kind != OPTION_FLAG) {
-		snprintf(out + n, room - (size_t)n, " %s", row->argument);
-	}
+	for (unsigned i = 0; row->values != NULL && row->values[i] != NULL && (size_t)n < room; i++)
+		n += snprintf(out + n, room - (size_t)n, "%s%s", i == 0 ? " " : "|", row->values[i]);
+	if (row->kind != OPTION_FLAG && row->argument != NULL && (size_t)n < room)
+		snprintf(out + n, room - (size_t)n, "%c%s", row->values != NULL ? '|' : ' ', row->argument);
 }
 
 static void help_rows(const struct option_row *rows, FILE *out)
@@ -263,7 +260,7 @@ static void complete_command(const struct command *c, FILE *out)
 {
 	fprintf(out, "\t\"%s \"*)\n\t\tcase $prev in\n", c->name);
 	for (const struct option_row *r = c->options; r->name != NULL; r++) {
-		if (r->kind != OPTION_ENUM)
+		if (r->values == NULL)
 			continue;
 		fprintf(out, "\t\t--%s) COMPREPLY=($(compgen -W \"", r->name);
 		for (unsigned k = 0; r->values[k] != NULL; k++)

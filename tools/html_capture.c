@@ -220,6 +220,16 @@ void html_run(const struct html *h)
 		fprintf(h->out, " (%s, %u rows)", list_format_name[l->format], (unsigned)l->rows);
 		html_term_end(h);
 	}
+	for (uint64_t i = 0; i < o->plugins.n; i++) {
+		const struct plugin_said *p = &o->plugins.list[i];
+		html_term(h, i == 0 ? "Plug-ins" : "");
+		html_name(h, p->file, strlen(p->file));
+		fputs(" (SHA-256 ", h->out);
+		html_text(h, p->sha256);
+		fputs("): ", h->out);
+		html_text(h, p->adds);
+		html_term_end(h);
+	}
 	fputs("</dl>\n", h->out);
 	html_section_end(h);
 }

@@ -238,6 +238,7 @@ void jsonl_run(struct json *j, const struct analysis *a, const struct report_opt
 		json_string(j, libs[i].name, libs[i].version[0] != '\0' ? libs[i].version : NULL);
 	json_end(j);
 	lists(j, o);
+	plugins_json(j, &o->plugins);
 	json_array(j, "captures");
 	for (unsigned i = 0; i < a->n_captures; i++)
 		capture(j, &a->captures[i]);

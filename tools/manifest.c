@@ -110,6 +110,7 @@ static bool decides(const char *name)
 		"output", "text", "jsonl", "html", "pcapng", "zeek", "all-packets", "fail-on", "color",
 		"quiet", "verbose", "workers", "private", "show-clients", "key", "keep-payload", "from",
 		"redact-names", "resume",
+		"load", /* a report names no code that is to be run; what was loaded it says by hash */
 	};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)

@@ -11,6 +11,7 @@
 
 #include "classifiers/lists/matcher.h"
 #include "classifiers/verdict.h"
+#include "tools/plugins.h"
 
 /* An input that could not be analysed at all. */
 struct report_input_error {
@@ -29,6 +30,7 @@ struct trail; /* tools/trail.h */
 struct table_digests; /* tools/digest.h */
 
 struct report_options {
+	struct plugins_said plugins; /* whose words may be among the findings */
 	enum verdict min_verdict; /* findings below are counted, not shown */
 	bool colour;              /* text on a terminal */
 	bool real_clients;        /* addresses are as captured */

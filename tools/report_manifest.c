@@ -268,6 +268,7 @@ static int write_all(struct json *j, const struct analysis *a, const struct repo
 	int err = options(j, o);
 	inputs(j, a);
 	lists(j, o);
+	plugins_json(j, &o->plugins);
 	int told = say_pieces(j, p, true);
 	err = err != 0 ? err : told;
 	told = say_pieces(j, p, false);

@@ -45,6 +45,19 @@ static void headline(const struct text *t, const struct facts_tally *n)
 			n->hidden == 1 ? "is" : "are");
 }
 
+/* Whose words may be among the findings that follow. */
+static void plugins(const struct text *t)
+{
+	for (uint64_t i = 0; i < t->options->plugins.n; i++) {
+		const struct plugin_said *p = &t->options->plugins.list[i];
+		char raw[1024], text[sizeof(raw) * 4];
+		snprintf(raw, sizeof(raw), "With the plug-in %.255s (SHA-256 %.16s%s): %.512s.", p->file,
+			 p->sha256, t->ellipsis, p->adds);
+		escape_string(text, sizeof(text), raw, t->escape);
+		text_wrap(t, 0, text);
+	}
+}
+
 static int by_strength(const void *a, const void *b)
 {
 	const struct text_finding *x = a, *y = b;
@@ -328,6 +341,7 @@ static int text_write(const struct analysis *a, const struct report_options *o, 
 		return err;
 	facts_tally(a, o, &tally);
 	headline(&t, &tally);
+	plugins(&t);
 	if (n > 0)
 		table(&t, list, n);
 	text_captures(&t);

@@ -278,6 +278,8 @@ void session_write(struct session *s, struct analysis *a, struct report_options 
 	o->min_verdict = min_verdict_of[s->cfg->min_verdict];
 	o->colour = want_colour(s->cfg);
 	o->real_clients = true;
+	if (o->plugins.n == 0)
+		o->plugins = plugins_said();
 	o->all_packets = s->cfg->all_packets;
 	o->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	for (unsigned i = 0; i < a->n_captures; i++) {

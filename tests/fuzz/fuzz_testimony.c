@@ -38,7 +38,7 @@ static void print_all(struct analysis *a, const struct testimony_head *head)
 		return;
 	struct report_options o = {.min_verdict = VERDICT_INCONCLUSIVE, .real_clients = true,
 				   .errors = head->errors, .n_errors = (unsigned)head->n_errors,
-				   .study = study};
+				   .study = study, .plugins = head->plugins};
 	FILE *out = fopen("/dev/null", "we");
 	for (unsigned i = 0; out != NULL && i < sizeof(reports) / sizeof(reports[0]); i++)
 		reports[i]->write(a, &o, out);

@@ -32,6 +32,20 @@ static const char *differs(const struct testimony_head *a, const struct testimon
 	return NULL;
 }
 
+/* By what it is: the file may have another name. NULL: none. */
+static const struct plugin_said *plugin_only_of(const struct testimony_head *a,
+						const struct testimony_head *b)
+{
+	for (uint64_t i = 0; i < a->plugins.n; i++) {
+		uint64_t k = 0;
+		while (k < b->plugins.n && strcmp(a->plugins.list[i].sha256, b->plugins.list[k].sha256) != 0)
+			k++;
+		if (k == b->plugins.n)
+			return &a->plugins.list[i];
+	}
+	return NULL;
+}
+
 bool testimony_fits(const struct testimony_head *a, const char *a_name, const struct testimony_head *b,
 		    const char *b_name, char *why, size_t len)
 {
@@ -49,6 +63,13 @@ bool testimony_fits(const struct testimony_head *a, const char *a_name, const st
 	}
 	if (memcmp(a->rules, b->rules, sizeof(a->rules)) != 0) {
 		snprintf(why, len, "%s and %s were analysed with different lists of rules", b_name, a_name);
+		return false;
+	}
+	const struct plugin_said *own = plugin_only_of(a, b), *others = plugin_only_of(b, a);
+	if (own != NULL || others != NULL) {
+		const struct plugin_said *p = own != NULL ? own : others;
+		snprintf(why, len, "%s was analysed with the plug-in %.60s (SHA-256 %.16s...), %s was not",
+			 own != NULL ? a_name : b_name, p->file, p->sha256, own != NULL ? b_name : a_name);
 		return false;
 	}
 	return true;

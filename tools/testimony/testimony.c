@@ -30,10 +30,20 @@ static const struct wire_field error_rows[] = {STRING(T, file, .required = true)
 #undef T
 static const struct wire_shape shape_error = {SHAPE(report_input_error, error_rows)};
 
+#define T struct plugin_said
+static const struct wire_field plugin_rows[] = {
+	STRING(T, file, .required = true), STRING(T, sha256, .required = true),
+	STRING(T, adds, .required = true),
+};
+#undef T
+static const struct wire_shape shape_plugin = {SHAPE(plugin_said, plugin_rows)};
+
 #define T struct testimony_head
 static const struct wire_field head_rows[] = {
 	STRING(T, version, .required = true), U(T, n_options), STRINGS(T, options, n_options),
-	BYTES(T, rules), U(T, n_inputs), U(T, conditions, .most = UINT8_MAX), U(T, n_errors),
+	BYTES(T, rules), U(T, plugins.n, .most = OPTION_STRINGS_MAX),
+	STRUCTS(T, plugins.list, plugins.n, &shape_plugin), U(T, n_inputs),
+	U(T, conditions, .most = UINT8_MAX), U(T, n_errors),
 	STRUCTS(T, errors, n_errors, &shape_error), U(T, n_captures),
 };
 #undef T
@@ -379,6 +389,7 @@ int testimony_head_of(struct testimony_head *out, const struct testimony_run *ru
 {
 	*out = (struct testimony_head){
 		.version = WMSCOPE_VERSION,
+		.plugins = run->plugins.n != 0 ? run->plugins : plugins_said(),
 		.n_inputs = run->n_inputs,
 		.conditions = conditions,
 		.n_errors = run->n_errors,

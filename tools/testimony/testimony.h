@@ -37,6 +37,7 @@ struct testimony_head {
 	uint64_t n_options;      /* that decide what is found: "--vantage=client" (manifest.h) */
 	const char **options;
 	uint8_t rules[TESTIMONY_RULES]; /* what was looked for; zero: nothing */
+	struct plugins_said plugins; /* who else looked */
 	uint64_t n_inputs;       /* files that were given, unreadable ones among them */
 	uint64_t conditions;     /* 1 << enum exit_status, of reading them */
 	uint64_t n_errors;
@@ -69,6 +70,7 @@ struct testimony_run {
 	const struct ruleset *rules;     /* NULL: none */
 	const struct report_input_error *errors;
 	unsigned n_errors, n_inputs;
+	struct plugins_said plugins; /* of runs before this; none: those that are loaded */
 };
 /* What a run's head says; n_captures is testimony_write()'s. Lives in arena. 0 or -ENOMEM. */
 int testimony_head_of(struct testimony_head *out, const struct testimony_run *run,
