@@ -162,7 +162,7 @@ static int own_neighbour(const struct view *v, unsigned i, int step)
 static bool swapped_ids(const struct view *v, unsigned i, unsigned k)
 {
 	const struct event *a = &v->e[i < k ? i : k], *b = &v->e[i < k ? k : i];
-	return b->ts_ns - a->ts_ns < VIEW_REORDER_NS &&
+	return b->ts_ns - a->ts_ns < v->reorder_ns &&
 	       (uint16_t)(a->ip_id - b->ip_id) <= VIEW_IPID_STEP;
 }
 

@@ -12,6 +12,7 @@
 #include "classifiers/tamper/context_vpn.h"
 #include "classifiers/tamper/freezes.h"
 #include "classifiers/tamper/host_table.h"
+#include "classifiers/tamper/lateness.h"
 #include "classifiers/tamper/nets.h"
 #include "classifiers/tamper/pairs.h"
 
@@ -35,6 +36,7 @@ struct vantage_votes {
 struct context_shard {
 	struct host_table servers, clients, pairs, nets;
 	struct freezes freezes;
+	struct lateness lateness;
 	struct vantage_votes votes;
 	struct dns_pool *dns;
 	struct quic_notes quic;
@@ -44,6 +46,7 @@ struct context_shard {
 struct context {
 	struct host_table servers, clients, pairs, nets;
 	struct freezes freezes;
+	struct lateness lateness;
 	struct dns_pool *dns;
 	struct vantage_votes votes;
 	struct quic_context *quic;
@@ -226,6 +229,7 @@ void context_flow(struct context_shard *s, const struct flow *f, const struct ev
 	note_client(s, f, ev);
 	pairs_note(&s->pairs, f, ev);
 	freezes_note(&s->freezes, f, ev);
+	lateness_note(&s->lateness, ev);
 	if (ev->half[DIR_S2C].n_data != 0)
 		vpn_notes_alive(&s->vpn, f, ev->half[DIR_S2C].last_ns);
 	if (ev->half[DIR_S2C].syn)
@@ -324,6 +328,7 @@ int context_new(struct context **out, struct context_shard *const shards[], unsi
 		c->votes.two_way += v->two_way;
 		c->votes.one_way += v->one_way;
 		c->votes.holes += v->holes;
+		lateness_merge(&c->lateness, &shards[i]->lateness);
 		err = merge_table(&c->servers, &shards[i]->servers);
 		if (err == 0)
 			err = merge_table(&c->clients, &shards[i]->clients);
@@ -437,6 +442,11 @@ const struct pair_resets *context_pair(const struct context *c, const struct ip_
 struct freeze_peers context_freezes_like(const struct context *c, uint64_t flow_id, uint32_t packets)
 {
 	return freezes_like(&c->freezes, flow_id, packets);
+}
+
+uint64_t context_lateness(const struct context *c)
+{
+	return lateness_extent(&c->lateness);
 }
 
 bool context_neighbour_answered(const struct context *c, const struct ip_addr *server,

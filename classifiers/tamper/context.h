@@ -78,6 +78,8 @@ bool context_neighbour_answered(const struct context *c, const struct ip_addr *s
 				unsigned ip_version, uint64_t ns);
 /* The flows that froze after about as many packets of the server; flows is 0 where this one did not. */
 struct freeze_peers context_freezes_like(const struct context *c, uint64_t flow_id, uint32_t packets);
+/* How long packets of its TCP connections may lag behind what was sent after them, in ns: lateness.h. */
+uint64_t context_lateness(const struct context *c);
 /* Of the capture's DNS: classifiers/tamper/context_dns.h. Never NULL. */
 struct dns_pool;
 const struct dns_pool *context_dns(const struct context *c);

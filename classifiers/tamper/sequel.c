@@ -31,7 +31,7 @@ bool view_began_anew(const struct view *v, unsigned a, unsigned b)
 		bool sequel = pure || (event_dir(e) == DIR_S2C && !is_answer(v, e, a));
 		if ((e->flags & (TCP_SYN | TCP_RST)) != TCP_SYN || k == a)
 			continue;
-		if (k < a && (v->e[a].ts_ns - e->ts_ns >= VIEW_REORDER_NS || !pure))
+		if (k < a && (v->e[a].ts_ns - e->ts_ns >= v->reorder_ns || !pure))
 			continue;
 		if ((k > a && sequel) || shake < 0 || e->seq != v->e[shake].seq)
 			return true;
@@ -166,6 +166,6 @@ static bool refuses_when_closed(const struct view *v, unsigned rst, uint64_t wit
 uint64_t view_late_after(const struct view *v, unsigned rst)
 {
 	uint64_t rtt = view_min_rtt(v, (int)rst, true);
-	uint64_t half = rtt == UINT64_MAX || rtt / 2 < VIEW_REORDER_NS ? VIEW_REORDER_NS : rtt / 2;
+	uint64_t half = rtt == UINT64_MAX || rtt / 2 < v->reorder_ns ? v->reorder_ns : rtt / 2;
 	return refuses_when_closed(v, rst, 2 * half) ? 2 * half : half;
 }

@@ -44,10 +44,10 @@ static bool is_echo(const struct view *v, unsigned i)
 	while (c < v->n_rst && is_copy(&v->e[v->rst[c]], r))
 		c++;
 	bool first = (i == 0 || is_copy(&v->e[v->rst[0]], r)) &&
-		     (c >= v->n_rst || v->e[v->rst[c]].ts_ns - r->ts_ns >= VIEW_REORDER_NS);
+		     (c >= v->n_rst || v->e[v->rst[c]].ts_ns - r->ts_ns >= v->reorder_ns);
 	if (!bare && first)
 		return false;
-	for (unsigned k = 0; k < v->n && (k < v->rst[i] || v->e[k].ts_ns - r->ts_ns < VIEW_REORDER_NS);
+	for (unsigned k = 0; k < v->n && (k < v->rst[i] || v->e[k].ts_ns - r->ts_ns < v->reorder_ns);
 	     k++) {
 		const struct event *e = &v->e[k];
 		if (event_dir(e) != v->dir && (e->flags & TCP_ACK) != 0 && e->ack == r->seq)
@@ -65,7 +65,7 @@ static bool is_echo(const struct view *v, unsigned i)
 static unsigned overtaken_until(const struct view *v, unsigned i)
 {
 	unsigned k = i + 1;
-	while (k < v->n && v->e[k].ts_ns - v->e[i].ts_ns < VIEW_REORDER_NS)
+	while (k < v->n && v->e[k].ts_ns - v->e[i].ts_ns < v->reorder_ns)
 		k++;
 	return k;
 }
@@ -175,6 +175,9 @@ static bool later_payload(const struct view *v, unsigned rst, unsigned k, uint64
 {
 	const struct event *r = &v->e[rst], *e = &v->e[k];
 	uint32_t next;
+	/* What the record left out before the RST may have reached further. */
+	if ((e->bits & EVENT_RETX) != 0 && v->ev->skipped_at != 0 && v->ev->skipped_at <= rst)
+		return false;
 	/* In a capture that begins later, what the other side waits for says what is new. */
 	return event_dir(e) == v->dir && e->len != 0 &&
 	       (e->flags & (TCP_RST | TCP_SYN)) == 0 && seq_leq(r->seq, e->seq) &&
@@ -183,12 +186,20 @@ static bool later_payload(const struct view *v, unsigned rst, unsigned k, uint64
 	       e->ts_ns - r->ts_ns <= limit && !overtook(v, rst, k) && view_goes_on(v, rst, k);
 }
 
+/* RST k is numbered right behind packet `data`, and left its sender after it, as a counting IP-ID shows. */
+static bool ended_data(const struct view *v, unsigned k, unsigned data)
+{
+	const struct event *e = &v->e[data];
+	return (v->e[k].flags & TCP_RST) != 0 && v->e[k].seq == e->seq + event_seqlen(e) &&
+	       overtook(v, k, data) && !view_ttl_off(v, k, VIEW_TTL_TOLERANCE) && !view_df_off(v, k);
+}
+
 /*
  * Packets that belong together arrived in another order than they left: the sender closed the
  * connection itself, and the data that follows the RST is older than both it and the last FIN or
  * RST+ACK.
  */
-static bool closed_itself(const struct view *v, unsigned rst, uint64_t wait)
+static bool closed_itself(const struct view *v, unsigned rst, unsigned data, uint64_t wait)
 {
 	for (unsigned k = 0; k < v->n; k++) {
 		const struct event *e = &v->e[k], *r = &v->e[rst];
@@ -203,7 +214,7 @@ static bool closed_itself(const struct view *v, unsigned rst, uint64_t wait)
 		if (!like && (view_ttl_off(v, k, VIEW_TTL_TOLERANCE) || view_df_off(v, k) ||
 			      view_ipid_off(v, k)))
 			continue;
-		if ((e->flags & TCP_FIN) != 0 ||
+		if ((e->flags & TCP_FIN) != 0 || ended_data(v, k, data) ||
 		    (view_next_before(v, overtaken_until(v, k), &next) && e->seq == next))
 			return true;
 	}
@@ -218,8 +229,8 @@ static enum grade grade_data_after(const struct view *v, unsigned rst, unsigned 
 {
 	bool unlike = view_ttl_off(v, rst, VIEW_TTL_TOLERANCE) || view_df_off(v, rst) ||
 		      view_ipid_off(v, rst);
-	bool older = (v->e[rst].flags & TCP_ACK) == 0 || lacks_packets(v);
-	if ((older && v->e[k].ts_ns - v->e[rst].ts_ns < VIEW_REORDER_NS) || view_stood_in(v, rst, k))
+	bool older = (v->e[rst].flags & TCP_ACK) == 0 || lacks_packets(v) || v->reorder_ns > VIEW_REORDER_NS;
+	if ((older && v->e[k].ts_ns - v->e[rst].ts_ns < v->reorder_ns) || view_stood_in(v, rst, k))
 		return GRADE_D2;
 	return view_in_series(v, k) && (late || unlike) ? GRADE_D4 : GRADE_D3;
 }
@@ -234,7 +245,7 @@ static bool match_data_after(const struct view *v, const struct signature *self,
 			if (!later_payload(v, r, k, BURST_NS))
 				continue;
 			uint64_t dt = v->e[k].ts_ns - v->e[r].ts_ns, wait = view_late_after(v, r);
-			if (dt < wait && closed_itself(v, r, wait))
+			if (dt < wait && closed_itself(v, r, k, wait))
 				continue;
 			t->grade = grade_data_after(v, r, k, dt >= wait);
 			t->frame = v->e[k].frame;
@@ -334,7 +345,7 @@ static bool refused_first(const struct view *v, unsigned i, unsigned k)
 	/* With ACK, the refusal acknowledges what came after the abort. */
 	bool newer = (a->flags & TCP_ACK) == 0 || seq_lt(b->ack, a->ack);
 	return newer && (b->flags & TCP_ACK) != 0 && is_echo(v, i) &&
-	       b->ts_ns - a->ts_ns < VIEW_REORDER_NS;
+	       b->ts_ns - a->ts_ns < v->reorder_ns;
 }
 
 /* The record left packets out before RST i, and among them are those that reached its number. */

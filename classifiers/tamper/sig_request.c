@@ -14,7 +14,7 @@ static bool was_answered(const struct view *v, unsigned rst)
 	for (unsigned k = (unsigned)v->trigger_event + 1; v->dir == DIR_S2C && k < v->n; k++) {
 		const struct event *e = &v->e[k];
 		if (event_dir(e) == DIR_C2S && (e->flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
-		    e->ts_ns < r->ts_ns + VIEW_REORDER_NS && seq_lt(q->ack, e->ack) &&
+		    e->ts_ns < r->ts_ns + v->reorder_ns && seq_lt(q->ack, e->ack) &&
 		    seq_leq(e->ack, r->seq))
 			return true;
 	}
@@ -111,7 +111,7 @@ static bool match_data_after_fin(const struct view *v, const struct signature *s
 			if (event_dir(e) != v->dir || e->len < 2 || (e->bits & EVENT_RETX) != 0 ||
 			    (e->flags & (TCP_RST | TCP_SYN | EVENT_IGNORED)) != 0 ||
 			    seq_lt(e->seq, f->seq + f->len) || rtt == UINT64_MAX || dt < rtt / 2 ||
-			    dt < VIEW_REORDER_NS ||
+			    dt < v->reorder_ns ||
 			    view_ttl_off(&w, k, 6) || view_df_off(&w, k))
 				continue;
 			bool unlike = view_ttl_off(&w, i, 6) || view_df_off(&w, i) ||

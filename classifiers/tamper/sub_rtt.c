@@ -60,6 +60,9 @@ static enum grade grade_sub_rtt(const struct view *v, unsigned i, int k, uint64_
 	uint64_t dt = v->e[i].ts_ns - v->e[k].ts_ns;
 	if (dt * 10 >= *rtt * 8 || dt + RTT_JITTER_NS >= *rtt)
 		return 0;
+	/* Where some packets lag, each round trip may hold two that did. */
+	if (v->reorder_ns > VIEW_REORDER_NS && dt + 2 * v->reorder_ns >= *rtt)
+		return GRADE_D1;
 	/* A lone handshake may have waited for a radio to wake up, or for room in a full queue. */
 	if (own == UINT64_MAX && view_server_shakes(v) < 2)
 		return GRADE_D1;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "classifiers/app/vpn.h"
+#include "classifiers/tamper/lateness.h"
 #include "dataplane/seq.h"
 
 #define MIRROR_NS 1000000000ull
@@ -12,12 +13,13 @@
 
 /*
  * The number before the client's first byte. A capture that lacks the SYN has the answer to it, or begins
- * with a ClientHello or request, which nothing came before.
+ * with a ClientHello or request, which nothing but packet `at` came before.
  */
-static bool client_begins(const struct view *v, uint32_t *isn)
+static bool client_begins(const struct view *v, const struct event *at, uint32_t *isn)
 {
 	const struct half *c = &v->ev->half[DIR_C2S];
-	bool asked = v->first_c2s < 0 && c->n_data != 0 && (v->flow->tls != NULL || v->flow->http != NULL);
+	bool first = v->first_c2s < 0 || at->ts_ns - v->e[v->first_c2s].ts_ns < v->reorder_ns;
+	bool asked = first && c->n_data != 0 && (v->flow->tls != NULL || v->flow->http != NULL);
 	if (c->syn)
 		*isn = c->isn;
 	else if (v->synack >= 0)
@@ -39,7 +41,7 @@ static bool is_decoy(const struct view *v, const struct event *e)
 	uint32_t isn;
 	return event_dir(e) == DIR_C2S &&
 	       ((e->ttl <= DECOY_TTL && e->ttl + 20u < usual) ||
-		(e->seq != 0 && client_begins(v, &isn) && seq_lt(e->seq, isn)));
+		(e->seq != 0 && client_begins(v, e, &isn) && seq_lt(e->seq, isn)));
 }
 
 /* A bound on windows in use: what lies further ahead is no number of this connection. */
@@ -168,6 +170,14 @@ bool view_is_own(const struct view *v, unsigned i)
 	return !(s->ts_ok && p->ts_ok && (e->bits & EVENT_TS) == 0);
 }
 
+static uint64_t reorder(const struct view *v)
+{
+	uint64_t seen = v->ctx != NULL ? context_lateness(v->ctx) : 0;
+	uint64_t here = (v->ev->found & EVIDENCE_RST) != 0 ? lateness_of(v->ev) : 0;
+	seen = seen > here ? seen : here;
+	return seen > VIEW_REORDER_NS ? seen : VIEW_REORDER_NS;
+}
+
 void view_build(struct view *v, const struct evidence *ev, const struct flow_record *flow,
 		const struct context *ctx, enum dir dir)
 {
@@ -179,6 +189,7 @@ void view_build(struct view *v, const struct evidence *ev, const struct flow_rec
 	v->e = ev->events;
 	v->n = ev->n_events;
 	v->dir = dir;
+	v->reorder_ns = reorder(v);
 	find_landmarks(v);
 	find_trigger(v);
 	view_baseline(v, -1);
@@ -196,6 +207,7 @@ void view_build_exchange(struct view *v, const struct evidence *ev, const struct
 	v->e = ev->events;
 	v->n = ev->n_events;
 	v->dir = DIR_S2C;
+	v->reorder_ns = VIEW_REORDER_NS;
 	find_landmarks(v);
 	v->trigger_event = v->first_c2s;
 	if (ex->name[0] != '\0') {
@@ -343,7 +355,7 @@ bool view_overtook(const struct view *v, unsigned i, unsigned k)
 {
 	const struct event *r = &v->e[i], *e = &v->e[k];
 	return k > i && (r->flags & TCP_RST) != 0 && (e->flags & TCP_RST) == 0 &&
-	       event_dir(e) == event_dir(r) && e->ts_ns - r->ts_ns < VIEW_REORDER_NS &&
+	       event_dir(e) == event_dir(r) && e->ts_ns - r->ts_ns < v->reorder_ns &&
 	       seq_lt(e->seq, r->seq);
 }
 

@@ -50,6 +50,7 @@ struct view {
 	int syn, synack, handshake_ack, first_c2s, first_s2c, first_fin;
 	uint16_t rst[VIEW_RSTS];   /* RSTs of direction dir, in order */
 	unsigned n_rst;
+	uint64_t reorder_ns;       /* packets may swap places within this: VIEW_REORDER_NS, or as was seen */
 	uint64_t own_rst;          /* bit i: rst[i] is its sender's, and another one is not */
 	/* what could have triggered it: the request, with its end as a sequence number */
 	enum trigger_kind trigger;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "classifiers/tamper/lateness.h"
+
+#include "dataplane/seq.h"
+
+#define STEP_NS   1000000ull
+#define LONGEST_NS (STEP_NS << LATENESS_STEPS) /* beyond, ports were used again, or clocks were set */
+#define FEW   3
+#define SHARE 100
+#define TELLING 3
+
+/* Which nobody forges. */
+static bool is_plain(const struct event *e)
+{
+	return (e->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK &&
+	       (e->bits & EVENT_PROBE) == 0 && (event_dir(e) == DIR_C2S || e->len == 0);
+}
+
+/* Sent before packet a, although it came behind it. A copy of what came before is none of a's. */
+static bool is_older(const struct event *e, const struct event *a)
+{
+	bool stamped = (a->bits & e->bits & EVENT_TS) != 0;
+	return seq_lt(e->ack, a->ack) ? !stamped || seq_leq(e->tsval, a->tsval)
+				      : e->ack == a->ack && stamped && seq_lt(e->tsval, a->tsval);
+}
+
+uint64_t lateness_of(const struct evidence *ev)
+{
+	uint64_t most = 0;
+	unsigned from = 0;
+	for (unsigned i = 0; i < ev->n_events; i++)
+		if ((ev->events[i].flags & TCP_SYN) != 0 || i == ev->skipped_at)
+			from = i; /* numbers of another connection lie before */
+	for (unsigned i = from; i < ev->n_events; i++) {
+		const struct event *e = &ev->events[i];
+		for (unsigned k = from; k < i && is_plain(e); k++) {
+			const struct event *a = &ev->events[k];
+			uint64_t lag = e->ts_ns - a->ts_ns;
+			if (event_dir(a) == event_dir(e) && is_plain(a) && is_older(e, a) &&
+			    lag < LONGEST_NS && lag > most)
+				most = lag;
+		}
+	}
+	return most >= STEP_NS ? most : 0;
+}
+
+/* It has packets enough for one to lag. */
+static bool can_tell(const struct evidence *ev)
+{
+	unsigned n[2] = {0, 0};
+	for (unsigned i = 0; i < ev->n_events; i++)
+		n[event_dir(&ev->events[i])] += is_plain(&ev->events[i]);
+	return n[DIR_C2S] >= TELLING || n[DIR_S2C] >= TELLING;
+}
+
+void lateness_note(struct lateness *l, const struct evidence *ev)
+{
+	uint64_t lag = lateness_of(ev);
+	unsigned step = 0;
+	l->flows += lag != 0 || can_tell(ev);
+	if (lag == 0)
+		return;
+	while (step + 1 < LATENESS_STEPS && lag >= STEP_NS << (step + 1))
+		step++;
+	l->late[step]++;
+}
+
+void lateness_merge(struct lateness *to, const struct lateness *from)
+{
+	to->flows += from->flows;
+	for (unsigned i = 0; i < LATENESS_STEPS; i++)
+		to->late[i] += from->late[i];
+}
+
+uint64_t lateness_extent(const struct lateness *l)
+{
+	uint64_t n = 0;
+	for (unsigned i = LATENESS_STEPS; i-- > 0;) {
+		n += l->late[i];
+		if (n >= FEW && n * SHARE >= l->flows)
+			return STEP_NS << (i + 2);
+	}
+	return 0;
+}
