@@ -3,13 +3,15 @@
 """Connections between honest hosts over bad networks accuse nobody: honest.py WMSCOPE [SEED [CAPTURES]]
 
 Two TCP ends, a path that loses, doubles, delays and swaps packets, and a capture anywhere on it that may lack
-some. The ends close, abort, crash, refuse what comes late and use their ports again, each with the stamps of
-some operating system. No third party is there: nothing may reach likely, and few connections an anomaly.
+some or show all twice. The ends close, abort, crash, refuse what comes late, use their ports again and evade boxes
+that are not there, each with the stamps of some operating system. No third party is there: nothing may reach
+likely, and few connections an anomaly.
 """
 import heapq
 import random
 import sys
 
+import capture_forms as forms
 import honest_world as world
 from honest_world import ACK, FIN, PSH, RST, SYN, Scene, Stack
 
@@ -129,14 +131,15 @@ class End:
 class Path:
     """Between both ends of one connection, with the capture on it."""
 
-    def __init__(self, rng, port, place, missing):
+    def __init__(self, rng, port, place, missing, jitters=(0, 0, 0.0001, 0.003)):
         self.rng, self.place, self.missing = rng, place, missing
         self.delay = rng.choice((0.0005, 0.005, 0.02, 0.08))
-        self.jitter = rng.choice((0, 0, 0.0001, 0.003))
+        self.jitter = rng.choice(jitters)
         self.loss, self.twice = rng.choice((0, 0, 0.02, 0.1)), rng.choice((0, 0, 0, 0.03))
         self.rto = 0.2 + 3 * self.delay
         self.hops = (rng.randint(0, 12), rng.randint(1, 12))
         self.port, self.now, self.queue, self.n = port, rng.random() * 20, [], 0
+        self.evades, self.sabotage = 0, None
         self.frames, self.ends, self.last = [], {}, {True: 0, False: 0}
         self.client = 0xc0000200 + rng.randrange(1, 200)
         self.server = SERVER + rng.randrange(1, 40)
@@ -154,10 +157,11 @@ class Path:
             self.now, _, what, args = heapq.heappop(self.queue)
             what(*args)
 
-    def put(self, client, stack, flags, seq, ack, payload, timestamps, hops=0):
+    def put(self, client, stack, flags, seq, ack, payload, timestamps, dies=False):
         ttl, ident, df = stack.stamp(flags)
-        packet = (client, ttl - hops, ident, df, flags, seq & 0xffffffff, (ack or 0) & 0xffffffff, payload,
-                  timestamps, 0 if flags & RST and stack.rst_window == 0 else 512)
+        stamp = (int(self.now * 1000) & 0xffffffff) if timestamps else None
+        packet = (client, ttl, ident, df, flags, seq & 0xffffffff, (ack or 0) & 0xffffffff, payload,
+                  stamp, 0 if flags & RST and stack.rst_window == 0 else 512, self.sabotage)
         before, rng = (self.place if client else 1 - self.place), self.rng
         for _ in range(2 if rng.random() < self.twice else 1):
             if rng.random() < self.loss * before:
@@ -165,7 +169,7 @@ class Path:
             at = self.now + self.delay * before + rng.random() * self.jitter * before
             if rng.random() >= self.missing:
                 self.capture(at, packet)
-            if rng.random() < self.loss * (1 - before):
+            if dies or rng.random() < self.loss * (1 - before):
                 continue
             there = at - self.now + self.delay * (1 - before) + rng.random() * self.jitter
             self.later(there, self.arrive, client, flags, seq & 0xffffffff, (ack or 0) & 0xffffffff, len(payload))
@@ -174,17 +178,24 @@ class Path:
         self.ends[not client].receive(flags, seq, ack, size)
 
     def capture(self, at, packet):
-        client, ttl, ident, df, flags, seq, ack, payload, timestamps, window = packet
+        client, ttl, ident, df, flags, seq, ack, payload, stamp, window, sabotage = packet
         away = self.hops[0] * (self.place > 0) if client else self.hops[1] * (self.place < 1)
         options = b""
         if flags & SYN:
-            options = b"\2\4\5\xb4" + (b"\x01\x01\x08\x0a\0\0\0\1\0\0\0\0" if timestamps else b"")
-        elif timestamps:
-            options = b"\x01\x01\x08\x0a" + int(at * 1000).to_bytes(4, "big") + b"\0\0\0\1"
+            options = b"\2\4\5\xb4"
+            if stamp is not None:
+                options += b"\x01\x01\x08\x0a" + stamp.to_bytes(4, "big") + bytes(4)
+        elif stamp is not None:
+            options = b"\x01\x01\x08\x0a" + stamp.to_bytes(4, "big") + b"\0\0\0\1"
+        if sabotage == "signed":
+            options = b"\x13\x12" + bytes(range(16)) + b"\1\1"
         ends = (self.client, self.server) if client else (self.server, self.client)
         ports = (self.port, self.server_port) if client else (self.server_port, self.port)
-        self.frames.append(world.tcp(at, ends, ports, (ttl - away, ident, df), flags, (seq, ack), payload, options,
-                                     window))
+        frame = world.tcp(at, ends, ports, (ttl - away, ident, df), flags, (seq, ack), payload, options, window)
+        if sabotage == "sum":
+            wrong = bytes(b ^ 0x5a for b in frame.data[36:38])
+            frame = frame._replace(data=frame.data[:36] + wrong + frame.data[38:])
+        self.frames.append(frame)
 
     # --- what both ends do
 
@@ -226,6 +237,8 @@ class Path:
         if rng.random() < 0.08:     # a connection for later, and not needed
             self.later(rng.choice((0.1, 5, 30)), client.close if rng.random() < 0.5 else client.abort)
             return
+        if self.server_port != 22 and rng.random() < self.evades:
+            self.decoy()
         client.push(self.request())
         think = rng.choice((0, 0, 0.05, 1))
         end = rng.choice(("close", "close", "linger", "linger-half", "refuse", "client-abort", "client-bare",
@@ -262,6 +275,17 @@ class Path:
         if after is not None:
             client.then.append(lambda: self.later(rng.choice((0, 0, self.delay, 0.5)), after))
 
+    def decoy(self):
+        """A reset that clears a box's memory, and that no server takes."""
+        client, rng = self.ends[True], self.rng
+        flags, kind = rng.choice((RST, RST | ACK)), rng.choice(("number", "numbers", "sum", "signed"))
+        seq, ack = client.nxt - (10000 if kind.startswith("number") else 0), client.rcv
+        if kind == "numbers":
+            ack -= 66000
+        self.sabotage = kind if kind in ("sum", "signed") else None
+        self.put(True, self.stacks[True], flags, seq, ack if flags & ACK else 0, b"", False, dies=True)
+        self.sabotage = None
+
     def balancer(self):
         """Of the server's own: it ends what it thinks is over, with stamps of its own, towards both."""
         client, server, rng = self.ends[True], self.ends[False], self.rng
@@ -281,14 +305,20 @@ def stage(rng):
     """One capture of many connections at one place."""
     place, missing = rng.choice((0, 0, 1, 0.5)), rng.choice((0, 0, 0.02, 0.1, 0.4))
     frames, cast = [], {}
+    shaken, evades = rng.random() < 0.2, rng.choice((0, 0, 0.1))
     for i in range(FLOWS):
-        path = Path(rng, 20000 + i, place, missing)
+        path = Path(rng, 20000 + i, place, missing, *([(0.02, 0.04)] if shaken else []))
+        path.evades = evades
         for _ in range(1 + (rng.random() < 0.15) * rng.randint(1, 2)):
             path.connect()
             path.run()
             path.now += rng.choice((0, 0.001, 2, 70))
-        frames += path.frames
-        cast[path.client] = Scene(f"captured at {place} of the way, {missing:.0%} missing", "anomaly")
+        begin = rng.randint(1, 4) if rng.random() < 0.05 else 0 # captured from then on
+        frames += sorted(path.frames, key=lambda f: f.ns)[begin:]
+        cast[path.client] = Scene(f"captured at {place} of the way, {missing:.0%} missing" +
+                                  (", out of order" if shaken else ""), "anomaly")
+    if rng.random() < 0.15: # two taps, or all interfaces of a bridge
+        frames = forms.doubled(frames, rng.choice((2000, 20000, 600000, 3000000)))
     return frames, cast
 
 
