@@ -80,7 +80,7 @@ static size_t spell_real(char digits[48], double v)
 #define CELL_MOST (1 + DIGITS_MAX + 1 + 48) /* of one whose text is not in the row */
 
 /* Each cell with its kind and length, so that none can run into another. */
-static char *put_cell(char *at, const struct rows *r, const struct cell *c)
+static char *put_cell(char *at, const struct row *r, const struct cell *c)
 {
 	static const char kinds[] = {[CELL_NULL] = 'n', [CELL_TEXT] = 't', [CELL_INTEGER] = 'i',
 				     [CELL_REAL] = 'r'};
@@ -93,7 +93,7 @@ static char *put_cell(char *at, const struct rows *r, const struct cell *c)
 		text = real;
 	} else if (c->kind != CELL_NULL) {
 		len = c->len;
-		text = r->text.data + c->at;
+		text = r->text + c->at;
 	}
 	*at++ = kinds[c->kind];
 	at = digits_put(at, len);
@@ -102,14 +102,14 @@ static char *put_cell(char *at, const struct rows *r, const struct cell *c)
 	return at + len;
 }
 
-static int digest_row(struct row_sink *s, const struct rows *r)
+static int digest_row(struct row_sink *s, const struct row *r)
 {
 	struct digest_sink *d = (struct digest_sink *)(void *)s;
 
-	if (row_text_room(&d->gathered, r->text.len + r->at * (size_t)CELL_MOST + 1) != 0)
+	if (row_text_room(&d->gathered, r->text_len + r->table->n_columns * (size_t)CELL_MOST + 1) != 0)
 		return -ENOMEM;
 	char *at = d->gathered.data + d->gathered.len;
-	for (unsigned i = 0; i < r->at; i++)
+	for (unsigned i = 0; i < r->table->n_columns; i++)
 		if (!r->table->columns[i].varies)
 			at = put_cell(at, r, &r->cells[i]);
 	*at++ = '\n';

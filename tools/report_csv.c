@@ -6,10 +6,12 @@
  */
 
 #include <stdio.h>
+#include <string.h>
 
 #include "config.h"
 #include "tools/digest.h"
 #include "tools/folder.h"
+#include "tools/row_relay.h"
 #include "tools/table_sinks.h"
 
 #define DATABASE "wmscope.sqlite"
@@ -21,15 +23,30 @@ struct writer {
 	struct csv_sink csv;
 	struct sqlite_sink *database; /* NULL: the build has none */
 	struct digest_sink digest;
+	struct row_relay *relay;      /* to both; NULL: there is no thread to be had */
 	struct table_digest *digests; /* NULL: nobody asks */
 };
 
-static int walk(struct writer *w, unsigned i)
+static int rows(struct writer *w, unsigned i, struct row_sink *digest)
+{
+	struct row_sink *const to[RELAY_SINKS_MAX] = {(struct row_sink *)(void *)w->database, digest};
+
+	if (w->relay == NULL) {
+		memcpy(w->rows.sinks + 1, to, sizeof(to));
+		return rows_write(&w->rows, w->tables, tables_list[i]);
+	}
+	row_relay_to(w->relay, to);
+	w->rows.sinks[1] = (struct row_sink *)(void *)w->relay;
+	int err = rows_write(&w->rows, w->tables, tables_list[i]), late = row_relay_drain(w->relay);
+	return err != 0 ? err : late;
+}
+
+static int walk(struct writer *w, unsigned i, struct row_sink *digest)
 {
 	int err = w->database != NULL ? sqlite_sink_begin(w->database, i) : 0;
 
 	if (err == 0)
-		err = rows_write(&w->rows, w->tables, tables_list[i]);
+		err = rows(w, i, digest);
 	if (err == 0 && w->database != NULL)
 		err = sqlite_sink_end(w->database);
 	return err;
@@ -41,17 +58,15 @@ static int walk_with_digest(struct writer *w, unsigned i)
 
 	if (err != 0)
 		return err;
-	w->rows.sinks[2] = &w->digest.sink;
-	err = walk(w, i);
+	err = walk(w, i, &w->digest.sink);
 	int end = digest_sink_end(&w->digest, w->digests[i].hex);
 	w->digests[i].rows = w->rows.n;
-	w->rows.sinks[2] = NULL;
 	return err != 0 ? err : end;
 }
 
 static int write_table(struct writer *w, unsigned i)
 {
-	return w->digests != NULL ? walk_with_digest(w, i) : walk(w, i);
+	return w->digests != NULL ? walk_with_digest(w, i) : walk(w, i, NULL);
 }
 
 static int write_with_csv(struct writer *w, unsigned i)
@@ -87,10 +102,8 @@ static int write_with_database(struct writer *w)
 	if (err != 0)
 		return err;
 	err = sqlite_sink_open(&w->database, f.part);
-	if (err == 0) {
-		w->rows.sinks[1] = (struct row_sink *)(void *)w->database;
+	if (err == 0)
 		err = sqlite_sink_close(w->database, write_all(w));
-	}
 	return folder_file_close(&f, err);
 }
 
@@ -104,9 +117,11 @@ static int tables_write(const struct analysis *a, const struct report_options *o
 		return err;
 	if (o->table_digests != NULL)
 		w.digests = o->table_digests->of;
+	(void)row_relay_open(&w.relay);
 	err = HAVE_SQLITE ? write_with_database(&w) : write_all(&w);
 	if (o->table_digests != NULL)
 		o->table_digests->made = err == 0;
+	row_relay_close(w.relay);
 	rows_free(&w.rows);
 	csv_sink_free(&w.csv);
 	tables_close(&t);

@@ -70,28 +70,28 @@ static char *put_real(char *at, double v)
 	return digits_pad(at, thousandths % 1000, 3);
 }
 
-static char *put_cell(char *at, const struct rows *r, const struct cell *c)
+static char *put_cell(char *at, const struct row *r, const struct cell *c)
 {
 	if (c->kind == CELL_REAL)
 		return put_real(at, c->real);
 	if (c->kind == CELL_NULL)
 		return at;
-	const char *text = r->text.data + c->at;
+	const char *text = r->text + c->at;
 	return c->kind == CELL_INTEGER || is_plain(text, c->len) ? put_bytes(at, text, c->len)
 								 : put_quoted(at, text, c->len);
 }
 
-static int csv_row(struct row_sink *s, const struct rows *r)
+static int csv_row(struct row_sink *s, const struct row *r)
 {
 	struct csv_sink *csv = (struct csv_sink *)(void *)s;
 	/* All of a text may be quotes. */
-	size_t most = 2 * r->text.len + r->at * (size_t)(REAL_MAX + 3) + 2;
+	size_t most = 2 * r->text_len + r->table->n_columns * (size_t)(REAL_MAX + 3) + 2;
 
 	csv->line.len = 0;
 	if (row_text_room(&csv->line, most) != 0)
 		return -ENOMEM;
 	char *at = csv->line.data;
-	for (unsigned i = 0; i < r->at; i++) {
+	for (unsigned i = 0; i < r->table->n_columns; i++) {
 		if (i != 0)
 			*at++ = ',';
 		at = put_cell(at, r, &r->cells[i]);

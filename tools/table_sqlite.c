@@ -40,14 +40,14 @@ static int errno_of(int status)
 	return -EIO;
 }
 
-static int bind(sqlite3_stmt *insert, int place, const struct rows *r, const struct cell *c)
+static int bind(sqlite3_stmt *insert, int place, const struct row *r, const struct cell *c)
 {
 	switch (c->kind) {
 	case CELL_NULL:
 		break;
 	case CELL_TEXT:
 		/* The row's text stays where it is until the row has been inserted. */
-		return sqlite3_bind_text64(insert, place, c->len != 0 ? r->text.data + c->at : "", c->len,
+		return sqlite3_bind_text64(insert, place, c->len != 0 ? r->text + c->at : "", c->len,
 					   SQLITE_STATIC, SQLITE_UTF8);
 	case CELL_INTEGER:
 		return sqlite3_bind_int64(insert, place, (sqlite3_int64)c->integer);
@@ -57,12 +57,12 @@ static int bind(sqlite3_stmt *insert, int place, const struct rows *r, const str
 	return sqlite3_bind_null(insert, place);
 }
 
-static int sqlite_row(struct row_sink *sink, const struct rows *r)
+static int sqlite_row(struct row_sink *sink, const struct row *r)
 {
 	struct sqlite_sink *s = (struct sqlite_sink *)(void *)sink;
 	int status = SQLITE_OK;
 
-	for (unsigned i = 0; i < r->at && status == SQLITE_OK; i++)
+	for (unsigned i = 0; i < r->table->n_columns && status == SQLITE_OK; i++)
 		status = bind(s->insert, (int)i + 1, r, &r->cells[i]);
 	if (status == SQLITE_OK)
 		status = sqlite3_step(s->insert);

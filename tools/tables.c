@@ -97,8 +97,9 @@ int row_text_room(struct row_text *t, size_t more)
 
 static bool room(struct rows *r, size_t more)
 {
+	/* Of a cell 32 bits say where it is. */
 	if (r->error == 0)
-		r->error = row_text_room(&r->text, more);
+		r->error = more <= UINT32_MAX - r->text.len ? row_text_room(&r->text, more) : -EFBIG;
 	return r->error == 0;
 }
 
@@ -125,8 +126,8 @@ static void say(struct rows *r, const char *column)
 	if (c == NULL)
 		return;
 	c->kind = CELL_TEXT;
-	c->at = r->begun;
-	c->len = r->text.len - r->begun;
+	c->at = (uint32_t)r->begun;
+	c->len = (uint32_t)(r->text.len - r->begun);
 	r->begun = r->text.len;
 }
 
@@ -172,9 +173,9 @@ void row_uint(struct rows *r, const char *column, uint64_t v)
 	c->kind = CELL_INTEGER;
 	/* SQL's integers have a sign. */
 	c->integer = v <= INT64_MAX ? v : INT64_MAX;
-	c->at = t->len;
+	c->at = (uint32_t)t->len;
 	t->len = (size_t)(digits_put(t->data + t->len, c->integer) - t->data);
-	c->len = t->len - c->at;
+	c->len = (uint32_t)t->len - c->at;
 }
 
 void row_uint_if(struct rows *r, const char *column, bool known, uint64_t v)
@@ -237,9 +238,11 @@ bool row_end(struct rows *r)
 {
 	if (r->error == 0 && r->at != r->table->n_columns)
 		r->error = -EPROTO;
+	const struct row row = {.table = r->table, .cells = r->cells, .text = r->text.data,
+				.text_len = r->text.len};
 	for (unsigned i = 0; i < ROW_SINKS_MAX && r->error == 0; i++)
 		if (r->sinks[i] != NULL)
-			r->error = r->sinks[i]->row(r->sinks[i], r);
+			r->error = r->sinks[i]->row(r->sinks[i], &row);
 	r->at = 0;
 	r->text.len = r->begun = 0;
 	r->n++;

@@ -30,16 +30,26 @@ struct column {
 
 struct cell {
 	enum { CELL_NULL, CELL_TEXT, CELL_INTEGER, CELL_REAL } kind;
-	size_t at, len;   /* in the row's text: UTF-8 without controls, or the digits of an integer */
-	uint64_t integer; /* below 2^63 */
-	double real;      /* a number */
+	uint32_t at, len; /* in the row's text: UTF-8 without controls, or the digits of an integer */
+	union {
+		uint64_t integer; /* below 2^63 */
+		double real;      /* a number */
+	};
 };
 
-struct rows;
+struct table;
+/* That is whole: a cell for each column of its table. */
+struct row {
+	const struct table *table;
+	const struct cell *cells;
+	const char *text;
+	size_t text_len;
+};
+
 /* Where rows go; what it is begins with this. */
 struct row_sink {
-	/* The row is whole: r->cells, one a column of r->table, until it returns. 0 or -errno. */
-	int (*row)(struct row_sink *s, const struct rows *r);
+	/* The row lasts until it returns. 0 or -errno. */
+	int (*row)(struct row_sink *s, const struct row *r);
 };
 
 /* Bytes that grow. */
@@ -52,7 +62,6 @@ int row_text_room(struct row_text *t, size_t more);
 
 #define ROW_SINKS_MAX 3
 
-struct table;
 struct rows {
 	const struct table *table;
 	struct row_sink *sinks[ROW_SINKS_MAX]; /* those that are not NULL */
