@@ -121,13 +121,71 @@ static uint64_t heard_last(const struct view *v, unsigned i, bool payload)
 	return from != 0 && from < i ? v->e[from].ts_ns : 0;
 }
 
+/* Bare and empty of all but its number, as Linux answers a segment for a socket that it does not have. */
+static bool is_plain_refusal(const struct event *e)
+{
+	return (e->flags & (TCP_RST | TCP_ACK)) == TCP_RST && e->ack == 0 && e->window == 0 && e->len == 0;
+}
+
+#define MSS_LEAST 536u /* RFC 9293, section 3.7.1: offload joins segments */
+#define FLIGHT 3 /* segments under way: forgers send that many at once too, but not one for each */
+#define FLIGHT_LARGE 8 /* whose sender would have acknowledged some of them, had it been there */
+
+/* Before RST rst, and since it last said something, its sender acknowledged more than it had by then. */
+static bool was_being_answered(const struct view *v, unsigned rst)
+{
+	const struct event *last = NULL;
+	bool more = v->ev->skipped_at != 0 && v->ev->skipped_at <= rst;
+	for (unsigned i = more ? v->ev->skipped_at : 0; i < rst; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) != v->dir || (e->flags & (TCP_ACK | TCP_RST)) != TCP_ACK)
+			continue;
+		more = e->len == 0 && (more || (last != NULL && seq_lt(last->ack, e->ack)));
+		last = e->len != 0 || last == NULL ? e : last;
+	}
+	return more;
+}
+
+/*
+ * A translator that lost its table refuses what is under way to its client, one bare reset for each segment,
+ * and lets its client through as soon as that speaks again. Who acts on a request does so before it is
+ * being answered.
+ */
+static bool refused_a_flight(const struct view *v, unsigned rst, unsigned k)
+{
+	const struct event *r = &v->e[rst];
+	unsigned refusals = 0, segments = 0, last = rst, back = k;
+	if (v->dir != DIR_C2S || !was_being_answered(v, rst))
+		return false;
+	for (unsigned i = 0; i < k; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) != v->dir) {
+			segments += e->len != 0 && e->ack == r->seq ? 1 + e->len / MSS_LEAST : 0;
+		} else if ((e->flags & TCP_RST) != 0) {
+			if (!is_plain_refusal(e) || e->seq != r->seq || e->ttl != r->ttl || back != k)
+				return false;
+			refusals++;
+			last = i;
+		} else if (refusals != 0 && back == k) {
+			back = i;
+		}
+	}
+	bool each = refusals <= segments || v->ev->skipped_at != 0;
+	bool absent = refusals >= FLIGHT_LARGE || v->e[back].ts_ns - v->e[last].ts_ns >= ABSENT_NS;
+	return each && absent && refusals >= FLIGHT;
+}
+
 bool view_stood_in(const struct view *v, unsigned rst, unsigned k)
 {
+	if (refused_a_flight(v, rst, k))
+		return true;
 	const struct event *r = &v->e[rst];
 	uint64_t last = heard_last(v, rst, false), said = heard_last(v, rst, true);
 	bool drawn = false;
+	/* A client that had its answer speaks again when it likes. */
+	uint64_t absent = v->dir == DIR_C2S && was_being_answered(v, rst) ? QUIET_NS : ABSENT_NS;
 	if ((r->flags & TCP_ACK) != 0 || last == 0 || r->ts_ns - last < QUIET_NS ||
-	    v->e[k].ts_ns - r->ts_ns < ABSENT_NS)
+	    v->e[k].ts_ns - r->ts_ns < absent)
 		return false;
 	for (unsigned i = 0; i < rst; i++) {
 		const struct event *e = &v->e[i];

@@ -167,7 +167,8 @@ bool view_goes_on(const struct view *v, unsigned a, unsigned k);
  * sequel.c: RST rst may be of another machine at its sender's address, and packet k, the sender's again, does
  * not contradict that. A translator that lost its table refuses what is not its own until the sender speaks,
  * and so does a machine that took over an anycast or cluster address for a while: with the number of an old
- * acknowledgement, after a pause of the sender's and before a longer one.
+ * acknowledgement, after a pause of the sender's and before a longer one, or with one for each segment of an
+ * answer.
  */
 bool view_stood_in(const struct view *v, unsigned rst, unsigned k);
 /*
