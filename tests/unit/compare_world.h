@@ -70,7 +70,7 @@ static inline uint64_t only(struct world *w, enum compare_side side, enum compar
 	uint32_t len = g->len != 0 ? g->len : g->text != NULL ? (uint32_t)strlen(g->text) : 0;
 	struct headers h = {.ip_version = key.ip_version, .proto = 6, .ttl = ttl, .df = true,
 			    .ip_id = w->v6 ? 0 : g->ip_id, .ip_len = 40 + len, .flags = g->flags,
-			    .seq = w->isn[way] + (uint32_t)g->seq, .window = 500,
+			    .seq = w->isn[way] + (uint32_t)g->seq, .window = g->flags == TCP_RST ? 0 : 500,
 			    .ack = (g->flags & TCP_ACK) != 0 ? w->isn[!way] + (uint32_t)g->ack : 0,
 			    .payload = (const uint8_t *)g->text, .payload_len = len,
 			    .payload_caplen = len};

@@ -61,6 +61,7 @@ void comparison_free(struct comparison *c)
 		free((void *)c->captures[i].stats.source.damage);
 	}
 	free(c->links);
+	free(c->forgotten);
 	names_free(c->names);
 	arena_free(&c->arena);
 	free(c);

@@ -180,6 +180,7 @@ static const char *const benign_loss[] = {"loss on the path: a full queue or a b
 static const char *const benign_mtu[] = {"a path whose MTU is smaller than these packets"};
 static const char *const benign_idle[] = {
 	"a translator or firewall that had forgotten the idle connection"};
+static const char *const benign_forgot[] = {"a translator that had forgotten its connections"};
 static const char *const benign_wall[] = {
 	"a firewall that the operator of one of the two ends put there"};
 
@@ -212,7 +213,7 @@ static uint32_t cut_for_good(const struct comparison *c, const struct link *l, e
 
 struct drop_facts {
 	uint32_t copies, passed;
-	bool tcp, mtu;
+	bool tcp, mtu, forgot;
 	uint64_t idle;
 };
 
@@ -226,6 +227,8 @@ static void judge_drop(struct finding *f, const struct comparison *c, const stru
 		f->benign = (const char **)benign_mtu;
 	else if (d->tcp && d->idle >= IDLE_NS)
 		f->benign = (const char **)benign_idle;
+	else if (d->forgot)
+		f->benign = (const char **)benign_forgot;
 	else if (d->copies >= COPIES_ANOMALY && d->passed >= CONTROLS_MIN &&
 		 !c->view[receiver_of(way)].lossy && chance(k, way, d->copies) < LOSS_CHANCE) {
 		f->benign = (const char **)benign_wall;
@@ -261,6 +264,7 @@ bool conclude_dropped(struct comparison *c, const struct controls *k, const stru
 	d.passed = between(k->passed[way], k->n[way], from, to, &first);
 	d.mtu = size_decides(c, k, l, way, &sv->d[one], to);
 	d.idle = idle_before(c, l, side, from);
+	d.forgot = d.tcp && forgot_dropped(c, l, way, from, to);
 	judge_drop(f, c, k, way, &d);
 	f->family = FAMILY_SILENT_DROP;
 	f->id = f->verdict >= VERDICT_ANOMALY ? "two-sided-drop" : "two-sided-loss";

@@ -219,7 +219,11 @@ static void look_at_dropped(struct look *k, enum compare_way way, const uint32_t
 		return;
 	uint64_t active = weight != 0 ? active_before(k, from) : 0;
 	bool idle = k->d->proto == PROTO_TCP && active != 0 && from - active >= IDLE_NS;
-	if (weight == 0 || too_large == lost || idle)
+	uint64_t ahead = side == SIDE_SERVER ? (uint64_t)k->c->clock.offset_ns : 0;
+	bool forgotten = k->d->proto == PROTO_TCP && weight != 0 &&
+			 forgot_dropped(k->c, k->l, way, from + ahead, to + ahead);
+	k->d->forgotten |= forgotten;
+	if (weight == 0 || too_large == lost || idle || forgotten)
 		return;
 	k->weight[dir_of(k, way)] = weight;
 	mark(k, from);
@@ -353,7 +357,8 @@ static void how_it_ended(struct look *k)
 		d->to[DIR_C2S] = false;
 	}
 	/* Through a proxy that hands on what the server said nothing is the same but that. */
-	d->passed = d->deeds == 0 && (k->split ? end == ATTEMPT_OK
+	d->passed = d->deeds == 0 && !d->forgotten &&
+		    (k->split ? end == ATTEMPT_OK
 					       : answered && (end == ATTEMPT_OK || end == ATTEMPT_UNKNOWN));
 }
 
@@ -403,8 +408,8 @@ static void find_throttled(struct dealings *out)
 	for (uint32_t i = 0; i < out->n; i++) {
 		struct dealing *d = &out->list[i];
 		for (unsigned dir = 0; dir < 2; dir++) {
-			if (d->deeds != 0 || d->lost[dir] < POLICED_LOST || share(d, dir) < POLICED_SHARE ||
-			    share(d, dir) < POLICED_TIMES * out->loss)
+			if (d->deeds != 0 || d->forgotten || d->lost[dir] < POLICED_LOST ||
+			    share(d, dir) < POLICED_SHARE || share(d, dir) < POLICED_TIMES * out->loss)
 				continue;
 			d->deeds |= 1u << DEED_THROTTLES;
 			d->passed = false;

@@ -40,6 +40,7 @@ struct dealing {
 	bool told;                  /* the client was told by ICMP, which comes with no loss */
 	bool early;                 /* before its handshake was done */
 	bool passed;                /* answered, and nothing was done to it */
+	bool forgotten;             /* by a translator: what was lost then says nothing of a box */
 	uint32_t weight;            /* dropped packets without one that arrived in between or after */
 	uint32_t sent[2], lost[2];  /* packets with payload, enum dir */
 	uint64_t lost_ns[2], held_ns[2]; /* the first loss of them and the last, client's clock; 0 none */

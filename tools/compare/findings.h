@@ -43,7 +43,17 @@ bool missed_may_all(const struct comparison *c, const struct link *l, enum compa
 bool missed_beside_forged(const struct comparison *c, const struct link *l, enum compare_way way,
 			  const uint32_t *v, uint32_t n);
 
+/* forgot.c: once all fates are known. 0 or -ENOMEM. */
+int forgot_make(struct comparison *c);
+/* What arrived of the link in its client's name are its translator's own refusals. */
+bool forgot_refused(const struct comparison *c, const struct link *l);
+/* Of what was sent from then on, its sender's clock, to the last copy, a translator knew nothing any more. */
+bool forgot_dropped(const struct comparison *c, const struct link *l, enum compare_way way, uint64_t from,
+		    uint64_t to);
+
 /* false: out of memory */
+bool conclude_injected(struct comparison *c, const struct link *l, enum compare_way way,
+		       uint32_t *v, uint32_t n);
 bool conclude_dropped(struct comparison *c, const struct controls *k, const struct link *l,
 		      enum compare_way way, uint32_t *v, uint32_t n);
 bool conclude_modified(struct comparison *c, const struct link *l, enum compare_way way,

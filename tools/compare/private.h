@@ -84,6 +84,8 @@ struct link {
 	bool expected;
 	uint32_t stuck[WAYS]; /* copies of one segment that never arrived */
 	uint64_t stuck_ns[WAYS]; /* the first of them, sender's time */
+	uint64_t refused_ns;     /* forgot.c: its translator refused it, the server's clock; 0: no */
+	bool answered;		 /* and did so behind the beginning of an answer */
 	struct list list[SIDES][WAYS];
 };
 
@@ -115,6 +117,8 @@ struct comparison {
 	bool ip_id_kept[WAYS],
 		window_kept[WAYS]; /* what the path leaves alone, learnt from plain pairs */
 	struct doubt doubt[WAYS];
+	struct forgotten *forgotten; /* forgot.c, sorted */
+	uint32_t n_forgotten;
 	int hops[WAYS];		   /* TTL lost on the way, modulo 256; -1: no one value */
 	struct compare_totals totals[WAYS];
 	uint64_t lone, elsewhere, both;
@@ -163,8 +167,11 @@ const uint8_t *payload_at(const struct view *v, const struct digest *d, uint32_t
 
 /* link.c: conversations -> links, with lists. 0 or -ENOMEM. */
 int links_make(struct comparison *c);
-/* Which addresses are at which end, and so which links should be in both captures. 0 or -ENOMEM. */
+/* ends.c: which addresses are at which end, and so which links should be in both captures. 0 or -ENOMEM. */
 int links_expect(struct comparison *c);
+/* The end of a conversation of the link that is at that side of the path. */
+const struct ip_addr *link_end(const struct conversation *k, const struct link *l, enum compare_side end,
+			       uint16_t *port);
 /* twins: also what the capture holds twice. */
 int links_sort(struct comparison *c, bool twins);
 

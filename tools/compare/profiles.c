@@ -347,12 +347,16 @@ static void sum_up(struct writer *w)
 		p->verdict = VERDICT_LIKELY;
 }
 
-static void write_profile(struct comparison *c, const struct dealings *all, const struct path_box *box,
+/* False: the path's MTU explains all that it seemed to do. */
+static bool write_profile(struct comparison *c, const struct dealings *all, const struct path_box *box,
 			  struct study_profile *p)
 {
 	struct writer w = {.c = c, .all = all, .box = box, .p = p};
 	test_rules(&w);
-	ruled_raise(c, all, box, w.rules);
+	if (!ruled_raise(c, all, box, w.rules)) {
+		*p = (struct study_profile){.number = 0};
+		return false;
+	}
 	sum_up(&w);
 	say_mode(&w);
 	say_directions(&w);
@@ -363,6 +367,7 @@ static void write_profile(struct comparison *c, const struct dealings *all, cons
 	say_early(&w);
 	say_position(&w);
 	say_after(&w);
+	return true;
 }
 
 static int by_first(const void *x, const void *y)
@@ -384,8 +389,9 @@ int profiles_write(struct comparison *c)
 	if (err == 0 && c->study.profiles == NULL)
 		err = -ENOMEM;
 	for (unsigned i = 0; err == 0 && i < boxes.n; i++)
-		if (boxes.list[i].n != 0)
-			write_profile(c, &all, &boxes.list[i], &c->study.profiles[c->study.n_profiles++]);
+		c->study.n_profiles += boxes.list[i].n != 0 &&
+				       write_profile(c, &all, &boxes.list[i],
+						     &c->study.profiles[c->study.n_profiles]);
 	if (err == 0) {
 		c->study.unplaced = boxes.left_out;
 		qsort(c->study.profiles, c->study.n_profiles, sizeof(*c->study.profiles), by_first);

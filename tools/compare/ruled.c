@@ -86,32 +86,55 @@ static uint32_t largest_in(const struct comparison *c, enum compare_way way, con
 	return most;
 }
 
-/* All that was lost of it is larger than what got through then: a path's MTU, whatever else they share. */
-static bool size_decides(const struct comparison *c, const struct finding *f, const uint32_t largest[WAYS])
+/*
+ * All that was lost of it is larger than what got through then: a path's MTU, whatever else they share. A
+ * route may change back (changing): then means while this was tried, and not while anything was.
+ */
+static bool size_decides(const struct comparison *c, const struct link *l, enum compare_way way,
+			 const uint32_t largest[WAYS], bool changing)
 {
-	enum compare_way way;
-	const struct list *sl = sent_of(c, f, &way);
+	const struct list *sl = &l->list[sender_of(way)][way];
+	struct span own = {UINT64_MAX, 0};
 	uint32_t least = UINT32_MAX;
 
 	for (uint32_t i = 0; i < sl->n; i++) {
 		const struct digest *d = &c->view[sender_of(way)].d[sl->v[i]];
-		if (d->fate == FATE_DROPPED && d->len != 0 && d->ip_len < least)
-			least = d->ip_len;
+		/* What was lost before, and was made good. */
+		bool healed = changing && l->stuck[way] != 0 && d->ts_ns < l->stuck_ns[way];
+		if (d->fate != FATE_DROPPED || d->len == 0 || healed)
+			continue;
+		least = d->ip_len < least ? d->ip_len : least;
+		own.from = d->ts_ns < own.from ? d->ts_ns : own.from;
+		own.to = d->ts_ns > own.to ? d->ts_ns : own.to;
 	}
-	return least != UINT32_MAX && least > MTU_SAFE && least > largest[way];
+	if (least == UINT32_MAX || least <= MTU_SAFE)
+		return false;
+	return least > largest[way] || (changing && least > largest_in(c, way, &own));
 }
 
-void ruled_raise(struct comparison *c, const struct dealings *all, const struct path_box *box,
+/* The way that the finding speaks of, or the other, if that is the one where nothing gets on. */
+static bool is_mtu(const struct comparison *c, const struct finding *f, const uint32_t largest[WAYS],
+		   bool changing)
+{
+	const struct link *l = &c->links[f->compare->conversation];
+	enum compare_way way;
+
+	(void)sent_of(c, f, &way);
+	bool other = changing && l->stuck[way] == 0 && l->stuck[!way] != 0;
+	return size_decides(c, l, other ? !way : way, largest, changing);
+}
+
+bool ruled_raise(struct comparison *c, const struct dealings *all, const struct path_box *box,
 		 const struct rule rules[RULES])
 {
 	static const char *const word[RULES] = {
 		[RULE_NAME] = "name", [RULE_PROTOCOL] = "protocol", [RULE_VERSION] = "version"};
 
 	struct span span[WAYS] = {{UINT64_MAX, 0}, {UINT64_MAX, 0}};
-	uint32_t largest[WAYS];
+	uint32_t largest[WAYS], lost = 0, too_large = 0;
 
 	if (!box->ruled || box->deed != DEED_DROPS || all->loss > RULE_LOSS)
-		return;
+		return true;
 	for (uint32_t i = 0; i < box->n; i++) {
 		const struct finding *f = all->list[box->mine[i]].worst;
 		if (f != NULL && f->family == FAMILY_SILENT_DROP)
@@ -122,13 +145,17 @@ void ruled_raise(struct comparison *c, const struct dealings *all, const struct 
 	for (uint32_t i = 0; i < box->n; i++) {
 		const struct dealing *d = &all->list[box->mine[i]];
 		struct finding *f = (struct finding *)d->worst; /* of the comparison's own list */
-		if (f == NULL || f->family != FAMILY_SILENT_DROP || f->verdict >= VERDICT_LIKELY ||
-		    f->trigger == TRIGGER_QNAME || f->n_packets == 0 || size_decides(c, f, largest))
+		if (f == NULL || f->family != FAMILY_SILENT_DROP || f->n_packets == 0)
 			continue;
 		enum rule_kind by = 0;
 		while (by < RULES && (rules[by].said != STUDY_OBSERVED || !accuses(rules, d, by)))
 			by++;
-		if (by < RULES)
+		/* One protocol's packets are larger than another's; those of two names are alike. */
+		bool mtu = is_mtu(c, f, largest, by != RULE_NAME && by != RULE_VERSION);
+		lost++;
+		too_large += mtu;
+		if (by < RULES && !mtu && f->verdict < VERDICT_LIKELY && f->trigger != TRIGGER_QNAME)
 			raise_finding(c, f, &rules[by], word[by]);
 	}
+	return lost == 0 || too_large < lost;
 }
