@@ -145,7 +145,7 @@ static const struct judge_case cases[] = {
 			 "163 > R 518 - id=0 ttl=51", "163.1 > R 518 - id=0 ttl=51",
 			 "163.2 > R 518 - id=0 ttl=51", "3000 > PA 518 1401 24", "3001 > FA 542 1401"),
 	 .finds = SILENT},
-	{.name = "at the server: the same of an idle connection that is closed, and the client asks again soon",
+	{.name = "at the server: the same of an idle connection that is closed, and the client asks soon",
 	 .ev = AT_SERVER("41 < PA 1 518 700", "81 > A 518 701", "6000 < PA 701 518 31", "6000.1 < FA 732 518",
 			 "6300 < FPA 701 518 31", "6340 > R 518 - id=0 ttl=51", "7000 > PA 518 701 71",
 			 "7000.1 < R 701 - id=0"),

@@ -34,8 +34,8 @@ void path_boxes_free(struct path_boxes *b);
 int profiles_write(struct comparison *c);
 
 /*
- * ruled.c: findings of what the box dropped become `likely`. rules: of the box, each tested. False: it is none
- * but a path's MTU.
+ * ruled.c: findings of what the box dropped become `likely`. rules: of the box, each tested. False: it is
+ * none but a path's MTU.
  */
 bool ruled_raise(struct comparison *c, const struct dealings *all, const struct path_box *box,
 		 const struct rule rules[RULES]);
