@@ -318,11 +318,11 @@ void attempt_flow(struct attempts *t, const struct flow *f, const struct evidenc
 	}
 }
 
-void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x)
+struct attempt *attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x)
 {
 	struct attempt *a = attempt_new(t, f);
 	if (a == NULL)
-		return;
+		return NULL;
 	a->trigger = x->kind == EXCHANGE_DNS	? TRIGGER_QNAME
 		     : x->kind == EXCHANGE_VPN	? TRIGGER_PROTOCOL
 		     : x->name[0] != '\0'	? TRIGGER_QUIC_SNI
@@ -341,11 +341,12 @@ void attempt_exchange(struct attempts *t, const struct flow *f, const struct exc
 	}
 	const struct dns_exchange *d = dns_exchange_of(x);
 	if (d == NULL)
-		return;
+		return a;
 	a->txid = d->txid;
 	a->qtype = d->qtype;
 	a->n_answers = d->n_answers;
 	a->rcode = d->n_replies != 0 ? d->reply[0].rcode : 0;
+	return a;
 }
 
 void attempts_free(struct attempts *t)

@@ -114,7 +114,8 @@ struct app_facts;
 void attempt_flow(struct attempts *t, const struct flow *f, const struct evidence *ev,
 		  const struct app_facts *facts);
 struct exchange;
-void attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x);
+/* The attempt, which stays where it is until attempts_move(); NULL: no room for it. */
+struct attempt *attempt_exchange(struct attempts *t, const struct flow *f, const struct exchange *x);
 void attempts_free(struct attempts *t); /* the list and the table, not the arena */
 /* Copies all n of them to out, in order, and frees as attempts_free() does. */
 void attempts_move(struct attempts *t, struct attempt *out);

@@ -17,6 +17,7 @@
 #include "classifiers/lists/rules.h"
 #include "classifiers/shard.h"
 #include "classifiers/tamper/exchange.h"
+#include "classifiers/tamper/quic_rate.h"
 
 #define PROTO_TCP 6
 #define REASSEMBLY_BUDGET (16u << 20) /* bytes a shard, for requests longer than one packet */
@@ -142,6 +143,20 @@ static bool exchange_testifies(struct shard *s, const struct exchange *e,
 	return worth_keeping(s, judge_weigh_exchange(s->judge, e, r), size);
 }
 
+/* From now on the server's datagrams are counted. */
+static void watch_quic(struct shard *s, struct flow_scratch *x, const struct exchange *e, struct attempt *a)
+{
+	if (a == NULL || e->kind != EXCHANGE_QUIC || e->end != ATTEMPT_OK || s->in->cfg.no_throttling)
+		return;
+	if (x->quic == NULL)
+		x->quic = calloc(1, sizeof(*x->quic));
+	if (x->quic == NULL || x->quic->bins != NULL)
+		return;
+	uint64_t rtt = e->end_ns > e->request_ns && e->request_ns != 0 ? e->end_ns - e->request_ns : 0;
+	x->quic->attempt = a;
+	x->quic->rtt_us = rtt / 1000 < UINT32_MAX ? (uint32_t)(rtt / 1000) : 0;
+}
+
 /* Exchanges that classifiers have finished: counted, and kept where they may have a finding. */
 void shard_take_exchanges(struct shard *s, struct flow_scratch *x, const struct flow *f)
 {
@@ -153,7 +168,7 @@ void shard_take_exchanges(struct shard *s, struct flow_scratch *x, const struct 
 		struct exchange *e = facts->done;
 		facts->done = e->next;
 		context_exchange(s->context, f, e);
-		attempt_exchange(&s->attempts, f, e);
+		watch_quic(s, x, e, attempt_exchange(&s->attempts, f, e));
 		if (!exchange_testifies(s, e, &now)) {
 			exchange_free(e);
 			continue;
@@ -186,6 +201,8 @@ void shard_packet(void *shard, struct flow *f, enum dir dir, const struct packet
 	if (tcp && evidence_packet(&x->ev, &s->evidence, f, dir, pkt, h, &s->counters) &&
 	    !s->in->cfg.no_throttling && rate_wants(&x->ev, dir, h))
 		rate_packet(&s->rates, &x->ev, dir, pkt, h);
+	if (x->quic != NULL && dir == DIR_S2C)
+		quic_rate_packet(&s->rates, x->quic, pkt->ts_ns, h->payload_len);
 }
 
 void shard_icmp(void *shard, struct flow *f, enum dir dir, const struct packet *pkt,
@@ -428,8 +445,12 @@ void shard_flow_end(void *shard, struct flow *f, enum flow_end why)
 			  (facts.tls_server != NULL && facts.tls_server->interceptor);
 	}
 	struct flow_record now;
+	const struct goodput *quic = NULL;
+	if (x->quic != NULL)
+		quic = quic_rate_finish(&s->rates, &s->arena, &s->names, x->quic);
 	if (testify || x->kept != NULL || all) {
 		record_fill(&now, f, x, &facts, why);
+		now.goodput = quic != NULL ? quic : now.goodput;
 		testify = testify && testifies(s, &x->ev, &now);
 	}
 	s->untouched += !testify && x->kept == NULL;

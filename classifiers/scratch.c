@@ -7,6 +7,7 @@
 
 #include "classifiers/shard.h"
 #include "classifiers/tamper/exchange.h"
+#include "classifiers/tamper/quic_rate.h"
 
 #define PROTO_TCP 6
 #define BUSY_NEAR 256 /* bytes: what most classifiers keep of a flow lies within */
@@ -142,6 +143,9 @@ void scratch_free(struct shard *s, struct flow_scratch *x, const struct flow *f)
 		rate_drop(&s->rates, &x->ev);
 		evidence_free(&x->ev, &s->slabs.any);
 	}
+	if (x->quic != NULL)
+		free(x->quic->bins);
+	free(x->quic);
 	while (x->kept != NULL) {
 		struct exchange *e = x->kept;
 		x->kept = e->next;

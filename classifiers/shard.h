@@ -82,6 +82,7 @@ struct flow_scratch {
 	struct flow_busy *busy;   /* NULL once all is decided: then packed holds what was said */
 	struct packed *packed;    /* NULL: nothing was said */
 	struct exchange *kept;    /* finished ones that may have a finding; linked by next */
+	struct quic_rate *quic;   /* of an opened QUIC connection; NULL: none, or no rates are asked for */
 	struct evidence ev;       /* of TCP: other flows have no room for it */
 };
 

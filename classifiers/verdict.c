@@ -27,6 +27,7 @@ const char *const rate_form_name[RATE_FORM_N] = {
 	[RATE_POLICED] = "policed",
 	[RATE_SHAPED] = "shaped",
 	[RATE_BY_SIZE] = "by_size",
+	[RATE_STEADY] = "steady",
 };
 
 const char *const stage_name[STAGE_N] = {

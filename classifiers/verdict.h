@@ -110,6 +110,7 @@ enum rate_form {
 	RATE_POLICED,   /* what exceeds a rate is dropped, as by a token bucket */
 	RATE_SHAPED,    /* what exceeds a rate is queued: delay grows, and the rate stays the same */
 	RATE_BY_SIZE,   /* packets above a size are dropped, at whatever rate */
+	RATE_STEADY,    /* QUIC: it came at one rate throughout; what held it, if anything did, is not seen */
 	RATE_FORM_N
 };
 extern const char *const rate_form_name[RATE_FORM_N]; /* "none", "policed", … */

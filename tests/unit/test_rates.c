@@ -184,6 +184,36 @@ static void others_go_on_meanwhile(void **state)
 	}
 }
 
+/* Of QUIC no more is seen than the rate: a radio sends at one, too. And a name is no control of itself. */
+static void a_steady_name_is_no_accusation(void **state)
+{
+	static const struct rate_facts steady = {.form = RATE_STEADY, .rate_bps = 128e3};
+	const struct side_of slow = {140e3 * 8, true, 1, 40, EACH, &steady};
+	struct world w;
+	(void)state;
+	for (unsigned same = 0; same < 2; same++) {
+		start(&w);
+		for (unsigned i = 0; i < EACH; i++) {
+			add(&w, &slow, "slow.example", 10.0 * i);
+			w.attempts[w.a.n_attempts - 1].proto = 17;
+			w.attempts[w.a.n_attempts - 1].trigger = TRIGGER_QUIC_SNI;
+			add(&w, &quick, same ? "slow.example" : "fast.example", 10.0 * i + 5);
+		}
+		const struct finding *f = study_finds(&w, "rate-differs");
+		assert_int_equal(f != NULL, !same);
+		if (f != NULL)
+			assert_int_equal(f->verdict, VERDICT_INCONCLUSIVE);
+		world_end(&w);
+	}
+	assert_null(compare_sides(&w, &slow, &slow, 5));
+	world_end(&w);
+	/* Given as a replay with its control, it is the user's own comparison. */
+	const struct finding *f = compare_with_control(&w, &slow, &quick, 300);
+	assert_non_null(f);
+	assert_int_equal(f->verdict, VERDICT_ANOMALY);
+	world_end(&w);
+}
+
 static void other_servers_may_be_slow_themselves(void **state)
 {
 	struct side_of elsewhere = quick;
@@ -383,6 +413,7 @@ int main(void)
 		cmocka_unit_test(a_log_may_begin_late),
 		cmocka_unit_test(others_are_near_in_time),
 		cmocka_unit_test(look_alikes_are_not),
+		cmocka_unit_test(a_steady_name_is_no_accusation),
 		cmocka_unit_test(other_servers_may_be_slow_themselves),
 		cmocka_unit_test(others_go_on_meanwhile),
 		cmocka_unit_test(a_control_capture_is_compared_with),

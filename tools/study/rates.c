@@ -37,7 +37,7 @@
 /* Connections compared: those of one client in one window. */
 struct side {
 	const struct attempt *flow[FLOWS_MAX];
-	unsigned n, held;
+	unsigned n, held, steady; /* steady: of those held */
 	uint64_t free_bytes, least_bytes; /* of those held: most before they were; least in all */
 	double *samples;
 	unsigned n_samples;
@@ -139,9 +139,16 @@ static bool alike_paths(const struct side *x, const struct side *y)
 	return apart <= RTT_NEAR_US || apart <= RTT_NEAR * (a > b ? a : b);
 }
 
+/* Of QUIC it shows no more than that the rate was one: what held it there may be its server. */
+static bool is_steady(const struct attempt *a)
+{
+	return a->rate != NULL && a->rate->form == RATE_STEADY;
+}
+
 static bool is_held(const struct attempt *a)
 {
-	return a->rate != NULL && (a->rate->form == RATE_POLICED || a->rate->form == RATE_SHAPED);
+	return is_steady(a) ||
+	       (a->rate != NULL && (a->rate->form == RATE_POLICED || a->rate->form == RATE_SHAPED));
 }
 
 static void take(struct side *s, const struct attempt *a)
@@ -155,6 +162,7 @@ static void take(struct side *s, const struct attempt *a)
 	s->least_bytes = s->held == 0 || bytes < s->least_bytes ? bytes : s->least_bytes;
 	s->free_bytes = before > s->free_bytes ? before : s->free_bytes;
 	s->held++;
+	s->steady += is_steady(a);
 }
 
 /* What held the slow would have held it, too, if it held all. */
@@ -246,9 +254,20 @@ static bool is_near(const struct attempt *a, const struct attempt *of)
 	       (a->start_ns <= of->start_ns || a->start_ns - of->start_ns <= TRIAL_NS);
 }
 
+static bool has_label(const struct trial *t, const struct trial *one)
+{
+	return strcmp(label_of(t), label_of(one)) == 0;
+}
+
 static bool is_called(const struct trial *t, const struct trial *one)
 {
-	return t->a->trigger == one->a->trigger && strcmp(label_of(t), label_of(one)) == 0;
+	return t->a->trigger == one->a->trigger && has_label(t, one);
+}
+
+/* A name over TCP and over QUIC is one name, and no control of itself. */
+static bool is_other(const struct trial *t, const struct trial *one)
+{
+	return !has_label(t, one) || (t->a->name == NULL) != (one->a->name == NULL);
 }
 
 static void gather(const struct candidates *c, const struct trial *one, struct side *name,
@@ -260,7 +279,7 @@ static void gather(const struct candidates *c, const struct trial *one, struct s
 		if (is_called(c->list[i], one))
 			take(name, c->list[i]->a);
 	for (size_t i = first; i < c->n && is_near(c->list[i]->a, one->a); i++)
-		if (!is_called(c->list[i], one) &&
+		if (is_other(c->list[i], one) &&
 		    (is_held(c->list[i]->a) || goes_beyond(c->list[i]->a, name)))
 			take(others, c->list[i]->a);
 	for (unsigned i = 0; i < others->n; i++) {
@@ -308,20 +327,24 @@ static void say_rows(struct study_run *r, struct finding *f, const struct side *
 	snprintf(expected, sizeof(expected), "as in others: %u of %u", others->held, others->n);
 	while (!is_held(slow->flow[k]))
 		k++;
-	bool shaped = slow->flow[k]->rate->form == RATE_SHAPED;
-	study_row(r, f, shaped ? "rate-shaped" : "rate-policed", GRADE_D1, value, expected);
+	static const char *const kinds[RATE_FORM_N] = {
+		[RATE_POLICED] = "rate-policed", [RATE_SHAPED] = "rate-shaped",
+		[RATE_STEADY] = "rate-steady",
+	};
+	study_row(r, f, kinds[slow->flow[k]->rate->form], GRADE_D1, value, expected);
 }
 
 static int say(struct study_run *r, const char *label, const struct side *name,
 	       const struct side *others, const struct rate_comparison *c, bool beside)
 {
 	const struct attempt *a = name->flow[0];
-	bool tunnel = a->name == NULL;
+	bool tunnel = a->name == NULL, seen = name->steady < name->held;
 	char shown[121];
 	struct study_cause cause = {
 		.id = tunnel ? "vpn-rate-differs" : "rate-differs",
-		.summary = tunnel ? "connections of this protocol are held to a rate that others are not"
-				  : "connections with this name are held to a rate that others are not",
+		.summary = !seen  ? "QUIC with this name comes at one rate, and slower than others"
+			   : tunnel ? "connections of this protocol are held to a rate that others are not"
+				    : "connections with this name are held to a rate that others are not",
 		.refs = "Li et al., A large-scale analysis of deployed traffic differentiation "
 			"practices, SIGCOMM 2019",
 		.family = tunnel ? FAMILY_VPN_INTERFERENCE : FAMILY_THROTTLING,
@@ -340,13 +363,13 @@ static int say(struct study_run *r, const char *label, const struct side *name,
 	f->trigger_value = arena_format(&r->arena, FINDING_TRIGGER, "%s", label);
 	spelt(label, strlen(label), shown, sizeof(shown));
 	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
-		 "%u of %u connections with %s were held to a rate: %.0f kbit/s on average, against "
-		 "%.0f of %u others",
-		 name->held, name->n, shown, c->mean_x / 1e3, c->mean_y / 1e3, others->n);
+		 "%u of %u connections with %s %s: %.0f kbit/s on average, against %.0f of %u others",
+		 name->held, name->n, shown, seen ? "were held to a rate" : "came at one rate",
+		 c->mean_x / 1e3, c->mean_y / 1e3, others->n);
 	/* VPN-THROTTLE is D2: whole tunnels are often slower than what they stand beside. */
 	say_rows(r, f, name, others, c, tunnel ? GRADE_D2 : GRADE_D3);
 	bool amid = are_amid(others, name);
-	f->conditional = amid ? "yes" : "untested";
+	f->conditional = amid && seen ? "yes" : "untested";
 	if (!amid)
 		study_benign(f, "a quota that was used up, or a network that was slower for a while: "
 				"no other name was tried meanwhile");
@@ -359,9 +382,11 @@ static int say(struct study_run *r, const char *label, const struct side *name,
 	if (soon < SOON_MIN)
 		study_benign(f, "a plan that holds all names, but lets some bytes by first whenever "
 				"the line was idle");
+	if (!seen)
+		study_benign(f, "a server that sends sound or video as fast as it is played");
 	/* Other servers are reached over other paths: then it says no more than that they differ. */
 	bool told = beside && amid && soon >= SOON_MIN;
-	study_weigh(f, told ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
+	study_weigh(f, !seen ? VERDICT_INCONCLUSIVE : told ? VERDICT_CONFIRMED : VERDICT_ANOMALY);
 	return 0;
 }
 
@@ -431,7 +456,7 @@ static int say_control(struct study_run *r, const struct side *slow, const struc
 		 "begun %.0f s apart", slow->n, slow->n != 1 ? "s" : "", c->mean_x / 1e3,
 		 control->n, c->mean_y / 1e3,
 		 (double)apart / 1e9);
-	bool held = slow->held >= HELD * slow->n;
+	bool held = slow->held - slow->steady >= HELD * slow->n;
 	say_rows(r, f, slow, control, c, held ? GRADE_D3 : GRADE_D2);
 	f->conditional = "yes";
 	study_benign(f, "a network that was slower when the one was taken than when the other was");
