@@ -25,6 +25,8 @@ enum {
 	EXT_ALPN = 16,
 	EXT_SUPPORTED_VERSIONS = 43,
 	EXT_ECH = 0xfe0d,
+	EXT_ECH_DRAFT7 = 0xff02, /* draft-ietf-tls-esni-07, the first under this name */
+	EXT_ECH_DRAFT8 = 0xfe08, /* those after it count on from here, up to EXT_ECH */
 	EXT_ESNI = 0xffce,
 };
 
@@ -254,6 +256,7 @@ static void read_extension(struct reader *r, uint16_t type, struct field *ext)
 		r->out->esni = true;
 		break;
 	default:
+		r->out->ech |= type == EXT_ECH_DRAFT7 || (type >= EXT_ECH_DRAFT8 && type < EXT_ECH);
 		break;
 	}
 }

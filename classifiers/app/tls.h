@@ -20,7 +20,7 @@ struct tls_client_hello {
 	char sni[256];            /* first 255 bytes, NUL-terminated; sni_len is the true length */
 	uint8_t n_alpn;
 	char alpn[TLS_ALPN_MAX][16];
-	bool ech;                 /* extension 0xfe0d (RFC 9849) */
+	bool ech;                 /* extension 0xfe0d (RFC 9849), or those of its drafts */
 	bool esni;                /* extension 0xffce */
 	uint32_t hello_end;       /* stream offset after the hello's last record; 0 if not whole */
 	uint32_t sni_offset;      /* stream offset of the name's first byte; 0 without */

@@ -363,7 +363,21 @@ static void versions_ech_and_alpn(void **state)
 	put16(&ext, EXT_ESNI);
 	put16(&ext, 0);
 	read_extensions_of(&ext, &out);
-	assert_true(out.esni);
+	assert_true(out.esni && !out.ech);
+
+	static const struct {
+		uint16_t type;
+		bool ech;
+	} drafts[] = {{0xff02, true}, {0xff03, false}, {0xff04, false}, {0xff01, false}, {0xfe07, false},
+		      {0xfe08, true}, {0xfe0a, true}, {0xfe0d, true}, {0xfe0e, false}};
+	for (size_t i = 0; i < sizeof(drafts) / sizeof(*drafts); i++) {
+		ext.len = 0;
+		put16(&ext, drafts[i].type);
+		put16(&ext, 0);
+		read_extensions_of(&ext, &out);
+		assert_int_equal(out.ech, drafts[i].ech);
+		assert_false(out.esni);
+	}
 }
 
 /* Each inner length one too large or too small: the end of the parse, not of the hello. */
