@@ -368,7 +368,8 @@ static bool could_testify(const struct evidence *ev)
 	const struct half *c = &ev->half[DIR_C2S], *s = &ev->half[DIR_S2C];
 	return ev->found != 0 || evidence_resent(ev, DIR_C2S)->stuck != 0 || s->n_data == 0 ||
 	       s->n_syn > 1 || c->n_fin > 3 || s->n_fin > 3 ||
-	       evidence_answer_foreign(ev) || evidence_answer_bare(ev);
+	       evidence_answer_foreign(ev) || evidence_answer_bare(ev) ||
+	       evidence_hello_swapped(ev, DIR_C2S) || evidence_hello_swapped(ev, DIR_S2C);
 }
 
 /* Whether its evidence is to wait for the capture's context. */

@@ -257,6 +257,8 @@ bool evidence_answer_foreign(const struct evidence *ev);
 bool evidence_answer_hasty(const struct evidence *ev);
 /* evidence_more.c: an HTTP request is answered by a page that has no head. */
 bool evidence_answer_bare(const struct evidence *ev);
+/* evidence_more.c: its first payload is a TLS hello but that its first two bytes stand in reverse. */
+bool evidence_hello_swapped(const struct evidence *ev, enum dir sender);
 /* evidence_more.c: ev->more, made when a flow first needs it. NULL: no memory, counted. */
 struct evidence_more *evidence_more(struct evidence *ev, struct evidence_counters *n);
 /* evidence_more.c: of a server's payload, kept if it is the first that was odd when it came; before

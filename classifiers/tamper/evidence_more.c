@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "classifiers/slab.h"
+#include "dataplane/cursor.h"
 #include "dataplane/seq.h"
 
 static bool asked_http(const struct half *c)
@@ -26,6 +27,17 @@ static bool odd_answer(const struct half *c, const struct half *s, const struct 
 		return false;
 	return s->excerpt_len < 12 || memcmp(s->excerpt, "HTTP/", 5) != 0 ||
 	       memcmp(s->excerpt + 8, " 403", 4) == 0;
+}
+
+/* RFC 8446 section 5.1 and 4: a handshake record (22, 3) with a hello in it, whose lengths agree. */
+bool evidence_hello_swapped(const struct evidence *ev, enum dir sender)
+{
+	const uint8_t *p = ev->half[sender].excerpt;
+	if (ev->half[sender].excerpt_len < 11 || p[0] != 3 || p[1] != 22)
+		return false;
+	uint32_t record = load_be16(p + 3), hello = (uint32_t)p[6] << 16 | load_be16(p + 7);
+	return p[2] <= 4 && p[5] == (sender == DIR_C2S ? 1 : 2) && record <= 16384 && hello >= 38 &&
+	       hello + 4 <= record && p[9] == 3 && p[10] >= 1 && p[10] <= 3;
 }
 
 bool evidence_answer_bare(const struct evidence *ev)
