@@ -7,8 +7,6 @@
 #include "dataplane/log.h"
 #include "tools/options.h"
 
-#define WORKERS_MAX 64
-
 /* The first value is the default. */
 const char *const analysis_vantages[] = {"auto", "client", "server", "middle", "one-sided", NULL};
 
@@ -17,8 +15,7 @@ static const enum vantage vantage_of[] = {VANTAGE_UNKNOWN, VANTAGE_CLIENT, VANTA
 
 const char *analysis_options_wrong(const struct analysis_options *o)
 {
-	return o->workers > WORKERS_MAX ? "--workers: 1 to 64"
-	       : o->lists.dir != NULL && o->lists.no_lists
+	return o->lists.dir != NULL && o->lists.no_lists
 		       ? "--lists and --no-lists contradict each other"
 		       : NULL;
 }

@@ -15,6 +15,8 @@
 #include "tools/plugins.h"
 #include "tools/session.h"
 
+#define WORKERS_MAX 64 /* as help says */
+
 struct geo;
 
 struct analysis_options {
@@ -48,6 +50,7 @@ extern const char *const analysis_vantages[];
 	 .kind = OPTION_UINT,                                                                      \
 	 .offset = offsetof(type, field.workers),                                                  \
 	 .argument = "N",                                                                          \
+	 .most = WORKERS_MAX,                                                                      \
 	 .help = "threads, 1 to 64; the result does not depend on it"},                            \
 	{.name = "no-ndpi",                                                                        \
 	 .kind = OPTION_FLAG,                                                                      \

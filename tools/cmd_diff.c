@@ -210,8 +210,8 @@ const struct command command_diff = {
 		   "before and after a change of a box, or of two networks. Names, kinds of "
 		   "interference and boxes are held against each other by what is stable in them, not "
 		   "by times, clients or frames. What one of the two never tried is told apart from "
-		   "what it tried without finding anything. Exits with 1 if something is new, gone or "
-		   "changed.",
+		   "what it tried without finding anything.",
+	.found = "something is new, gone or changed",
 	.options = diff_rows,
 	.config_size = sizeof(struct diff_config),
 	.run = diff_run,

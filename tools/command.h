@@ -38,6 +38,7 @@ struct option_row {
 	const char *const *values;
 	const char *help;      /* one line */
 	bool none;             /* 0, or nothing between quotes, says something; else it is refused */
+	unsigned long most;    /* OPTION_UINT; 0: as much as there is room for */
 };
 
 struct command {
@@ -45,6 +46,7 @@ struct command {
 	const char *usage;     /* "FILE…", what follows the options */
 	const char *summary;   /* one line, lower case, no full stop */
 	const char *details;   /* a paragraph for --help and the manual, may be NULL */
+	const char *found;     /* what EXIT_FINDINGS says, where it is not about --fail-on; else NULL */
 	const struct option_row *options; /* ends with name NULL */
 	size_t config_size;
 	/* config: zeroed, then filled from the options; argv: operands. Returns exit_status. */

@@ -95,33 +95,37 @@ static bool has_option(const struct option_row *rows, const char *name)
 }
 
 /*
- * Commands that look for nothing find nothing; what else 1 means to one is among its details. NULL:
- * it does not end so.
+ * c NULL: the program as a whole. Commands that look for nothing find nothing: NULL, it does not end
+ * so.
  */
-static const char *status_meaning(unsigned i, bool judges)
+static const char *status_meaning(unsigned i, const struct command *c)
 {
+	bool judges = c == NULL || has_option(c->options, "fail-on");
+
 	if (!judges && statuses[i].status == EXIT_FINDINGS)
-		return NULL;
+		return c->found;
 	return !judges && statuses[i].status == EXIT_DONE ? "done" : statuses[i].meaning;
 }
 
-static const char *status_order(bool judges)
+static const char *status_order(const struct command *c)
 {
-	return judges ? "Where several apply, the first of 2, 4, 3, 5 and 1 is returned."
-		      : "Where several apply, the first of 2, 4, 3 and 5 is returned.";
+	bool finds = c == NULL || c->found != NULL || has_option(c->options, "fail-on");
+
+	return finds ? "Where several apply, the first of 2, 4, 3, 5 and 1 is returned."
+		     : "Where several apply, the first of 2, 4, 3 and 5 is returned.";
 }
 
-static void help_statuses(FILE *out, bool judges)
+static void help_statuses(FILE *out, const struct command *c)
 {
 	fputs("\nExit status:\n", out);
 	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		const char *meaning = status_meaning(i, judges);
+		const char *meaning = status_meaning(i, c);
 		if (meaning == NULL)
 			continue;
 		int n = fprintf(out, "  %d  ", statuses[i].status);
 		wrap(out, meaning, (unsigned)n, (unsigned)n);
 	}
-	fprintf(out, "%s\n", status_order(judges));
+	fprintf(out, "%s\n", status_order(c));
 }
 
 void options_help(const struct command *c, FILE *out)
@@ -135,7 +139,7 @@ void options_help(const struct command *c, FILE *out)
 	fputs("\nOptions:\n", out);
 	help_rows(c->options, out);
 	help_rows(common_rows, out);
-	help_statuses(out, has_option(c->options, "fail-on"));
+	help_statuses(out, c);
 }
 
 void options_overview(FILE *out)
@@ -147,7 +151,7 @@ void options_overview(FILE *out)
 		fprintf(out, "  %-11s %s\n", command_table[i]->name, command_table[i]->summary);
 	fputs("\nOptions:\n", out);
 	help_rows(common_rows, out);
-	help_statuses(out, true);
+	help_statuses(out, NULL);
 	fputs("\n`wmscope COMMAND --help` says more.\n", out);
 }
 
@@ -242,17 +246,16 @@ void options_manual(const struct command *c, FILE *out)
 	if (c != NULL)
 		roff_rows(c->options, out);
 	roff_rows(common_rows, out);
-	bool judges = c == NULL || has_option(c->options, "fail-on");
 	fputs(".SH EXIT STATUS\n", out);
 	for (unsigned i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		const char *meaning = status_meaning(i, judges);
+		const char *meaning = status_meaning(i, c);
 		if (meaning == NULL)
 			continue;
 		fprintf(out, ".TP\n.B %d\n", statuses[i].status);
 		roff(out, meaning);
 		putc('\n', out);
 	}
-	fprintf(out, ".PP\n%s\n", status_order(judges));
+	fprintf(out, ".PP\n%s\n", status_order(c));
 }
 
 /* One arm of the shell's case: values after an option that has some, else the options. */

@@ -103,8 +103,9 @@ void options_error(const struct command *c, const char *what, const char *raw)
 }
 
 /* 0 stands for the default in every config: typed, it would be taken for that in silence. */
-static const char *store_uint(void *field, const char *text, bool none)
+static const char *store_uint(const struct option_row *row, void *field, const char *text)
 {
+	static char range[64];
 	char *end;
 
 	errno = 0;
@@ -112,7 +113,11 @@ static const char *store_uint(void *field, const char *text, bool none)
 	/* strtoul() takes a sign and blanks; a count has neither. */
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
 		return "not a whole number";
-	if (v == 0 && !none)
+	if (row->most != 0 && (v > row->most || (v == 0 && !row->none))) {
+		snprintf(range, sizeof(range), "a number from %u to %lu", !row->none, row->most);
+		return range;
+	}
+	if (v == 0 && !row->none)
 		return "a number from 1 on";
 	memcpy(field, &v, sizeof(v));
 	return NULL;
@@ -157,7 +162,7 @@ static const char *store(const struct option_row *row, void *config, const char 
 	case OPTION_STRINGS:
 		return store_strings(field, text);
 	case OPTION_UINT:
-		return store_uint(field, text, row->none);
+		return store_uint(row, field, text);
 	case OPTION_ENUM:
 		return store_enum(field, text, row->values);
 	}
