@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What scripts rely on: exit statuses and their order, signals, pipes, where reports go."""
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -221,6 +222,29 @@ def check_file_limit(wmscope, good, folder):
     assert result.returncode == IO and b"big: File too large" in result.stderr, result
 
 
+def check_limits(wmscope, good):
+    """What libraries would end the program for is told before, or is memory that ran out."""
+    def limited(what, most, *args):
+        return run(wmscope, args, preexec_fn=lambda: resource.setrlimit(what, (most, most)))
+
+    few = limited(resource.RLIMIT_NOFILE, 8, "analyze", "-q", good)
+    assert few.returncode == IO and b"only 8 files" in few.stderr, few
+    if limited(resource.RLIMIT_AS, 200 << 20, "--version").returncode != 0:
+        return  # sanitizers have no room at all
+    for mib in range(100, 300, 20):
+        done = limited(resource.RLIMIT_AS, mib << 20, "analyze", "-q", "--workers", "8", good)
+        assert done.returncode in (DONE, FINDINGS, IO, PARTIAL), (mib, done)
+
+
+def check_help(wmscope):
+    """What help says of a number is what a wrong one is told, and an exit status that comes is in it."""
+    for n in "0", "65":
+        assert b"--workers: a number from 1 to 64" in run(wmscope, ("analyze", "--workers", n, "x")).stderr
+    said = run(wmscope, ("diff", "--help")).stdout
+    assert b"\n  1  something is new, gone or changed\n" in said and b"of 2, 4, 3, 5 and 1" in said, said
+    assert b"\n  1  " not in run(wmscope, ("replay", "--help")).stdout
+
+
 def main():
     wmscope = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
@@ -245,6 +269,8 @@ def main():
         check_signals(wmscope, good)
         check_closed_pipe(wmscope, good)
         check_file_limit(wmscope, good, folder)
+        check_limits(wmscope, good)
+        check_help(wmscope)
         check_completion(wmscope)
         check_listed(wmscope)
         return 1 if wrong else 0

@@ -4,13 +4,41 @@
 
 #include <errno.h>
 #include <locale.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "tools/command.h"
 #include "tools/options.h"
+
+#define FILES_MIN 64 /* open at once: reports, their digests and captures, with room to spare */
+
+/*
+ * What libraries meet with a crash rather than an error is told before. libgcrypt, which nDPI has,
+ * ends the program when it may open no file; and the address space of a limited one is not to be
+ * spent on the 64 MB that glibc reserves for each thread.
+ */
+static bool limits_suffice(void)
+{
+	struct rlimit files, space;
+
+#ifdef __GLIBC__
+	if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+		(void)mallopt(M_ARENA_MAX, 1);
+#else
+	(void)space;
+#endif
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= FILES_MIN)
+		return true;
+	fprintf(stderr, "error: only %lu files may be open at once here, and %d are wanted (ulimit -n)\n",
+		(unsigned long)files.rlim_cur, FILES_MIN);
+	return false;
+}
 
 /* Words for the user went to stdout: did they arrive? */
 static int printed(void)
@@ -24,6 +52,8 @@ static int printed(void)
 static int run_command(const struct command *c, int argc, char **argv)
 {
 	int operands = argc;
+	if (!limits_suffice())
+		return EXIT_IO;
 	void *config = malloc(c->config_size != 0 ? c->config_size : 1);
 
 	if (config == NULL) {
