@@ -52,15 +52,17 @@ static uint32_t linktype_of(unsigned short hardware)
 }
 
 /* Kernel's table of IPv4 routes: name, destination, gateway, flags, …, mask (8th), in hex. */
-static bool default_route_v4(const char *name)
+static bool default_route_v4(const char *name, const char **untold)
 {
 	FILE *f = fopen("/proc/net/route", "re");
 	char line[256], iface[64];
 	unsigned long dest, mask;
 	bool found = false;
 
-	if (f == NULL)
+	if (f == NULL) {
+		*untold = "its routes (/proc/net/route cannot be read)";
 		return false;
+	}
 	while (!found && fgets(line, sizeof(line), f) != NULL)
 		found = sscanf(line, "%63s %lx %*x %*x %*d %*d %*d %lx", iface, &dest, &mask) == 3 &&
 			dest == 0 && mask == 0 && strcmp(iface, name) == 0;
@@ -69,13 +71,16 @@ static bool default_route_v4(const char *name)
 }
 
 /* Destination, its prefix length, …, flags (9th), interface; reject routes sit on lo. */
-static bool default_route_v6(const char *name)
+static bool default_route_v6(const char *name, const char **untold)
 {
 	FILE *f = fopen("/proc/net/ipv6_route", "re");
 	char line[256], dest[33], iface[64];
 	unsigned prefix;
 	bool found = false;
 
+	/* A kernel without IPv6 has no such file. */
+	if (f == NULL && errno != ENOENT)
+		*untold = "its routes (/proc/net/ipv6_route cannot be read)";
 	if (f == NULL)
 		return false;
 	while (!found && fgets(line, sizeof(line), f) != NULL)
@@ -90,8 +95,10 @@ static void addresses_of(struct interface *out)
 {
 	struct ifaddrs *all;
 
-	if (getifaddrs(&all) != 0)
+	if (getifaddrs(&all) != 0) {
+		out->untold = "its addresses";
 		return;
+	}
 	for (const struct ifaddrs *a = all; a != NULL; a = a->ifa_next) {
 		if (a->ifa_addr == NULL || strcmp(a->ifa_name, out->name) != 0)
 			continue;
@@ -107,7 +114,7 @@ static void addresses_of(struct interface *out)
 }
 
 /* RTM_GETLINK's IFLA_MASTER; no ioctl has it, and sysfs may show another namespace's devices. */
-static unsigned master_of(unsigned index)
+static unsigned master_of(unsigned index, const char **untold)
 {
 	struct {
 		struct nlmsghdr head;
@@ -121,6 +128,7 @@ static unsigned master_of(unsigned index)
 	unsigned master = 0;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
+	*untold = "whether it is a port of a bridge or bond";
 	if (fd < 0)
 		return 0;
 	ssize_t n = send(fd, &request, sizeof(request), 0);
@@ -134,6 +142,7 @@ static unsigned master_of(unsigned index)
 	memcpy(&head, answer, sizeof(head));
 	if (head.nlmsg_type != RTM_NEWLINK)
 		return 0;
+	*untold = NULL;
 	size_t end = head.nlmsg_len < (size_t)n ? head.nlmsg_len : (size_t)n;
 	for (size_t at = NLMSG_SPACE(sizeof(struct ifinfomsg)); at + sizeof(a) <= end;
 	     at += RTA_ALIGN(a.rta_len)) {
@@ -210,9 +219,11 @@ int interface_get(const char *name, struct interface *out)
 	if (ask_ethtool(fd, name, &driver) == 0)
 		memcpy(out->driver, driver.driver, sizeof(out->driver) - 1);
 	queues_of(fd, out);
-	out->default_route = default_route_v4(name) || default_route_v6(name);
+	const char *untold = NULL;
+	out->master = master_of(out->index, &out->untold);
+	out->default_route = default_route_v4(name, &untold) || default_route_v6(name, &untold);
+	out->untold = untold != NULL ? untold : out->untold;
 	addresses_of(out);
-	out->master = master_of(out->index);
 out:
 	close(fd);
 	return err;
@@ -233,6 +244,9 @@ static const char *in_use(const struct interface *i, unsigned depth)
 		 interface_get(name, &master) == 0 && in_use(&master, depth - 1) != NULL)
 		snprintf(why, sizeof(why), "%s is a port of %s, which is in use by this machine",
 			 i->name, name);
+	else if (i->untold != NULL)
+		snprintf(why, sizeof(why), "%s may be in use by this machine: the kernel does not say %s",
+			 i->name, i->untold);
 	else
 		return NULL;
 	return why;

@@ -16,6 +16,7 @@ struct interface {
 	unsigned mtu;
 	bool up, loopback;
 	bool default_route;     /* IPv4 or IPv6 leaves by it */
+	const char *untold;     /* of routes, master and addresses what could not be learnt, or NULL */
 	unsigned master;        /* index of the bridge or bond that it is a port of, 0 none */
 	unsigned addresses;     /* IPv4, and IPv6 but link-local, which every interface has */
 	unsigned rx_queues, tx_queues;
@@ -26,7 +27,8 @@ struct interface {
 int interface_get(const char *name, struct interface *out);
 /*
  * Why this interface, or the bridge or bond that it is a port of, must not be taken away from the
- * host, NULL: it may. The text is valid until the next call of this thread.
+ * host, NULL: it may. What could not be learnt is a reason too. The text is valid until the next
+ * call of this thread.
  */
 const char *interface_in_use(const struct interface *i);
 /* What went out since the interface was made; zeros where the kernel does not say. */

@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 
-from capturing import end_by_exception, inside, skip
+from capturing import end_by_exception, inside, skip, watch_over
 
 try:
     import jsonschema
@@ -29,6 +29,7 @@ CLIENTS, SERVERS = "192.0.2.0/24", "203.0.113.0/24"
 class Bench:
     def __init__(self, tag=""):
         self.tester, self.box = (f"wma{os.getpid()}{tag}{side}" for side in "tb")
+        self.watch = None
 
     def __enter__(self):
         end_by_exception()
@@ -45,6 +46,7 @@ class Bench:
         for tool in ("ip", "ethtool", "nsenter", "iptables", "nft"):
             if shutil.which(tool) is None:
                 skip("netns", f"{tool} is not installed")
+        self.watch = watch_over((self.tester, self.box))
         for name in self.tester, self.box:
             if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode != 0:
                 skip("netns", "network namespaces cannot be made here")
@@ -61,8 +63,8 @@ class Bench:
                 self.run(name, "ip", "link", "set", link, "up")
 
     def __exit__(self, *_):
-        for name in (self.tester, self.box) if shutil.which("ip") else ():
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+        if self.watch is not None:
+            self.watch.communicate()
 
     def argv(self, name, *args):
         return ["nsenter", f"--net=/run/netns/{name}", *args]

@@ -37,6 +37,13 @@ def end_by_exception():
         signal.signal(number, leave)
 
 
+def watch_over(names):
+    """A process that takes these namespaces away however this one ends, by SIGKILL too; end its stdin."""
+    script = 'cat >/dev/null; for name; do ip netns del "$name"; done'
+    return subprocess.Popen(["sh", "-c", script, "sh", *names], stdin=subprocess.PIPE, start_new_session=True,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 class Pair:
     """Two namespaces, left0 in one, right0 in the other."""
 
@@ -44,6 +51,7 @@ class Pair:
         """tag: tells apart several of one process; queues: of each end."""
         self.names = [f"wmc{os.getpid()}{tag}{side}" for side in "lr"]
         self.started = []
+        self.watch = None
         self.queues = ["numtxqueues", str(queues), "numrxqueues", str(queues)]
 
     def __enter__(self):
@@ -61,6 +69,7 @@ class Pair:
         for tool in ("ip", "ethtool", "nsenter"):
             if shutil.which(tool) is None:
                 skip("netns", f"{tool} is not installed")
+        self.watch = watch_over(self.names)
         for name in self.names:
             if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode != 0:
                 skip("netns", "network namespaces cannot be made here")
@@ -78,8 +87,8 @@ class Pair:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        for name in self.names if shutil.which("ip") else ():
-            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+        if self.watch is not None:
+            self.watch.communicate()
 
     def argv(self, name, *args):
         return ["nsenter", f"--net=/run/netns/{name}", *args]

@@ -47,6 +47,10 @@ netns_need() {
 	for tool in ip ethtool nsenter "$@"; do
 		command -v "$tool" >/dev/null || skip netns "$tool is not installed"
 	done
+	# Takes them away however the test ends, by SIGKILL too: then nobody has the other end of the pipe.
+	# shellcheck disable=SC2016,SC2034
+	exec {watch}> >(exec setsid sh -c 'cat; ip netns del "$1"; ip netns del "$2"; rm -rf "$3"' sh "$left" \
+		"$right" "$scratch" >/dev/null 2>&1)
 	ip netns add "$left" 2>/dev/null || skip netns "network namespaces cannot be made here"
 	ip netns add "$right"
 }

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 from capturing import Pair
 
@@ -39,6 +40,31 @@ def unprivileged(wmscope, validator):
     assert found["kernel", "AF_PACKET"]["state"] == "unknown", found["kernel", "AF_PACKET"]
 
 
+def without_proc(pair, wmscope):
+    """What cannot be learnt of an interface's use is no leave to take it."""
+    hidden = pair.argv(pair.names[1], "unshare", "-m", "sh", "-c",
+                       'mount -t tmpfs none /proc && exec "$@"', "sh", wmscope)
+    done = subprocess.run([*hidden, "replay", "-i", "right0", os.devnull], capture_output=True, check=False)
+    assert done.returncode == 4 and b"the kernel does not say its routes" in done.stderr, done
+    said = subprocess.run([*hidden, "doctor", "-i", "right0"], capture_output=True, check=False).stdout
+    assert b"may be in use" in said, said
+
+
+def killed():
+    """The namespaces of a test that was killed go too."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    script = ("import os, signal\nfrom capturing import Pair\n"
+              "with Pair() as pair:\n    print(*pair.names, flush=True)\n"
+              "    os.kill(os.getpid(), signal.SIGKILL)\n")
+    done = subprocess.run([sys.executable, "-B", "-c", script], cwd=here, stdout=subprocess.PIPE, check=False)
+    names = done.stdout.decode().split()
+    assert done.returncode == -9 and len(names) == 2, done
+    end = time.monotonic() + 10
+    while any(os.path.exists(f"/run/netns/{name}") for name in names):
+        assert time.monotonic() < end, names
+        time.sleep(0.05)
+
+
 def main():
     wmscope, schema = os.path.abspath(sys.argv[1]), sys.argv[2]
     validator = None
@@ -64,6 +90,7 @@ def main():
                 command = f"ethtool -K right0 {key} off"
                 assert state == "off" or row["advice"].endswith(command), row
         assert ask()["in use"]["value"] == "no"
+        without_proc(pair, wmscope)
         pair.right("ip", "addr", "add", "192.0.2.1/24", "dev", "right0")
         assert "1 address" in ask()["in use"]["value"]
         pair.right("ip", "route", "add", "default", "via", "192.0.2.2")
@@ -75,6 +102,7 @@ def main():
         text = subprocess.run(pair.argv(pair.names[1], wmscope, "doctor", "-i", "right0"),
                               stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
         assert "BAD   up" in text and max(map(len, text.splitlines())) <= 98, text
+    killed()
     print("what was set is what is told")
     return 0
 
