@@ -56,6 +56,28 @@ check() { # check WHAT EXPECTED GOT
 		fails=1
 	fi
 }
+# What the lab makes of a tcpdump that runs on or ended by itself, and says so many losses.
+stopped() { # stopped runs|ends DROPPED
+	(
+		# shellcheck source=/dev/null
+		source "$(dirname "$lab")/topology.sh"
+		WORK=$out/stopped-$1-$2 CAPTURES=() last='signal.pause()'
+		[[ $1 == runs ]] || last=''
+		mkdir "$WORK"
+		/usr/bin/python3 -c "import signal, sys
+signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+print('$2 packets dropped by kernel', flush=True)
+$last" >"$WORK/tcpdump-client.log" &
+		CAPTURES+=($!)
+		until [[ -s $WORK/tcpdump-client.log ]]; do sleep 0.05; done
+		[[ $1 == runs ]] || sleep 0.5
+		if capture_stop 2>/dev/null >&2; then echo whole; else echo cut; fi
+	)
+}
+check "a capture that ran" whole "$(stopped runs 0)"
+check "a capture that lost packets" cut "$(stopped runs 3)"
+check "a capture that ended before its time" cut "$(stopped ends 0)"
+
 # rows FILE EXPECT: how many rows of that file expect that; controls FILE: connections left alone;
 # frames FILE: how many rows name frames
 rows() { awk -F'\t' -v f="$1" -v e="$2" '$1 == f && $3 == e' "$out/MANIFEST" | wc -l; }

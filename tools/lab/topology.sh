@@ -206,13 +206,23 @@ capture_start() {
 	done
 }
 
+# Fails where a capture may lack packets: its tcpdump ended by itself, or says that it lost some.
 capture_stop() {
-	local pid
+	local pid log died=0
 	STOPPED=$(date +%s.%N) # what is sent from here on may miss a capture that ends sooner
 	for pid in "${CAPTURES[@]}"; do
-		kill -INT "$pid" 2>/dev/null || true
-		wait "$pid" || true
+		jobs -rp | grep -qx "$pid" || died=1
+		kill -INT "$pid" 2>/dev/null || died=1
+		wait "$pid" || died=1
 	done
+	for log in "$WORK"/tcpdump-*.log; do
+		grep -q 'dropped by kernel' "$log" || died=1
+	done
+	if ((died)); then
+		echo "lab: a capture ended before its time, so nothing it lacks can be called missing:" >&2
+		tail -n 3 "$WORK"/tcpdump-*.log >&2
+		return 1
+	fi
 	if grep -H 'dropped by kernel' "$WORK"/tcpdump-*.log | grep -v ':0 packets dropped'; then
 		echo "lab: a capture lost packets, so nothing it lacks can be called missing" >&2
 		return 1
