@@ -8,6 +8,7 @@
 #define EXCHANGE_NS 2000000000ull
 #define TWO_ODDITIES 4 /* points of two D2 */
 #define SOON_NS 1000000000ull
+#define KEPT_NS 1000000000ull /* a connection that is kept for another request */
 #define PAIR_NS 5000000ull /* between two resets that one box sends both ways, queues included */
 
 static void cap(struct judged_case *c, enum verdict most, const char *why)
@@ -63,6 +64,29 @@ static uint64_t idle_before(const struct view *v, unsigned i)
 		if (v->e[k].ts_ns - v->e[k - 1].ts_ns > longest)
 			longest = v->e[k].ts_ns - v->e[k - 1].ts_ns;
 	return longest;
+}
+
+/*
+ * Reset i came right behind the request that ended a pause, and the server's own stack refused that request a
+ * round trip later: so it had closed before, as servers and their balancers do with what nobody uses, and the
+ * reset was on its way. A box resets a server, if at all, behind the request.
+ */
+static bool crossed_request(const struct view *v, unsigned i)
+{
+	int q = view_last_sent(v, i);
+	uint64_t rtt = view_min_rtt(v, (int)i, true);
+	if (v->dir != DIR_S2C || q < 1 || v->e[q].len == 0 || rtt == UINT64_MAX ||
+	    v->ev->half[DIR_S2C].n_data == 0 || v->e[q].ts_ns - v->e[q - 1].ts_ns < KEPT_NS)
+		return false;
+	for (unsigned k = i + 1; k < v->n; k++) {
+		const struct event *e = &v->e[k];
+		uint64_t dt = e->ts_ns - v->e[q].ts_ns;
+		if (event_dir(e) == v->dir && (e->flags & (TCP_RST | TCP_ACK)) == TCP_RST &&
+		    e->seq == v->e[q].ack && !view_df_off(v, k) &&
+		    !view_ttl_off(v, k, VIEW_TTL_TOLERANCE))
+			return dt * 10 >= rtt * 8 && dt <= 2 * rtt;
+	}
+	return false;
 }
 
 static bool has_row(const struct judged_case *c, const char *id)
@@ -152,6 +176,8 @@ static void temper_reset(const struct view *v, struct judged_case *c)
 			: "the client's router may refuse for it what comes late");
 	if (v->dir == DIR_S2C && v->synack < 0 && v->base.n == 0)
 		cap(c, VERDICT_ANOMALY, "nothing shows that the port was ever open");
+	if (crossed_request(v, i))
+		cap(c, VERDICT_ANOMALY, "the server had closed before the request came, which it refused");
 	if (idle_before(v, i) > IDLE_CAP_NS)
 		cap(c, VERDICT_ANOMALY, "the connection had been idle for over 20 s");
 }
