@@ -31,20 +31,29 @@ static bool is_first_ttl(uint8_t ttl)
 	return ttl == 64 || ttl == 128 || ttl == 255;
 }
 
+static bool crossed_no_router(const struct exchange *x)
+{
+	bool none = x != NULL;
+	for (unsigned i = 0; none && i < x->n_events; i++)
+		none = is_first_ttl(x->events[i].ttl);
+	return none;
+}
+
 /* Of one subnet (a home's IPv6 prefix, a campus), and no packet of the two crossed a router. */
 static bool is_on_link(const struct view *v)
 {
-	const struct exchange *x = v->ex;
 	bool v4 = v->flow->ip_version == 4;
-	bool same = memcmp(v->flow->client.b, v->flow->server.b, v4 ? 12 + 3 : 8) == 0;
-	for (unsigned i = 0; x != NULL && i < x->n_events && same; i++)
-		same = is_first_ttl(x->events[i].ttl);
-	return same && x != NULL;
+	return memcmp(v->flow->client.b, v->flow->server.b, v4 ? 12 + 3 : 8) == 0 && crossed_no_router(v->ex);
 }
 
 bool dns_resolver_is_inside(const struct view *v)
 {
 	return dns_address_is_inside(&v->flow->server, v->flow->ip_version) || is_on_link(v);
+}
+
+bool dns_is_on_one_link(const struct view *v)
+{
+	return dns_resolver_is_inside(v) && crossed_no_router(v->ex);
 }
 
 /* Equal paths and sites of one address: a distance that other answers of the server came from. */

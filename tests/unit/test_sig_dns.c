@@ -12,6 +12,11 @@
 #define USUAL "0 * 12 usual.net"   /* frames 1 to 24 */
 #define Q "5000 > www.site.org A opt"
 #define GENUINE "5040 < www.site.org A 93.184.216.34 opt"
+/* A home's resolver, so many routers away, and a second answer with a TTL that none has had. */
+#define INSIDE(ttl) LINES("0 * 12 usual.net resolver server=1 ttl=" ttl,                          \
+	"5000 > www.site.org A opt resolver server=1 ttl=64",                                     \
+	"5001 < www.site.org A 93.184.216.34 opt resolver server=1 ttl=" ttl,                     \
+	"5013 < www.site.org A 93.46.8.90 resolver server=1 ttl=64 df=1")
 
 struct dns_case {
 	const char *name;
@@ -41,8 +46,7 @@ static const struct dns_case cases[] = {
 	       "5041 < www.site.org AAAA 2606:2800:21f::1 opt"), NOTHING, false},
 	{"another answer after the window", LINES(Q, GENUINE,
 	       "10500 < www.site.org A 93.184.216.77 opt ttl=90"), NOTHING, false},
-	{"a mirror port's second copy", LINES(Q, "5000.2 = 1", GENUINE, "5040.3 = 3"), NOTHING,
-	 false},
+	{"a mirror port's second copy", LINES(Q, "5000.2 = 1", GENUINE, "5040.3 = 3"), NOTHING, false},
 	{"cut short for UDP, then whole", LINES(Q, "5040 < www.site.org A - opt flags=0x8380",
 	       "5041 < www.site.org A 93.184.216.34 opt"), NOTHING, false},
 	{"cut by the capture", LINES(Q, "5040 < www.site.org A 93.184.216.34 ttl=99 cut=70",
@@ -50,8 +54,7 @@ static const struct dns_case cases[] = {
 	{"multicast DNS", LINES("0 > host.local A udp=5353", "1 < host.local A 10.0.0.1 udp=5353",
 	       "2 < host.local A 10.0.0.2 udp=5353 ttl=200"), NOTHING, false},
 	{"the network doubled the query", LINES(USUAL, Q, GENUINE,
-	       "5041 < www.site.org A 93.184.216.77 opt"),
-	 LINES("dns-race anomaly: 26 27 ?"), false},
+	       "5041 < www.site.org A 93.184.216.77 opt"), LINES("dns-race anomaly: 26 27 ?"), false},
 
 	{"doubled, and the other went to another site", LINES(USUAL, Q, GENUINE,
 	       "5050 < www.site.org A 93.184.216.77 opt ttl=46"),
@@ -77,6 +80,9 @@ static const struct dns_case cases[] = {
 	{"farther, and with names written out", LINES(USUAL, Q, GENUINE,
 	       "5050 < www.site.org A 93.46.8.90 opt ttl=101 plain"),
 	 LINES("dns-race confirmed: 27"), false},
+	{"a forwarder on the client's link, which says what two others told it", INSIDE("64"),
+	 LINES("dns-race anomaly: 27"), true},
+	{"one behind a router, and another answer", INSIDE("63"), LINES("dns-race confirmed: 27"), true},
 	{"with names written out, and nothing else", LINES(Q, GENUINE,
 	       "5050 < www.site.org A 93.184.216.77 opt plain"),
 	 LINES("dns-race anomaly: 2 3 ?"), false},
