@@ -193,8 +193,31 @@ static void became_a_reset(struct world *w)
 		expect_one(w, "two-sided-rst-rewrite", VERDICT_CONFIRMED, frame);
 }
 
+/* All of one segment's copies are lost, and half of what another connection sends then: an empty bucket. */
+static void policed(struct world *w)
+{
+	beside(w, 0, 2000);
+	handshake(w, 39500, 1000);
+	handshake(w, 40000, 2000);
+	for (unsigned i = 0; i < 80; i++) {
+		struct segment g = {.port = 39500, .flags = PUSHED, .seq = 1 + (int32_t)(8 * i), .ack = 1,
+				    .text = "a letter"};
+		sent(w, WAY_DOWN, &g, 3000 + 50 * i);
+		if (i % 2 == 0)
+			got(w, WAY_DOWN, &g, 3020 + 50 * i);
+	}
+	for (unsigned i = 0; i < 5; i++) {
+		struct segment copy = {.flags = PUSHED, .seq = 1, .ack = 1, .text = "hello"};
+		sent(w, WAY_DOWN, &copy, 3001 + 200 * (1u << i));
+	}
+	beside(w, 2000, 40000);
+	assert_int_equal(comparison_run(w->c), 0);
+	assert_null(finding_of(w, "two-sided-drop"));
+	assert_non_null(finding_of(w, "two-sided-loss"));
+}
+
 #define CASES(X)                                                                                   \
-	X(forged_reset) X(through_a_translator) X(forged_to_the_last_bit)                          \
+	X(policed) X(forged_reset) X(through_a_translator) X(forged_to_the_last_bit)                \
 	X(reset_when_over) X(lost_once) X(dropped_for_good) X(dropped_in_an_outage)                \
 	X(too_large_for_the_path) X(dropped_while_as_large_passed) X(swapped) X(became_a_reset)
 CASES(DEFINE)

@@ -184,13 +184,25 @@ static const char *const benign_forgot[] = {"a translator that had forgotten its
 static const char *const benign_wall[] = {
 	"a firewall that the operator of one of the two ends put there"};
 
-/* How likely so many losses are by chance, by what else was lost in the capture. */
-static double chance(const struct controls *k, enum compare_way way, uint32_t copies)
+static double share(uint32_t lost, uint32_t passed)
 {
-	double sent = (double)k->n[way] + k->n_lost[way], p = LOSS_FLOOR, all = 1;
+	return lost != 0 ? lost / ((double)lost + passed) : 0;
+}
 
-	if (sent > 0 && k->n_lost[way] / sent > p)
-		p = k->n_lost[way] / sent;
+/*
+ * How likely so many losses are by chance, by what else was lost in the capture and at that time: a policer's
+ * bucket is empty for all.
+ */
+static double chance(const struct controls *k, enum compare_way way, uint64_t from, uint64_t to,
+		     uint32_t copies)
+{
+	uint32_t first;
+	double p = share(k->n_lost[way], k->n[way]), all = 1;
+	double then = share(between(k->lost[way], k->n_lost[way], from, to, &first),
+			    between(k->passed[way], k->n[way], from, to, &first));
+
+	p = then > p ? then : p;
+	p = p > LOSS_FLOOR ? p : LOSS_FLOOR;
 	for (uint32_t i = 0; i < copies && i < 64; i++)
 		all *= p;
 	return all;
@@ -213,6 +225,7 @@ static uint32_t cut_for_good(const struct comparison *c, const struct link *l, e
 
 struct drop_facts {
 	uint32_t copies, passed;
+	uint64_t from, to;
 	bool tcp, mtu, forgot;
 	uint64_t idle;
 };
@@ -230,7 +243,8 @@ static void judge_drop(struct finding *f, const struct comparison *c, const stru
 	else if (d->forgot)
 		f->benign = (const char **)benign_forgot;
 	else if (d->copies >= COPIES_ANOMALY && d->passed >= CONTROLS_MIN &&
-		 !c->view[receiver_of(way)].lossy && chance(k, way, d->copies) < LOSS_CHANCE) {
+		 !c->view[receiver_of(way)].lossy &&
+		 chance(k, way, d->from, d->to, d->copies) < LOSS_CHANCE) {
 		f->benign = (const char **)benign_wall;
 		f->verdict =
 			d->tcp && d->copies >= COPIES_LIKELY ? VERDICT_LIKELY : VERDICT_ANOMALY;
@@ -261,6 +275,8 @@ bool conclude_dropped(struct comparison *c, const struct controls *k, const stru
 			to = sv->d[v[i]].ts_ns > to ? sv->d[v[i]].ts_ns : to;
 	}
 	uint32_t first;
+	d.from = from;
+	d.to = to;
 	d.passed = between(k->passed[way], k->n[way], from, to, &first);
 	d.mtu = size_decides(c, k, l, way, &sv->d[one], to);
 	d.idle = idle_before(c, l, side, from);
