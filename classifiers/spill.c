@@ -52,6 +52,15 @@ struct spill {
 	atomic_bool stop;
 };
 
+/* Nobody's machine is asked for most of what it has. */
+static size_t small_here(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	size_t part = pages > 0 && page > 0 ? (size_t)pages / 8 * (size_t)page : SPILL_SMALL;
+
+	return part < SPILL_SMALL ? part : SPILL_SMALL;
+}
+
 int spill_new(struct spill **out, const struct spill_config *cfg)
 {
 	struct spill *s = calloc(1, sizeof(*s));
@@ -59,7 +68,7 @@ int spill_new(struct spill **out, const struct spill_config *cfg)
 		return -ENOMEM;
 	s->cfg = *cfg;
 	s->cfg.after = cfg->after != 0 ? cfg->after : SPILL_AFTER;
-	s->cfg.small = cfg->small != 0 ? cfg->small : SPILL_SMALL;
+	s->cfg.small = cfg->small != 0 ? cfg->small : small_here();
 	s->cfg.resident = cfg->resident != 0 ? cfg->resident : SPILL_RESIDENT;
 	s->cfg.leave = cfg->leave != 0 ? cfg->leave : SPILL_LEAVE;
 	s->fd = -1;

@@ -26,7 +26,8 @@ struct spill;
 struct spill_config {
 	const char *dir;   /* outlives the spill; on a disk: in a tmpfs nothing is gained */
 	size_t after;      /* bytes that are refused before there is a file. 0: SPILL_AFTER */
-	size_t small;      /* bytes of memory up to which a process is small. 0: SPILL_SMALL */
+	size_t small;      /* bytes of memory up to which a process is small. 0: SPILL_SMALL, or an eighth */
+			   /* of what the machine has where that is less */
 	size_t resident;   /* that may be mapped for long once it is not. 0: SPILL_RESIDENT */
 	size_t leave;      /* bytes of the disk that reports may need. 0: SPILL_LEAVE */
 };
