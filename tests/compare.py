@@ -90,13 +90,15 @@ def named(events):
 
 
 def counted_once(events):
-    """None, or how the run counts connections that something was found of, if not each one once"""
+    """None, or how the run counts connections, and those that something was found of, if not each one once"""
     # By ports, as addresses may be translated; what has none by its addresses.
     halves = {(e["proto"], frozenset(e.get(f"{end}_port", e[f"{end}_ip"]) for end in ("src", "dest")))
               for e in events if e["event_type"] == "finding"}
-    flows = next(e for e in events if e["event_type"] == "run")["run"]["flows"]
+    run = next(e for e in events if e["event_type"] == "run")["run"]
+    flows = run["flows"]
     told = sum(n for verdict, n in flows.items() if verdict != "total")
-    return None if told == len(halves) <= flows["total"] else f"{len(halves)} connections: {flows}"
+    total = sum(run["compare"]["conversations"].values())
+    return None if told == len(halves) <= flows["total"] == total else f"{len(halves)} of {total}: {flows}"
 
 
 def listed(events):

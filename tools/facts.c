@@ -286,7 +286,7 @@ void facts_tally(const struct analysis *a, const struct report_options *o, struc
 	if (o->comparison != NULL) {
 		uint64_t both, lone, elsewhere;
 		comparison_links(o->comparison, &both, &lone, &elsewhere);
-		out->flows -= both < out->flows ? both : out->flows;
+		out->flows = both + lone + elsewhere;
 	}
 	const char **names;
 	out->names = facts_filtered_names(o->study, &names);

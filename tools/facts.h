@@ -67,7 +67,7 @@ extern const char *const facts_role_name[ROLE_N]; /* "injected", … */
 enum facts_role facts_role(const struct finding *f);
 
 struct facts_tally {
-	uint64_t flows;                  /* of all captures; compared: one that both have is one */
+	uint64_t flows;                  /* of all captures; compared: conversations */
 	uint64_t flows_by[VERDICT_N];    /* flows with a finding, by their worst verdict */
 	uint64_t findings_by[VERDICT_N], families[FAMILY_N];
 	uint64_t names;                  /* that are filtered, each once */
