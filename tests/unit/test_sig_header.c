@@ -165,6 +165,13 @@ static const struct sig_case cases[] = {
 	{.name = "the IP-ID of the hello, within a second",
 	 .ev.line = LINES(SHAKE, HELLO " id=0x5b59", ANSWER, "1040.1 < RA 701 518 id=0x5b59"),
 	 .says = LINES("< rst-ip-id-mirror D3 @8: 8"), .says6 = SILENT},
+	/* Of the resets of a closed socket, stamped at random, one has the number of what it answers. */
+	{.name = "rst-ip-id-mirror: by chance, as those beside it show",
+	 .ev = {.line = LINES(SHAKE, HELLO, "80 < A 1 518", "81 < FA 1 518", "100 > PA 518 2 99 id=7001",
+			      "140 < R 2 - id=7001", "200 > PA 617 2 99 id=7002", "240 < R 2 - id=911",
+			      "300 > PA 716 2 99 id=7003", "340 < R 2 - id=31337"),
+		.server_id = STAMPS_RANDOM},
+	 .says = LINES("< rst-per-packet D1 @12: 8 10 12")},
 	{.name = "IP-ID 0 is nobody's", .says = SILENT,
 	 .ev.line = LINES(SHAKE, HELLO " id=0", ANSWER, RST " id=0")},
 	{.name = "a server that always stamps the same", .says = SILENT,
