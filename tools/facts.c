@@ -293,6 +293,8 @@ void facts_tally(const struct analysis *a, const struct report_options *o, struc
 	free(names);
 	if (o->audit != NULL)
 		out->flows = o->audit->conversations;
+	size_t twins = o->study != NULL ? o->study->n_twins : 0;
+	out->connections = out->flows - (twins < out->flows ? twins : out->flows);
 	for (size_t i = 0; i < a->n_findings;) {
 		/* A flow's findings stand side by side. */
 		const struct finding *first = a->findings[i];
@@ -308,6 +310,8 @@ void facts_tally(const struct analysis *a, const struct report_options *o, struc
 		} while (i < a->n_findings && same_connection(a->findings[i], first) &&
 			 a->findings[i]->scope == SCOPE_FLOW);
 		out->flows_by[worst] += worst != VERDICT_NONE;
+		bool twin = twins != 0 && first->flow != NULL && study_is_twin(o->study, first->flow->id);
+		out->connections_by[worst] += worst != VERDICT_NONE && !twin;
 	}
 }
 

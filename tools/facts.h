@@ -69,6 +69,8 @@ enum facts_role facts_role(const struct finding *f);
 struct facts_tally {
 	uint64_t flows;                  /* of all captures; compared: conversations */
 	uint64_t flows_by[VERDICT_N];    /* flows with a finding, by their worst verdict */
+	/* The same by connection: what is seen from two places, or on both sides of a translator, is one. */
+	uint64_t connections, connections_by[VERDICT_N];
 	uint64_t findings_by[VERDICT_N], families[FAMILY_N];
 	uint64_t names;                  /* that are filtered, each once */
 	uint64_t hidden;                 /* findings below min_verdict */

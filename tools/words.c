@@ -16,11 +16,11 @@ static size_t verdicts(const struct facts_tally *t, enum verdict high, enum verd
 
 	out[0] = '\0';
 	for (int v = (int)high; v >= (int)low; v--) {
-		if (t->flows_by[v] == 0)
+		if (t->connections_by[v] == 0)
 			continue;
-		bool many = v == VERDICT_ANOMALY && t->flows_by[v] != 1;
+		bool many = v == VERDICT_ANOMALY && t->connections_by[v] != 1;
 		int k = snprintf(out + n, room - n, "%s%" PRIu64 " %s", n != 0 ? ", " : "",
-				 t->flows_by[v], many ? "anomalies" : verdict_name[v]);
+				 t->connections_by[v], many ? "anomalies" : verdict_name[v]);
 		n += k > 0 && (size_t)k < room - n ? (size_t)k : 0;
 	}
 	return n;
@@ -29,32 +29,32 @@ static size_t verdicts(const struct facts_tally *t, enum verdict high, enum verd
 const char *words_headline(const struct analysis *a, const struct facts_tally *n, char *out,
 			   size_t room)
 {
-	uint64_t touched = n->flows_by[VERDICT_CONFIRMED] + n->flows_by[VERDICT_LIKELY];
+	uint64_t touched = n->connections_by[VERDICT_CONFIRMED] + n->connections_by[VERDICT_LIKELY];
 	char strong[80], weak[80];
 
 	verdicts(n, VERDICT_CONFIRMED, VERDICT_LIKELY, strong, sizeof(strong));
 	size_t more = verdicts(n, VERDICT_ANOMALY, VERDICT_INCONCLUSIVE, weak, sizeof(weak));
-	if (n->flows == 0 && a->n_findings == 0)
+	if (n->connections == 0 && a->n_findings == 0)
 		snprintf(out, room, "There are no connections to examine.");
 	else if (touched > 0)
 		snprintf(out, room,
 			 "%" PRIu64 " of %" PRIu64 " connections %s interfered with: %s%s%s.",
-			 touched, n->flows, touched == 1 ? "was" : "were", strong,
+			 touched, n->connections, touched == 1 ? "was" : "were", strong,
 			 more != 0 ? "; also " : "", weak);
 	else if (more != 0)
 		snprintf(out, room,
 			 "No connection of %" PRIu64
 			 " was found to be interfered with, but some are "
 			 "worth a look: %s.",
-			 n->flows, weak);
+			 n->connections, weak);
 	else if (a->n_findings > n->hidden)
 		snprintf(out, room,
 			 "No connection of %" PRIu64
 			 " was found to be interfered with, but some together are worth a look.",
-			 n->flows);
+			 n->connections);
 	else
 		snprintf(out, room, "No interference was found in %" PRIu64 " connection%s.",
-			 n->flows, n->flows == 1 ? "" : "s");
+			 n->connections, n->connections == 1 ? "" : "s");
 	return out;
 }
 

@@ -217,12 +217,18 @@ static void both_sides_of_a_translator_are_one(void **state)
 	assert_int_equal(name(&w, "ok")->ok, 4);
 	assert_int_equal(name(&w, "bad")->control_ok, 4);
 	assert_int_equal(wide(&w, "sni-filtered")->n_flows, 4);
+	/* One connection each for who counts them. */
+	assert_int_equal(w.s->n_twins, 8);
+	for (unsigned i = 0; i < 16; i += 2)
+		assert_int_equal(study_is_twin(w.s, w.attempts[i].flow_id) +
+					 study_is_twin(w.s, w.attempts[i + 1].flow_id), 1);
 	world_end(&w);
 	/* Two clients that ask for one name a while apart are two. */
 	for (unsigned i = 1; i < 16; i += 2)
 		list[i].at += 0.02;
 	world_of(&w, list);
 	assert_int_equal(name(&w, "ok")->ok, 8);
+	assert_int_equal(w.s->n_twins, 0);
 	world_end(&w);
 }
 

@@ -183,6 +183,8 @@ int study_new(struct study **out, struct analysis *a)
 	r->a = a;
 	int err = study_trials(r);
 	if (err == 0)
+		err = study_twins(r);
+	if (err == 0)
 		err = study_windows(r);
 	if (err == 0)
 		err = study_names(r);

@@ -96,10 +96,14 @@ struct study {
 	size_t n_names;
 	struct study_profile *profiles;
 	unsigned n_profiles;
+	/* Ids, rising, of flows whose connection another one shows: from elsewhere, or past a translator. */
+	uint64_t *twins;
+	size_t n_twins;
 	size_t unplaced;                /* findings beyond STUDY_BOXES_MAX boxes: of no profile */
 };
 
 int study_new(struct study **out, struct analysis *a); /* 0 or -ENOMEM */
+bool study_is_twin(const struct study *s, uint64_t flow_id);
 /* A row worth a line: it failed, or passed where others fail. */
 bool study_name_matters(const struct study *s, size_t row);
 /* Its tries failed as a filtered name's do, which the server itself, or the path, may have done. */

@@ -74,6 +74,8 @@ struct study_run {
 
 /* trials.c: rows of the table and the tries behind them. 0 or -ENOMEM, as all of these. */
 int study_trials(struct study_run *r);
+/* twins.c, after these. */
+int study_twins(struct study_run *r);
 /* names.c: tries counted; then which names are filtered. */
 int study_names(struct study_run *r);
 /* residual.c: windows, failures that they explain, findings. Between the two above. */

@@ -217,7 +217,7 @@ static void group_and_start_key(struct sorted *s)
 	s->key[1] = s->a->start_ns; /* [0] has been set */
 }
 
-/* Among tries of one name by time; of two the first capture's counts. */
+/* Among tries of one name by time; of two what shows most counts, else the first capture's. */
 static void find_translated(struct study_run *r, struct sorted *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -231,7 +231,8 @@ static void find_translated(struct study_run *r, struct sorted *list, size_t n)
 				break;
 			if (r->trials[first].twin || !translated(&r->trials[first], &r->trials[second]))
 				continue;
-			bool swap = second < first;
+			enum verdict a = verdict_of(r->trials[first].a), b = verdict_of(r->trials[second].a);
+			bool swap = a != b ? b > a : second < first;
 			r->trials[swap ? first : second].twin = true;
 			r->trials[swap ? first : second].twin_of = swap ? second : first;
 		}
