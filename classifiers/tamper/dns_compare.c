@@ -51,9 +51,24 @@ bool dns_resolver_is_inside(const struct view *v)
 	return dns_address_is_inside(&v->flow->server, v->flow->ip_version) || is_on_link(v);
 }
 
-bool dns_is_on_one_link(const struct view *v)
+/* Another TTL is another machine's, which stands on the link as well. */
+static bool answers_have_one_ttl(const struct exchange *x)
 {
-	return dns_resolver_is_inside(v) && crossed_no_router(v->ex);
+	const struct event *first = NULL;
+	bool one = true;
+	for (unsigned i = 0; i < x->n_events && one; i++) {
+		const struct event *e = &x->events[i];
+		if (event_dir(e) != DIR_S2C)
+			continue;
+		first = first != NULL ? first : e;
+		one = e->ttl == first->ttl;
+	}
+	return one;
+}
+
+bool dns_has_one_machine(const struct view *v)
+{
+	return dns_resolver_is_inside(v) && crossed_no_router(v->ex) && answers_have_one_ttl(v->ex);
 }
 
 /* Equal paths and sites of one address: a distance that other answers of the server came from. */

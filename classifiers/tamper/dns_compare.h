@@ -18,10 +18,10 @@ const struct resolver *dns_resolver(const struct view *v);
  */
 bool dns_resolver_is_inside(const struct view *v);
 /*
- * That, and neither the queries nor any answer crossed a router: nobody stands between, and a forwarder that
- * asks two others, or its memory and another, says both.
+ * That, and neither the queries nor any answer crossed a router, and all answers have one TTL: nobody stands
+ * between, and a forwarder that asks two others, or its memory and another, says both.
  */
-bool dns_is_on_one_link(const struct view *v);
+bool dns_has_one_machine(const struct view *v);
 
 /* How one answer differs from the server's others. */
 struct dns_contrast {

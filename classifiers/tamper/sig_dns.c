@@ -102,7 +102,7 @@ static enum grade race_grade(const struct view *v, enum dns_contradiction c)
 	bool doubles = s != NULL && s->doubled >= DNS_FEW;
 	unsigned asked = x->n_queries != 0 ? x->n_queries + x->n_copies : UINT16_MAX;
 	bool many = dns_sets(x) > 2 * asked && c != DNS_ALIKE;
-	if (dns_is_on_one_link(v))
+	if (dns_has_one_machine(v))
 		return x->n_queries == 0 ? GRADE_D1 : GRADE_D2;
 	if (c == DNS_TWO_HOSTS || many)
 		/* How often it was asked is not always known. */
