@@ -44,7 +44,8 @@ class Bench:
         self.schemas = []
         for path in (schema, manifest):
             with open(path, encoding="utf-8") as f:
-                self.schemas.append(json.load(f))
+                said = json.load(f)
+            self.schemas.append(jsonschema.Draft202012Validator(said) if jsonschema is not None else None)
         self.capture = os.path.join(self.root, "pcaps", "sni-rst-onpath", "client.pcap")
 
     def stage(self, header, name):
@@ -71,13 +72,12 @@ class Bench:
         assert done.returncode >= 0, (args, done)
         return done
 
-    def events(self, *args, validate=True):
+    def events(self, *args):
         done = self.run("analyze", "-q", "--jsonl", "-", *args)
         assert done.returncode in (DONE, FOUND), done
         found = [json.loads(line) for line in done.stdout.splitlines()]
-        if jsonschema is not None and validate:
-            for event in found:
-                jsonschema.validate(event, self.schemas[0])
+        for event in found if self.schemas[0] is not None else ():
+            self.schemas[0].validate(event)
         return found
 
 
@@ -192,8 +192,25 @@ def a_source(b, path):
     assert done.returncode == FOUND and os.path.getsize(os.path.join(b.folder, "again.pcapng")) > 1000, done
     done = b.run("analyze", "-q", "--load", path, "-f", "tcp", hexed)
     assert done.returncode == USAGE and b"no filter" in done.stderr, done
+    server = os.path.join(os.path.dirname(b.capture), "server.pcap")
+    two = [b.run("compare", "-q", "--jsonl", "-", "--load", path, client, server)
+           for client in (b.capture, hexed)]
+    said = [json.dumps(of(map(json.loads, done.stdout.splitlines()), "finding")) for done in two]
+    assert len(said[0]) > 2 and said[0].replace(b.capture, hexed) == said[1], said
+    done = b.run("anonymize", "-q", "--load", path, hexed, "shared.pcapng")
+    assert done.returncode == DONE and len(of(b.events("shared.pcapng"), "finding")) == 4, done
     done = b.run("capture", "-i", "lo", "--load", path, "--engine", "test-hex")
     assert done.returncode == USAGE and b"--engine" in done.stderr, done
+
+
+def a_live_source(b, path):
+    """Instead of an interface's: what capture finds is what analyze does."""
+    done = b.run("capture", "-q", "-i", "client.hex", "--load", path, "--engine", "test-hex", "-w", "live.pcapng",
+                 "--jsonl", "-")
+    assert done.returncode == FOUND, done
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert of(found, "finding") == of(b.events(b.capture), "finding")
+    assert of(b.events("live.pcapng"), "finding") == of(found, "finding")
 
 
 def a_sink(b, path, source):
@@ -223,8 +240,8 @@ def repeated(b, path):
         manifest = os.path.join(b.folder, name, "report.json")
         with open(manifest, encoding="utf-8") as f:
             said = json.load(f)
-        if jsonschema is not None:
-            jsonschema.validate(said, b.schemas[1])
+        if b.schemas[1] is not None:
+            b.schemas[1].validate(said)
         return manifest, said
 
     manifest, said = report("with", "--load", path)
@@ -331,6 +348,7 @@ def main():
         a_classifier(b, paths[1])
         a_device(b, paths[2])
         a_source(b, paths[3])
+        a_live_source(b, b.make("source", "live", "LIVE"))
         a_sink(b, paths[4], paths[3])
         same_for_all_workers(b, paths)
         repeated(b, paths[0])

@@ -73,7 +73,8 @@ extern const char *const analysis_vantages[];
 	 .argument = "FILE",                                                                       \
 	 .help = "a database of MaxMind's format, for the networks and countries of addresses; "   \
 		 "several times for several"},                                                     \
-	PLUGIN_OPTION(type, field.plugins)
+	PLUGIN_OPTION(type, field.plugins,                                                         \
+		      "a packet source, a classifier, signatures or devices")
 
 /* What the option rows cannot check: NULL, or what is wrong. */
 const char *analysis_options_wrong(const struct analysis_options *o);

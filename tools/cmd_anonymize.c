@@ -14,6 +14,7 @@
 #include "dataplane/pcapng_write.h"
 #include "tools/command.h"
 #include "tools/options.h"
+#include "tools/plugins.h"
 #include "tools/privacy/key.h"
 #include "tools/privacy/scrub.h"
 #include "tools/privacy/survey.h"
@@ -26,6 +27,7 @@ extern const struct command command_anonymize;
 struct anonymize_config {
 	const char *key;
 	bool keep_payload, redact_names, quiet;
+	struct option_strings plugins;
 };
 
 #define AT(field) .offset = offsetof(struct anonymize_config, field)
@@ -47,6 +49,7 @@ static const struct option_row anonymize_rows[] = {
 	 .help = "names too under pseudonyms: of servers, hosts, paths and DNS, cut to the length that the "
 		 "name had; what holds one in pieces, and QUIC, is cut"},
 	{.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, AT(quiet), .help = "no warnings"},
+	PLUGIN_OPTION(struct anonymize_config, plugins, "a packet source"),
 	{.name = NULL},
 };
 
@@ -290,10 +293,10 @@ static int anonymize_run(void *config, int argc, char **argv)
 		options_error(&command_anonymize, "there is a file of that name already", argv[1]);
 		return EXIT_USAGE;
 	}
-	if (fault != NULL) {
+	if (fault != NULL)
 		options_error(&command_anonymize, fault, NULL);
+	if (fault != NULL || !plugins_start(&cfg->plugins, &command_anonymize))
 		return EXIT_USAGE;
-	}
 	log_set_level(cfg->quiet ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN);
 	session_catch_signals();
 	r.in = argv[0];

@@ -11,6 +11,7 @@
 #include "tools/command.h"
 #include "tools/compare/compare.h"
 #include "tools/options.h"
+#include "tools/plugins.h"
 #include "tools/progress.h"
 #include "tools/repeat.h"
 #include "tools/session.h"
@@ -20,7 +21,7 @@ extern const struct command command_compare;
 struct compare_options {
 	struct session_config session;
 	const char *bpf;
-	struct option_strings ends[SIDES];
+	struct option_strings ends[SIDES], plugins;
 };
 
 #define AT(field) .offset = offsetof(struct compare_options, field)
@@ -46,6 +47,7 @@ static const struct option_row compare_rows[] = {
 	 AT(ends[SIDE_SERVER]),
 	 .argument = "ADDR",
 	 .help = "the same at the server's end"},
+	PLUGIN_OPTION(struct compare_options, plugins, "a packet source"),
 	{.name = NULL},
 };
 
@@ -157,7 +159,7 @@ static int compare_once(const void *config, int argc, char **argv, const struct 
 	const struct compare_options *cfg = config;
 	struct run r = {.cfg = cfg, .session = {.expected = expected}};
 
-	if (!usage_fits(&r, argc, argv))
+	if (!usage_fits(&r, argc, argv) || !plugins_start(&cfg->plugins, &command_compare))
 		return EXIT_USAGE;
 	struct compare_config want = {.ends = {r.ends[0], r.ends[1]},
 				      .n_ends = {cfg->ends[0].n, cfg->ends[1].n}};

@@ -31,7 +31,7 @@ static const struct option_row list_options[] = {
 	 .offset = offsetof(struct list_config, verbose),
 	 .help = "signatures also with what innocent traffic looks the same, and where described; "
 		 "devices also with grade, time and source, and those that are never attributed"},
-	PLUGIN_OPTION(struct list_config, plugins),
+	PLUGIN_OPTION(struct list_config, plugins, "what it brings is listed too"),
 	{.name = NULL},
 };
 

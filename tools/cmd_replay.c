@@ -173,7 +173,7 @@ static const struct option_row replay_rows[] = {
 	 .kind = OPTION_FLAG,
 	 AT(verbose),
 	 .help = "more words about the run on standard error"},
-	PLUGIN_OPTION(struct replay_options, plugins),
+	PLUGIN_OPTION(struct replay_options, plugins, "a packet source or sink"),
 	{.name = NULL},
 };
 

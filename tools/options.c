@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tools/options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include "tools/escape.h"
 #include "tools/libraries.h"
 
-#define ROWS_MAX 48
+#define ROWS_MAX 64 /* of a command; capture has 47 */
 
 /* Every command takes these. */
 enum { CODE_FIRST_ROW = 0x1000, CODE_HELP = 0x2000, CODE_VERSION };
@@ -192,6 +193,7 @@ static unsigned make_tables(const struct command *c, struct option longs[ROWS_MA
 		}
 	}
 	*s = '\0';
+	assert(c->options[n].name == NULL);
 	longs[n] = (struct option){.name = "help", .val = CODE_HELP};
 	longs[n + 1] = (struct option){.name = "version", .val = CODE_VERSION};
 	longs[n + 2] = (struct option){.name = NULL};

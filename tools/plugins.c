@@ -14,7 +14,7 @@
 #include "tools/json.h"
 #include "tools/options.h"
 
-#define ADDS_MAX 512 /* bytes of what one adds, as text */
+#define ADDS_MAX 4096 /* bytes of what one adds, as text */
 
 static struct loaded {
 	const char *path;
@@ -27,9 +27,12 @@ static unsigned n_loaded;
 
 static void add(char text[ADDS_MAX], const char *kind, const char *name)
 {
-	size_t n = strlen(text);
+	size_t n = strlen(text), more = strlen(kind) + strlen(name) + 3;
 
-	snprintf(text + n, ADDS_MAX - n, "%s%s %s", n != 0 ? ", " : "", kind, name);
+	if (n + more + sizeof(" and others") < ADDS_MAX)
+		snprintf(text + n, ADDS_MAX - n, "%s%s %s", n != 0 ? ", " : "", kind, name);
+	else if (strstr(text, " and others") == NULL)
+		snprintf(text + n, ADDS_MAX - n, " and others");
 }
 
 static void describe(const struct plugin *table, char text[ADDS_MAX])

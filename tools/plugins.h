@@ -10,18 +10,19 @@
 
 struct json;
 
-/* A row of a command whose config of this type has a struct option_strings of this name. */
-#define PLUGIN_OPTION(type, field)                                                                 \
+/*
+ * A row of a command whose config of this type has a struct option_strings of this name. what: which
+ * of a plug-in's kinds it makes use of, as help says it.
+ */
+#define PLUGIN_OPTION(type, field, what)                                                           \
 	{.name = "load",                                                                           \
 	 .kind = OPTION_STRINGS,                                                                   \
 	 .offset = offsetof(type, field),                                                          \
 	 .argument = "FILE",                                                                       \
-	 .help = "a plug-in of your own, by its path: a packet source or sink, a classifier, signatures or " \
-		 "devices (dataplane/plugin.h); several times for several"}
+	 .help = "a plug-in of your own, by its path: " what                                       \
+		 " (dataplane/plugin.h); several times for several"}
 
-/*
- * What was loaded, as a report says it. Lives as long as the program, or as what it was read from.
- */
+/* What was loaded, as reports say it. Lives as long as the program, or as what it was read from. */
 struct plugin_said {
 	const char *file;   /* without its folder */
 	const char *sha256; /* of the file */
@@ -41,8 +42,5 @@ struct plugins_said {
 bool plugins_start(const struct option_strings *paths, const struct command *c);
 struct plugins_said plugins_said(void);
 void plugins_json(struct json *j, const struct plugins_said *p); /* "plugins", where there are any */
-/*
- * Where it came from, as it was given; NULL: it is linked in. What: of its kind, as in struct
- * plugin.
- */
+/* Where it came from, as it was given; NULL: it is linked in. what: as in struct plugin. */
 const char *plugins_path_of(const void *what);

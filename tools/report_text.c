@@ -51,8 +51,8 @@ static void plugins(const struct text *t)
 	for (uint64_t i = 0; i < t->options->plugins.n; i++) {
 		const struct plugin_said *p = &t->options->plugins.list[i];
 		char raw[1024], text[sizeof(raw) * 4];
-		snprintf(raw, sizeof(raw), "With the plug-in %.255s (SHA-256 %.16s%s): %.512s.", p->file,
-			 p->sha256, t->ellipsis, p->adds);
+		snprintf(raw, sizeof(raw), "With the plug-in %.255s (SHA-256 %.16s%s): %.512s%s", p->file,
+			 p->sha256, t->ellipsis, p->adds, strlen(p->adds) > 512 ? t->ellipsis : ".");
 		escape_string(text, sizeof(text), raw, t->escape);
 		text_wrap(t, 0, text);
 	}

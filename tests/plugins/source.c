@@ -2,7 +2,7 @@
 
 /*
  * A packet source of a user's own: files of text, "HEX-FRAMES" and then a line a packet, its time
- * in ns and its Ethernet frame in hexadecimal digits.
+ * in ns and its Ethernet frame in hexadecimal digits. With LIVE such a file plays an interface.
  */
 
 #include <errno.h>
@@ -16,6 +16,11 @@
 
 #define FRAME_MAX 2048
 #define MAGIC "HEX-FRAMES\n"
+#ifdef LIVE
+#define PROBE NULL
+#else
+#define PROBE hex_probe
+#endif
 
 struct hex {
 	FILE *in;
@@ -24,9 +29,11 @@ struct hex {
 	struct source_stats stats;
 	struct source_iface iface;
 	uint64_t now_ns;
+	bool live; /* the pipeline numbers the frames */
 };
 
-static bool hex_probe(const uint8_t *head, size_t len)
+bool hex_probe(const uint8_t *head, size_t len);
+bool hex_probe(const uint8_t *head, size_t len)
 {
 	return len >= sizeof(MAGIC) - 1 && memcmp(head, MAGIC, sizeof(MAGIC) - 1) == 0;
 }
@@ -34,15 +41,17 @@ static bool hex_probe(const uint8_t *head, size_t len)
 static int hex_open(void *state, const struct source_config *cfg, char *err, size_t errlen)
 {
 	struct hex *h = state;
+	const char *from = cfg->iface != NULL ? cfg->iface : cfg->files[0];
 
-	if (cfg->n_files != 1 || cfg->bpf != NULL) {
+	if (cfg->n_files > 1 || cfg->bpf != NULL) {
 		snprintf(err, errlen, "one file and no filter is all that this source knows");
 		return -EDOM;
 	}
-	h->in = fopen(cfg->files[0], "re");
+	h->live = cfg->iface != NULL;
+	h->in = fopen(from, "re");
 	if (h->in == NULL || fgets(h->line, sizeof(h->line), h->in) == NULL) {
 		int error = errno;
-		snprintf(err, errlen, "%.200s: %s", cfg->files[0], strerror(error));
+		snprintf(err, errlen, "%.200s: %s", from, strerror(error));
 		return -error;
 	}
 	h->iface = (struct source_iface){.linktype = 1, .dropped = UINT64_MAX};
@@ -67,8 +76,9 @@ static int hex_recv(void *state, unsigned q, struct packet pkts[], unsigned max)
 	h->now_ns = strtoull(h->line, &at, 10);
 	for (unsigned byte; n < FRAME_MAX && sscanf(at += *at == ' ', "%2x", &byte) == 1; at += 2)
 		h->frame[n++] = (uint8_t)byte;
+	h->stats.received++;
 	pkts[0] = (struct packet){.data = h->frame, .caplen = n, .wirelen = n, .ts_ns = h->now_ns,
-				  .frame = ++h->stats.received, .linktype = 1};
+				  .frame = h->live ? 0 : h->stats.received, .linktype = 1};
 	h->stats.bytes += n;
 	return 1;
 }
@@ -105,7 +115,7 @@ static const struct source_ops hex = {
 	.name = "test-hex",
 	.doc = "frames as hexadecimal digits",
 	.state_size = sizeof(struct hex),
-	.probe = hex_probe,
+	.probe = PROBE,
 	.open = hex_open,
 	.queues = hex_queues,
 	.recv = hex_recv,
