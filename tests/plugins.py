@@ -122,6 +122,40 @@ def a_signature(b, path):
     assert f"With the plug-in signature.so (SHA-256 {sha256(path)[:16]}" in text
 
 
+def a_silent_one(b):
+    """Since it might look for anything, every connection is weighed: the others find no more for that."""
+    path = b.make("signature", "silent", "SILENT")
+    for name in ("client-abort", "closed-port", "congested-1m", "dns-onpath", "reordered-rst"):
+        capture = os.path.join(b.root, "pcaps", name, "client.pcap")
+        assert of(b.events("--load", path, capture), "finding") == of(b.events(capture), "finding"), name
+
+
+def with_capabilities(b, path):
+    """A program that may more than who runs it lends that to no file but root's."""
+    if os.geteuid() != 0 or shutil.which("setcap") is None or shutil.which("setpriv") is None:
+        return
+    own, program = os.path.join(b.folder, "own"), os.path.join(b.folder, "wmscope")
+    os.mkdir(own)
+    given = shutil.copy(path, own)
+    shutil.copy(b.wmscope, program)
+    for name in own, given:
+        os.chown(name, 65534, 65534)
+    os.chmod(b.folder, 0o755)
+    ask = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program, "list", "signatures", "--load"]
+
+    def asked(file):
+        return subprocess.run([*ask, file], capture_output=True, check=False, cwd="/")
+
+    assert asked(given).returncode == DONE, asked(given)
+    with open("/proc/self/status", encoding="ascii") as f:
+        none = "NoNewPrivs:\t1" in f.read() or os.statvfs(program).f_flag & os.ST_NOSUID != 0
+    set_up = subprocess.run(["setcap", "cap_net_raw+ep", program], capture_output=True, check=False).returncode
+    if none or set_up != 0 or asked(path).returncode != DONE:
+        return  # nobody is given any here
+    done = asked(given)
+    assert done.returncode == USAGE and b"neither root nor" in done.stderr, done
+
+
 def out_of_bounds(b):
     """255 suspects that are not there, texts without an end; a grade that is none says nothing."""
     for grade, rows in ((4, 3), (9, 0), (0, 0)):
@@ -344,6 +378,7 @@ def main():
         listed(b, plugins)
         all_that_may_be_called(b)
         a_signature(b, paths[0])
+        a_silent_one(b)
         out_of_bounds(b)
         a_classifier(b, paths[1])
         a_device(b, paths[2])
@@ -353,6 +388,7 @@ def main():
         same_for_all_workers(b, paths)
         repeated(b, paths[0])
         refused(b, paths[0])
+        with_capabilities(b, paths[0])
     print("plug-ins of all kinds, and what is refused")
 
 
