@@ -26,6 +26,7 @@ struct segment {
 	const char *text; /* payload; NULL none */
 	uint32_t len;    /* of it; 0: all of text */
 	uint8_t ttl;     /* at its sender; 0: 64 */
+	uint8_t server;  /* another one: the last byte of its address; 0: 50 */
 	bool udp;        /* text in a datagram */
 	bool gre;        /* text in GRE instead, which has neither ports nor numbers */
 	bool damaged;    /* its checksum is wrong */
@@ -61,7 +62,8 @@ static inline uint64_t only(struct world *w, enum compare_side side, enum compar
 			    const struct segment *g, uint64_t ms, uint8_t ttl)
 {
 	bool up = way == WAY_UP, outside = side == SIDE_SERVER && w->nat != 0;
-	struct ip_addr client = address(w, outside ? 99 : 10), server = address(w, 50);
+	struct ip_addr client = address(w, outside ? 99 : 10);
+	struct ip_addr server = address(w, g->server != 0 ? g->server : 50);
 	uint16_t port = (uint16_t)((g->port != 0 ? g->port : 40000) + (outside ? w->nat : 0));
 	bool client_lo = memcmp(&client, &server, sizeof(client)) < 0;
 	struct flow_key key = {.lo = client_lo ? client : server, .hi = client_lo ? server : client,
@@ -128,12 +130,20 @@ static inline void through(struct world *w, enum compare_way way, struct segment
 	got(w, way, &g, ms + TRANSIT);
 }
 
+static inline void handshake_with(struct world *w, uint8_t server, uint16_t port, uint64_t ms)
+{
+	struct segment syn = {.port = port, .server = server, .flags = TCP_SYN};
+	struct segment both = {.port = port, .server = server, .flags = TCP_SYN | TCP_ACK, .ack = 1};
+	struct segment ack = {.port = port, .server = server, .flags = ACKED, .seq = 1, .ack = 1};
+
+	through(w, WAY_UP, syn, ms);
+	through(w, WAY_DOWN, both, ms + 20);
+	through(w, WAY_UP, ack, ms + 40);
+}
+
 static inline void handshake(struct world *w, uint16_t port, uint64_t ms)
 {
-	through(w, WAY_UP, (struct segment){.port = port, .flags = TCP_SYN}, ms);
-	through(w, WAY_DOWN, (struct segment){.port = port, .flags = TCP_SYN | TCP_ACK, .ack = 1},
-		ms + 20);
-	through(w, WAY_UP, (struct segment){.port = port, .flags = ACKED, .seq = 1, .ack = 1}, ms + 40);
+	handshake_with(w, 0, port, ms);
 }
 
 /* A connection beside, from first to last, so that both captures run and have controls. */

@@ -180,7 +180,8 @@ static const char *const benign_loss[] = {"loss on the path: a full queue or a b
 static const char *const benign_mtu[] = {"a path whose MTU is smaller than these packets"};
 static const char *const benign_idle[] = {
 	"a translator or firewall that had forgotten the idle connection"};
-static const char *const benign_forgot[] = {"a translator that had forgotten its connections"};
+static const char *const benign_forgot[] = {
+	"a translator or firewall that had forgotten its connections"};
 static const char *const benign_wall[] = {
 	"a firewall that the operator of one of the two ends put there"};
 

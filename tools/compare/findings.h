@@ -45,6 +45,8 @@ bool missed_beside_forged(const struct comparison *c, const struct link *l, enum
 
 /* forgot.c: once all fates are known. 0 or -ENOMEM. */
 int forgot_make(struct comparison *c);
+/* cut.c: sets link.cut_ns. 0 or -ENOMEM. */
+int cut_find(struct comparison *c);
 /* What arrived of the link in its client's name are its translator's own refusals. */
 bool forgot_refused(const struct comparison *c, const struct link *l);
 /* Of what was sent from then on, its sender's clock, to the last copy, a translator knew nothing any more. */

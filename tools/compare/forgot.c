@@ -4,7 +4,7 @@
  * Translators that forget their connections: a link that went down, a new address, a table that was flushed.
  * What then still comes for a client they refuse themselves, in their own name: a bare reset for each
  * segment, numbered by its acknowledgement (RFC 9293, section 3.5.2). And the client's later packets they
- * drop.
+ * drop. A firewall that forgets drops all that was under way, at one moment: cut.c.
  */
 
 #include <errno.h>
@@ -55,8 +55,9 @@ static void look_at_refusals(struct comparison *c, struct link *l)
 {
 	const struct view *v = &c->view[SIDE_SERVER];
 	const struct list *up = &l->list[SIDE_SERVER][WAY_UP], *down = &l->list[SIDE_SERVER][WAY_DOWN];
-	const struct digest *drew = NULL, *got = NULL;
+	const struct digest *drew = NULL, *older = NULL, *got = NULL;
 	uint64_t first = 0;
+	bool answered = false;
 
 	l->refused_ns = 0;
 	for (uint32_t i = 0, k = 0; i < up->n; i++) {
@@ -64,19 +65,24 @@ static void look_at_refusals(struct comparison *c, struct link *l)
 		for (; k < down->n && v->d[down->v[k]].ts_ns <= d->ts_ns; k++) {
 			const struct digest *s = &v->d[down->v[k]];
 			bool plain = (s->flags & (TCP_ACK | TCP_RST)) == TCP_ACK;
-			if (plain && s->fate == FATE_DROPPED)
+			if (plain && s->fate == FATE_DROPPED) {
+				older = drew != NULL && drew->ack != s->ack ? drew : older;
 				drew = s;
-			else if (plain && s->len != 0 && first == 0)
+			} else if (plain && s->len != 0 && first == 0) {
 				got = s;
+			}
 		}
 		if (d->fate != FATE_INJECTED)
 			continue;
-		if (!is_refusal(d) || drew == NULL || drew->ack != d->seq || d->ts_ns - drew->ts_ns > DREW_NS)
+		/* Under way may be what was sent before the client's last words came, and behind them. */
+		const struct digest *of = drew != NULL && drew->ack == d->seq ? drew : older;
+		if (!is_refusal(d) || of == NULL || of->ack != d->seq || d->ts_ns - of->ts_ns > DREW_NS)
 			return;
+		answered = first == 0 ? got != NULL && got->ack == of->ack : answered;
 		first = first == 0 ? d->ts_ns : first;
 	}
 	l->refused_ns = first;
-	l->answered = got != NULL && drew != NULL && got->ack == drew->ack;
+	l->answered = answered;
 }
 
 static int by_address(const void *a, const void *b)
@@ -102,7 +108,7 @@ int forgot_make(struct comparison *c)
 			c->forgotten[c->n_forgotten++] = (struct forgotten){*at, l->refused_ns};
 	}
 	qsort(c->forgotten, c->n_forgotten, sizeof(*c->forgotten), by_address);
-	return 0;
+	return cut_find(c);
 }
 
 /* Connections that the translator at that address is seen to have forgotten between the two times. */
@@ -140,6 +146,9 @@ bool forgot_dropped(const struct comparison *c, const struct link *l, enum compa
 	const struct ip_addr *at = translator_of(c, l);
 	const struct list *sl = &l->list[side][way];
 
+	uint64_t ahead = side == SIDE_SERVER ? (uint64_t)c->clock.offset_ns : 0;
+	if (l->cut_ns != 0 && from - ahead > l->cut_ns)
+		return true;
 	if (at == NULL)
 		return false;
 	for (uint32_t i = 0; i < sl->n; i++) {

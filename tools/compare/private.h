@@ -85,6 +85,7 @@ struct link {
 	uint32_t stuck[WAYS]; /* copies of one segment that never arrived */
 	uint64_t stuck_ns[WAYS]; /* the first of them, sender's time */
 	uint64_t refused_ns;     /* forgot.c: its translator refused it, the server's clock; 0: no */
+	uint64_t cut_ns;	 /* cut.c: a firewall forgot it behind that, the client's clock; 0: no */
 	bool answered;		 /* and did so behind the beginning of an answer */
 	struct list list[SIDES][WAYS];
 };
