@@ -236,6 +236,15 @@ def check_limits(wmscope, good):
         assert done.returncode in (DONE, FINDINGS, IO, PARTIAL), (mib, done)
 
 
+def check_strangers(wmscope, good, folder):
+    """Two captures that have no packet in common: the status comes with a word, also with -q."""
+    none = os.path.join(folder, "none.pcap")
+    with open(good, "rb") as f, open(none, "wb") as out:
+        out.write(f.read()[:24])
+    done = run(wmscope, ("compare", "-q", good, none))
+    assert done.returncode == PARTIAL and b"no packet is in both captures" in done.stderr, done
+
+
 def check_help(wmscope):
     """What help says of a number is what a wrong one is told, and an exit status that comes is in it."""
     for n in "0", "65":
@@ -270,6 +279,7 @@ def main():
         check_closed_pipe(wmscope, good)
         check_file_limit(wmscope, good, folder)
         check_limits(wmscope, good)
+        check_strangers(wmscope, good, folder)
         check_help(wmscope)
         check_completion(wmscope)
         check_listed(wmscope)

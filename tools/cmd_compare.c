@@ -113,8 +113,10 @@ static void write_reports(struct run *r)
 
 	/* Not two captures of one path, or nothing came through: either way nothing could be
 	 * compared. */
-	if (!comparison_clock(r->comparison)->aligned)
+	if (!comparison_clock(r->comparison)->aligned) {
+		log_error(NULL, "no packet is in both captures, so nothing could be compared");
 		session_happened(&r->session, EXIT_PARTIAL);
+	}
 	session_write(&r->session, comparison_analysis(r->comparison), &o);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * A firewall that forgot its connections: all that had been answered by then are cut at one moment, none goes
- * on, and what begins later gets through. A box that acts on what is said cuts one when that is said, and lets
- * others go on.
+ * A firewall that forgot its connections: all that had been answered by then are cut at one moment, none
+ * goes on, and what begins later gets through. A box that acts on what is said cuts one when that is said,
+ * and lets others go on.
  */
 
 #include <errno.h>
