@@ -359,6 +359,25 @@ bool view_overtook(const struct view *v, unsigned i, unsigned k)
 	       seq_lt(e->seq, r->seq);
 }
 
+#define REQUEST_MOST 65535   /* bytes: what is acknowledged beyond is another connection's */
+#define BURST_NS 50000000ull /* what one packet drew: devices answer within milliseconds */
+
+/* Of the client nothing was captured, but what it sent was acknowledged by then, or by the same burst. */
+static bool acknowledged_unseen(const struct view *v, unsigned i)
+{
+	if (v->dir != DIR_S2C || v->synack < 0 || v->ev->half[DIR_C2S].seen)
+		return false;
+	uint32_t from = v->e[v->synack].ack;
+	for (unsigned k = (unsigned)v->synack + 1; k < v->n; k++) {
+		const struct event *e = &v->e[k];
+		bool same = k <= i || ((e->flags & TCP_RST) != 0 && e->ts_ns - v->e[i].ts_ns < BURST_NS);
+		if (same && (e->flags & TCP_ACK) != 0 && seq_lt(from, e->ack) &&
+		    e->ack - from <= REQUEST_MOST)
+			return true;
+	}
+	return false;
+}
+
 enum stage view_stage(const struct view *v, unsigned i)
 {
 	bool data = false, later = false;
@@ -378,7 +397,7 @@ enum stage view_stage(const struct view *v, unsigned i)
 		later = true;
 	if (later)
 		return STAGE_LATER;
-	if (data)
+	if (data || (i < v->n && acknowledged_unseen(v, i)))
 		return STAGE_POST_PSH;
 	if (v->handshake_ack >= 0 && v->handshake_ack < (int)i)
 		return STAGE_POST_ACK;
