@@ -139,7 +139,8 @@ struct headers {
 	/* ICMP errors: the header they quote, so that they join its flow */
 	bool is_icmp_error;
 	bool quoted_ok; /* addresses, protocol and ports below are usable */
-	uint8_t quoted_proto, quoted_ttl;
+	uint8_t quoted_proto, quoted_ttl, quoted_tos;
+	bool quoted_df;
 	uint16_t quoted_ip_id, quoted_sport, quoted_dport;
 	uint32_t quoted_seq; /* TCP */
 	struct ip_addr quoted_src, quoted_dst;

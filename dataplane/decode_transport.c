@@ -222,7 +222,9 @@ static void parse_quoted_ip4(struct headers *h, struct cursor c)
 	if (p == NULL || p[0] >> 4 != 4 || (p[0] & 0xf) < 5)
 		return;
 	cursor_skip(&c, (p[0] & 0xfu) * 4 - 20);
+	h->quoted_tos = p[1];
 	h->quoted_ip_id = load_be16(p + 4);
+	h->quoted_df = (p[6] & 0x40) != 0;
 	h->quoted_ttl = p[8];
 	h->quoted_proto = p[9];
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -241,6 +243,7 @@ static void parse_quoted_ip6(struct headers *h, struct cursor c)
 		return;
 	struct ip6_chain chain;
 	scan_ip6_chain(&c, p[6], &chain);
+	h->quoted_tos = (uint8_t)(p[0] << 4 | p[1] >> 4);
 	h->quoted_ttl = p[7];
 	h->quoted_proto = chain.proto;
 	memcpy(h->quoted_src.b, p + 8, 16);

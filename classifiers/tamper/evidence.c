@@ -338,6 +338,8 @@ static void half_update(struct evidence *ev, enum dir dir, struct event *e,
 		e->flags |= EVENT_IGNORED;
 		return;
 	}
+	if (!s->seen)
+		ev->tos[dir] = h->tos;
 	if (!s->seen || ((e->flags & TCP_SYN) != 0 && !s->syn))
 		evidence_learn_sound(ev, dir, h);
 	if ((e->flags & TCP_SYN) != 0)

@@ -107,6 +107,8 @@ struct icmp_note {
 	uint16_t quoted_ip_id;
 	uint8_t type, code, version, ttl;
 	uint8_t quoted_dir; /* enum dir of the quoted packet */
+	uint8_t quoted_tos;
+	bool quoted_df;
 	struct ip_addr from;
 };
 
@@ -169,6 +171,7 @@ struct evidence {
 	bool ipv6;
 	bool rate_refused;       /* it earned a log of its segments and got none, or not all */
 	uint8_t n_icmp;          /* of more->icmp */
+	uint8_t tos[2];          /* DSCP and ECN of each direction's first packet */
 	uint8_t n_probes;        /* TTL-limited probes, saturating */
 	uint8_t tso;             /* segments above the MSS, saturating */
 	uint8_t duplicates;      /* identical frames within 1 ms, saturating */

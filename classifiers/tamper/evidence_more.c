@@ -173,6 +173,8 @@ void evidence_icmp(struct evidence *ev, enum dir quoted_dir, const struct packet
 		.version = h->ip_version,
 		.ttl = h->ttl,
 		.quoted_dir = (uint8_t)quoted_dir,
+		.quoted_tos = h->quoted_tos,
+		.quoted_df = h->quoted_df,
 		.from = h->src,
 	};
 }

@@ -15,7 +15,7 @@
 #define LADDER_MAX 48
 #define LADDER_BEFORE 12 /* rows kept before the first suspect once the ladder is too long */
 #define BENIGN_MAX 8
-#define NOTE_SIZE 64
+#define NOTE_SIZE 112
 #define QUOTE_SIZE 128 /* of 120 bytes and what the last may take */
 #define PROTO_UDP 17
 
@@ -261,11 +261,36 @@ static void say_packet(struct arena *a, const struct view *v, const struct findi
 		p->forged = false;
 }
 
-static void say_icmp(struct arena *a, const struct icmp_note *n, struct ladder_packet *p)
+/*
+ * What of the header was other where the error came from than where the capture was taken, as tracebox asks
+ * (Detal et al., IMC 2013). Shown and never weighed: routers rewrite DSCP as they please.
+ */
+static void say_changes(const struct view *v, const struct icmp_note *n, char *out, size_t len)
 {
-	char from[64], note[NOTE_SIZE];
-	snprintf(note, sizeof(note), "ICMP %u/%u from %s", n->type, n->code,
-		 ip_addr_format(&n->from, n->version, from, sizeof(from)));
+	uint8_t sent = v->ev->tos[n->quoted_dir] >> 2, got = n->quoted_tos >> 2;
+	int at = 0;
+	out[0] = '\0';
+	if (v->ex != NULL)
+		return;
+	if (sent != got)
+		at = snprintf(out, len, ", DSCP %u there for %u", got, sent);
+	for (unsigned i = 0; i < v->n && n->version == 4; i++) {
+		const struct event *e = &v->e[i];
+		if (event_dir(e) != (enum dir)n->quoted_dir || e->seq != n->quoted_seq ||
+		    e->ip_id != n->quoted_ip_id || ((e->bits & EVENT_DF) != 0) == n->quoted_df)
+			continue;
+		snprintf(out + at, len - (size_t)at, ", DF %s there", n->quoted_df ? "set" : "cleared");
+		return;
+	}
+}
+
+static void say_icmp(struct arena *a, const struct view *v, const struct icmp_note *n,
+		     struct ladder_packet *p)
+{
+	char from[64], changes[40], note[NOTE_SIZE];
+	say_changes(v, n, changes, sizeof(changes));
+	snprintf(note, sizeof(note), "ICMP %u/%u from %s%s", n->type, n->code,
+		 ip_addr_format(&n->from, n->version, from, sizeof(from)), changes);
 	*p = (struct ladder_packet){
 		.frame = n->frame,
 		.file = n->file,
@@ -292,13 +317,13 @@ static int say_ladder(struct arena *a, const struct view *v, const struct judged
 	for (unsigned i = from; i < v->n && f->n_ladder < LADDER_MAX; i++) {
 		while (icmp < v->ev->n_icmp && v->ev->more->icmp[icmp].ts_ns < v->e[i].ts_ns &&
 		       f->n_ladder < LADDER_MAX)
-			say_icmp(a, &v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
+			say_icmp(a, v, &v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
 		say_packet(a, v, f, i, &f->ladder[f->n_ladder]);
 		f->ladder[f->n_ladder].skipped_before |= i == from && from != 0;
 		f->n_ladder++;
 	}
 	while (icmp < v->ev->n_icmp && f->n_ladder < room + v->ev->n_icmp)
-		say_icmp(a, &v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
+		say_icmp(a, v, &v->ev->more->icmp[icmp++], &f->ladder[f->n_ladder++]);
 	for (unsigned i = 0; i < f->n_ladder; i++)
 		if (f->ladder[i].note == NULL)
 			return -ENOMEM;

@@ -301,6 +301,12 @@ static void test_icmp_quote(void **state)
 	assert_int_equal(h.ttl, 57);
 	assert_int_equal(h.quoted_ttl, 1);
 	assert_int_equal(h.quoted_ip_id, 0xbeef);
+	assert_int_equal(h.quoted_tos, k.b[quoted + 1]);
+	assert_int_equal(h.quoted_df, (k.b[quoted + 6] & 0x40) != 0);
+	k.b[quoted + 1] = 0xb8;
+	k.b[quoted + 6] ^= 0x40;
+	assert_int_equal(decode(&k, LINKTYPE_RAW).quoted_tos, 0xb8);
+	assert_int_not_equal(decode(&k, LINKTYPE_RAW).quoted_df, h.quoted_df);
 	assert_int_equal(h.quoted_sport, 40000);
 	assert_int_equal(h.quoted_dport, 443);
 	assert_int_equal(h.quoted_seq, 0x01020304);
@@ -312,9 +318,13 @@ static void test_icmp_quote(void **state)
 	k = (struct build){0};
 	put_ip6(&k, 58, 8 + 48);
 	put(&k, 8, 0x0104000000000000);
+	quoted = k.n;
 	put_ip6(&k, 17, 20);
 	put(&k, 8, 0x1234003500140000);
+	k.b[quoted] = 0x6b;
+	k.b[quoted + 1] = 0x80;
 	h = decode(&k, LINKTYPE_RAW);
+	assert_int_equal(h.quoted_tos, 0xb8);
 	assert_true(h.is_icmp_error && h.quoted_ok);
 	assert_int_equal(h.dport, 4);
 	assert_int_equal(h.quoted_proto, 17);
