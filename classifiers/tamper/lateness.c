@@ -10,17 +10,31 @@
 #define SHARE 100
 #define TELLING 3
 
+static bool is_open(const struct event *e)
+{
+	return (e->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK &&
+	       (e->bits & EVENT_PROBE) == 0;
+}
+
 /* Which nobody forges. */
 static bool is_plain(const struct event *e)
 {
-	return (e->flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK)) == TCP_ACK &&
-	       (e->bits & EVENT_PROBE) == 0 && (event_dir(e) == DIR_C2S || e->len == 0);
+	return is_open(e) && (event_dir(e) == DIR_C2S || e->len == 0);
+}
+
+/* Data that was not sent again: then they would be stamped later than what is behind them. */
+static bool fills(const struct event *e, const struct event *a)
+{
+	return e->len != 0 && a->len != 0 && (a->bits & e->bits & EVENT_TS) != 0 &&
+	       seq_lt(e->seq, a->seq) && seq_leq(e->tsval, a->tsval) && seq_leq(e->ack, a->ack);
 }
 
 /* Sent before packet a, although it came behind it. A copy of what came before is none of a's. */
 static bool is_older(const struct event *e, const struct event *a)
 {
 	bool stamped = (a->bits & e->bits & EVENT_TS) != 0;
+	if (!is_plain(e) || !is_plain(a))
+		return fills(e, a);
 	return seq_lt(e->ack, a->ack) ? !stamped || seq_leq(e->tsval, a->tsval)
 				      : e->ack == a->ack && stamped && seq_lt(e->tsval, a->tsval);
 }
@@ -34,10 +48,10 @@ uint64_t lateness_of(const struct evidence *ev)
 			from = i; /* numbers of another connection lie before */
 	for (unsigned i = from; i < ev->n_events; i++) {
 		const struct event *e = &ev->events[i];
-		for (unsigned k = from; k < i && is_plain(e); k++) {
+		for (unsigned k = from; k < i && is_open(e); k++) {
 			const struct event *a = &ev->events[k];
 			uint64_t lag = e->ts_ns - a->ts_ns;
-			if (event_dir(a) == event_dir(e) && is_plain(a) && is_older(e, a) &&
+			if (event_dir(a) == event_dir(e) && is_open(a) && is_older(e, a) &&
 			    lag < LONGEST_NS && lag > most)
 				most = lag;
 		}
@@ -50,7 +64,7 @@ static bool can_tell(const struct evidence *ev)
 {
 	unsigned n[2] = {0, 0};
 	for (unsigned i = 0; i < ev->n_events; i++)
-		n[event_dir(&ev->events[i])] += is_plain(&ev->events[i]);
+		n[event_dir(&ev->events[i])] += is_open(&ev->events[i]);
 	return n[DIR_C2S] >= TELLING || n[DIR_S2C] >= TELLING;
 }
 

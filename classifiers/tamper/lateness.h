@@ -5,7 +5,7 @@
  * How much a capture's network reorders: acknowledgements and timestamps of one sender never go back, so a
  * packet that lags behind both shows how long another one has overtaken it. Counted over connections, since
  * a forger's packets are of one; from packets that forgers have no use for: those of a client but for its
- * FINs and RSTs, and a server's pure acknowledgements.
+ * FINs and RSTs, a server's pure acknowledgements, and its data that fill a hole and are stamped as old.
  */
 
 #include <stdint.h>

@@ -16,6 +16,11 @@
 		"-818 < PA 901 518 900 flow=" f, "-817 > A 518 1801 flow=" f,                     \
 		"-797 > A 518 901 flow=" f
 #define JITTER LATE("1"), LATE("2"), LATE("3")
+/* One whose server's first segment comes 20 ms behind the second, stamped so. */
+#define HOLE(f, stamp)                                                                            \
+	"-900 > S 0 - flow=" f, "-860 < SA 0 1 flow=" f " ts=400", "-859.9 > A 1 1 flow=" f,      \
+		"-859.8 > PA 1 1 517 flow=" f, "-819 < PA 901 518 900 flow=" f " ts=442",         \
+		"-799 < A 1 518 900 flow=" f " ts=" stamp, "-798.9 > A 518 1801 flow=" f
 #define REQUEST "40.2 > PA 1 1 79"
 #define WEB(...) {.line = LINES(__VA_ARGS__), .speaks = SPEAKS_HTTP, .no_ts = true, \
 		  .server_id = STAMPS_RANDOM}
@@ -28,7 +33,14 @@
 		"81 > A 518 1401", "82 > A 518 2801", "83 > FA 542 4201", "84 > A 518 2801",      \
 		"85 > A 518 4201", "86 > A 518 4201", "87 > A 518 4201", "88 > A 518 4201"
 
+#define STAMPED(...) {.line = LINES(__VA_ARGS__), .speaks = SPEAKS_HTTP, .server_id = STAMPS_RANDOM}
+
 static const struct judge_case cases[] = {
+	{.name = "data that fill a hole and are older lag", .finds = SILENT,
+	 .ev = STAMPED(HOLE("1", "441"), HOLE("2", "441"), HOLE("3", "441"), SHAKE, REQUEST, OVERTAKEN)},
+	{.name = "data that fill a hole and were sent again do not",
+	 .finds = LINES("< data-after-rst likely 6.0: 26 27 after 25 post_psh"),
+	 .ev = STAMPED(HOLE("1", "460"), HOLE("2", "460"), HOLE("3", "460"), SHAKE, REQUEST, OVERTAKEN)},
 	{.name = "an abort and a refusal overtake the answer, where packets keep their order",
 	 .finds = LINES("< data-after-rst likely 6.0: 5 6 after 4 post_psh"),
 	 .ev = WEB(SHAKE, REQUEST, OVERTAKEN)},
