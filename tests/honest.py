@@ -139,7 +139,7 @@ class Path:
         self.rto = 0.2 + 3 * self.delay
         self.hops = (rng.randint(0, 12), rng.randint(1, 12))
         self.port, self.now, self.queue, self.n = port, rng.random() * 20, [], 0
-        self.evades, self.sabotage = 0, None
+        self.evades, self.sabotage, self.swallows = 0, None, False
         self.frames, self.ends, self.last = [], {}, {True: 0, False: 0}
         self.client = 0xc0000200 + rng.randrange(1, 200)
         self.server = SERVER + rng.randrange(1, 40)
@@ -169,7 +169,7 @@ class Path:
             at = self.now + self.delay * before + rng.random() * self.jitter * before
             if rng.random() >= self.missing:
                 self.capture(at, packet)
-            if dies or rng.random() < self.loss * (1 - before):
+            if dies or (self.swallows and client and payload) or rng.random() < self.loss * (1 - before):
                 continue
             there = at - self.now + self.delay * (1 - before) + rng.random() * self.jitter
             self.later(there, self.arrive, client, flags, seq & 0xffffffff, (ack or 0) & 0xffffffff, len(payload))

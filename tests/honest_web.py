@@ -36,14 +36,15 @@ class Client:
     def clean(self):
         return self.loss == 0 and self.twice == 0 and self.missing == 0 and self.jitter == 0
 
-    def connect(self, server, port, play):
-        """play(path) runs once the handshake is done."""
+    def connect(self, server, port, play, broken=False):
+        """play(path) runs once the handshake is done. broken: what the client says is lost on its way."""
         path = Path(self.rng, self.port, self.place, self.missing)
         self.port += self.rng.randint(1, 9)
         path.client, path.server, path.server_port = self.address, server.address, port
         path.stacks = {True: self.stack, False: server.stack}
         path.hops, path.delay, path.timestamps = (self.hops, server.hops), server.delay, server.timestamps
         path.loss, path.twice, path.jitter, path.rto = self.loss, self.twice, self.jitter, 0.2 + 3 * server.delay
+        path.swallows = broken
         path.now, path.started = self.now, lambda: play(path)
         path.connect()
         path.run()
@@ -51,9 +52,26 @@ class Client:
         self.frames += path.frames
 
 
+def crowd(rng, place, missing):
+    """Clients of one server, each with a name or two of many; the ways of some are broken, whatever they ask."""
+    server, frames, cast = Server(0xcb007100 + rng.randrange(1, 9)), [], {}
+    names = [f"www{i}.example" for i in range(rng.choice((2, 5, 20)))]
+    share = rng.choice((0.1, 0.3, 0.5))
+    for i in range(rng.choice((4, 10, 40))):
+        client, broken = Client(rng, 0xc0000281 + i, place, missing), rng.random() < share
+        client.now += rng.random() * 600
+        mine = rng.sample(names, rng.choice((1, 1, 2)))
+        for _ in range(rng.choice((1, 3))):
+            scenes.secure(client, server, rng.choice(mine), broken=broken)
+            client.now += rng.choice((5, 40, 200))
+        frames += client.frames
+        cast[client.address] = Scene("crowd", "anomaly")
+    return frames, cast
+
+
 def stage(rng):
     place, missing = rng.choice((0, 0, 0, 1, 0.5)), rng.choice((0, 0, 0, 0.02, 0.2))
-    frames, cast = [], {}
+    frames, cast = crowd(rng, place, missing) if rng.random() < 0.3 else ([], {})
     for i in range(rng.choice((1, 5, 25))):
         client = Client(rng, 0xc0000201 + i, place, missing)
         play = rng.choice(scenes.ALL)

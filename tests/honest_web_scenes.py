@@ -61,8 +61,9 @@ def talk(p, turns, end="close", think=0.01):
     p.later(40, client.close)
 
 
-def web(c, server, turns, end="close", think=None, port=80):
-    c.connect(server, port, lambda p: talk(p, turns, end, c.rng.choice((0.0005, 0.02, 0.7)) if think is None else think))
+def web(c, server, turns, end="close", think=None, port=80, broken=False):
+    c.connect(server, port, lambda p: talk(p, turns, end, c.rng.choice((0.0005, 0.02, 0.7)) if think is None else think),
+              broken)
 
 
 # --- HTTP
@@ -235,9 +236,9 @@ def data(rng, size=None):
     return record(0x17, rng.randbytes(size or rng.choice((40, 900, 9000))))
 
 
-def secure(c, server, name, turns=2, end="client-close", grease=False):
+def secure(c, server, name, turns=2, end="client-close", grease=False, broken=False):
     more = [(data(c.rng, 90), data(c.rng)) for _ in range(turns)]
-    web(c, server, [(hello(c.rng, name, grease), server_flight(c.rng))] + more, end, port=443)
+    web(c, server, [(hello(c.rng, name, grease), server_flight(c.rng))] + more, end, port=443, broken=broken)
 
 
 def tls_plain(c, server):
