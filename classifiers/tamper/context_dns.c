@@ -22,7 +22,7 @@ struct dns_pool {
 	uint32_t n, room;
 	struct tcp_answer {
 		uint64_t question; /* hash; 0: free */
-		uint64_t first_ns;
+		struct dns_span when;
 	} *tcp;
 	uint32_t n_tcp, room_tcp;
 };
@@ -245,8 +245,12 @@ static bool tcp_add(struct dns_pool *p, struct tcp_answer a, uint32_t max)
 	}
 	struct tcp_answer *slot = tcp_slot(p, a.question);
 	p->n_tcp += slot->question == 0;
-	if (slot->question == 0 || a.first_ns < slot->first_ns)
+	if (slot->question == 0)
 		*slot = a;
+	if (a.when.first_ns < slot->when.first_ns)
+		slot->when.first_ns = a.when.first_ns;
+	if (a.when.last_ns > slot->when.last_ns)
+		slot->when.last_ns = a.when.last_ns;
 	return true;
 }
 
@@ -282,7 +286,8 @@ void dns_pool_add(struct dns_pool *p, const struct flow *f, const struct dns_exc
 	if (x->tcp) {
 		if (dns_exchange_is_clean(x) && x->reply[0].rcode == DNS_NOERROR &&
 		    x->reply[0].address != ADDRESS_NONE)
-			tcp_add(p, (struct tcp_answer){question_hash(server, x), x->opened_ns},
+			tcp_add(p, (struct tcp_answer){question_hash(server, x),
+						       {x->opened_ns, x->opened_ns}},
 				TCP_ANSWERS_MAX);
 		return;
 	}
@@ -430,11 +435,10 @@ bool resolver_is_portal(const struct resolver *r, const struct ip_addr *addr)
 	return false;
 }
 
-uint64_t dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
-			       const struct dns_exchange *x)
+struct dns_span dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
+				      const struct dns_exchange *x)
 {
 	if (p->room_tcp == 0)
-		return 0;
-	const struct tcp_answer *a = tcp_slot(p, question_hash(server, x));
-	return a->question != 0 ? a->first_ns : 0;
+		return (struct dns_span){0, 0};
+	return tcp_slot(p, question_hash(server, x))->when;
 }

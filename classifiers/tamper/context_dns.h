@@ -85,6 +85,9 @@ bool resolver_showed_ttl(const struct resolver *r, uint8_t ttl, const struct dns
 bool resolver_says_word(const struct resolver *r, uint16_t word);
 /* For a while nearly every name had this address: a captive portal's. */
 bool resolver_is_portal(const struct resolver *r, const struct ip_addr *addr);
-/* When the same server first answered the same question over TCP, with a public address; 0: never. */
-uint64_t dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
-			       const struct dns_exchange *x);
+/* When the same server answered the same question over TCP, with a public address; 0: never. */
+struct dns_span {
+	uint64_t first_ns, last_ns;
+};
+struct dns_span dns_pool_tcp_answered(const struct dns_pool *p, const struct ip_addr *server,
+				      const struct dns_exchange *x);

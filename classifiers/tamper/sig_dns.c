@@ -18,6 +18,7 @@
 #define SILENT_SHARE 5
 #define DECOYS_FEW 2  /* answers in other companies' networks: a company has names that nobody lists */
 #define DECOYS_MANY 4 /* … and none has as many */
+#define POLICY_NS 600000000000ull /* within which the two are taken for one try */
 #define LOGIN_NS 10000000000ull /* the least that somebody needs to log in to a hotspot */
 
 static const struct dns_exchange *exchange(const struct view *v)
@@ -351,11 +352,13 @@ static bool match_tcp(const struct view *v, const struct signature *self, struct
 	(void)self;
 	if (v->ctx == NULL || x->tcp)
 		return false;
-	uint64_t tcp_ns = dns_pool_tcp_answered(context_dns(v->ctx), &v->flow->server, x);
-	if (tcp_ns == 0)
+	struct dns_span tcp = dns_pool_tcp_answered(context_dns(v->ctx), &v->flow->server, x);
+	if (tcp.first_ns == 0)
 		return false;
 	/* Before a login a hotspot answers for all servers, and not over TCP. */
-	bool inside = dns_resolver_is_inside(v), login = tcp_ns > x->opened_ns + LOGIN_NS;
+	bool inside = dns_resolver_is_inside(v), login = tcp.first_ns > x->opened_ns + LOGIN_NS;
+	/* What a server was told to say of a name may change, and then is said over both. */
+	bool changed = tcp.last_ns < x->opened_ns && x->opened_ns - tcp.last_ns > POLICY_NS;
 	for (unsigned i = 0; i < x->n_replies; i++) {
 		const struct dns_reply *r = &x->reply[i];
 		const char *name;
@@ -363,7 +366,7 @@ static bool match_tcp(const struct view *v, const struct signature *self, struct
 		bool denied = r->rcode == DNS_NXDOMAIN;
 		if (!a.forged[i] || (!bogus && !denied))
 			continue;
-		enum grade g = inside ? GRADE_D2 : login ? GRADE_D1 : bogus ? GRADE_D4 : GRADE_D3;
+		enum grade g = inside ? GRADE_D2 : login || changed ? GRADE_D1 : bogus ? GRADE_D4 : GRADE_D3;
 		out->grade = g > out->grade ? g : out->grade;
 		testimony_says(out, "%s over UDP, a public address over TCP", says(r, text));
 		suspect(v, r, out);
