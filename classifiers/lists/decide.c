@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "classifiers/lists/loader.h"
 
@@ -29,6 +30,43 @@ bool rule_fits(const struct rule *r, const char *country)
 	for (; strlen(c) >= 2; c += 2 + (c[2] == ','))
 		if (memcmp(c, country, 2) == 0)
 			return true;
+	return false;
+}
+
+#define NAME_LEAST 6 /* bytes: shorter ones stand in other words */
+
+/* At p the rule's text goes on with the name; backslashes escape. */
+static bool goes_on(const uint8_t *p, const uint8_t *end, const char *name)
+{
+	for (; *name != '\0'; name++, p++) {
+		if (p < end && *p == '\\')
+			p++;
+		if (p >= end || tolower(*p) != tolower((unsigned char)*name))
+			return false;
+	}
+	return true;
+}
+
+static bool mentions(const struct rule *r, const char *name)
+{
+	const uint8_t *end = r->pattern + r->len;
+	for (const uint8_t *p = r->pattern; p < end; p++)
+		if (goes_on(p, end, name))
+			return true;
+	return false;
+}
+
+bool ruleset_mentions(const struct ruleset *s, const char *name)
+{
+	if (strncasecmp(name, "www.", 4) == 0)
+		name += 4;
+	if (strlen(name) < NAME_LEAST || strchr(name, '.') == NULL)
+		return false;
+	for (size_t i = 0; i < ruleset_count(s); i++) {
+		const struct rule *r = ruleset_rule(s, i);
+		if (r->where == RULE_HEADER && r->scope != RULE_FP && mentions(r, name))
+			return true;
+	}
 	return false;
 }
 

@@ -130,6 +130,12 @@ const struct rule *ruleset_find_dns_addr(const struct ruleset *s, const struct i
 /* A name as text, in any case, with or without the last dot. */
 const struct rule *ruleset_find_dns_name(const struct ruleset *s, const char *name, size_t len);
 
+/*
+ * A rule for filters' redirects holds the name, without www.: their own host, which may have an address of
+ * theirs in all honesty. What a regular expression escapes counts as it is meant. Pages speak of others, too.
+ */
+bool ruleset_mentions(const struct ruleset *s, const char *name);
+
 /* Scope order, then opt-in before others, then confidence, then load order. A total order. */
 int rule_compare(const struct rule *a, const struct rule *b);
 /* The rule is bound to no country, or to this one; country NULL or "" (unknown) fits only the former. */

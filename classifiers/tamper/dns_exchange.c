@@ -360,6 +360,8 @@ static void add_reply(struct dns_gatherer *s, struct dns_exchange *x, const stru
 			r.bits |= DNS_REPLY_MIRROR;
 	}
 	read_answers(s->rules, m, &r);
+	if (r.known != NULL && ruleset_mentions(s->rules, x->qname))
+		r.known = NULL;
 	keep_raw(x, &r, m);
 	x->reply[x->n_replies++] = r;
 }

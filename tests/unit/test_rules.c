@@ -353,6 +353,28 @@ static void dns(void **state)
 	ruleset_free(s);
 }
 
+/* Whoever was sent to a filter's page asks for its host, and is told the truth. */
+static void own_hosts(void **state)
+{
+	(void)state;
+	struct ruleset *s = LOAD("a nat header:location prefix \"http://page.filter.id/x\"\n"
+				 "b isp header:location regexp /restrict\\.Host\\.pk/\n"
+				 "c fp header:location contains \"honest.example\"\n"
+				 "d nat dns full \"blocked.example\"\n"
+				 "e nat body contains \"see facebook.com\"\n");
+	assert_true(ruleset_mentions(s, "page.filter.id"));
+	assert_true(ruleset_mentions(s, "WWW.Page.Filter.id"));
+	assert_true(ruleset_mentions(s, "restrict.host.pk"));
+	assert_false(ruleset_mentions(s, "other.filter.id"));
+	assert_false(ruleset_mentions(s, "page.filter.idx"));
+	assert_false(ruleset_mentions(s, "honest.example"));
+	assert_false(ruleset_mentions(s, "blocked.example"));
+	assert_false(ruleset_mentions(s, "er.id"));
+	assert_false(ruleset_mentions(s, "facebook.com"));
+	assert_false(ruleset_mentions(s, ""));
+	ruleset_free(s);
+}
+
 /* The hash changes with everything that a report can come to depend on. */
 static void hashes(void **state)
 {
@@ -441,7 +463,7 @@ int main(void)
 		cmocka_unit_test(censored_planet),  cmocka_unit_test(censored_planet_broken),
 		cmocka_unit_test(own_rules),	    cmocka_unit_test(own_rules_broken),
 		cmocka_unit_test(lengths),	    cmocka_unit_test(dns),
-		cmocka_unit_test(hashes),	    cmocka_unit_test(builtin),
+		cmocka_unit_test(own_hosts), cmocka_unit_test(hashes),	    cmocka_unit_test(builtin),
 		cmocka_unit_test(sealed_empty),	    cmocka_unit_test(builtin_is_itself_beside_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
