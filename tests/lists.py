@@ -5,12 +5,17 @@
 With a folder the published lists are imported too and their rows counted; without one, or where it is
 absent, made-up lists only. 77: the folder is not there.
 """
+import ipaddress
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
 
+import frames
+
+RAW = 101
 DONE, USAGE, INPUT, IO = 0, 2, 3, 4
 
 CSV = ('name,scope,other_names,location_found,pattern_type,pattern,confidence_no_fp,'
@@ -22,6 +27,10 @@ JSON = '{"fingerprint":"a_prod_made","pattern":"Server: Box\\\\.1"}\n' \
        '{"fingerprint":"x_made","pattern":"only <b>maintenance</b>"}\n' \
        '{"fingerprint":"f_gen_look","pattern":"a(?=b)"}\n'
 RULES = '# mine\nmine isp body contains "closed for you" opt-in\n'
+# Answers of filters, and the host that one of them redirects to.
+DNS_RULES = ('four nat dns full "1.2.3.4"\nsix nat dns full "2a00:db9::5"\n'
+             'name nat dns full "page.filter.example"\nown nat header:location prefix "http://own.filter.example/"\n')
+A, CNAME, AAAA = 1, 5, 28
 BAD_RULES = 'mine isp body contains "x"\n\nwrong king body contains "x"\nbad isp body regexp /(/\n'
 
 # As published on 2024-10-20 and 2022-06-22.
@@ -76,6 +85,43 @@ def pages(home, matcher):
         assert piped == out, f'{page!r}: {piped} of standard input'
 
 
+def wire_name(name):
+    return b''.join(bytes([len(label)]) + label.encode() for label in name.split('.')) + b'\0'
+
+
+def datagram(number, ends, ports, payload):
+    """Raw IPv4 and UDP, a tenth of a second after the one before it."""
+    udp = struct.pack('!HHHH', *ports, 8 + len(payload), 0) + payload
+    ip = struct.pack('!BBHHHBBH', 0x45, 0, 20 + len(udp), number, 0, 57, 17, 0)
+    data = ip + b''.join(ipaddress.ip_address(a).packed for a in ends) + udp
+    return 10**18 + number * 10**8, data, len(data)
+
+
+def asked_and_answered(number, name, kind, data, asks=A):
+    question = wire_name(name) + struct.pack('!HH', asks, 1)
+    answer = b'\xc0\x0c' + struct.pack('!HHIH', kind, 1, 60, len(data)) + data
+    ends, ports = ('192.0.2.10', '9.9.9.9'), (40000 + number, 53)
+    return [datagram(number, ends, ports, struct.pack('!6H', number, 0x100, 1, 0, 0, 0) + question),
+            datagram(number + 1, ends[::-1], ports[::-1],
+                     struct.pack('!6H', number, 0x8180, 1, 1, 0, 0) + question + answer)]
+
+
+def answers(home):
+    """Each kind of answer that a list can name is found in a capture, and nothing else is."""
+    four, six = (ipaddress.ip_address(a).packed for a in ('1.2.3.4', '2a00:db9::5'))
+    cases = (('a.site.example', A, four, A, True), ('b.site.example', AAAA, six, AAAA, True),
+             ('c.site.example', CNAME, wire_name('page.filter.example'), A, True),
+             ('d.site.example', A, four[:3] + b'\5', A, False), ('own.filter.example', A, four, A, False))
+    path, rules = home.folder + '/answers.pcap', home.file('dns.rules', DNS_RULES)
+    frames.write(path, sum((asked_and_answered(2 * i, *c[:4]) for i, c in enumerate(cases, 1)), []), RAW)
+    out, _ = home.run(DONE, 'analyze', '-q', '--fail-on', 'never', '--jsonl', '-', '--no-lists', '--rules',
+                      rules, path)
+    events = [json.loads(line) for line in out.splitlines()]
+    found = {e['finding']['trigger']['value'] for e in events if e['event_type'] == 'finding'
+             and e['finding']['id'] == 'dns-known-address'}
+    assert found == {c[0] for c in cases if c[4]}, found
+
+
 def made_up(wmscope, capture):
     with tempfile.TemporaryDirectory() as folder:
         home = Home(wmscope, folder)
@@ -102,6 +148,7 @@ def made_up(wmscope, capture):
         out, err = home.run(DONE, 'lists', 'list', '-v')
         assert 'made.csv' in out and 'builtin' in out and 'line 3: made.where' in err, out + err
         pages(home, matcher)
+        answers(home)
 
         lists = home.lists_of_run(capture)
         assert set(lists) == {'builtin', 'made.csv', '-odd_name_.json'}
