@@ -39,8 +39,29 @@ static bool is_older(const struct event *e, const struct event *a)
 				      : e->ack == a->ack && stamped && seq_lt(e->tsval, a->tsval);
 }
 
+/* The newest of one direction; nothing that is as new as these in all lags. */
+struct newest {
+	bool any;
+	uint32_t seq, ack, tsval;
+};
+
+static bool is_behind(struct newest *n, const struct event *e)
+{
+	bool behind = n->any && (seq_lt(e->ack, n->ack) || seq_lt(e->tsval, n->tsval) ||
+				 (e->len != 0 && seq_lt(e->seq, n->seq)));
+	if (!n->any || seq_lt(n->ack, e->ack))
+		n->ack = e->ack;
+	if (!n->any || seq_lt(n->tsval, e->tsval))
+		n->tsval = e->tsval;
+	if (!n->any || seq_lt(n->seq, e->seq))
+		n->seq = e->seq;
+	n->any = true;
+	return behind;
+}
+
 uint64_t lateness_of(const struct evidence *ev)
 {
+	struct newest newest[2] = {{.any = false}};
 	uint64_t most = 0;
 	unsigned from = 0;
 	for (unsigned i = 0; i < ev->n_events; i++)
@@ -48,7 +69,8 @@ uint64_t lateness_of(const struct evidence *ev)
 			from = i; /* numbers of another connection lie before */
 	for (unsigned i = from; i < ev->n_events; i++) {
 		const struct event *e = &ev->events[i];
-		for (unsigned k = from; k < i && is_open(e); k++) {
+		bool behind = is_open(e) && is_behind(&newest[event_dir(e)], e);
+		for (unsigned k = from; k < i && behind; k++) {
 			const struct event *a = &ev->events[k];
 			uint64_t lag = e->ts_ns - a->ts_ns;
 			if (event_dir(a) == event_dir(e) && is_open(a) && is_older(e, a) &&
