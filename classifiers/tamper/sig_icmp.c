@@ -30,19 +30,28 @@ static bool same_addr(const struct ip_addr *a, const struct ip_addr *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* Without an IP-ID several packets fit: the last before the error, one with payload if there is one. */
+/* What note n says was packet i. */
+static bool may_quote(const struct view *v, const struct icmp_note *n, unsigned i)
+{
+	const struct event *e = &v->e[i];
+	return (enum dir)n->quoted_dir == event_dir(e) && e->seq == n->quoted_seq && e->ts_ns <= n->ts_ns &&
+	       (v->ev->ipv6 || e->ip_id == n->quoted_ip_id);
+}
+
+/*
+ * Without an IP-ID several packets fit: the last before the error, one with payload if there is one. Of what
+ * died for its hops and what was given all of them, as after a decoy, it was the former.
+ */
 static int quoted_packet(const struct view *v, const struct icmp_note *n)
 {
-	int best = -1;
-	for (unsigned i = 0; i < v->n; i++) {
-		const struct event *e = &v->e[i];
-		if ((enum dir)n->quoted_dir != event_dir(e) || e->seq != n->quoted_seq ||
-		    e->ts_ns > n->ts_ns || (!v->ev->ipv6 && e->ip_id != n->quoted_ip_id))
-			continue;
-		if (best < 0 || e->len != 0 || v->e[best].len == 0)
+	int best = -1, fewer = -1;
+	for (unsigned i = 0; i < v->n; i++)
+		if (may_quote(v, n, i) && (best < 0 || v->e[i].len != 0 || v->e[best].len == 0))
 			best = (int)i;
-	}
-	return best;
+	for (unsigned i = 0; i < v->n && best >= 0 && is_time_exceeded(n); i++)
+		if (may_quote(v, n, i) && v->e[i].ttl < v->e[best].ttl)
+			fewer = (int)i;
+	return fewer >= 0 && (v->e[best].bits & EVENT_PROBE) == 0 ? fewer : best;
 }
 
 static bool match_unreachable(const struct view *v, const struct signature *self,

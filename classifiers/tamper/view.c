@@ -29,6 +29,18 @@ static bool client_begins(const struct view *v, const struct event *at, uint32_t
 	return c->syn || v->synack >= 0 || asked;
 }
 
+/* A router says that it did not go on: time exceeded, RFC 792 and RFC 4443. */
+static bool died_on_the_way(const struct view *v, const struct event *e)
+{
+	for (unsigned i = 0; i < v->ev->n_icmp; i++) {
+		const struct icmp_note *n = &v->ev->more->icmp[i];
+		if (n->type == (n->version == 4 ? 11 : 3) && n->quoted_dir == DIR_C2S &&
+		    n->quoted_seq == e->seq && n->quoted_ip_id == e->ip_id && n->ts_ns >= e->ts_ns)
+			return true;
+	}
+	return false;
+}
+
 /*
  * A RST of the client's that is not meant for the server: evasion tools clear a box's memory of the
  * connection with it (Bock et al., Geneva, CCS 2019, TCB teardown). It dies on the way, or has a number
@@ -41,6 +53,7 @@ static bool is_decoy(const struct view *v, const struct event *e)
 	uint32_t isn;
 	return event_dir(e) == DIR_C2S &&
 	       ((e->ttl <= DECOY_TTL && e->ttl + 20u < usual) ||
+		(e->ttl + 20u < usual && died_on_the_way(v, e)) ||
 		(e->seq != 0 && client_begins(v, e, &isn) && seq_lt(e->seq, isn)));
 }
 
