@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * TLS-MITM and TLS-JA4S-SPLIT: a name at one address that shows certificates of
- * different authorities. Up to TLS 1.2 only, later ones are encrypted. The usual causes are a company's
- * proxy, a virus scanner and a site's own two certificates, so the issuers are printed and it is never more
- * than an anomaly.
+ * TLS-MITM: a name at one address that shows certificates of different authorities, and one key in the
+ * certificates of many networks' names, as a box has that makes them as it goes. Up to TLS 1.2 only, later
+ * ones are encrypted. The usual causes are a company's proxy, a virus scanner and a site's own two
+ * certificates, so the issuers are printed and it is never more than an anomaly.
  */
 
 #include <errno.h>
@@ -19,6 +19,7 @@
 #define SHOWN_MAX 32
 #define TTL_APART 10 /* EV-TTL: strong from here on */
 #define CONTROLS 2
+#define KEY_NAMES 3 /* subjects of one key, each at a network of its own, before it is nobody's site */
 
 /* One issuer's certificates for one name at one address. */
 struct variant {
@@ -195,6 +196,78 @@ static int by_row(const void *x, const void *y)
 	return *a < *b ? -1 : *a > *b;
 }
 
+static int compare_key(const struct attempt *x, const struct attempt *y)
+{
+	int by = (int)x->capture - (int)y->capture;
+	by = by != 0 ? by : (int)x->ip_version - (int)y->ip_version;
+	by = by != 0 ? by : memcmp(&x->client, &y->client, sizeof(x->client));
+	return by != 0 ? by : memcmp(x->tls_server->spki, y->tls_server->spki, sizeof(x->tls_server->spki));
+}
+
+/* One client's certificates of one key together, in the order of time. */
+static int by_key(const void *x, const void *y)
+{
+	const struct trial *const *a = x, *const *b = y;
+	int by = compare_key((*a)->a, (*b)->a);
+	return by != 0 ? by : *a < *b ? -1 : *a > *b;
+}
+
+/* Neither the subject nor the network of the server is one of those before: /16, and /32 of IPv6. */
+static bool is_elsewhere(const struct attempt *a, const struct attempt *const *list, unsigned n)
+{
+	unsigned from = a->ip_version == 4 ? 12 : 0, len = a->ip_version == 4 ? 2 : 4;
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(a->tls_server->subject, list[i]->tls_server->subject) == 0 ||
+		    memcmp(a->server.b + from, list[i]->server.b + from, len) == 0)
+			return false;
+	return a->tls_server->subject[0] != '\0';
+}
+
+static int say_key(struct study_run *r, const struct attempt *const *list, unsigned n)
+{
+	const struct study_cause cause = {
+		.id = "one-key-for-names",
+		.summary = "certificates for names of several networks have one and the same key",
+		.refs = "Durumeric et al., The Security Impact of HTTPS Interception, NDSS 2017",
+		.family = FAMILY_TLS_INTERCEPTION,
+		.scope = SCOPE_CAPTURE,
+		.attempts = list,
+		.n_attempts = n,
+	};
+	char value[96], issuer[60];
+	struct finding *f = study_finding(r, &cause);
+	if (f == NULL)
+		return -ENOMEM;
+	printable(list[0]->tls_server->issuer, issuer, sizeof(issuer));
+	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
+		 "certificates of %u names in as many networks have one key, issuer %s", n, issuer);
+	snprintf(value, sizeof(value), "%u names, %s", n, issuer);
+	study_row(r, f, "certificate-key", GRADE_D2, value, "a key for each site");
+	f->conditional = "untested";
+	study_benign(f, "a company's proxy, or a virus scanner on the client");
+	study_benign(f, "one owner of several sites, who uses a key in several certificates");
+	study_weigh(f, VERDICT_ANOMALY);
+	return 0;
+}
+
+/* list: trials that show a certificate. Sorts. */
+static int find_keys(struct study_run *r, const struct trial **list, size_t n)
+{
+	int err = 0;
+	if (n != 0)
+		qsort(list, n, sizeof(*list), by_key);
+	for (size_t i = 0, to; err == 0 && i < n; i = to) {
+		const struct attempt *shown[SHOWN_MAX];
+		unsigned n_shown = 0;
+		for (to = i; to < n && compare_key(list[to]->a, list[i]->a) == 0; to++)
+			if (n_shown < SHOWN_MAX && is_elsewhere(list[to]->a, shown, n_shown))
+				shown[n_shown++] = list[to]->a;
+		if (n_shown >= KEY_NAMES)
+			err = say_key(r, shown, n_shown);
+	}
+	return err;
+}
+
 int study_certificates(struct study_run *r)
 {
 	const struct trial **list = malloc((r->n_trials + 1) * sizeof(*list));
@@ -223,6 +296,7 @@ int study_certificates(struct study_run *r)
 	}
 	for (size_t i = 0; err == 0 && i < n_all; i++)
 		err = say(r, &all[i], names_of(all, n_all, &all[i]));
+	err = err != 0 ? err : find_keys(r, list, n);
 	free(all);
 	free(list);
 	return err;
