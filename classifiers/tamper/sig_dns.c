@@ -16,6 +16,7 @@
 #define DUAN "Duan et al., Hold-On: Protecting Against On-Path DNS Poisoning, SATIN 2012"
 #define SILENT_NAMES 5 /* that a host left unanswered, while it answered few */
 #define SILENT_SHARE 5
+#define RESOLVES 10 /* names answered: fewer of what a box forges, or of a host that is asked little */
 #define DECOYS_FEW 2  /* answers in other companies' networks: a company has names that nobody lists */
 #define DECOYS_MANY 4 /* … and none has as many */
 #define POLICY_NS 600000000000ull /* within which the two are taken for one try */
@@ -388,13 +389,16 @@ static bool match_nonresolver(const struct view *v, const struct signature *self
 	unsigned answered = (unsigned)__builtin_popcountll(s->answered_names);
 	bool mute = !dns_resolver_is_inside(v) && silent >= SILENT_NAMES &&
 		    silent >= SILENT_SHARE * answered;
-	if (s->unreachable == 0 && !mute)
+	/* A resolver that is started anew says so too, of names that it does answer. */
+	unsigned refused = answered < RESOLVES ? s->unreachable : silent;
+	bool refuses = s->unreachable != 0 && refused * SILENT_SHARE >= answered;
+	if (!refuses && !mute)
 		return false;
 	out->grade = GRADE_D2;
 	for (unsigned i = 0; i < x->n_replies; i++)
 		if (a.forged[i])
 			suspect(v, &x->reply[i], out);
-	if (s->unreachable != 0)
+	if (refuses)
 		testimony_says(out, "an answer of a host that said nobody listens there");
 	else
 		testimony_says(out, "an answer of a host that left %u other names unanswered",
