@@ -234,14 +234,14 @@ static int say_key(struct study_run *r, const struct attempt *const *list, unsig
 		.attempts = list,
 		.n_attempts = n,
 	};
-	char value[96], issuer[60];
+	char value[96], issuer[96];
 	struct finding *f = study_finding(r, &cause);
 	if (f == NULL)
 		return -ENOMEM;
 	printable(list[0]->tls_server->issuer, issuer, sizeof(issuer));
 	f->sentence = arena_format(&r->arena, FINDING_SENTENCE,
 		 "certificates of %u names in as many networks have one key, issuer %s", n, issuer);
-	snprintf(value, sizeof(value), "%u names, %s", n, issuer);
+	snprintf(value, sizeof(value), "%u names, %.70s", n, issuer);
 	study_row(r, f, "certificate-key", GRADE_D2, value, "a key for each site");
 	f->conditional = "untested";
 	study_benign(f, "a company's proxy, or a virus scanner on the client");
