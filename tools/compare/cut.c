@@ -13,7 +13,7 @@
 #include "tools/compare/findings.h"
 
 #define CUT_LEAST   3  /* connections */
-#define SERVERS_LOOKED 64 /* of them, for another server than the first's */
+#define SERVERS_LOOKED 64 /* before one and behind it, for another server */
 
 /* Of a connection that was answered, or not even asked for anything; the client's clock. */
 struct life {
@@ -87,19 +87,17 @@ static const struct ip_addr *server_of(const struct comparison *c, const struct 
 	return link_end(&c->view[SIDE_SERVER].conv[l->first_conv[SIDE_SERVER]], l, SIDE_SERVER, &port);
 }
 
-/* Those cut at that moment had more than one server. */
-static bool of_several(const struct comparison *c, const struct life *v, uint32_t n, uint64_t ns)
+/* Those cut at the moment of v[i]'s cut had more than one server; they began about when it did. */
+static bool of_several(const struct comparison *c, const struct life *v, uint32_t n, uint32_t i)
 {
-	const struct ip_addr *first = NULL;
+	uint32_t from = i > SERVERS_LOOKED ? i - SERVERS_LOOKED : 0;
+	uint32_t to = n - i > SERVERS_LOOKED ? i + SERVERS_LOOKED : n;
+	const struct ip_addr *own = server_of(c, v[i].link);
 
-	for (uint32_t i = 0, looked = 0; i < n && looked < SERVERS_LOOKED; i++) {
-		if (v[i].cut == 0 || v[i].last >= ns || v[i].cut < ns)
-			continue;
-		const struct ip_addr *at = server_of(c, v[i].link);
-		looked++;
-		if (first != NULL && memcmp(first, at, sizeof(*at)) != 0)
+	for (uint32_t k = from; k < to; k++) {
+		if (v[k].cut >= v[i].cut && v[k].last < v[i].cut &&
+		    memcmp(own, server_of(c, v[k].link), sizeof(*own)) != 0)
 			return true;
-		first = at;
 	}
 	return false;
 }
@@ -108,13 +106,14 @@ enum { FIRSTS, LASTS, CUTS, ENDS, SORTED };
 
 /* At the moment of v[i]'s cut: what was open is cut by then, and something begins later. */
 static bool all_are_cut(const struct comparison *c, const struct life *v, uint32_t n, uint64_t *const *at,
-			const uint32_t held[SORTED], uint64_t ns)
+			const uint32_t held[SORTED], uint32_t i)
 {
+	uint64_t ns = v[i].cut;
 	uint32_t begun = before(at[FIRSTS], held[FIRSTS], ns);
 	uint32_t open = begun - before(at[LASTS], held[LASTS], ns);
 	uint32_t cut = before(at[ENDS], held[ENDS], ns) - before(at[CUTS], held[CUTS], ns);
 
-	return open == 0 && cut >= CUT_LEAST && begun < held[FIRSTS] && of_several(c, v, n, ns);
+	return open == 0 && cut >= CUT_LEAST && begun < held[FIRSTS] && of_several(c, v, n, i);
 }
 
 static void mark(struct comparison *c, struct life *v, uint32_t n, uint64_t *const *at)
@@ -134,9 +133,10 @@ static void mark(struct comparison *c, struct life *v, uint32_t n, uint64_t *con
 	for (unsigned i = 0; i < SORTED; i++)
 		qsort(at[i], held[i], sizeof(uint64_t), by_ns);
 	uint64_t *moments = at[SORTED];
-	for (uint32_t i = 0; i < held[CUTS]; i++)
-		if (all_are_cut(c, v, n, at, held, at[CUTS][i]))
-			moments[n_moments++] = at[CUTS][i];
+	for (uint32_t i = 0; i < n; i++)
+		if (v[i].cut != 0 && all_are_cut(c, v, n, at, held, i))
+			moments[n_moments++] = v[i].cut;
+	qsort(moments, n_moments, sizeof(uint64_t), by_ns);
 	for (uint32_t i = 0; i < n; i++)
 		if (v[i].cut != 0 &&
 		    before(moments, n_moments, v[i].cut + 1) > before(moments, n_moments, v[i].last + 1))
