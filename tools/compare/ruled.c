@@ -10,6 +10,8 @@
 #include "tools/compare/boxes.h"
 #include "tools/compare/findings.h"
 
+#define LOOKED_MOST (UINT64_C(1) << 28) /* packets, in all: then a route is taken not to have changed */
+
 static const char *const benign_wall[] = {
 	"a firewall that the operator of one of the two ends put there"};
 
@@ -132,6 +134,7 @@ bool ruled_raise(struct comparison *c, const struct dealings *all, const struct 
 
 	struct span span[WAYS] = {{UINT64_MAX, 0}, {UINT64_MAX, 0}};
 	uint32_t largest[WAYS], lost = 0, too_large = 0;
+	uint64_t looked = 0, packets = (uint64_t)c->view[0].n + c->view[1].n;
 
 	if (!box->ruled || box->deed != DEED_DROPS || all->loss > RULE_LOSS)
 		return true;
@@ -151,7 +154,9 @@ bool ruled_raise(struct comparison *c, const struct dealings *all, const struct 
 		while (by < RULES && (rules[by].said != STUDY_OBSERVED || !accuses(rules, d, by)))
 			by++;
 		/* One protocol's packets are larger than another's; those of two names are alike. */
-		bool mtu = is_mtu(c, f, largest, by != RULE_NAME && by != RULE_VERSION);
+		bool changing = by != RULE_NAME && by != RULE_VERSION && looked < LOOKED_MOST;
+		bool mtu = is_mtu(c, f, largest, changing);
+		looked += changing ? packets : 0;
 		lost++;
 		too_large += mtu;
 		if (by < RULES && !mtu && f->verdict < VERDICT_LIKELY && f->trigger != TRIGGER_QNAME)
