@@ -71,6 +71,30 @@ bool dns_has_one_machine(const struct view *v)
 	return dns_resolver_is_inside(v) && crossed_no_router(v->ex) && answers_have_one_ttl(v->ex);
 }
 
+static bool is_query_id(const struct exchange *x, uint16_t id)
+{
+	for (unsigned i = 0; i < x->n_events; i++)
+		if (event_dir(&x->events[i]) == DIR_C2S && x->events[i].ip_id == id)
+			return true;
+	return false;
+}
+
+bool dns_reply_mirrors(const struct view *v, const struct dns_reply *r)
+{
+	const struct dns_exchange *x = dns_exchange_of(v->ex);
+	const struct event *e = event_of(v, r);
+	if ((r->bits & DNS_REPLY_MIRROR) == 0 || e->ip_id < VIEW_IPID_CHANCE)
+		return false;
+	for (unsigned i = 0; i < x->n_replies; i++) {
+		const struct event *o = event_of(v, &x->reply[i]);
+		int step = (int16_t)(o->ip_id - e->ip_id);
+		if (step != 0 && abs(step) <= VIEW_IPID_STEP && o->ttl == e->ttl &&
+		    ((o->bits ^ e->bits) & EVENT_DF) == 0 && !is_query_id(v->ex, o->ip_id))
+			return false;
+	}
+	return true;
+}
+
 /* Equal paths and sites of one address: a distance that other answers of the server came from. */
 static bool is_own_ttl(const struct view *v, const struct dns_reply *r, unsigned off,
 		       uint64_t late_ns)
@@ -177,7 +201,7 @@ enum dns_contradiction dns_contradict(const struct view *v, const struct dns_rep
 	bool pointer = a->n_answers != 0 && b->n_answers != 0 &&
 		       ((a->bits ^ b->bits) & DNS_REPLY_POINTER) != 0;
 	bool mirror = ((a->bits ^ b->bits) & DNS_REPLY_MIRROR) != 0 &&
-		      ((a->bits & DNS_REPLY_MIRROR) != 0 ? e : f)->ip_id >= VIEW_IPID_CHANCE;
+		      dns_reply_mirrors(v, (a->bits & DNS_REPLY_MIRROR) != 0 ? a : b);
 	/* Sites of one service know the same names. */
 	bool denied = (a->rcode == DNS_NXDOMAIN && b->address != ADDRESS_NONE) ||
 		      (b->rcode == DNS_NXDOMAIN && a->address != ADDRESS_NONE);
@@ -339,8 +363,7 @@ static unsigned suspicion(const struct view *v, const struct dns_reply *r)
 		n += 8;
 	if (dns_is_bogus(v, r) || r->address == ADDRESS_LISTED)
 		n += 4;
-	if ((r->bits & DNS_REPLY_MIRROR) != 0 && event_of(v, r)->ip_id >= VIEW_IPID_CHANCE &&
-	    (s == NULL || s->mirrored == 0))
+	if (dns_reply_mirrors(v, r) && (s == NULL || s->mirrored == 0))
 		n += 4;
 	if (dns_contrast(v, r, DNS_FEW, &c)) {
 		n += c.ttl != 0 ? 2 : 0;

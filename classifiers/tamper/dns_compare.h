@@ -23,6 +23,12 @@ bool dns_resolver_is_inside(const struct view *v);
  */
 bool dns_has_one_machine(const struct view *v);
 
+/*
+ * Its IP-ID is its query's, and not by chance: no other answer, stamped alike, is a few numbers off, as where
+ * the server's own counter stands there. What copies has each query's number.
+ */
+bool dns_reply_mirrors(const struct view *v, const struct dns_reply *r);
+
 /* How one answer differs from the server's others. */
 struct dns_contrast {
 	unsigned ttl;    /* distance from the usual one, 0 also while none is known */

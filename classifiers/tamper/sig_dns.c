@@ -333,8 +333,7 @@ static bool match_mirror(const struct view *v, const struct signature *self, str
 		return false;
 	for (unsigned i = 0; i < x->n_replies; i++) {
 		const struct dns_reply *r = &x->reply[i];
-		if ((r->bits & DNS_REPLY_MIRROR) != 0 && a.forged[i] &&
-		    v->e[r->event].ip_id >= VIEW_IPID_CHANCE)
+		if (a.forged[i] && dns_reply_mirrors(v, r))
 			suspect(v, r, out);
 	}
 	if (out->n_suspects == 0)
