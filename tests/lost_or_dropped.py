@@ -5,8 +5,8 @@
 Two captures of one path are made here: connections to two servers, for eight hosts, that retransmit what
 is lost. Under loss alone compare may profile nothing, however the losses fall; with a box that drops the
 requests for one host besides, its profile names that host and no other. Where the path becomes too narrow for
-the requests for one host, which are large, or at times for the answers of one protocol, no finding may say that they were dropped. The
-draws are always the same.
+the requests for one host, which are large, or at times for the answers of one protocol, no finding may say
+that they were dropped. The draws are always the same.
 """
 import json
 import os
@@ -85,7 +85,8 @@ class Path:
     def connection(self, at, server, port, host, cookie="", large=2861):
         """host "": SSH"""
         client, peer = self.draw.randrange(1 << 31), self.draw.randrange(1 << 31)
-        request = f"GET / HTTP/1.1\r\nHost: {host}\r\n{cookie}\r\n".encode() if host else b"SSH-2.0-client\r\n"
+        request = f"GET / HTTP/1.1\r\nHost: {host}\r\n{cookie}\r\n".encode()
+        request = request if host else b"SSH-2.0-client\r\n"
         page = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % large if host else b"SSH-2.0-server\r\n"
         page += b"x" * large
         steps = [(True, SYN, client, 0, b""), (False, SYN | ACK, peer, client + 1, b""),
