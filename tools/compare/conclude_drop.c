@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,7 +266,7 @@ bool conclude_dropped(struct comparison *c, const struct controls *k, const stru
 
 	if (f == NULL)
 		return false;
-	d.tcp = f->flow->proto == 6;
+	d.tcp = f->flow->proto == IPPROTO_TCP;
 	d.copies = d.tcp ? most_copies(c, l, way, v, n, &one) : cut_for_good(c, l, way, v, n);
 	if (!d.tcp && f->flow->server_port == 53)
 		d.copies =

@@ -3,6 +3,7 @@
 /* What arrived at one end and never left the other. */
 
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -150,7 +151,7 @@ static void judge_injected(const struct comparison *c, const struct link *l, enu
 {
 	enum compare_side side = !from;
 	uint64_t ns = f->ts_ns, idle = idle_before(c, l, side, ns);
-	bool tcp = f->flow->proto == 6, split = strcmp(f->id, "two-sided-split") == 0;
+	bool tcp = f->flow->proto == IPPROTO_TCP, split = strcmp(f->id, "two-sided-split") == 0;
 	const char *const *benign = benign_injected;
 
 	f->verdict = k->lacking == GRADE_D3 && !k->went_on ? VERDICT_LIKELY : VERDICT_CONFIRMED;

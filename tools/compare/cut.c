@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,7 +158,7 @@ int cut_find(struct comparison *c)
 	for (uint32_t i = 0; ok && i < c->n_links; i++) {
 		struct link *l = &c->links[i];
 		if (l->convs[0] != 0 && l->convs[1] != 0 &&
-		    c->view[SIDE_SERVER].conv[l->first_conv[SIDE_SERVER]].key.proto == 6)
+		    c->view[SIDE_SERVER].conv[l->first_conv[SIDE_SERVER]].key.proto == IPPROTO_TCP)
 			n += life_of(c, l, &v[n]);
 	}
 	if (ok)

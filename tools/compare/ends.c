@@ -93,7 +93,6 @@ static bool is_of_translator(const struct chains *seen, const struct conversatio
 #define ALIKE_NS 3000000000ull /* as long as a packet may take: pair.c */
 
 /* By which one is found that nothing in it lets one know again, such as a scanner's. */
-
 static uint64_t key_moment(const struct conversation *k, const struct link *l, uint64_t ns)
 {
 	uint16_t port;

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -36,7 +37,7 @@ static bool from_a(const struct view *v, const struct digest *d)
 static uint64_t content(const struct view *v, const struct digest *d)
 {
 	uint8_t proto = v->conv[d->conv].key.proto;
-	bool tcp = proto == 6, syn = tcp && (d->flags & TCP_SYN) != 0;
+	bool tcp = proto == IPPROTO_TCP, syn = tcp && (d->flags & TCP_SYN) != 0;
 
 	if (d->twin != NO_INDEX || (!tcp && proto != 17) || (d->len == 0 && !syn) ||
 	    (tcp && (d->flags & TCP_RST) != 0))

@@ -3,6 +3,7 @@
 /* A capture as digests of its packets: what the pairing asks, and payload as far as there is room.
  */
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -196,11 +197,11 @@ static void note_packet(struct conversation *k, const struct digest *d)
 		k->a_is_lo = k->key.lo_port != k->key.hi_port ? k->key.lo_port > k->key.hi_port
 							      : d->from_lo;
 	}
-	if (k->key.proto == 6 && (syn & TCP_SYN) != 0 && !k->a_sure) {
+	if (k->key.proto == IPPROTO_TCP && (syn & TCP_SYN) != 0 && !k->a_sure) {
 		k->a_is_lo = syn == TCP_SYN ? d->from_lo : !d->from_lo;
 		k->a_sure = true;
 	}
-	if (k->key.proto == 6 && (syn & TCP_SYN) != 0)
+	if (k->key.proto == IPPROTO_TCP && (syn & TCP_SYN) != 0)
 		k->syn[d->from_lo] = true;
 	k->n_packets[d->from_lo]++;
 	k->bytes[d->from_lo] += d->ip_len;
